@@ -1,0 +1,43 @@
+# Five verbs, the same for people and for CI. Each does its own set-up; Python >= 3.11 and make are all it needs.
+.PHONY: demo test check bench serve
+
+# The interpreter that is there; never one to be downloaded. Override: make test PYTHON=python3.12
+PYTHON ?= python3
+UV = .uv/bin/uv
+RUN = .venv/bin
+READY = .venv/.ready
+PROJECT ?= foresail-demo
+
+export UV_PYTHON_DOWNLOADS = never
+# An environment that happens to be active is not the project's.
+unexport VIRTUAL_ENV
+export MLFLOW_DISABLE_TELEMETRY = true
+export BENTOML_DO_NOT_TRACK = True
+
+demo: $(READY)    ## The whole way on real data: ingest, train, evaluate, score, report
+	$(RUN)/foresail demo $(PROJECT)
+
+test: $(READY)    ## All tests, in parallel, under ten minutes on two cores
+	$(RUN)/pytest -n auto --dist loadfile
+
+check: $(READY)   ## Formatter, linter, types, import contracts, unused dependencies
+	$(RUN)/ruff format --check .
+	$(RUN)/ruff check .
+	$(RUN)/mypy
+	$(RUN)/lint-imports
+	$(RUN)/deptry .
+
+bench: $(READY)   ## Every stage beside its peers on the same input; needs some minutes
+	for benchmark in benchmarks/*.py; do echo "== $$benchmark" && $(RUN)/python $$benchmark || exit 1; done
+
+serve: $(READY)   ## Serve the champion of PROJECT (default: the demo's)
+	$(RUN)/foresail serve --project $(PROJECT)
+
+$(UV):
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"Foresail needs Python 3.11, 3.12 or 3.13; $(PYTHON) is {v[0]}.{v[1]}. Name another one: make PYTHON=python3.12")'
+	@$(PYTHON) -m venv .uv || { rm -rf .uv; echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check "uv>=0.13,<0.14"
+
+$(READY): $(UV) pyproject.toml uv.lock
+	$(UV) sync --locked --all-groups --compile-bytecode --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')"
+	@touch $(READY)
