@@ -1,0 +1,1 @@
+"""History in, one row of features per (account_id, as_of) out."""

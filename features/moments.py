@@ -1,0 +1,30 @@
+"""Moments in UTC microseconds, and the one place where the clock is read."""
+
+from datetime import UTC, datetime, timedelta
+
+DAY = 86_400_000_000
+"""Microseconds in a day of elapsed time; windows, horizons and ages are counted in these, never in calendar days."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def microseconds(moment: datetime) -> int:
+    """UTC microseconds since 1970 of an aware moment, exactly; a naive one is a ValueError."""
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment} has no timezone; say which one it is meant in, for example with tzinfo=UTC")
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment(microseconds: int) -> datetime:
+    """The aware UTC moment that many microseconds after 1970; the inverse of `microseconds`."""
+    return _EPOCH + timedelta(microseconds=int(microseconds))
+
+
+def now() -> datetime:
+    """The present moment.
+
+    The only reading of the clock in the project. Nothing but the outermost edge may call it, to
+    fill in an as_of that a person or a CRM has left out.
+    """
+    return datetime.now(UTC)
