@@ -1,6 +1,7 @@
 """Moments in UTC microseconds, and the one place where the clock is read."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 DAY = 86_400_000_000
 """Microseconds in a day of elapsed time; windows, horizons and ages are counted in these, never in calendar days."""
@@ -19,6 +20,20 @@ def microseconds(moment: datetime) -> int:
 def moment(microseconds: int) -> datetime:
     """The aware UTC moment that many microseconds after 1970; the inverse of `microseconds`."""
     return _EPOCH + timedelta(microseconds=int(microseconds))
+
+
+def read_moment(text: str, timezone: str) -> datetime:
+    """The aware UTC moment that a date or an ISO 8601 timestamp names; without an offset it is read in `timezone`.
+
+    A date is its midnight. ValueError, in words, for anything else.
+    """
+    try:
+        read = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise ValueError(
+            f"'{text}' is no date and no ISO timestamp; write 2011-01-01 or 2011-01-01T09:30:00+00:00"
+        ) from None
+    return (read if read.tzinfo else read.replace(tzinfo=ZoneInfo(timezone))).astimezone(UTC)
 
 
 def now() -> datetime:

@@ -1,0 +1,30 @@
+"""A lock on a file that dies with its owner."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def file_lock(path: Path, error: type[Exception]) -> Iterator[None]:
+    """Hold the lock for the length of a `with` block; raise `error` at once if another process holds it.
+
+    The operating system releases the lock when its owner ends, in whatever way, so a killed process never leaves
+    a lock that somebody must remove. The file stays; it is the lock on it that counts.
+    """
+    # Imported here because only writers need it and readers may run where it does not exist (Windows).
+    import fcntl
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            owner = file.read().strip() or "unknown"
+            raise error(f"{path.parent} is being written by another ingest (process {owner}): wait for it") from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield

@@ -1,0 +1,70 @@
+"""Rows that broke a rule: kept apart, with the reason, and never twice."""
+
+# ruff: noqa: S608  built from declared columns and quoted literals
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+from features.history import History
+
+TABLE = "quarantine"
+
+SCHEMA = pa.schema(
+    [
+        ("source", pa.string()),
+        ("stream", pa.string()),
+        ("kind", pa.string()),
+        ("reason", pa.string()),
+        ("row", pa.string()),
+        ("row_id", pa.string()),
+        ("as_of", pa.timestamp("us", tz="UTC")),
+    ]
+)
+"""One refused row each. `kind` is the reason without the row's own value; `row` is JSON text of what the select
+returned; `row_id` identifies it among the rows of its source, equal rows being counted through; `as_of` is that of
+the ingest that refused it first."""
+
+
+def quarantined(history: History) -> pd.DataFrame:
+    """Every refused row: source, stream, kind, reason, row (JSON text), row_id, as_of; ordered by the first five.
+
+    Empty where nothing was ever refused. A row stays here even if a later ingest accepts it, for example because
+    it lay in the future: what was refused when is a fact of its own.
+    """
+    rows = stored(history, SCHEMA.names).sort_by([(name, "ascending") for name in SCHEMA.names[:6]])
+    frame: pd.DataFrame = rows.to_pandas()
+    return frame
+
+
+def stored(history: History, columns: list[str]) -> pa.Table:
+    """Columns of the quarantine table, in no particular order."""
+    table = history.table(TABLE)
+    if table is None:
+        return pa.schema([SCHEMA.field(name) for name in columns]).empty_table()
+    return table.to_pyarrow_dataset().to_table(columns=columns)
+
+
+def add(history: History, connection: duckdb.DuckDBPyConnection, refused: str) -> int:
+    """Add the rows of the query `refused` (the columns of SCHEMA) that are not there yet, and give their number.
+
+    One commit, or none where nothing is new.
+    """
+    connection.register("already_refused", stored(history, ["source", "stream", "row_id"]))
+    known = "select 1 from already_refused a where (a.source, a.stream, a.row_id) = (r.source, r.stream, r.row_id)"
+    query = f"select * from ({refused}) r where not exists ({known}) order by source, stream, kind, reason, row_id"
+    new = connection.sql(query).to_arrow_table().cast(SCHEMA)
+    connection.unregister("already_refused")
+    if new.num_rows:
+        history.append(TABLE, new)
+    return int(new.num_rows)
+
+
+def counts(history: History) -> dict[tuple[str, str], dict[str, int]]:
+    """Refused rows by (stream, source) and kind of reason."""
+    keys = ["stream", "source", "kind"]
+    rows = stored(history, keys)
+    found: dict[tuple[str, str], dict[str, int]] = {}
+    for row in rows.group_by(keys).aggregate([([], "count_all")]).sort_by([(k, "ascending") for k in keys]).to_pylist():
+        found.setdefault((row["stream"], row["source"]), {})[row["kind"]] = row["count_all"]
+    return found

@@ -1,0 +1,252 @@
+"""Where rows come from: files of a company and the SQL that maps them onto a stream's columns."""
+
+# ruff: noqa: S608  the SQL is the user's own, on a connection that can open the source's files and nothing else
+
+import codecs
+import glob
+import gzip
+import io
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO, Any, cast
+
+import duckdb
+
+FORMATS = {
+    "csv": (".csv", ".tsv", ".txt"),
+    "parquet": (".parquet", ".pq"),
+    "json": (".json", ".jsonl", ".ndjson"),
+}
+"""Formats that can be read and the suffixes that announce them; `.gz` may follow those of csv and json."""
+
+READER_DEFAULTS: dict[str, dict[str, Any]] = {
+    # As text, because a guess from the values would turn account '00123' into 123, or not, depending on the other rows.
+    # No skipped lines, comments or padding: DuckDB's guesses for these drop malformed rows without a word.
+    "csv": {"all_varchar": True, "header": True, "skip": 0, "comment": "", "union_by_name": True},
+    "parquet": {"union_by_name": True},
+    # No row is beyond the sample; and times stay text, because a guessed one has lost its offset.
+    "json": {"sample_size": -1, "dateformat": "none", "timestampformat": "none", "union_by_name": True},
+}
+READERS = {"csv": "read_csv", "parquet": "read_parquet", "json": "read_json"}
+
+ENCODINGS_OF_READER = ("utf-8", "latin-1", "utf-16")
+
+
+class IngestError(Exception):
+    """A source cannot be ingested; the message names the source, the file, what was found and what to do."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One source of one stream.
+
+    `pattern` is a glob, relative to `folder` unless absolute. `select` is one SQL query over the table `source`,
+    which holds all files together (columns matched by name). CSV columns are text there, so arithmetic needs a
+    cast: `try_cast(Quantity as double)`. `format` is csv, parquet or json; without it the suffix decides.
+    `tables` gives names to further files that the select may join: the headers of order lines, a product list.
+    `options` go to DuckDB's reader; `encoding` may be any that Python knows.
+    """
+
+    name: str
+    stream: str
+    pattern: str
+    folder: Path = Path()
+    select: str = "select * from source"
+    format: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    tables: Mapping[str, str] = field(default_factory=dict)
+
+    def lookups(self) -> "dict[str, Source]":
+        """The further tables that the select may join, as sources of their own; options are those of their format."""
+        return {name: self._lookup(name, pattern) for name, pattern in self.tables.items()}
+
+    def _lookup(self, name: str, pattern: str) -> "Source":
+        table = Source(f"{self.name}.tables.{name}", self.stream, pattern, self.folder)
+        same_format = file_format(table) == file_format(self)
+        return replace(table, options=self.options) if same_format else table
+
+    def files(self) -> list[Path]:
+        """The files that match, sorted; IngestError if there is none, or one is empty."""
+        # Not Path.glob: it refuses absolute patterns.
+        found = [self.folder / name for name in glob.glob(self.pattern, root_dir=self.folder, recursive=True)]  # noqa: PTH207
+        files = sorted(path.resolve() for path in found if path.is_file())
+        if not files:
+            raise self.error(
+                f"no file matches from = '{self.pattern}' in {self.folder}; correct the path or the pattern"
+            )
+        for path in files:
+            if _is_empty(path):
+                raise self.error(f"{path.name} is empty (no header, no rows); export it again, or move it away")
+        return files
+
+    def error(self, text: str) -> IngestError:
+        """An IngestError that begins with the source's name."""
+        return IngestError(f"source '{self.name}': {text}")
+
+
+def create_source_views(connection: duckdb.DuckDBPyConnection, source: Source, scratch: Path) -> list[Path]:
+    """Create the view `source` and one for each of its further tables, and give the files of `source`.
+
+    `scratch` holds re-encoded copies. Afterwards the connection can open these files and nothing else.
+    """
+    tables = {"source": source, **source.lookups()}
+    files = {name: _create_view(connection, name, table, scratch) for name, table in tables.items()}
+    allowed = [str(path) for paths in files.values() for path in paths]
+    connection.execute(f"set allowed_paths = {literal(allowed)}")
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")
+    return files["source"]
+
+
+def _create_view(connection: duckdb.DuckDBPyConnection, name: str, table: Source, scratch: Path) -> list[Path]:
+    files, options = _in_readable_encoding(table, scratch)
+    settings = "".join(f", {identifier(key)} = {literal(value)}" for key, value in options.items())
+    call = f"{READERS[file_format(table)]}({literal([str(path) for path in files])}{settings})"
+    try:
+        connection.execute(f"create view {identifier(name)} as select * from {call}")
+    except duckdb.Error as error:
+        raise reading_error(table, files, error) from error
+    return files
+
+
+def file_format(source: Source) -> str:
+    """The format of a source's files: as declared, else by the suffix they share."""
+    if source.format is not None:
+        return source.format
+    files = source.files()
+    formats = {_format_by_suffix(path) for path in files}
+    if len(formats) == 1 and (known := formats.pop()) is not None:
+        return known
+    suffixes = sorted({path.suffix for path in files})
+    raise source.error(f"cannot tell the format of {', '.join(suffixes)} files; set format = csv, parquet or json")
+
+
+def create_mapped_view(connection: duckdb.DuckDBPyConnection, source: Source, files: Sequence[Path]) -> dict[str, str]:
+    """Create the view `mapped` of what the source's select returns; its columns and their SQL types."""
+    query = _one_query(connection, source)
+    try:
+        connection.execute(f"create view mapped as {query}")
+        return {name: str(kind) for name, kind, *_ in connection.execute("describe mapped").fetchall()}
+    except duckdb.Error as error:
+        raise _select_error(connection, source, files, error) from error
+
+
+def reading_error(source: Source, files: Sequence[Path], error: duckdb.Error) -> IngestError:
+    """What went wrong while the rows of a source were read and mapped, with a remedy where one is known."""
+    text, where = str(error), _names(files)
+    if "utf-8 encoded" in text or "unicode" in text.lower() or "utf-16" in text.partition("\n")[0].lower():
+        found = source.options.get("encoding", "utf-8")
+        return source.error(
+            f"{_file_named_in(text) or where} is not encoded in {found}; name its encoding, "
+            'for example options = { encoding = "latin-1" }'
+        )
+    if isinstance(error, duckdb.ConversionException):
+        return source.error(
+            f"a cast in its select fails on {where}: {_essence(text)}. "
+            "Write try_cast(column as type): what cannot be cast becomes null, or select the column as it is: "
+            "rows whose text is no number or time are then refused one by one, with the reason"
+        )
+    return source.error(f"{where} cannot be read: {_essence(text)}. Correct the file, or the source's options")
+
+
+def literal(value: Any) -> str:
+    """A Python value as SQL: text, numbers, truth values, lists and tables."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{literal(str(key))}: {literal(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(literal, value)) + "]"
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """A name as SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _is_empty(path: Path) -> bool:
+    with _opened(path) as file:
+        return not file.read(1)
+
+
+def _opened(path: Path) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
+
+
+def _format_by_suffix(path: Path) -> str | None:
+    suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
+    return next((name for name, suffixes in FORMATS.items() if suffix.lower() in suffixes), None)
+
+
+def _in_readable_encoding(source: Source, scratch: Path) -> tuple[list[Path], dict[str, Any]]:
+    """The files and reader options; files in an encoding that the reader lacks are copied into `scratch` as UTF-8."""
+    files = source.files()
+    if source.options.get("ignore_errors"):
+        raise source.error("ignore_errors would drop rows without a word; remove it and correct what it hides")
+    options = READER_DEFAULTS[file_format(source)] | dict(source.options)
+    encoding = options.get("encoding", "utf-8")
+    if encoding in ENCODINGS_OF_READER:
+        return files, options
+    try:
+        codecs.lookup(encoding)
+    except LookupError:
+        raise source.error(f"there is no encoding '{encoding}'; try latin-1, cp1252, gb18030 or utf-16") from None
+    return [_as_utf8(source, path, encoding, scratch) for path in files], options | {"encoding": "utf-8"}
+
+
+def _as_utf8(source: Source, path: Path, encoding: str, scratch: Path) -> Path:
+    copy = scratch / f"{len(list(scratch.iterdir()))}-{path.name.removesuffix('.gz')}"
+    try:
+        with _opened(path) as raw, copy.open("w", encoding="utf-8", newline="") as out:
+            text = io.TextIOWrapper(raw, encoding=encoding, newline="")
+            shutil.copyfileobj(text, out, 1 << 20)
+    except UnicodeDecodeError as error:
+        raise source.error(f"{path.name} is not encoded in {encoding} ({error.reason}); name its encoding") from error
+    return copy
+
+
+def _one_query(connection: duckdb.DuckDBPyConnection, source: Source) -> str:
+    try:
+        statements = connection.extract_statements(source.select)
+    except duckdb.Error as error:
+        raise source.error(f"its select is not valid SQL: {_essence(str(error))}") from error
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        kinds = ", ".join(statement.type.name for statement in statements) or "nothing"
+        raise source.error(f"its select must be one SELECT query, found {kinds}")
+    return str(statements[0].query)
+
+
+def _select_error(
+    connection: duckdb.DuckDBPyConnection, source: Source, files: Sequence[Path], error: duckdb.Error
+) -> IngestError:
+    columns = [name for name, *_ in connection.execute("describe source").fetchall()]
+    text = f"its select does not fit {_names(files)}: {_essence(str(error))}; found columns {columns}. "
+    if len(columns) == 1 and any(mark in columns[0] for mark in ",;|\t"):
+        return source.error(text + 'The file was read as one column: name its delimiter, options = { delim = "," }')
+    if "explicit type casts" in str(error) and file_format(source) == "csv":
+        return source.error(text + "CSV columns are text: write try_cast(column as double)")
+    return source.error(text + "Correct the select")
+
+
+def _essence(text: str) -> str:
+    """The part of a DuckDB message that speaks of the user's data, without its advice on DuckDB's own settings."""
+    kept: list[str] = []
+    for line in text.split("\n"):
+        if line.startswith(("Possible", "LINE", "  file =", "\tCandidate functions", "The search space", "Column ")):
+            break
+        kept.append(line.strip())
+    return "; ".join(filter(None, kept)).rstrip(".;")
+
+
+def _file_named_in(text: str) -> str | None:
+    lines = [line.split("=", 1)[1].strip() for line in text.split("\n") if line.startswith("  file =")]
+    return Path(lines[0]).name if lines else None
+
+
+def _names(files: Sequence[Path]) -> str:
+    return files[0].name if len(files) == 1 else f"{files[0].name} and {len(files) - 1} more"

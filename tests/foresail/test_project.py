@@ -1,0 +1,188 @@
+"""foresail.toml is checked as a whole: every problem names file, key, value and remedy."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from features.sources import Source
+from foresail.project import _TABLES, ProjectError, initialise, load, template
+
+GOOD = """
+[project]
+name = "Gift wholesaler"
+currency = "GBP"
+timezone = "Europe/London"
+
+[[sources]]
+name = "invoices"
+stream = "purchases"
+from = "data/*.parquet"
+
+[targets.churn]
+kind = "churn"
+horizon_days = 90
+active_within_days = 365
+"""
+
+
+def project(folder, text=GOOD):
+    (folder / "foresail.toml").write_text(text)
+    return load(folder)
+
+
+def problems(folder, text):
+    """The lines of the error, without its heading."""
+    with pytest.raises(ProjectError) as error:
+        project(folder, text)
+    heading, *lines = str(error.value).split("\n")
+    count = f"{len(lines)} problem" + ("s" if len(lines) > 1 else "")
+    assert heading == f"{folder.resolve()}/foresail.toml has {count}:"
+    return [line.strip() for line in lines]
+
+
+def test__load__good_file__has_what_it_says_and_documented_defaults(tmp_path, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    found = project(tmp_path)
+
+    assert (found.name, found.slug, found.currency, found.timezone) == (
+        "Gift wholesaler", "gift-wholesaler", "GBP", "Europe/London",
+    )  # fmt: skip
+    assert found.sources == (Source("invoices", "purchases", "data/*.parquet", tmp_path),)
+    assert (found.explain_top, found.buckets, found.training.every_days, found.training.dates) == (100, 16, 30, 12)
+    assert found.history_root == f"{tmp_path}/.foresail/history"
+    assert found.tracking_uri == f"sqlite:///{tmp_path}/.foresail/mlflow.db"
+    assert found.earliest == datetime(1969, 12, 31, 23, tzinfo=UTC)  # London kept summer time all year in 1970
+    assert found.min_history_days("churn") == 90
+
+
+def test__targets__are_those_of_training(tmp_path):
+    found = project(
+        tmp_path, GOOD + "bands = { medium = 0.5, high = 0.8 }\n[targets.soon]\nkind='churn'\nhorizon_days=7\n"
+    )
+
+    churn, soon = found.targets["churn"], found.target("soon")
+    assert (churn.horizon_days, churn.active_within_days, churn.band_medium, churn.band_high) == (90, 365, 0.5, 0.8)
+    assert (soon.name, soon.horizon_days, soon.active_within_days, soon.band_high) == ("soon", 7, None, 0.9)
+    with pytest.raises(ProjectError, match=r"has no target 'chrn'; it has churn, soon. Add a table \[targets.chrn\]"):
+        found.target("chrn")
+
+
+def test__tracking_uri__environment_wins_then_the_file(tmp_path, monkeypatch):
+    text = GOOD + '[mlflow]\ntracking_uri = "sqlite:///own.db"\n'
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert project(tmp_path, text).tracking_uri == f"sqlite:///{tmp_path}/own.db"
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow:5000")
+    assert project(tmp_path, text).tracking_uri == "http://mlflow:5000"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ('"GBP"', '"gbp"', 'project.currency = "gbp": it must be an ISO 4217 code: three capital letters, like "EUR"'),
+        ('"Europe/London"', '"Europe/Londn"', 'project.timezone = "Europe/Londn": it must be a zone of the IANA database, like "Europe/London"'),
+        ("currency =", "curency =", "project.currency is missing: it must be"),
+        ("[project]", "[project]\nexplain_tpo = 3", "project.explain_tpo = 3: unknown key; did you mean explain_top?"),
+        ('"purchases"', '"purchase"', 'sources[0].stream = "purchase": it must be one of purchases, service, engagement, accounts'),
+        ('from = "data/*.parquet"', "", 'sources[0].from is missing: it must be a glob for files, like "data/invoices/*.parquet"'),
+        ("horizon_days = 90", 'horizon_days = "90d"', 'targets.churn.horizon_days = "90d": it must be a whole number of days above 0, like 90, without a unit'),
+        ("horizon_days = 90", "horizon_days = -5", "targets.churn.horizon_days = -5: it must be a whole number of days above 0, like 90, without a unit"),
+        ("horizon_days = 90", "horizon_days = 90.5", "targets.churn.horizon_days = 90.5: it must be a whole number of days above 0, like 90, without a unit"),
+        ("horizon_days = 90", "horizon_days = true", "targets.churn.horizon_days = true: it must be a whole number of days above 0, like 90, without a unit"),
+        ("= 365", "= 0", "targets.churn.active_within_days = 0: it must be a whole number of days above 0, like 365, without a unit; leave it out for no limit"),
+        ('kind = "churn"', 'kind = "chrun"', 'targets.churn.kind = "chrun": it must be "churn"'),
+        ("= 365", "= 365\nbands = { medium = 0.9, high = 0.8 }", 'targets.churn.bands = {"medium": 0.9, "high": 0.8}: it must be { medium = 0.70, high = 0.90 } with medium below high'),
+        ("= 365", "= 365\nbands = { medium = 70 }", "targets.churn.bands.medium = 70: it must be a percentile between 0 and 1, like 0.70"),
+        ("= 365", "= 365\n[history]\nbuckets = 0", "history.buckets = 0: it must be a whole number of buckets, 1 or more"),
+        ("= 365", "= 365\n[histry]\nbuckets = 4", 'histry = {"buckets": 4}: unknown key; did you mean history?'),
+    ],
+)  # fmt: skip
+def test__load__one_mistake__is_named_with_its_remedy(tmp_path, old, new, problem):
+    found = problems(tmp_path, GOOD.replace(old, new))
+
+    assert any(line.startswith(problem) for line in found)
+    assert len(found) == (2 if new.startswith("curency") else 1)
+
+
+def test__load__many_mistakes__are_all_reported_at_once(tmp_path):
+    text = GOOD.replace('"GBP"', "7").replace("= 90", "= 0").replace('"purchases"', '"sales"')
+
+    assert [line.split(" = ")[0] for line in problems(tmp_path, text)] == [
+        "project.currency", "sources[0].stream", "targets.churn.horizon_days",
+    ]  # fmt: skip
+
+
+def test__load__two_sources_of_one_name__is_an_error(tmp_path):
+    twice = '[[sources]]\nname = "invoices"\nstream = "service"\nfrom = "x.csv"\n'
+
+    assert problems(tmp_path, GOOD + twice) == [
+        'sources[1].name = "invoices": sources[0] has that name; give each its own'
+    ]
+
+
+def test__load__table_named_like_ingests_own__is_an_error(tmp_path):
+    text = GOOD.replace("[targets", 'tables = { source = "x.csv" }\n[targets')
+
+    (line,) = problems(tmp_path, text)
+    assert line.startswith("sources[0].tables.source")
+
+
+def test__load__no_file__says_how_to_get_one(tmp_path):
+    with pytest.raises(ProjectError) as error:
+        load(tmp_path / "none")
+
+    folder = tmp_path.resolve() / "none"
+    assert str(error.value) == f"{folder}/foresail.toml does not exist; `foresail init {folder}` writes one to fill in"
+
+
+def test__load__broken_toml__names_line_and_column(tmp_path):
+    with pytest.raises(ProjectError, match=r"foresail.toml is not valid TOML: .*line 2, column 8"):
+        project(tmp_path, "[project]\nname = \n")
+
+
+def test__initialise__new_folder__writes_a_file_that_loads(tmp_path):
+    initialise(tmp_path / "new" / "company")
+    found = load(tmp_path / "new" / "company")
+
+    assert (found.name, list(found.targets), [one.name for one in found.sources]) == (
+        "My company",
+        ["churn"],
+        ["orders"],
+    )
+
+
+def test__initialise__file_there__is_left_alone(tmp_path):
+    (tmp_path / "foresail.toml").write_text("mine")
+
+    with pytest.raises(ProjectError, match="exists already; edit it, or choose another folder"):
+        initialise(tmp_path)
+    assert (tmp_path / "foresail.toml").read_text() == "mine"
+
+
+def test__template__every_optional_line_uncommented__still_loads(tmp_path):
+    """What the comments show is right, and shows every key there is."""
+    text = re.sub(r"^# (\[|\w+ = )", r"\1", template(), flags=re.MULTILINE)
+    project(tmp_path, text)
+
+    shown = tomllib.loads(text)
+    tables = {
+        ("project",): shown["project"], ("history",): shown["history"], ("mlflow",): shown["mlflow"],
+        ("sources", "*"): shown["sources"][0], ("targets", "*"): shown["targets"]["churn"],
+        ("targets", "*", "bands"): shown["targets"]["churn"]["bands"], ("training",): shown["training"],
+    }  # fmt: skip
+    for place, table in tables.items():
+        assert set(table) == {field.alias or name for name, field in _TABLES[place].model_fields.items()}, place
+
+
+def test__importing__loads_no_heavy_library():
+    """`foresail --help` and an error in the file come at once."""
+    code = "import sys, foresail.project; print([m for m in ('mlflow', 'numba', 'pandas', 'lightgbm') if m in sys.modules])"
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"
