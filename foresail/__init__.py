@@ -1,0 +1,1 @@
+"""The front door: the project file, the command line, the demo."""

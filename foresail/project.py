@@ -1,0 +1,361 @@
+"""A company's project: `foresail.toml`, checked as a whole.
+
+Loading it knows nothing of models or data: it is quick, and an error names file, key, value and remedy.
+"""
+
+import difflib
+import json
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from features.sources import Source
+from features.streams import STREAMS
+
+if TYPE_CHECKING:
+    from features.history import History
+    from training.targets import ChurnTarget
+
+FILE_NAME = "foresail.toml"
+
+
+class ProjectError(Exception):
+    """The project file is missing or wrong; the message names file, key, value and remedy, for every problem."""
+
+
+def _known_timezone(value: str) -> str:
+    if value not in available_timezones():
+        raise ValueError
+    return value
+
+
+def _known_stream(value: str) -> str:
+    if value not in STREAMS:
+        raise ValueError
+    return value
+
+
+def _table_name(value: str) -> str:
+    # Ingest's own tables must not be replaced.
+    if not re.fullmatch(r"[A-Za-z_]\w*", value) or value.lower() in {"source", "mapped", "staged"}:
+        raise ValueError
+    return value
+
+
+class _Table(BaseModel):
+    """A table of the file. The description of a field says what it must be, and completes an error's sentence."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _ProjectTable(_Table):
+    name: str = Field(pattern=r"\w", description='the company\'s name, for example "Gift wholesaler"')
+    currency: str = Field(pattern=r"^[A-Z]{3}$", description='an ISO 4217 code: three capital letters, like "EUR"')
+    timezone: Annotated[str, AfterValidator(_known_timezone)] = Field(
+        description='a zone of the IANA database, like "Europe/London"'
+    )
+    explain_top: StrictInt = Field(default=100, ge=0, description="a whole number of accounts, 0 or more")
+
+
+class _HistoryTable(_Table):
+    root: str | None = Field(default=None, description="a folder or the URL of an object store")
+    buckets: StrictInt = Field(default=16, ge=1, le=65536, description="a whole number of buckets, 1 or more")
+    earliest: date = Field(default=date(1970, 1, 1), description='a date, like "1970-01-01"')
+
+
+class _MlflowTable(_Table):
+    tracking_uri: str | None = Field(
+        default=None, description='the address of an MLflow store, like "http://mlflow:5000"'
+    )
+
+
+class _SourceTable(_Table):
+    """One source as the file declares it; paths are relative to the project folder."""
+
+    name: str = Field(pattern=r"\w", description='a name of its own among the sources, like "invoices"')
+    stream: Annotated[str, AfterValidator(_known_stream)] = Field(description=f"one of {', '.join(STREAMS)}")
+    pattern: str = Field(alias="from", min_length=1, description='a glob for files, like "data/invoices/*.parquet"')
+    select: str = Field(default="select * from source", description="one SQL query over the table source")
+    format: Literal["csv", "parquet", "json"] | None = Field(default=None, description="csv, parquet or json")
+    options: dict[str, Any] = Field(default_factory=dict, description='a table, like { encoding = "latin-1" }')
+    tables: dict[Annotated[str, AfterValidator(_table_name)], str] = Field(
+        default_factory=dict, description='globs for files to join, by name, like { products = "data/products.csv" }'
+    )
+
+    def to_features(self, directory: Path) -> Source:
+        """The source as ingest takes it, for a project in `directory`."""
+        return Source(
+            self.name, self.stream, self.pattern, directory, self.select, self.format, self.options, self.tables
+        )
+
+
+class _Bands(_Table):
+    medium: float = Field(default=0.70, gt=0, lt=1, description="a percentile between 0 and 1, like 0.70")
+    high: float = Field(default=0.90, gt=0, lt=1, description="a percentile between 0 and 1, like 0.90")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "_Bands":
+        if self.medium >= self.high:
+            raise ValueError
+        return self
+
+
+class _TargetTable(_Table):
+    kind: Literal["churn"] = Field(description='"churn"')
+    horizon_days: StrictInt = Field(gt=0, description="a whole number of days above 0, like 90, without a unit")
+    active_within_days: StrictInt | None = Field(
+        default=None,
+        gt=0,
+        description="a whole number of days above 0, like 365, without a unit; leave it out for no limit",
+    )
+    bands: _Bands = Field(default=_Bands(), description="{ medium = 0.70, high = 0.90 } with medium below high")
+
+
+class _TrainingTable(_Table):
+    every_days: StrictInt = Field(
+        default=30, gt=0, description="a whole number of days above 0, like 30, without a unit"
+    )
+    dates: StrictInt = Field(default=12, ge=1, description="a whole number of dates, 1 or more")
+    min_history_days: StrictInt | None = Field(
+        default=None,
+        ge=0,
+        description="a whole number of days, 0 or more, without a unit; leave it out for one horizon",
+    )
+
+
+class _File(_Table):
+    project: _ProjectTable = Field(description="a table [project] with name, currency and timezone")
+    history: _HistoryTable = Field(default=_HistoryTable(), description="a table [history]")
+    mlflow: _MlflowTable = Field(default=_MlflowTable(), description="a table [mlflow]")
+    sources: tuple[_SourceTable, ...] = Field(
+        default=(), description="tables [[sources]], each with name, stream and from"
+    )
+    targets: dict[str, _TargetTable] = Field(default_factory=dict, description="tables [targets.NAME]")
+    training: _TrainingTable = Field(default=_TrainingTable(), description="a table [training]")
+
+
+_TABLES: dict[tuple[str, ...], type[_Table]] = {
+    (): _File,
+    ("project",): _ProjectTable,
+    ("history",): _HistoryTable,
+    ("mlflow",): _MlflowTable,
+    ("sources", "*"): _SourceTable,
+    ("targets", "*"): _TargetTable,
+    ("targets", "*", "bands"): _Bands,
+    ("training",): _TrainingTable,
+}
+"""Where each table stands in the file; `*` is any number or name."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """From which moments a model learns: at most `dates` of them, `every_days` apart."""
+
+    every_days: int
+    dates: int
+    min_history_days: int | None
+    """History that must lie before the first; None means one horizon of the target."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A checked project file and the folder it speaks for."""
+
+    directory: Path
+    name: str
+    currency: str
+    timezone: str
+    explain_top: int
+    """How many of the riskiest accounts get reasons in a batch of scores."""
+    buckets: int
+    history_root: str
+    earliest: datetime
+    """Events before this moment are refused: midnight of [history] earliest in the project's timezone."""
+    tracking_uri: str
+    """MLFLOW_TRACKING_URI as it was at loading, else [mlflow] tracking_uri, else a sqlite store in the project folder."""
+    sources: tuple[Source, ...]
+    target_tables: Mapping[str, Mapping[str, Any]]
+    training: Training
+
+    @property
+    def slug(self) -> str:
+        """The name in lower case with hyphens, as it begins a registered model's name: gift-wholesaler."""
+        return re.sub(r"\W+", "-", self.name.lower()).strip("-")
+
+    @property
+    def history(self) -> "History":
+        """The history of the project at its newest versions; it need not exist yet."""
+        from features.history import History
+
+        return History(self.history_root, buckets=self.buckets)
+
+    @property
+    def targets(self) -> "dict[str, ChurnTarget]":
+        """The targets by name."""
+        from training.targets import ChurnTarget
+
+        return {name: ChurnTarget(name=name, **table) for name, table in self.target_tables.items()}
+
+    def target(self, name: str) -> "ChurnTarget":
+        """The target called `name`; ProjectError that lists the targets if there is none."""
+        if name not in self.target_tables:
+            known = ", ".join(self.target_tables) or "none"
+            raise ProjectError(
+                f"{self.directory / FILE_NAME} has no target '{name}'; it has {known}. Add a table [targets.{name}]"
+            )
+        return self.targets[name]
+
+    def min_history_days(self, target: str) -> int:
+        """How much history must lie before the first moment that a model of this target learns from."""
+        if self.training.min_history_days is not None:
+            return self.training.min_history_days
+        return int(self.target_tables[target]["horizon_days"])
+
+
+def load(directory: str | Path) -> Project:
+    """The project in `directory`; ProjectError that lists every problem of its foresail.toml."""
+    directory = Path(directory).resolve()
+    path = directory / FILE_NAME
+    if not path.is_file():
+        raise ProjectError(f"{path} does not exist; `foresail init {directory}` writes one to fill in")
+    content = _parsed(path)
+    problems = [*_repeated_names(content)]
+    try:
+        file = _File.model_validate(content)
+    except ValidationError as error:
+        problems = [*map(_problem, error.errors()), *problems]
+    if problems:
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        raise ProjectError(f"{path} has {count}:\n" + "\n".join(f"  {problem}" for problem in problems))
+    return _project(directory, file)
+
+
+def template() -> str:
+    """The text of a new foresail.toml, with comments."""
+    return resources.files("foresail").joinpath("foresail.toml.template").read_text(encoding="utf-8")
+
+
+def initialise(directory: str | Path) -> Path:
+    """Write a commented foresail.toml into `directory` (made if need be); ProjectError if there is one already."""
+    path = Path(directory).resolve() / FILE_NAME
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(template())
+    except FileExistsError:
+        raise ProjectError(f"{path} exists already; edit it, or choose another folder") from None
+    return path
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ProjectError(f"{path} is not valid TOML: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ProjectError(f"{path} is not encoded in UTF-8; save it as UTF-8") from error
+
+
+def _project(directory: Path, file: _File) -> Project:
+    zone = ZoneInfo(file.project.timezone)
+    training = file.training
+    return Project(
+        directory=directory,
+        name=file.project.name,
+        currency=file.project.currency,
+        timezone=file.project.timezone,
+        explain_top=file.project.explain_top,
+        buckets=file.history.buckets,
+        history_root=_history_root(directory, file.history.root),
+        earliest=datetime.combine(file.history.earliest, time(), zone),
+        tracking_uri=_tracking_uri(directory, file.mlflow.tracking_uri),
+        sources=tuple(table.to_features(directory) for table in file.sources),
+        target_tables={name: _target(table) for name, table in file.targets.items()},
+        training=Training(training.every_days, training.dates, training.min_history_days),
+    )
+
+
+def _history_root(directory: Path, root: str | None) -> str:
+    if root is not None and "://" in root:
+        return root
+    return str(directory / (root or ".foresail/history"))
+
+
+def _tracking_uri(directory: Path, configured: str | None) -> str:
+    """A relative sqlite path is one of the project folder, not of wherever a command happens to run."""
+    # Read once: MLflow itself writes this variable whenever it is pointed at a store.
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or configured or "sqlite:///.foresail/mlflow.db"
+    relative = re.fullmatch(r"sqlite:///([^/].*)", uri)
+    return f"sqlite:///{directory / relative[1]}" if relative else uri
+
+
+def _target(table: _TargetTable) -> dict[str, Any]:
+    return {
+        "kind": table.kind,
+        "horizon_days": table.horizon_days,
+        "active_within_days": table.active_within_days,
+        "band_medium": table.bands.medium,
+        "band_high": table.bands.high,
+    }
+
+
+def _repeated_names(content: Mapping[str, Any]) -> Iterator[str]:
+    sources = content.get("sources")
+    names: dict[str, int] = {}
+    for position, source in enumerate(sources if isinstance(sources, list) else []):
+        name = source.get("name") if isinstance(source, dict) else None
+        if not isinstance(name, str):
+            continue
+        if name in names:
+            yield f"sources[{position}].name = {_shown(name)}: sources[{names[name]}] has that name; give each its own"
+        names.setdefault(name, position)
+
+
+def _problem(error: ErrorDetails) -> str:
+    """One line for one problem: the key, the value found, and what it must be."""
+    location = [part for part in error["loc"] if part != "[key]"]
+    key, (table, name) = _dotted(location), _place(location)
+    fields = {field.alias or name: field for name, field in table.model_fields.items()}
+    if error["type"] == "extra_forbidden":
+        nearest = difflib.get_close_matches(name, fields, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(nearest)}?" if nearest else f"known here: {', '.join(fields)}"
+        return f"{key} = {_shown(error['input'])}: unknown key; {hint}"
+    must_be = fields[name].description if name in fields else error["msg"]
+    if error["type"] == "missing":
+        return f"{key} is missing: it must be {must_be}"
+    return f"{key} = {_shown(error['input'])}: it must be {must_be}"
+
+
+def _place(location: Sequence[int | str]) -> tuple[type[_Table], str]:
+    """The innermost table that a location passes through, and the name of the key in it."""
+    generic = [
+        "*" if position == 1 and location[0] in {"sources", "targets"} else str(part)
+        for position, part in enumerate(location)
+    ]
+    for end in range(len(generic) - 1, -1, -1):
+        if tuple(generic[:end]) in _TABLES:
+            return _TABLES[tuple(generic[:end])], generic[end]
+    raise AssertionError(location)
+
+
+def _dotted(location: Sequence[int | str]) -> str:
+    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in location]
+    return "".join(parts).lstrip(".")
+
+
+def _shown(value: Any) -> str:
+    """A value as it could stand in the file, shortened."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    if isinstance(value, BaseModel):
+        text = "{ " + ", ".join(f"{name} = {item}" for name, item in value.model_dump().items()) + " }"
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,250 @@
+"""What each command does, without the terminal: the command line, the demo and notebooks call the same functions.
+
+Libraries that take long to import are imported where they are needed, so that `foresail --help` answers at once.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from features.ingest import IngestReport
+    from features.sources import Source
+    from features.status import HistoryStatus
+    from foresail.project import Project
+    from serving.settings import Settings
+    from training.hindsight import Hindsight
+    from training.tracking import ModelRow
+    from training.train import TrainingResult
+
+Progress = Callable[[int, int, str], None]
+"""Steps done, steps in all, and what they are."""
+
+
+TABLE_FORMATS = (".parquet", ".csv")
+"""What a feature table can be written as."""
+
+
+@dataclass(frozen=True)
+class SourceFailure:
+    """A source that could not be ingested. The others are not held up by it."""
+
+    source: str
+    stream: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class Scored:
+    """`scores`: one row per account and target, riskiest first. `calls`: by target, who has the most at stake."""
+
+    scores: "pd.DataFrame"
+    calls: "dict[str, pd.DataFrame]"
+
+
+def ingest_sources(
+    project: "Project", as_of: datetime, names: Sequence[str] = (), progress: Progress | None = None
+) -> "list[IngestReport | SourceFailure]":
+    """Ingest the project's sources in their order, or only those named; one entry each, failures included."""
+    from features.history import HistoryError
+    from features.ingest import IngestError, ingest
+
+    outcomes: list[IngestReport | SourceFailure] = []
+    for source in _sources(project, names):
+        try:
+            report = ingest(
+                project.history,
+                source,
+                as_of=as_of,
+                timezone=project.timezone,
+                earliest=project.earliest,
+                progress=_named(progress, source.name),
+            )
+            outcomes.append(report)
+        except (IngestError, HistoryError) as error:
+            outcomes.append(SourceFailure(source.name, source.stream, str(error)))
+    return outcomes
+
+
+def status(project: "Project") -> "HistoryStatus":
+    """What the history holds, source by source."""
+    from features.status import status
+
+    return status(project.history)
+
+
+def feature_table(project: "Project", as_of: datetime, progress: Progress | None = None) -> "pd.DataFrame":
+    """The whole catalog for every account known at as_of, with its RFM scores beside it."""
+    from features.rfm import rfm_scores
+    from features.table import build_feature_table
+
+    table = build_feature_table(project.history, as_of, progress=_buckets(progress, "features"))
+    return table.join(rfm_scores(table))
+
+
+def train(
+    project: "Project", target: str, as_of: datetime, *, seed: int = 0, progress: Progress | None = None
+) -> "TrainingResult":
+    """Train a target on what was known by as_of and register the model."""
+    from training.train import Settings, train
+
+    schedule = project.training
+    return train(
+        project.history,
+        project.target(target),
+        as_of,
+        project=project.slug,
+        tracking_uri=project.tracking_uri,
+        settings=Settings(
+            every_days=schedule.every_days,
+            dates=schedule.dates,
+            min_history_days=project.min_history_days(target),
+        ),
+        seed=seed,
+        report_to=_report_path(project, target, "training", as_of),
+        progress=progress,
+    )
+
+
+def evaluate(project: "Project", target: str, as_of: datetime, known_by: datetime, *, seed: int = 0) -> "Hindsight":
+    """What the champion would have said at as_of, beside what was known to have happened by `known_by`."""
+    from training.hindsight import evaluate
+
+    project.target(target)
+    return evaluate(
+        project.history,
+        as_of,
+        name=model_name(project, target),
+        tracking_uri=project.tracking_uri,
+        known_by=known_by,
+        seed=seed,
+        report_to=_report_path(project, target, "evaluation", as_of),
+    )
+
+
+def score(project: "Project", as_of: datetime, *, calls: int = 0, progress: Progress | None = None) -> Scored:
+    """Every account and target at as_of by the champions, and the accounts most worth a call.
+
+    Targets without a champion are an error, NoChampion: a table that silently lacked them would be read as complete.
+    """
+    import pandas as pd
+
+    from features.table import build_feature_table
+    from serving.calls import FEATURES, worth_a_call
+    from serving.model_store import load
+    from serving.scoring import needed_features, score_table
+
+    models = [load(project.tracking_uri, model_name(project, target)) for target in project.targets]
+    needed = dict.fromkeys([*needed_features(models), *FEATURES])
+    table = build_feature_table(project.history, as_of, needed, progress=_buckets(progress, "features"))
+    scores, most = [], {}
+    for done, model in enumerate(models):
+        if progress:
+            progress(done, len(models), "scores and reasons")
+        scores.append(score_table(model, table, project.explain_top, currency=project.currency))
+        most[model.target.name] = worth_a_call(model, table, scores[-1], calls, currency=project.currency)
+    if progress:
+        progress(len(models), len(models), "scores and reasons")
+    riskiest_first = pd.concat(scores).sort_values(
+        ["target", "probability", "account_id"], ascending=[True, False, True], ignore_index=True
+    )
+    return Scored(riskiest_first, most)
+
+
+def models(project: "Project") -> "dict[str, list[ModelRow]]":
+    """The registered versions of every target, newest first."""
+    from training.tracking import list_models
+
+    return {target: list_models(project.tracking_uri, model_name(project, target)) for target in project.targets}
+
+
+def serving_settings(project: "Project", as_of: datetime | None) -> "Settings":
+    """What the service has to be told about the project."""
+    from serving.settings import Settings
+
+    return Settings(
+        history_root=str(project.history_root),
+        buckets=project.buckets,
+        tracking_uri=project.tracking_uri,
+        models={target: model_name(project, target) for target in project.targets},
+        as_of=as_of,
+        currency=project.currency,
+        timezone=project.timezone,
+    )
+
+
+def model_name(project: "Project", target: str) -> str:
+    """The registered name of a target's models; ProjectError if the project has no such target."""
+    from training.tracking import registered_name
+
+    return registered_name(project.slug, project.target(target).name)
+
+
+def write_table(table: "pd.DataFrame", path: Path) -> None:
+    """Write a feature table with account_id and as_of as columns; the suffix, one of TABLE_FORMATS, decides how."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    plain = table.reset_index()
+    if path.suffix == ".csv":
+        plain.to_csv(path, index=False)
+    else:
+        plain.to_parquet(path, index=False)
+
+
+def write_scores(scores: "pd.DataFrame", path: Path) -> None:
+    """Write scores as Parquet, in the published schema."""
+    from serving.publish import write_scores
+
+    write_scores(scores, path)
+
+
+def serve(project: "Project", as_of: datetime | None, host: str, port: int) -> None:
+    """Become the BentoML server of the project's champions; returns only if it cannot start."""
+    from serving.settings import VARIABLE
+
+    environment = {
+        **os.environ,
+        VARIABLE: serving_settings(project, as_of).model_dump_json(),
+        "BENTOML_DO_NOT_TRACK": "True",
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "bentoml",
+        "serve",
+        "serving.service:Foresail",
+        "--host",
+        host,
+        "--port",
+        str(port),
+    ]
+    # In the place of this process, so that whoever stops this one stops the server.
+    os.execve(sys.executable, command, environment)  # noqa: S606  no shell is wanted
+
+
+def _sources(project: "Project", names: Sequence[str]) -> "list[Source]":
+    """The sources called so, in the project's order; all without names; ProjectError for a name that it has not."""
+    from foresail.project import ProjectError
+
+    known = {source.name: source for source in project.sources}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ProjectError(f"the project has no source {', '.join(unknown)}; it has {', '.join(known) or 'none'}")
+    return [source for name, source in known.items() if not names or name in names]
+
+
+def _named(progress: Progress | None, source: str) -> Progress | None:
+    return (lambda done, total, what: progress(done, total, f"{source}: {what}")) if progress else None
+
+
+def _buckets(progress: Progress | None, what: str) -> Callable[[int, int], None] | None:
+    return (lambda done, total: progress(done, total, what)) if progress else None
+
+
+def _report_path(project: "Project", target: str, kind: str, as_of: datetime) -> Path:
+    return project.directory / "reports" / f"{target}-{kind}-{as_of:%Y-%m-%d}.html"

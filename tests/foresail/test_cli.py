@@ -1,0 +1,203 @@
+"""The command line as a person uses it: real processes in a real project folder, from init to scores."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+
+from serving.publish import SCORES
+
+PROJECT = """
+[project]
+name = "Gift wholesaler"
+currency = "GBP"
+timezone = "Europe/London"
+
+[[sources]]
+name = "invoices"
+stream = "purchases"
+from = "data/*.csv"
+select = '''
+  select customer as account_id, ordered_at as occurred_at, invoice as order_id, amount from source
+'''
+
+[targets.churn]
+kind = "churn"
+horizon_days = 30
+active_within_days = 120
+
+[training]
+every_days = 15
+"""
+TODAY = "2020-12-01"
+
+
+def foresail(*arguments, cwd=None):
+    """Run the installed command; the answer is its exit code, standard output and standard error."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW", "FORESAIL"))}
+    command = [sys.executable, "-m", "foresail.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment | {"COLUMNS": "200"})
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A wholesaler with 150 accounts, of which the rarer buyers fall silent more often; ingested and trained."""
+    folder = tmp_path_factory.mktemp("wholesaler")
+    (folder / "data").mkdir()
+    (folder / "foresail.toml").write_text(PROJECT, encoding="utf-8")
+    duckdb.sql(f"""
+        copy (
+            select 'c' || a as customer, a || '-' || n as invoice, (10 + (hash(a * 7 + n) % 9000) / 100.0) as amount,
+                timestamp '2020-01-01' + to_hours(((hash(a) % 20) + n * (2 + a % 17 + (hash(a * 31 + n) % 9)))::int * 24
+                + (hash(n) % 10)::int) as ordered_at
+            from range(150) as accounts(a), range(90) as orders(n)
+            where n * 7 < 60 + hash(a * 13) % 400 and ordered_at < timestamp '2021-12-31'
+        ) to '{folder}/data/invoices.csv'""")
+    assert foresail("ingest", "--project", folder, "--as-of", "2022-01-01").returncode == 0
+    trained = foresail("train", "churn", "--project", folder, "--as-of", TODAY, "--json")
+    assert trained.returncode == 0, trained.stderr
+    return folder
+
+
+def test__init__empty_folder__writes_a_file_that_loads(tmp_path):
+    """The template is a valid project: what is missing is only data."""
+    assert foresail("init", tmp_path / "new").returncode == 0
+    status = foresail("status", "--project", tmp_path / "new", "--json")
+    assert (status.returncode, json.loads(status.stdout)["accounts"]) == (0, 0)
+    again = foresail("init", tmp_path / "new")
+    assert again.returncode == 3
+    assert "exists already" in again.stderr
+
+
+def test__no_project_file__exit_code_3_and_what_to_do(tmp_path):
+    """The first mistake anybody makes."""
+    answer = foresail("status", "--project", tmp_path)
+    assert answer.returncode == 3
+    assert f"foresail init {tmp_path}" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test__ingest__twice__changes_nothing(project):
+    """read = duplicates the second time, and the history stays at its versions."""
+    before = json.loads(foresail("status", "--project", project, "--json").stdout)
+    (report,) = json.loads(foresail("ingest", "--project", project, "--as-of", "2022-01-01", "--json").stdout)
+    assert report["read"] == report["duplicates"] > 0
+    assert report["kept"] == report["quarantined"] == 0
+    assert json.loads(foresail("status", "--project", project, "--json").stdout) == before
+
+
+def test__ingest__one_source_fails__exit_code_4_and_the_other_is_ingested(tmp_path):
+    """A broken export must not hold up the rest of the night."""
+    broken = PROJECT.replace("[targets", '[[sources]]\nname = "gone"\nstream = "service"\nfrom = "none/*.csv"\n\n[targets')
+    (tmp_path / "foresail.toml").write_text(broken, encoding="utf-8")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.csv").write_text("customer,invoice,ordered_at,amount\na,1,2020-05-01,5\nb,2,soon,5\n")
+    answer = foresail("ingest", "--project", tmp_path, "--json")
+    invoices, gone = json.loads(answer.stdout)
+    assert answer.returncode == 4
+    assert (invoices["kept"], invoices["quarantined"]) == (1, 1)
+    assert "no file matches" in gone["problem"]
+
+
+def test__features__out__one_row_per_account_with_rfm_scores(project, tmp_path):
+    """The table that a data scientist opens: every account known by then, RFM from 1 to 5 beside the features."""
+    answer = foresail("features", "--project", project, "--as-of", TODAY, "--out", tmp_path / "features.parquet")
+    assert answer.returncode == 0, answer.stderr
+    table = pq.read_table(tmp_path / "features.parquet").to_pandas()
+    assert table["account_id"].is_unique
+    assert len(table) == 150
+    assert set(table["rfm_recency"].dropna()) == {1, 2, 3, 4, 5}
+
+
+def test__features__list__is_the_catalog():
+    """The catalog can be read without any project."""
+    catalog = json.loads(foresail("features", "--list", "--json").stdout)
+    assert {"name", "unit", "meaning", "absent"} == set(catalog[0])
+    assert len(catalog) > 60
+
+
+def test__score__out__has_the_documented_columns_and_every_account(project, tmp_path):
+    """One row per account and target; whoever cannot be scored is there with a null score and why."""
+    answer = foresail("score", "--project", project, "--as-of", "2021-06-01", "--out", tmp_path / "scores.parquet")
+    assert answer.returncode == 0, answer.stderr
+    written = pq.read_table(tmp_path / "scores.parquet")
+    assert written.schema.equals(SCORES)
+    table = written.to_pandas()
+    assert len(table) == 150
+    assert (table["probability"].isna() == table["why_not"].notna()).all()
+    assert table["why_not"].notna().any()
+    assert table["probability"].dropna().between(0, 1).all()
+    assert table["reasons"].notna().sum() == min(100, table["probability"].notna().sum())
+
+
+def test__evaluate__closed_and_open_horizon__judges_the_one_and_says_when_the_other_can_be(project):
+    """Numbers only once the horizon has closed; until then a sentence."""
+    closed = foresail("evaluate", "churn", "-p", project, "--as-of", TODAY, "--known-by", "2021-02-01", "--json")
+    facts = json.loads(closed.stdout)
+    assert closed.returncode == 0, closed.stderr
+    assert facts["evaluation"]["baseline"] == "recency"
+    assert facts["open_because"] is None
+    too_early = foresail("evaluate", "churn", "-p", project, "--as-of", TODAY, "--known-by", "2020-12-15", "--json")
+    assert json.loads(too_early.stdout)["evaluation"] is None
+    assert "2020-12-31" in json.loads(too_early.stdout)["open_because"]
+
+
+def test__train_again__registers_a_challenger_and_models_shows_both(project):
+    """The champion stays in service until somebody decides."""
+    assert foresail("train", "churn", "-p", project, "--as-of", TODAY).returncode == 0
+    newest, first = json.loads(foresail("models", "-p", project, "--json").stdout)["churn"]
+    assert (first["version"], first["aliases"]) == (1, ["champion"])
+    assert (newest["version"], newest["aliases"]) == (2, ["challenger"])
+
+
+def test__train__unknown_target__exit_code_3_and_names_those_there_are(project):
+    """A misspelt target is a mistake in what was asked, not a crash."""
+    answer = foresail("train", "chrun", "--project", project, "--json")
+    assert answer.returncode == 3
+    assert "it has churn" in json.loads(answer.stderr.strip().splitlines()[-1])["error"]
+
+
+def test__train__too_little_history__exit_code_5_and_says_how_much_is_needed(project):
+    """Nothing is fitted on what is not there."""
+    answer = foresail("train", "churn", "--project", project, "--as-of", "2020-01-20")
+    assert answer.returncode == 5
+    assert "Traceback" not in answer.stderr
+
+
+def test__score__no_champion__exit_code_5_and_what_to_do(tmp_path):
+    """Before the first training there is nothing to score with."""
+    (tmp_path / "foresail.toml").write_text(PROJECT, encoding="utf-8")
+    answer = foresail("score", "--project", tmp_path, "--as-of", TODAY)
+    assert answer.returncode == 5
+    assert "foresail train" in answer.stderr
+
+
+def test__as_of__no_date__exit_code_2_and_how_to_write_one(project):
+    """A wrong date is a usage error."""
+    answer = foresail("score", "--project", project, "--as-of", "yesterday")
+    assert answer.returncode == 2
+    assert "2011-01-01" in answer.stderr
+
+
+def test__help__imports_nothing_heavy():
+    """`foresail --help` answers at once: no library that takes long to import is touched."""
+    heavy = "pandas numpy pyarrow duckdb mlflow bentoml lightgbm sklearn numba matplotlib".split()
+    code = (
+        "import sys; from typer.testing import CliRunner; from foresail.cli import app; "
+        "result = CliRunner().invoke(app, ['--help']); assert result.exit_code == 0; "
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert answer.stdout.strip() == "[]", answer.stderr
+
+
+def test__as_of__default__is_the_clock_and_nothing_else_reads_it(project):
+    """Without --as-of the command speaks for now: every account of 2020 is long gone."""
+    facts = json.loads(foresail("score", "--project", project, "--json").stdout)["targets"][0]
+    assert (facts["scored"], facts["not_eligible"]) == (0, 150)
+    assert datetime.now(UTC) - datetime(2021, 12, 31, tzinfo=UTC) > timedelta(days=120)
