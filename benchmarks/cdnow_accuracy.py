@@ -14,7 +14,7 @@ from features.catalog import CATALOG
 from features.history import History
 from features.ingest import Source, ingest
 from training.dataset import labelled
-from training.models import ladder
+from training.models import ladder, learnable
 from training.selection import climb_ladder
 from training.splits import split
 from training.targets import ChurnTarget
@@ -42,9 +42,9 @@ def main(master: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         data = load(master, Path(folder))
     started = time.perf_counter()
-    climb = climb_ladder(
-        ladder(data.features), data, split([*DATES, TEST], TARGET.horizon), TARGET, seed=0, ticks=print
-    )
+    names, _ = learnable(CATALOG, [*DATES, TEST])
+    days = split([*DATES, TEST], TARGET.horizon)
+    climb = climb_ladder(ladder(names), data, days, TARGET, seed=0, ticks=print)
     print(f"{len(data):,} rows, {climb.evaluation.churned:,} of {climb.evaluation.rows:,} churned at {TEST:%Y-%m-%d}")
     print(f"{'':24}{'AUROC':>26}{'log loss':>28}")
     for name, (auroc, log_loss) in RIVALS.items():

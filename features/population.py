@@ -1,15 +1,22 @@
 """Which accounts may be scored for a target, decided from history alone."""
 
+import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-import pandas as pd
 
 from features.definitions import Feature
 from features.purchases import RECENCY, order_lines
 
 Array = np.ndarray[Any, Any]
+_SINCE_LAST = "purchases_days_since_last"
+
+
+class Columns(Protocol):
+    """A feature table, or its columns as arrays by name."""
+
+    def __getitem__(self, name: str, /) -> Any: ...
 
 
 def had_purchase(days: int) -> Feature:
@@ -32,24 +39,28 @@ class Population:
     @property
     def features(self) -> tuple[Feature, ...]:
         """What a table must hold besides a model's own features, for `eligible` and `why_not` to answer."""
-        recency = tuple(feature for feature in RECENCY if feature.name == "purchases_days_since_last")
+        recency = tuple(feature for feature in RECENCY if feature.name == _SINCE_LAST)
         return recency if self.active_within_days is None else (*recency, had_purchase(self.active_within_days))
 
-    def eligible(self, table: pd.DataFrame) -> Array:
+    def eligible(self, table: Columns) -> Array:
         """For each row of a feature table, whether the account belongs: shape (rows,), bool."""
-        ever = table["purchases_days_since_last"].notna().to_numpy()
+        ever: Array = ~np.isnan(_column(table, _SINCE_LAST))
         if self.active_within_days is None:
             return ever
-        return ever & (table[had_purchase(self.active_within_days).name].to_numpy() > 0)
+        return ever & (_column(table, had_purchase(self.active_within_days).name) > 0)
 
-    def why_not(self, table: pd.DataFrame) -> list[str | None]:
+    def why_not(self, table: Columns) -> list[str | None]:
         """For each row the reason, in plain words, why it is not eligible; None where it is."""
-        days = table["purchases_days_since_last"].to_numpy()
+        since = _column(table, _SINCE_LAST).tolist()
         return [
-            None if belongs else self._reason(since) for belongs, since in zip(self.eligible(table), days, strict=True)
+            None if belongs else self._reason(days) for belongs, days in zip(self.eligible(table), since, strict=True)
         ]
 
     def _reason(self, days_since_last: float) -> str:
-        if np.isnan(days_since_last):
+        if math.isnan(days_since_last):
             return "no purchase on record"
         return f"no purchase in the last {self.active_within_days} days; the latest was {days_since_last:.0f} days ago"
+
+
+def _column(table: Columns, name: str) -> Array:
+    return np.asarray(table[name], dtype=np.float64)

@@ -76,16 +76,17 @@ def compute(events: Events, plan: Plan, as_of: Array, visible_until: Array, thre
     out = np.empty((len(events.accounts) * as_of.size, plan.columns.size), dtype=np.float64)
     ranges = _account_ranges(packed, len(events.accounts), threads)
     if len(ranges) == 1:
-        _fill(ranges[0], packed, plan, as_of, visible_until, out)
+        fill_rows(ranges[0], packed, plan, as_of, visible_until, out)
         return out
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(lambda one: _fill(one, packed, plan, as_of, visible_until, out), ranges))
+        list(pool.map(lambda one: fill_rows(one, packed, plan, as_of, visible_until, out), ranges))
     return out
 
 
-def _fill(
+def fill_rows(
     accounts: tuple[int, int], packed: Packed, plan: Plan, as_of: Array, visible_until: Array, out: Array
 ) -> None:
+    """Hand packed events to the kernel: the rows of accounts [first, last) are written into `out`, nobody else's."""
     kernel.fill(
         *accounts, packed.moments, packed.known, packed.values, packed.offsets, packed.codes,
         as_of, visible_until, plan.edges, plan.selection_edges, plan.selection_requests,

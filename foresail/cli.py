@@ -243,7 +243,7 @@ def _exit_code(error: Exception) -> int | None:
     from features.history import HistoryError
     from features.sources import IngestError
     from foresail.project import ProjectError
-    from serving.model_store import FingerprintMismatch, NoChampion, RegistryUnavailable
+    from serving.model_store import ModelUnavailable
     from training.coverage import StaleHistory
     from training.hindsight import OtherFeatures
     from training.selection import NotEnoughLabels
@@ -255,7 +255,7 @@ def _exit_code(error: Exception) -> int | None:
         3: (ProjectError,),
         4: (IngestError, HistoryError),
         5: (
-            NoChampion, FingerprintMismatch, RegistryUnavailable, NoModel, OtherFeatures,
+            ModelUnavailable, NoModel, OtherFeatures,
             NotEnoughHistory, NotEnoughLabels, StaleHistory, HorizonOpen,
         ),
     }  # fmt: skip

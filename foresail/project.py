@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, ValidationError, model_validator
-from pydantic_core import ErrorDetails
 
 from features.sources import Source
 from features.streams import STREAMS
@@ -321,7 +320,7 @@ def _repeated_names(content: Mapping[str, Any]) -> Iterator[str]:
         names.setdefault(name, position)
 
 
-def _problem(error: ErrorDetails) -> str:
+def _problem(error: Mapping[str, Any]) -> str:
     """One line for one problem: the key, the value found, and what it must be."""
     location = [part for part in error["loc"] if part != "[key]"]
     key, (table, name) = _dotted(location), _place(location)

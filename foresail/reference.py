@@ -12,33 +12,39 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 def streams_page() -> str:
     """docs/streams.md: every stream with its grain and columns."""
-    return "\n".join([
-        "# Streams",
-        "",
-        "A source's `select` gives its columns these names. Required ones must be there; the others may be left out.",
-        "A column that the stream does not have is an error, so that a misspelt name cannot become an absent value.",
-        "Times without an offset are read in the project's timezone. A row that breaks a check goes to quarantine with",
-        "the reason. Written by `python -m foresail.reference`.",
-        *(line for stream in STREAMS.values() for line in _stream(stream)),
-        "",
-    ])
+    return "\n".join(
+        [
+            "# Streams",
+            "",
+            "A source's `select` gives its columns these names. Required ones must be there; the others may be left out.",
+            "A column that the stream does not have is an error, so that a misspelt name cannot become an absent value.",
+            "Times without an offset are read in the project's timezone. A row that breaks a check goes to quarantine with",
+            "the reason. Written by `python -m foresail.reference`.",
+            *(line for stream in STREAMS.values() for line in _stream(stream)),
+            "",
+        ]
+    )
 
 
 def features_page() -> str:
     """docs/features.md: the whole catalog."""
-    rows = [f"| `{one.name}` | {_streams(one.definition)} | {one.meaning} | {one.unit} | {one.absent} |" for one in CATALOG]
-    return "\n".join([
-        "# Features",
-        "",
-        f"{len(CATALOG)} features, one value per account and as_of, from what was known by then. Windows are",
-        "(as_of − w, as_of]; a day is 24 hours. A trend is (now − before) / (now + before): −1 stopped, 0 unchanged, +1 new.",
-        "Absent is NaN unless it says 0. Written by `python -m foresail.reference`.",
-        "",
-        "| feature | stream | meaning | unit | absent |",
-        "| --- | --- | --- | --- | --- |",
-        *rows,
-        "",
-    ])
+    rows = [
+        f"| `{one.name}` | {_streams(one.definition)} | {one.meaning} | {one.unit} | {one.absent} |" for one in CATALOG
+    ]
+    return "\n".join(
+        [
+            "# Features",
+            "",
+            f"{len(CATALOG)} features, one value per account and as_of, from what was known by then. Windows are",
+            "(as_of − w, as_of]; a day is 24 hours. A trend is (now − before) / (now + before): −1 stopped, 0 unchanged, +1 new.",
+            "Absent is NaN unless it says 0. Written by `python -m foresail.reference`.",
+            "",
+            "| feature | stream | meaning | unit | absent |",
+            "| --- | --- | --- | --- | --- |",
+            *rows,
+            "",
+        ]
+    )
 
 
 def _stream(stream: Stream) -> Iterator[str]:

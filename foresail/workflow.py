@@ -176,6 +176,7 @@ def serving_settings(project: "Project", as_of: datetime | None) -> "Settings":
         as_of=as_of,
         currency=project.currency,
         timezone=project.timezone,
+        earliest=project.earliest,
     )
 
 

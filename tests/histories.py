@@ -32,52 +32,62 @@ def _late(rows):
 
 
 PURCHASES = _late(
-    st.fixed_dictionaries({
-        "occurred_at": moments(),
-        "kind": st.sampled_from(["order", "order", "return"]),
-        "order_id": MAYBE | st.sampled_from("abc"),
-        "product_id": MAYBE | st.sampled_from("pqrs"),
-        "category": MAYBE | st.sampled_from("xyz"),
-        "channel": MAYBE | st.sampled_from(["web", "store"]),
-        "quantity": MAYBE | st.integers(-5, 20).map(float),
-        "amount": AMOUNTS,
-        "discount": MAYBE | st.integers(0, 500).map(lambda cents: cents / 100),
-    })
+    st.fixed_dictionaries(
+        {
+            "occurred_at": moments(),
+            "kind": st.sampled_from(["order", "order", "return"]),
+            "order_id": MAYBE | st.sampled_from("abc"),
+            "product_id": MAYBE | st.sampled_from("pqrs"),
+            "category": MAYBE | st.sampled_from("xyz"),
+            "channel": MAYBE | st.sampled_from(["web", "store"]),
+            "quantity": MAYBE | st.integers(-5, 20).map(float),
+            "amount": AMOUNTS,
+            "discount": MAYBE | st.integers(0, 500).map(lambda cents: cents / 100),
+        }
+    )
 )
 SERVICE = _late(
-    st.fixed_dictionaries({
-        "occurred_at": moments(),
-        "case_id": st.sampled_from("cd"),
-        "kind": st.sampled_from(["opened", "answered", "resolved", "reopened", "escalated", "rated"]),
-        "topic": MAYBE | st.sampled_from(["complaint", "fault", "question"]),
-        "severity": MAYBE | st.sampled_from(["urgent", "normal"]),
-        "hours_to_resolve": MAYBE | st.integers(0, 500).map(float),
-        "satisfaction": MAYBE | st.integers(1, 5).map(float),
-    })
+    st.fixed_dictionaries(
+        {
+            "occurred_at": moments(),
+            "case_id": st.sampled_from("cd"),
+            "kind": st.sampled_from(["opened", "answered", "resolved", "reopened", "escalated", "rated"]),
+            "topic": MAYBE | st.sampled_from(["complaint", "fault", "question"]),
+            "severity": MAYBE | st.sampled_from(["urgent", "normal"]),
+            "hours_to_resolve": MAYBE | st.integers(0, 500).map(float),
+            "satisfaction": MAYBE | st.integers(1, 5).map(float),
+        }
+    )
 )
 ENGAGEMENT = _late(
-    st.fixed_dictionaries({
-        "occurred_at": moments(),
-        "kind": st.sampled_from(["login", "usage", "campaign", "coupon", "meeting"]),
-        "subject": MAYBE | st.sampled_from("uvw"),
-        "channel": MAYBE | st.sampled_from(["mail", "web"]),
-        "quantity": MAYBE | st.integers(0, 90).map(float),
-    })
+    st.fixed_dictionaries(
+        {
+            "occurred_at": moments(),
+            "kind": st.sampled_from(["login", "usage", "campaign", "coupon", "meeting"]),
+            "subject": MAYBE | st.sampled_from("uvw"),
+            "channel": MAYBE | st.sampled_from(["mail", "web"]),
+            "quantity": MAYBE | st.integers(0, 90).map(float),
+        }
+    )
 )
 ACCOUNTS = _late(
-    st.fixed_dictionaries({
-        "occurred_at": moments(),
-        "region": MAYBE | st.sampled_from(["north", "south"]),
-        "size": MAYBE | st.integers(1, 500).map(float),
-    })
+    st.fixed_dictionaries(
+        {
+            "occurred_at": moments(),
+            "region": MAYBE | st.sampled_from(["north", "south"]),
+            "size": MAYBE | st.integers(1, 500).map(float),
+        }
+    )
 )
 
 
 def histories(max_size=25):
     """Everything about one account, by stream."""
-    return st.fixed_dictionaries({
-        "purchases": st.lists(PURCHASES, max_size=max_size),
-        "service": st.lists(SERVICE, max_size=max_size // 2),
-        "engagement": st.lists(ENGAGEMENT, max_size=max_size // 2),
-        "accounts": st.lists(ACCOUNTS, max_size=2),
-    })
+    return st.fixed_dictionaries(
+        {
+            "purchases": st.lists(PURCHASES, max_size=max_size),
+            "service": st.lists(SERVICE, max_size=max_size // 2),
+            "engagement": st.lists(ENGAGEMENT, max_size=max_size // 2),
+            "accounts": st.lists(ACCOUNTS, max_size=2),
+        }
+    )

@@ -4,6 +4,7 @@ It reads plain rows of one account and loops over them in Python; where a librar
 numpy's polyfit) it asks the library.
 """
 
+import itertools
 import math
 from datetime import datetime, timedelta
 
@@ -78,7 +79,7 @@ def distinct(one, rows, values, as_of):
 
 def gaps(one, rows):
     moments = [row["occurred_at"] for row in rows]
-    apart = [days_between(earlier, later) for earlier, later in zip(moments, moments[1:], strict=False)]
+    apart = [days_between(earlier, later) for earlier, later in itertools.pairwise(moments)]
     return [gap for gap in apart if gap > one.parameter]
 
 

@@ -19,7 +19,9 @@ START = datetime(2020, 1, 1, tzinfo=UTC)
 
 def test__names__are_family_then_what__lower_case():
     """family_what_unit_stat_window, so that a name can be read without the catalog."""
-    assert all(re.fullmatch(r"(purchases|engagement|service|account|calendar)(_[a-z0-9]+)+", one) for one in CATALOG.names)
+    assert all(
+        re.fullmatch(r"(purchases|engagement|service|account|calendar)(_[a-z0-9]+)+", one) for one in CATALOG.names
+    )
 
 
 def windows(definition):
@@ -97,7 +99,9 @@ def test__kernel__golden_row__moves_only_with_kernel_version():
             for week in range(20)
         ]
     }
-    row = dict(zip(CATALOG.names, build_feature_row(Events.from_rows(history), START + timedelta(days=140)), strict=True))
+    row = dict(
+        zip(CATALOG.names, build_feature_row(Events.from_rows(history), START + timedelta(days=140)), strict=True)
+    )
     golden = {
         "purchases_days_since_last": 7.0,
         "purchases_orders_distinct_90d": 10.0,

@@ -5,7 +5,9 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from histories import AS_OF, histories
 from hypothesis import given, settings
+from oracle import STATS, oracle
 
 from features.catalog import CATALOG
 from features.definitions import (
@@ -24,8 +26,6 @@ from features.definitions import (
 )
 from features.events import Events
 from features.table import build_feature_row
-from histories import AS_OF, histories
-from oracle import STATS, oracle
 
 lines = events("purchases")
 orders = lines.where(kind="order")

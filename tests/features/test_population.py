@@ -3,12 +3,12 @@
 from datetime import timedelta
 
 import pandas as pd
+from histories import AS_OF
+from storing import store
 
 from features.plan import FeatureSet
 from features.population import Population, had_purchase
 from features.table import build_feature_table
-from histories import AS_OF
-from storing import store
 
 MICROSECOND = timedelta(microseconds=1)
 

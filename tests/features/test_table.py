@@ -4,15 +4,15 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from histories import AS_OF, histories
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from storing import store
 
 from features.catalog import CATALOG, named
 from features.definitions import Feature, events
 from features.events import Events
 from features.table import build_feature_row, build_feature_table
-from histories import AS_OF, histories
-from storing import store
 
 DATES = [AS_OF - timedelta(days=days) for days in (200, 31, 0)]
 ORDERS = named(["purchases_orders_distinct"])

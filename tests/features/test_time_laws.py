@@ -3,13 +3,13 @@
 import random
 from datetime import timedelta
 
+from histories import AS_OF, ENGAGEMENT, PURCHASES, histories
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.catalog import CATALOG
 from features.events import Events
 from features.table import build_feature_row
-from histories import AS_OF, ENGAGEMENT, PURCHASES, histories
 
 SECOND = timedelta(seconds=1)
 
@@ -28,7 +28,9 @@ def known_by_as_of(history):
 
 
 @settings(max_examples=200, deadline=None)
-@given(history=histories(), unknown=st.lists(PURCHASES.map(known_later)), contacts=st.lists(ENGAGEMENT.map(known_later)))
+@given(
+    history=histories(), unknown=st.lists(PURCHASES.map(known_later)), contacts=st.lists(ENGAGEMENT.map(known_later))
+)
 def test__events_not_known_by_as_of__added__move_no_bit(history, unknown, contacts):
     """Adding what becomes known after as_of, wherever in time it occurred, leaves the row as it is."""
     more = history | {

@@ -83,7 +83,7 @@ def test__no_project_file__exit_code_3_and_what_to_do(tmp_path):
 
 
 def test__ingest__twice__changes_nothing(project):
-    """read = duplicates the second time, and the history stays at its versions."""
+    """Read = duplicates the second time, and the history stays at its versions."""
     before = json.loads(foresail("status", "--project", project, "--json").stdout)
     (report,) = json.loads(foresail("ingest", "--project", project, "--as-of", "2022-01-01", "--json").stdout)
     assert report["read"] == report["duplicates"] > 0
@@ -93,7 +93,9 @@ def test__ingest__twice__changes_nothing(project):
 
 def test__ingest__one_source_fails__exit_code_4_and_the_other_is_ingested(tmp_path):
     """A broken export must not hold up the rest of the night."""
-    broken = PROJECT.replace("[targets", '[[sources]]\nname = "gone"\nstream = "service"\nfrom = "none/*.csv"\n\n[targets')
+    broken = PROJECT.replace(
+        "[targets", '[[sources]]\nname = "gone"\nstream = "service"\nfrom = "none/*.csv"\n\n[targets'
+    )
     (tmp_path / "foresail.toml").write_text(broken, encoding="utf-8")
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "a.csv").write_text("customer,invoice,ordered_at,amount\na,1,2020-05-01,5\nb,2,soon,5\n")
@@ -186,7 +188,7 @@ def test__as_of__no_date__exit_code_2_and_how_to_write_one(project):
 
 def test__help__imports_nothing_heavy():
     """`foresail --help` answers at once: no library that takes long to import is touched."""
-    heavy = "pandas numpy pyarrow duckdb mlflow bentoml lightgbm sklearn numba matplotlib".split()
+    heavy = ["pandas", "numpy", "pyarrow", "duckdb", "mlflow", "bentoml", "lightgbm", "sklearn", "numba", "matplotlib"]
     code = (
         "import sys; from typer.testing import CliRunner; from foresail.cli import app; "
         "result = CliRunner().invoke(app, ['--help']); assert result.exit_code == 0; "

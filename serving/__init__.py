@@ -1,0 +1,1 @@
+"""Registered model and history in, scores with their reasons out: over HTTP for a CRM, in tables for the batch."""

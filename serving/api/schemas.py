@@ -1,0 +1,149 @@
+"""The requests and answers of the service, as its OpenAPI page shows them."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, create_model
+
+from features.streams import STREAMS, Column, Stream
+
+MOST_ACCOUNTS = 1000
+MOST_EXPLAINED = 100
+
+AccountId = Annotated[str, Field(min_length=1, max_length=200)]
+
+_JSON_TYPES: dict[str, type] = {"text": str, "time": str, "number": float}
+
+
+class _Request(BaseModel):
+    """What callers send: a misspelt name is an error, and a number is not guessed from text."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def _event_model(stream: Stream) -> type[BaseModel]:
+    """One row of a stream, without the account: that is told once, around the rows."""
+    fields: Any = {column.name: _field(column) for column in stream.columns if column.name != "account_id"}
+    return create_model(
+        f"{stream.name.capitalize()}Event", __base__=_Request, __doc__=f"Grain: {stream.grain}.", **fields
+    )
+
+
+def _field(column: Column) -> tuple[Any, Any]:
+    unit = f" ({column.unit})" if column.unit else ""
+    described = Field(
+        default=... if column.required else None,
+        description=f"{column.meaning}{unit}; if absent: {column.absent}",
+        json_schema_extra={"format": "date-time"} if column.type == "time" else None,
+    )
+    kind: Any = _JSON_TYPES[column.type]
+    return (kind if column.required else kind | None), described
+
+
+def _events_model() -> type[BaseModel]:
+    fields: Any = {
+        name: (list[_event_model(stream)], Field(default=[], description=f"each row: {stream.grain}"))  # type: ignore[misc]
+        for name, stream in STREAMS.items()
+    }
+    return create_model(
+        "AccountEvents", __base__=_Request, __doc__="What happened to one account, by stream.", **fields
+    )
+
+
+AccountEvents = _events_model()
+"""Made from the declared streams, so that a new column is known here as soon as it is declared."""
+
+
+class InlineAccount(_Request):
+    """An account that the history need not know: it is scored on these events alone."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "account_id": "a lead",
+                "events": {"purchases": [{"occurred_at": "2011-04-02T09:30:00", "order_id": "1", "amount": 120.5}]},
+            }
+        }
+    )
+
+    account_id: AccountId
+    events: Annotated[BaseModel, GetPydanticSchema(lambda _, handler: handler(AccountEvents))]
+
+    def rows(self) -> dict[str, list[dict[str, Any]]]:
+        """The rows by stream, as they were sent."""
+        return self.events.model_dump(exclude_unset=True)
+
+
+class ScoreRequest(_Request):
+    """Accounts to score: known ones by id, others with their events."""
+
+    # One example: BentoML's page knows OpenAPI 3.0, which has no list of them.
+    model_config = ConfigDict(json_schema_extra={"example": {"account_ids": ["17850"], "explain": "top"}})
+
+    account_ids: list[AccountId] = Field(default=[], max_length=MOST_ACCOUNTS)
+    accounts: list[InlineAccount] = Field(default=[], max_length=MOST_ACCOUNTS)
+    as_of: str | None = Field(
+        default=None,
+        description="the moment that the scores speak for: an ISO date or time, in the project's timezone if it has no "
+        "offset; if absent, the service's own as_of, or now",
+        json_schema_extra={"format": "date-time"},
+    )
+    targets: list[str] | None = Field(default=None, min_length=1, description="if absent: all that are served")
+    explain: Literal["none", "top"] = Field(default="none", description="top: the reasons that weigh most")
+
+
+class Reason(BaseModel):
+    """A signed driver of a score."""
+
+    feature: str
+    value: float | None = Field(description="the account's value of the feature; null if absent")
+    direction: Literal["raises", "lowers"]
+    size: float = Field(description="by how much, in log-odds before calibration")
+    words: str
+
+
+class Score(BaseModel):
+    """One account's score for one target."""
+
+    target: str
+    definition: str = Field(description="what is predicted, and of whom")
+    as_of: datetime
+    horizon_days: int
+    probability: float | None = Field(description="calibrated; null where why_not says why")
+    percentile: float | None = Field(
+        description="mid-rank among the accounts that the model was last compared with, 0 to 1"
+    )
+    band: Literal["low", "medium", "high"] | None
+    why_not: str | None = Field(description="why there is no score")
+    reasons: list[Reason] = Field(
+        description="the largest first; empty if not asked for, not scored, or none stands out"
+    )
+    model: str = Field(description="name of the registered model")
+    model_version: str
+
+
+class ProblemDetail(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    pointer: str | None = None
+
+
+class ScoredAccount(BaseModel):
+    """The scores of one account, or why there are none."""
+
+    account_id: str
+    scores: list[Score]
+    error: ProblemDetail | None = Field(
+        default=None, description="why this account, unlike others, could not be scored"
+    )
+
+
+class ScoreResponse(BaseModel):
+    """One entry for each account asked for: first account_ids, then accounts, in their order."""
+
+    as_of: datetime
+    accounts: list[ScoredAccount]

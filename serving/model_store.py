@@ -1,0 +1,233 @@
+"""Registered models: found by alias in MLflow, checked against the catalog, ready to score.
+
+The only file of this room that knows MLflow.
+"""
+
+import logging
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.catalog import CATALOG, fingerprint, named
+from features.plan import FeatureSet
+from features.population import Population
+
+CHAMPION = "champion"
+LOCAL_STORE = "sqlite:///"
+
+Floats = NDArray[np.float64]
+
+
+class ModelUnavailable(Exception):
+    """No model can be put into service; the message says why and what to do."""
+
+
+class NoChampion(ModelUnavailable):
+    """No model of that name, or none that carries the alias."""
+
+
+class FingerprintMismatch(ModelUnavailable):
+    """The model was trained on features that this installation computes differently, or not at all."""
+
+
+class BrokenModel(ModelUnavailable):
+    """The registered files are no model that can be read and asked."""
+
+
+class RegistryUnavailable(ModelUnavailable):
+    """The registry does not answer."""
+
+
+class ScoreModel(Protocol):
+    """What travels inside the registered model; see training/registered_model.py, which serving does not import."""
+
+    card: dict[str, Any]
+    features: tuple[str, ...]
+
+    def probability(self, matrix: Floats) -> Floats: ...
+    def contributions(self, matrix: Floats) -> Floats: ...
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a model predicts, as its card tells it."""
+
+    name: str
+    kind: str
+    horizon_days: int
+    active_within_days: int | None
+    band_medium: float
+    band_high: float
+    definition: str
+
+    @cached_property
+    def population(self) -> Population:
+        """Who may be scored."""
+        return Population(active_within_days=self.active_within_days)
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A registered model that fits this installation's catalog."""
+
+    name: str
+    version: str
+    model: ScoreModel
+    target: Target
+
+    @cached_property
+    def features(self) -> FeatureSet:
+        """The declarations of the features that the model reads, in its order."""
+        return named(self.model.features)
+
+    @cached_property
+    def reference_scores(self) -> Floats:
+        """Sorted probabilities of the population that percentiles are taken in."""
+        return np.sort(np.asarray(self.model.card["reference"]["scores"], dtype=np.float64))
+
+
+def load(tracking_uri: str, name: str, alias: str = CHAMPION) -> LoadedModel:
+    """The model that carries the alias now.
+
+    Raises NoChampion, FingerprintMismatch, BrokenModel or RegistryUnavailable, all of them ModelUnavailable.
+    """
+    version = version_of(tracking_uri, name, alias)
+    model = _read(tracking_uri, name, version)
+    check_fingerprint(name, version, model)
+    return _proven(LoadedModel(name, version, model, _target(model.card)))
+
+
+def version_of(tracking_uri: str, name: str, alias: str = CHAMPION) -> str:
+    """The version that carries the alias: a look into the registry, without reading the model."""
+    nobody = NoChampion(
+        f"no model '{name}' has the alias {alias} at {tracking_uri}. Train one with `foresail train TARGET --as-of DATE`."
+    )
+    if tracking_uri.startswith(LOCAL_STORE):
+        path = Path(tracking_uri.removeprefix(LOCAL_STORE))
+        if not path.exists():
+            raise nobody
+        _check_complete(path, tracking_uri)
+    mlflow = _mlflow()
+    try:
+        return str(mlflow.MlflowClient(tracking_uri).get_model_version_by_alias(name, alias).version)
+    except mlflow.exceptions.MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise nobody from error
+        raise _no_answer(tracking_uri, error) from error
+    except Exception as error:  # a registry may be a database, a server or a folder, and fails in the words of each
+        raise _no_answer(tracking_uri, error) from error
+
+
+def check_fingerprint(name: str, version: str, model: ScoreModel) -> None:
+    """FingerprintMismatch unless the catalog computes exactly what the model was trained on."""
+    known = set(CATALOG.names)
+    unknown = [feature for feature in model.features if feature not in known]
+    remedy = "Train it again with this version of Foresail, or run the version that it was trained with."
+    if unknown:
+        raise FingerprintMismatch(
+            f"model '{name}' version {version} reads features that the catalog does not have: "
+            f"{', '.join(unknown)}. {remedy}"
+        )
+    trained, here = model.card["fingerprint"], fingerprint(named(model.features))
+    if trained != here:
+        raise FingerprintMismatch(
+            f"model '{name}' version {version} was trained on features that are computed differently here: its "
+            f"fingerprint is {trained[:12]}…, the catalog's for the same names is {here[:12]}…. {remedy}"
+        )
+
+
+def _check_complete(path: Path, tracking_uri: str) -> None:
+    """RegistryUnavailable unless the database of a local store is there as a whole.
+
+    MLflow makes or completes a store that it finds missing or half made. Doing that while the first training does
+    it too would break the training, so serving keeps away until it is done.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
+            found = database.execute("select version_num from alembic_version").fetchall()
+    except sqlite3.Error as error:
+        raise _no_answer(tracking_uri, error) from error
+    if found != [(_newest_schema(),)]:
+        raise RegistryUnavailable(
+            f"the model registry {tracking_uri} is being made, or by another version of MLflow; "
+            f"if this lasts, run `mlflow db upgrade {tracking_uri}`"
+        )
+
+
+@cache
+def _newest_schema() -> str:
+    """The revision of a complete store of the installed MLflow, which has no public way to ask for it."""
+    _mlflow()
+    from mlflow.store.db.utils import _get_latest_schema_revision
+
+    return str(_get_latest_schema_revision())  # type: ignore[no-untyped-call]
+
+
+def _read(tracking_uri: str, name: str, version: str) -> ScoreModel:
+    with _tracking(tracking_uri) as mlflow:
+        try:
+            loaded: ScoreModel = mlflow.pyfunc.load_model(f"models:/{name}/{version}").unwrap_python_model().model
+        except Exception as error:  # a model brings code of its own, which may fail in any way
+            raise BrokenModel(f"model '{name}' version {version} at {tracking_uri} cannot be read: {error}") from error
+        return loaded
+
+
+def _proven(loaded: LoadedModel) -> LoadedModel:
+    """The model, after one account of which nothing is known: what it answers must be a probability."""
+    nothing = np.full((1, len(loaded.features)), np.nan)
+    try:
+        probability = float(loaded.model.probability(nothing)[0])
+        contributions = loaded.model.contributions(nothing)
+    except Exception as error:  # as above
+        raise BrokenModel(f"model '{loaded.name}' version {loaded.version} fails on a row: {error}") from error
+    if not 0 <= probability <= 1 or contributions.shape != nothing.shape:
+        raise BrokenModel(
+            f"model '{loaded.name}' version {loaded.version} answers {probability} for an account without events, with "
+            f"{contributions.shape[-1]} contributions for {len(loaded.features)} features; train it again"
+        )
+    if not loaded.reference_scores.size:
+        raise BrokenModel(
+            f"model '{loaded.name}' version {loaded.version} has no reference scores to rank among; train it again"
+        )
+    return loaded
+
+
+def _no_answer(tracking_uri: str, error: Exception) -> RegistryUnavailable:
+    return RegistryUnavailable(f"the model registry {tracking_uri} does not answer: {error}")
+
+
+def _mlflow() -> ModuleType:
+    """MLflow, imported when first needed because that takes seconds; without telemetry and without its chatter."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read while MLflow is imported
+    import mlflow
+    import mlflow.pyfunc
+
+    for chatter in ("mlflow", "alembic"):
+        logging.getLogger(chatter).setLevel(logging.WARNING)
+    return mlflow
+
+
+@contextmanager
+def _tracking(uri: str) -> Iterator[Any]:
+    """MLflow looking at `uri` for a while: its tracking URI is global, and others may have set theirs."""
+    mlflow = _mlflow()
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(uri)
+    try:
+        yield mlflow
+    finally:
+        mlflow.set_tracking_uri(before)
+
+
+def _target(card: dict[str, Any]) -> Target:
+    told = card["target"]
+    return Target(**{name: told[name] for name in Target.__dataclass_fields__})

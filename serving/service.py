@@ -1,0 +1,58 @@
+"""The HTTP service: endpoints only. `foresail serve` starts it; FORESAIL_SERVING tells it where history and models are."""
+
+import asyncio
+import gc
+import logging
+import os
+
+import bentoml
+
+from features.moments import now
+from serving.answers import answer, as_of_asked, is_quick
+from serving.api.middleware import CallersFaults, ProblemAnswers, as_answers
+from serving.api.schemas import ScoreRequest, ScoreResponse
+from serving.watch import Watch
+
+
+@bentoml.service(
+    name="Foresail",
+    workers=1,
+    # BentoML keeps the state of every request until its timeout has passed, so a long one fills the heap.
+    traffic={"timeout": 5},
+    logging={"access": {"enabled": False}},
+    description="Calibrated churn scores of accounts, with their reasons. Errors are RFC 9457 problems.",
+)
+class Foresail:
+    """Scores on demand."""
+
+    def __init__(self) -> None:
+        logging.getLogger("bentoml._internal.server.http_app").addFilter(CallersFaults())
+        self.watch = Watch(os.environ)
+        self.watch.start()
+        # What has been loaded by now stays: keep the collector away from it, or it stalls requests for tens of ms.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 50, 1000)
+
+    @bentoml.api  # type: ignore[untyped-decorator]
+    @as_answers
+    async def score(self, request: ScoreRequest, /) -> ScoreResponse:
+        """Scores of accounts: of known ones by id, of others from the events sent along."""
+        service = self.watch.in_service()
+        as_of = as_of_asked(request, service, now())
+        if is_quick(request, service):
+            return answer(request, service, as_of)
+        return await asyncio.to_thread(answer, request, service, as_of)
+
+    async def __is_ready__(self) -> bool:
+        """/readyz: 503 and a problem until every target has a model in service."""
+        self.watch.check_ready()
+        return True
+
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]
+    def stop(self) -> None:
+        """End the watch."""
+        self.watch.stop()
+
+
+Foresail.add_asgi_middleware(ProblemAnswers)  # type: ignore[attr-defined]

@@ -1,0 +1,114 @@
+"""What answers requests, watched in the background: newer champions and newer history are exchanged whole, never half."""
+
+import logging
+import threading
+from collections.abc import Mapping
+
+from features.history import History, HistoryError
+from features.plan import FeatureSet
+from serving.accounts import Accounts
+from serving.answers import warm_up
+from serving.api.problems import HISTORY_UNAVAILABLE, NOT_CONFIGURED, NOT_READY, Problem
+from serving.champions import Champions
+from serving.in_service import InService
+from serving.inline import InlineAccounts
+from serving.model_store import LoadedModel
+from serving.scoring import needed_features
+from serving.settings import Settings, SettingsError, read_settings
+
+log = logging.getLogger("bentoml.foresail")
+
+
+class Watch:
+    """Looks after champions and history every `refresh_seconds`, from a thread of its own.
+
+    Settings that are absent or wrong do not stop the service: it starts, and says what is wrong to whoever asks.
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.settings: Settings | None = None
+        self._in_service: InService | None = None
+        self._problem = Problem(NOT_READY, "the service has not started completely; if this lasts, its log says why")
+        self._champions: Champions | None = None
+        self._inline: InlineAccounts | None = None
+        self._stopped = threading.Event()
+        try:
+            self.settings = read_settings(environment)
+        except SettingsError as error:
+            self._problem = Problem(NOT_CONFIGURED, str(error))
+            log.warning("%s", error)
+
+    def start(self) -> None:
+        """Look once, then go on looking until `stop`."""
+        if self.settings is None:
+            return
+        self._try_to_look()
+        threading.Thread(target=self._go_on, args=(self.settings,), name="watch", daemon=True).start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._stopped.set()
+
+    def in_service(self) -> InService:
+        """What is in service now; a Problem if nothing is."""
+        if self._in_service is None:
+            raise self._problem.with_traceback(None)
+        return self._in_service
+
+    def check_ready(self) -> None:
+        """A Problem unless every configured target has a model in service."""
+        for problem in self.in_service().problems.values():
+            raise problem.with_traceback(None)
+
+    def look(self) -> None:
+        """Look at the registry and the history once, and exchange what is in service if either has changed."""
+        settings = self.settings
+        if settings is None:
+            return
+        self._champions = self._champions or Champions(settings.tracking_uri, settings.models)
+        self._champions.look()
+        models = self._champions.models
+        missing = {target: self._champions.problems[target] for target in settings.models if target not in models}
+        try:
+            accounts = self._accounts(settings, models)
+        except HistoryError as error:
+            self._problem = Problem(HISTORY_UNAVAILABLE, str(error))
+            log.warning("%s", error)
+            return
+        before = self._in_service
+        if before is None or before.accounts is not accounts or before.models != models or before.problems != missing:
+            self._inline = self._inline or InlineAccounts(settings.timezone, settings.earliest)
+            found = InService(settings, models, missing, accounts, self._inline)
+            warm_up(found)
+            self._in_service = found
+
+    def _accounts(self, settings: Settings, models: Mapping[str, LoadedModel]) -> Accounts:
+        """The accounts as they are now: those before if nothing has changed, else new ones with the same buckets read."""
+        before = self._in_service.accounts if self._in_service else None
+        features = FeatureSet(needed_features(list(models.values())))
+        history = History(settings.history_root, buckets=settings.buckets)
+        versions = history.versions()
+        if before and before.history.versions() == versions and before.features.names == features.names:
+            return before
+        accounts = Accounts(history.at(versions), features, settings.cache_bytes)
+        accounts.read_ahead(before.buckets_at_hand() if before else [])
+        return accounts
+
+    def _go_on(self, settings: Settings) -> None:
+        self._read_all_buckets(settings)
+        while not self._stopped.wait(settings.refresh_seconds):
+            self._try_to_look()
+
+    def _try_to_look(self) -> None:
+        try:
+            self.look()
+        except Exception:
+            # Neither the service nor the watch may end with whatever it meets: what is in service stays, and the next
+            # look may succeed.
+            log.exception("the look at registry and history failed")
+
+    def _read_all_buckets(self, settings: Settings) -> None:
+        try:
+            self.in_service().accounts.read_ahead(range(settings.buckets))
+        except (HistoryError, Problem) as error:
+            log.warning("history is not read ahead: %s", error)

@@ -1,0 +1,203 @@
+"""Reasons read like a colleague's: the account's own numbers, distinct stories, no contradiction."""
+
+import math
+import re
+
+import pytest
+
+from features.catalog import CATALOG, named
+from features.definitions import Feature
+from features.purchases import orders
+from serving.phrases import ENGLISH, LANGUAGES, money, number, percent
+from serving.reasons import reasons_of, theme, wording
+
+NAN = math.nan
+LAST, GAP = "purchases_days_since_last", "purchases_gap_days_mean"
+
+
+def words(name, value, raises=True, currency="GBP", **others):
+    """What is said of one feature of one account."""
+    (feature,) = named([name])
+    told = wording(feature, {name: value} | others, raises)
+    return ENGLISH.say(told.key, currency, told.fields)
+
+
+def explain(contributions, values, **options):
+    features = named(list(contributions))
+    return reasons_of(features, list(contributions.values()), values, **options)
+
+
+@pytest.mark.parametrize(
+    ("days", "gap", "raises", "said"),
+    [
+        (74.3, 21.2, True, "no order for 74 days, usually every 21"),
+        (74.3, 1.2, True, "no order for 74 days, usually every day"),
+        (74.3, 21.2, False, "last order 74 days ago"),
+        (6.0, 21.2, False, "last order 6 days ago, usually every 21 days"),
+        (6.0, 21.2, True, "usually orders every 21 days, the last time 6 days ago"),
+        (74.3, NAN, True, "no order for 74 days"),
+        (0.4, NAN, False, "last order today"),
+        (NAN, NAN, True, "no order on record"),
+    ],
+)
+def test__recency__says_late_only_of_an_account_that_is_late_and_at_risk_for_it(days, gap, raises, said):
+    """'Usually every 21' beside 'no order for 74 days' is an accusation: it must be true, and be what raises the risk."""
+    assert words(LAST, days, raises, **{GAP: gap}) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "raises", "said"),
+    [
+        (-1 / 3, True, "spend down 50% in 90 days"),
+        (1 / 3, False, "spend up 100% in 90 days"),
+        (1 / 3, True, "spend in the last 90 days 2.0 times that of the 90 before"),
+        (-1 / 3, False, "spend in the last 90 days 0.5 times that of the 90 before"),
+        (-1.0, True, "nothing ordered in the last 90 days, after orders in the 90 before"),
+        (1.0, False, "orders in the last 90 days, after none in the 90 before"),
+        (0.0, True, "spend in the last 90 days as in the 90 before"),
+        (NAN, True, "nothing ordered in the last 90 days, nor in the 90 before"),
+    ],
+)
+def test__trend__words_follow_the_value_and_never_argue_with_the_direction(value, raises, said):
+    """(new − old) / (new + old) = −1/3 is half as much. 'Up' is said only of growth that lowers the risk."""
+    assert words("purchases_amount_trend_90d", value, raises) == said
+
+
+@pytest.mark.parametrize("value", [NAN, -1.0, -0.4, 0.0, 0.4, 1.0, 2.0, 37.25, 12345.6])
+@pytest.mark.parametrize("raises", [True, False])
+def test__every_feature__any_value__has_words_without_nan_or_gaps(value, raises):
+    """No declared feature can make a reason unreadable."""
+    for feature in CATALOG:
+        said = words(feature.name, value, raises, **({GAP: 21.0} if feature.name == LAST else {}))
+        assert said
+        assert not re.search(r"\bnan\b|\binf\b|[{}]|None|_", said), f"{feature.name}: {said}"
+
+
+def test__feature_without_phrase__is_told_by_its_declaration():
+    """A data scientist's own feature needs no phrase to be explained."""
+    own = Feature("purchases_weekend_orders", orders(), "orders placed at weekends", "orders", "never ordered")
+    dear = Feature("purchases_dearest", orders(), "the dearest order", "currency", "never ordered")
+    said = [
+        ENGLISH.say(told.key, "EUR", told.fields)
+        for told in (
+            wording(own, {own.name: 3.0}, raises=True),
+            wording(own, {own.name: NAN}, raises=True),
+            wording(dear, {dear.name: 1234.5}, raises=True),
+        )
+    ]
+    assert said == [
+        "orders placed at weekends: 3",
+        "orders placed at weekends: none on record",
+        "the dearest order: €1,234",
+    ]
+
+
+def test__reasons__one_story_told_by_many_features__is_one_reason():
+    """Three ways to say 'no order for long' would crowd out everything else; their sizes add up."""
+    contributions = {
+        LAST: 0.5,
+        "purchases_overdue_ratio": 0.7,
+        "purchases_orders_distinct_30d": 0.2,
+        "service_open_cases_sum": 0.3,
+    }
+    values = {
+        LAST: 74.0,
+        GAP: 21.0,
+        "purchases_overdue_ratio": 3.5,
+        "purchases_orders_distinct_30d": 0.0,
+        "service_open_cases_sum": 2.0,
+    }
+    found = explain(contributions, values)
+    assert [(reason.words, reason.direction) for reason in found] == [
+        ("no order for 74 days, usually every 21", "raises"),
+        ("2 cases still open", "raises"),
+    ]
+    assert found[0].size == pytest.approx(1.4)
+    assert (found[0].feature, found[0].value) == (LAST, 74.0)
+
+
+def test__reasons__largest_first_signed_and_few():
+    """The reader sees what weighs most, and whether it raises or lowers; a tenth of a percent is no reason."""
+    contributions = {
+        "purchases_amount_sum_90d": -0.9,
+        "purchases_orders_distinct_365d": -0.2,
+        "purchases_products_distinct_90d": 0.4,
+        "service_complaints_count_365d": 0.01,
+    }
+    values = {
+        "purchases_amount_sum_90d": 1234.5,
+        "purchases_orders_distinct_365d": 1.0,
+        "purchases_products_distinct_90d": 1.0,
+        "service_complaints_count_365d": 1.0,
+    }
+    found = explain(contributions, values, currency="GBP", most=2)
+    assert [(reason.direction, reason.words) for reason in found] == [
+        ("lowers", "£1,234 ordered in the last 90 days"),
+        ("raises", "1 different product in the last 90 days"),
+    ]
+    assert len(explain(contributions, values, most=10)) == 3
+
+
+def test__reasons__within_a_story__a_plain_feature_speaks_for_one_that_reads_oddly():
+    """'Spend up raises the risk' is told by another feature of the same story, if that did at least half as much."""
+    contributions = {"purchases_amount_trend_90d": 0.5, "purchases_orders_trend_90d": 0.3}
+    values = {"purchases_amount_trend_90d": 0.2, "purchases_orders_trend_90d": -1 / 3}
+    (reason,) = explain(contributions, values)
+    assert reason.words == "orders down 50% in 90 days"
+
+
+def test__reasons__absent_value__is_null_and_told_so():
+    """Absent is not zero, in words either."""
+    (reason,) = explain({"service_satisfaction_last": 0.4}, {"service_satisfaction_last": NAN})
+    assert (reason.value, reason.words) == (None, "no rating on record")
+
+
+def test__theme__empty_window_since_the_last_order__belongs_to_rhythm():
+    """Nothing in 30 days says no more than 'last order 40 days ago'; nothing in 90 days says something else."""
+    values = {LAST: 40.0, "purchases_amount_sum_30d": 0.0, "purchases_amount_sum_90d": 0.0}
+    assert theme("purchases_amount_sum_30d", values) == "rhythm"
+    assert theme("purchases_amount_sum_90d", values) == "spend"
+
+
+def test__theme__every_feature__belongs_to_exactly_one_story():
+    """Known features do not fall into a nameless heap."""
+    told = {theme(feature.name, {feature.name: 5.0}) for feature in CATALOG}
+    assert "purchases" not in told
+    assert {
+        "rhythm",
+        "frequency",
+        "spend",
+        "trend",
+        "breadth",
+        "returns",
+        "engagement",
+        "outreach",
+        "complaints",
+    } <= told
+
+
+def test__languages__all_have_the_same_phrases():
+    """A language is complete or not there."""
+    for language in LANGUAGES.values():
+        assert language.phrases.keys() == ENGLISH.phrases.keys()
+        assert language.units.keys() == ENGLISH.units.keys()
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(0.0, "0"), (5.0, "5"), (1234.5, "1,234"), (0.256, "0.256"), (12.345, "12.3"), (-3.0, "−3"), (0.00001, "0")],
+)
+def test__number__reads_like_a_human_wrote_it(value, said):
+    """Three digits say enough."""
+    assert number(value) == said
+
+
+def test__money__shows_its_currency_and_pence_only_where_they_matter():
+    """£12.50 but £1,234; a currency without a sign of its own is named."""
+    assert [money(12.5, "GBP"), money(1234.56, "GBP"), money(-90.0, "CHF"), money(8.0, "")] == [
+        "£12.50",
+        "£1,235",
+        "−CHF 90",
+        "8",
+    ]
+    assert percent(0.004) == "less than 1%"

@@ -1,0 +1,216 @@
+"""What is in service follows the registry and the history without a restart, and a bad model cannot get in."""
+
+import json
+import sqlite3
+from contextlib import closing
+from types import SimpleNamespace
+
+import pytest
+from serving_company import ACCOUNTS, AS_OF, EARLIEST, TIMEZONE, ingest_rows, recency_card, register, settings_of
+
+from features.ingest import Source, ingest
+from serving import model_store
+from serving.answers import answer
+from serving.api.problems import Problem
+from serving.api.schemas import ScoreRequest
+from serving.model_store import FingerprintMismatch, NoChampion
+from serving.settings import SettingsError, read_settings
+from serving.watch import Watch
+
+NAME = "wholesaler-soon"
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A company of its own, so that a test may change its history and its models."""
+    history = ingest_rows(tmp_path, {name: ACCOUNTS[name] for name in ("A0", "A2", "A3")})
+    return SimpleNamespace(folder=tmp_path, history=history, tracking_uri=f"sqlite:///{tmp_path}/mlflow.db")
+
+
+def watch(company):
+    settings = settings_of(company, models={"soon": NAME})
+    return Watch({"FORESAIL_SERVING": json.dumps(settings)})
+
+
+def version_in_service(watching):
+    return watching.in_service().models["soon"].version
+
+
+def crown(company, version):
+    import mlflow
+
+    mlflow.MlflowClient(company.tracking_uri).set_registered_model_alias(NAME, "champion", version)
+
+
+def probability(watching, account="A0"):
+    return answer(ScoreRequest(account_ids=[account]), watching.in_service(), AS_OF).accounts[0].scores[0].probability
+
+
+def test__watch__no_model_registered__is_not_ready_and_makes_no_store(small):
+    """The first start comes before the first training; looking must not leave an empty registry behind."""
+    watching = watch(small)
+    watching.look()
+    with pytest.raises(Problem, match=r"no model 'wholesaler-soon' has the alias champion.*foresail train"):
+        watching.check_ready()
+    assert not (small.folder / "mlflow.db").exists()
+
+
+def test__watch__new_champion__is_taken_up_at_the_next_look(small):
+    """Promotion is a move of an alias; nothing is restarted, and nothing moves before."""
+    register(small.tracking_uri, recency_card())
+    watching = watch(small)
+    watching.look()
+    before = probability(watching)
+    second = register(small.tracking_uri, recency_card(weight=2.0))
+    watching.look()
+    assert (version_in_service(watching), probability(watching)) == ("1", before)
+    crown(small, second)
+    watching.look()
+    assert version_in_service(watching) == "2"
+    assert probability(watching) != before
+
+
+@pytest.mark.parametrize(
+    "made_so_far",
+    ["", "create table alembic_version (version_num varchar); insert into alembic_version values ('old')"],
+)
+def test__watch__registry_being_made__is_left_alone(small, made_so_far):
+    """The first training makes the store while the service already looks: two makers at once would break it."""
+    file = small.folder / "mlflow.db"
+    with closing(sqlite3.connect(file)) as database:
+        database.executescript(made_so_far)
+    before = file.read_bytes()
+    watching = watch(small)
+    watching.look()
+    with pytest.raises(Problem) as raised:
+        watching.check_ready()
+    assert raised.value.kind.type == "/problems/registry-unavailable"
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"fingerprint": "0" * 64}, "computed differently here"),
+        ({"features": ["purchases_days_since_last", "purchases_mood"]}, "the catalog does not have: purchases_mood"),
+        ({"format": 99}, "cannot be read"),
+        ({"calibration": {"method": "magic"}}, "fails on a row"),
+        ({"reference": {"scores": []}}, "no reference scores"),
+    ],
+)
+def test__watch__broken_champion__is_refused_and_the_old_one_stays(small, caplog, monkeypatch, change, words):
+    """A model is checked before it answers anybody; it is read once and not at every look, and the log says once why."""
+    register(small.tracking_uri, recency_card())
+    watching = watch(small)
+    watching.look()
+    crown(small, register(small.tracking_uri, recency_card() | change))
+    read = []
+    monkeypatch.setattr(model_store, "load", lambda *asked, load=model_store.load: read.append(asked) or load(*asked))
+    for _ in range(3):
+        watching.look()
+    assert len(read) == 1
+    assert version_in_service(watching) == "1"
+    assert probability(watching) is not None
+    assert caplog.text.count("version 1 stays in service") == 1
+    assert words in caplog.text
+
+
+def test__watch__broken_first_model__503_names_the_unknown_features(small):
+    """With nothing to fall back on, the service says what to do instead of guessing."""
+    register(small.tracking_uri, recency_card() | {"features": ["purchases_mood"]})
+    watching = watch(small)
+    watching.look()
+    with pytest.raises(Problem, match=r"purchases_mood.*Train it again") as raised:
+        answer(ScoreRequest(account_ids=["A0"]), watching.in_service(), AS_OF)
+    assert raised.value.kind.type == "/problems/model-refused"
+
+
+def test__watch__newer_history__is_seen_at_the_next_look(small):
+    """What was ingested a moment ago is in the next score; a request under way keeps what it began with."""
+    register(small.tracking_uri, recency_card())
+    watching = watch(small)
+    watching.look()
+    before, service = probability(watching), watching.in_service()
+    (small.folder / "more.json").write_text('{"account_id": "A0", "occurred_at": "2020-05-31T12:00:00", "amount": 5}')
+    ingest(
+        small.history,
+        Source("more", "purchases", "more.json", small.folder),
+        as_of=AS_OF,
+        timezone=TIMEZONE,
+        earliest=EARLIEST,
+    )
+    watching.look()
+    assert probability(watching) < before
+    assert answer(ScoreRequest(account_ids=["A0"]), service, AS_OF).accounts[0].scores[0].probability == before
+
+
+def test__watch__nothing_new__exchanges_nothing(small):
+    """A look every few seconds must cost next to nothing."""
+    register(small.tracking_uri, recency_card())
+    watching = watch(small)
+    watching.look()
+    service = watching.in_service()
+    watching.look()
+    assert watching.in_service() is service
+
+
+def test__accounts__files_gone__503_and_not_a_crash(small):
+    """A disk that went away is told as what it is; the callers try again later."""
+    register(small.tracking_uri, recency_card())
+    watching = watch(small)
+    watching.look()
+    for file in small.folder.glob("history/purchases/**/*.parquet"):
+        file.unlink()
+    with pytest.raises(Problem, match="the history cannot be read") as raised:
+        answer(ScoreRequest(account_ids=["A0"]), watching.in_service(), AS_OF)
+    assert raised.value.kind.status == 503
+
+
+def test__accounts__cache_too_small__still_answers_and_keeps_one_bucket(small):
+    """Memory is bounded by what is set, or by one bucket."""
+    register(small.tracking_uri, recency_card())
+    watching = Watch({"FORESAIL_SERVING": json.dumps(settings_of(small, models={"soon": NAME}, cache_bytes=0))})
+    watching.look()
+    accounts = watching.in_service().accounts
+    assert all(accounts.row(name, AS_OF) is not None for name in ("A0", "A2", "A3"))
+    assert len(accounts.buckets_at_hand()) == 1
+
+
+def test__load__name_or_alias_missing__says_how_to_train(company, small):
+    """The library says it as the service does."""
+    register(small.tracking_uri, recency_card())
+    for name, alias in (("wholesaler-upsell", "champion"), (NAME, "challenger")):
+        with pytest.raises(
+            NoChampion, match=f"no model '{name}' has the alias {alias} .*foresail train TARGET --as-of DATE"
+        ):
+            model_store.load(small.tracking_uri, name, alias)
+
+
+def test__load__fingerprint_differs__refuses(small):
+    """A model must not be fed with numbers that mean something else than those it learnt from."""
+    register(small.tracking_uri, recency_card() | {"fingerprint": "f" * 64})
+    with pytest.raises(FingerprintMismatch, match="version 1 was trained on features that are computed differently"):
+        model_store.load(small.tracking_uri, NAME)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "FORESAIL_SERVING is not set"),
+        ("[1]", "FORESAIL_SERVING is wrong"),
+        ('{"history_root": "h", "tracking_uri": "t", "models": {}}', "models: Dictionary should have at least 1 item"),
+        ('{"history_root": "h", "tracking_uri": "t", "models": {"a": "b"}, "timezone": "Europe/Londn"}', "no timezone"),
+        ('{"history_root": "h", "tracking_uri": "t", "models": {"a": "b"}, "colour": 1}', "colour: Extra inputs"),
+    ],
+)
+def test__settings__absent_or_wrong__say_what_and_the_remedy(text, words):
+    """Nobody should have to read code to start a service."""
+    with pytest.raises(SettingsError, match=words) as raised:
+        read_settings({} if text is None else {"FORESAIL_SERVING": text})
+    assert "foresail serve" in str(raised.value)
+
+
+def test__settings__naive_as_of__is_read_in_the_projects_timezone():
+    """Midnight in London in June is 23:00 UTC of the day before."""
+    text = '{"history_root": "h", "tracking_uri": "t", "models": {"a": "b"}, "as_of": "2020-06-01", "timezone": "Europe/London"}'
+    assert read_settings({"FORESAIL_SERVING": text}).moment.isoformat() == "2020-05-31T23:00:00+00:00"

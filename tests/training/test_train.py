@@ -1,0 +1,281 @@
+"""The whole way, from history to a registered model, and back to what it would have said."""
+
+import json
+import logging
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from storing import store
+from training_company import company, purchase
+
+from features.catalog import fingerprint, named
+from features.table import build_feature_table
+from training.coverage import StaleHistory
+from training.hindsight import OtherFeatures, evaluate
+from training.metrics import METRICS
+from training.selection import NotEnoughLabels
+from training.splits import NotEnoughHistory
+from training.targets import ChurnTarget
+from training.tracking import NoModel, list_models, load_model
+from training.train import Settings, train
+
+T = datetime(2023, 9, 1, tzinfo=UTC)
+TARGET = ChurnTarget("churn", horizon_days=60, active_within_days=180)
+SETTINGS = Settings(every_days=30, dates=9)
+
+
+@pytest.fixture(scope="session")
+def store_uri(tmp_path_factory):
+    return f"sqlite:///{tmp_path_factory.mktemp('tracking')}/mlflow.db"
+
+
+@pytest.fixture(scope="session")
+def steps():
+    return []
+
+
+@pytest.fixture(scope="session")
+def result(history, store_uri, steps, tmp_path_factory):
+    page = tmp_path_factory.mktemp("report") / "reports" / "churn.html"
+    return train(
+        history, TARGET, T, project="acme", tracking_uri=store_uri, settings=SETTINGS, report_to=page,
+        progress=lambda *step: steps.append(step),
+    )  # fmt: skip
+
+
+def test__train__a_company_with_signal__beats_the_baseline_or_says_recency(result):
+    """The first model becomes champion; every rung stands beside the baseline with all metrics and their bounds."""
+    assert (result.name, result.version, result.alias) == ("acme-churn", 1, "champion")
+    assert set(result.evaluation.metrics) == {"recency", "logistic", "lightgbm"}
+    assert result.rung != "recency"
+    assert result.evaluation.beats_baseline(result.rung, "log_loss")
+    for metrics in result.evaluation.metrics.values():
+        assert set(metrics) == {metric.name for metric in METRICS}
+        assert all(np.isfinite([each.value, each.low, each.high]).all() for each in metrics.values())
+
+
+def test__train__card__says_what_it_learnt_from(result, history):
+    """The newest closed date is the test, train dates lie a horizon before it, and the versions read are recorded."""
+    card = result.card
+    test = datetime.fromisoformat(card["as_of_dates"]["test"])
+    assert test == T - timedelta(days=60)
+    assert max(map(datetime.fromisoformat, card["as_of_dates"]["train"])) == test - timedelta(days=60)
+    assert card["data_versions"] == history.versions()
+    assert card["fingerprint"] == fingerprint(named(card["features"]))
+    assert ChurnTarget.from_json(card["target"]) == TARGET
+    assert card["trained_as_of"] == "2023-09-01T00:00:00+00:00"
+    assert sum(row["as_of"] == card["as_of_dates"]["test"] for row in card["rows"]) == 1
+    assert json.loads(json.dumps(card, allow_nan=False)) == card
+
+
+def test__train__reference__is_the_population_of_today(result, history, store_uri):
+    """Percentiles are taken among the accounts eligible as of T, scored by the registered model itself."""
+    _, model = load_model(store_uri, "acme-churn")
+    population = TARGET.population
+    names = {feature.name: feature for feature in (*named(model.features), *population.features)}
+    table = build_feature_table(history, T, names.values())
+    rows = table.loc[population.eligible(table), list(model.features)].to_numpy()
+    reference = result.card["reference"]
+    assert reference["accounts"] == len(rows)
+    assert reference["scores"] == sorted(model.probability(rows).tolist())
+    recency = reference["features"]["purchases_days_since_last"]
+    column = rows[:, model.features.index("purchases_days_since_last")]
+    assert (recency["quantiles"][0], recency["quantiles"][-1]) == (column.min(), column.max())
+    assert recency["nan_share"] == 0
+    assert len(recency["quantiles"]) == 21
+
+
+def test__train__progress__counts_up_to_the_end(result, steps):
+    """A bar that ends short of full, or overflows, is worse than none."""
+    done, total, what = zip(*steps, strict=True)
+    assert list(done) == list(range(1, total[0] + 1))
+    assert set(total) == {len(steps)}
+    assert what[-1] == "registering the model"
+
+
+def test__registry__pyfunc_of_others__answers_as_the_score_model(result, history, store_uri):
+    """Anybody can load the model with MLflow alone and gets the very probabilities that are served."""
+    mlflow.set_tracking_uri(store_uri)
+    pyfunc = mlflow.pyfunc.load_model("models:/acme-churn@champion")
+    _, model = load_model(store_uri, "acme-churn")
+    table = build_feature_table(history, T, named(model.features))
+    answered = pyfunc.predict(table.reset_index(drop=True))
+    assert isinstance(answered, pd.Series)
+    assert (answered.to_numpy() == model.probability(table.to_numpy())).all()
+    assert pyfunc.unwrap_python_model().model.card == result.card
+
+
+def test__registry__files_of_the_model__no_pickle_and_no_stray_lock_file(result, store_uri):
+    """What is registered is text: code, card, booster, requirements. Artifacts lie beside the database."""
+    beside = Path(store_uri.removeprefix("sqlite:///")).parent / "mlflow-artifacts"
+    names = {path.name for path in beside.rglob("*") if path.is_file()}
+    assert {"model.json", "registered_model.py", "requirements.txt", "MLmodel", "report.html", "gains.svg"} <= names
+    assert ("booster.txt" in names) == (result.rung == "lightgbm")
+    assert not [name for name in names if name.endswith((".pkl", ".pickle", ".joblib", ".lock"))]
+    requirements = next(beside.rglob("requirements.txt")).read_text()
+    assert re.search(r"^lightgbm==\d", requirements, re.MULTILINE)
+
+
+def test__report__page__stands_alone_and_names_what_matters(result):
+    """One file: no script, no link, no picture elsewhere. It shows baseline, dates, calibration and limits."""
+    page = result.report_path.read_text()
+    assert not re.search(r"<script|<link|<img|src=|href=\"(?!#)", page)
+    assert page.count("<svg") == 2
+    for said in (
+        "acme · churn",
+        "baseline",
+        "2023-09-01",
+        "What to keep in mind",
+        result.calibration.method,
+        result.rung,
+    ):
+        assert said in page
+    assert f"{result.evaluation.metrics[result.rung]['auroc'].value:.3f}" in page
+
+
+def test__train__everything_known_after_t__is_invisible(result, history, tmp_path):
+    """Erase all that became known after T: the same model to the last bit, and the same judgement of it."""
+    until_t = {
+        account: {"purchases": [row for row in streams["purchases"] if row["known_at"] <= T]}
+        for account, streams in company().items()
+    }
+    shorter = store(tmp_path / "history", {account: rows for account, rows in until_t.items() if rows["purchases"]})
+    again = train(
+        shorter, TARGET, T, project="acme", tracking_uri=f"sqlite:///{tmp_path}/m.db", settings=SETTINGS
+    )  # fmt: skip
+    assert {**again.card, "data_versions": None} == {**result.card, "data_versions": None}
+    assert again.evaluation == result.evaluation
+
+
+def test__evaluate__horizon_closed__champion_beside_the_baseline(result, history, store_uri, tmp_path):
+    """At T the model is judged on (T, T + 60 days], which it has not seen."""
+    page = tmp_path / "hindsight.html"
+    seen = evaluate(
+        history, T, name="acme-churn", tracking_uri=store_uri, known_by=T + timedelta(days=90), report_to=page
+    )  # fmt: skip
+    assert (seen.version, seen.rung, seen.notes, seen.open_because) == (1, result.rung, (), None)
+    assert set(seen.evaluation.metrics) == {"recency", result.rung}
+    assert seen.evaluation.rows == len(seen.scores) == result.card["reference"]["accounts"]
+    assert sorted(seen.scores["probability"]) == result.card["reference"]["scores"]
+    assert seen.scores["churned"].isin([0.0, 1.0]).all()
+    assert "in hindsight" in page.read_text()
+
+
+def test__evaluate__horizon_open__scores_without_a_judgement(result, history, store_uri):
+    """Before the horizon has closed there is nothing to compare with, and that is said."""
+    seen = evaluate(history, T, name="acme-churn", tracking_uri=store_uri, known_by=T + timedelta(days=59))
+    assert seen.evaluation is None
+    assert "closes at 2023-10-31" in seen.open_because
+    assert seen.scores["churned"].isna().all()
+    assert len(seen.scores)
+
+
+def test__evaluate__history_ends_before_the_horizon__no_judgement(result, store_uri, tmp_path):
+    """The clock has passed the horizon, but no purchase has been ingested since T: silence is not churn."""
+    accounts = {
+        account: {"purchases": [row for row in streams["purchases"] if row["known_at"] <= T]}
+        for account, streams in company().items()
+    }
+    history = store(tmp_path, {account: rows for account, rows in accounts.items() if rows["purchases"]})
+    seen = evaluate(history, T, name="acme-churn", tracking_uri=store_uri, known_by=T + timedelta(days=400))
+    assert seen.evaluation is None
+    assert "every account would look churned" in seen.open_because
+
+
+def test__evaluate__before_the_model_was_trained__no_fair_test(result, history, store_uri):
+    """It has learnt from this very horizon."""
+    seen = evaluate(
+        history, T - timedelta(days=90), name="acme-churn", tracking_uri=store_uri, known_by=T + timedelta(days=90)
+    )  # fmt: skip
+    assert "no fair test: the model was trained as of 2023-09-01 and has seen all of this horizon" in seen.notes[0]
+
+
+def test__evaluate__catalog_computes_otherwise__refused(result, history, store_uri, monkeypatch):
+    """A feature that changed its meaning under an old model would give nonsense without a word."""
+    monkeypatch.setattr("training.hindsight.fingerprint", lambda _: "another")
+    with pytest.raises(OtherFeatures, match="version 1 of 'acme-churn' was trained on features that this catalog"):
+        evaluate(history, T, name="acme-churn", tracking_uri=store_uri, known_by=T + timedelta(days=90))
+
+
+def test__load_model__nothing_registered__says_so(store_uri):
+    """A newcomer's first mistake."""
+    with pytest.raises(NoModel, match="there is no champion of 'acme-growth'"):
+        load_model(store_uri, "acme-growth")
+    assert list_models(store_uri, "acme-growth") == []
+
+
+def test__train__second_time__becomes_challenger_and_is_listed(history, tmp_path, capfd, caplog):
+    """The champion stays until somebody promotes another; training says nothing on the terminal by itself."""
+    caplog.set_level(logging.INFO)
+    uri = f"sqlite:///{tmp_path}/new folder/mlflow.db"
+    small = Settings(every_days=60, dates=4)
+    for later in (0, 30):
+        train(history, TARGET, T + timedelta(days=later), project="acme", tracking_uri=uri, settings=small)
+    assert capfd.readouterr() == ("", "")
+    rows = list_models(uri, "acme-churn")
+    assert [(row.version, row.aliases) for row in rows] == [(2, ("challenger",)), (1, ("champion",))]
+    assert rows[0].trained_as_of == "2023-10-01T00:00:00+00:00"
+    assert {"auroc", "auroc_low", "auroc_high", "recency/log_loss"} <= set(rows[0].metrics)
+    assert rows[0].rung in {"recency", "logistic", "lightgbm"}
+
+
+def test__train__tracking_uri_of_the_caller__left_as_it_was(result, history, tmp_path):
+    """MLflow's tracking URI is global; a notebook that set its own must find it again."""
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mine.db")
+    list_models(f"sqlite:///{tmp_path}/other.db", "acme-churn")
+    assert mlflow.get_tracking_uri() == f"sqlite:///{tmp_path}/mine.db"
+
+
+def test__train__one_account__not_enough_labels(tmp_path):
+    """One account cannot teach anything, and the message says how many would."""
+    rows = [purchase(datetime(2022, 1, 1, tzinfo=UTC) + timedelta(days=10 * step)) for step in range(70)]
+    with pytest.raises(NotEnoughLabels, match=r"0 accounts churned and 1 stayed.*10 for recency"):
+        train(
+            store(tmp_path, {"a": {"purchases": rows}}),
+            TARGET,
+            T,
+            project="acme",
+            tracking_uri=f"sqlite:///{tmp_path}/m.db",
+        )
+
+
+def test__train__no_purchases__not_enough_history(tmp_path):
+    """The quiet path: a history of accounts that never bought."""
+    visit = {"occurred_at": T - timedelta(days=1), "known_at": T - timedelta(days=1), "kind": "visit"}
+    with pytest.raises(NotEnoughHistory, match="no purchase is known at 2023-09-01"):
+        train(
+            store(tmp_path, {"a": {"engagement": [visit]}}), TARGET, T, project="acme", tracking_uri=f"sqlite:///{tmp_path}/m.db"
+        )  # fmt: skip
+
+
+def test__train__long_after_the_last_purchase__stale_history(history, tmp_path):
+    """Trained a year after the newest purchase, every label would say churned."""
+    with pytest.raises(StaleHistory, match=r"the newest purchase of any account is of 2023-12-.*as of 2023-12-"):
+        train(
+            history, TARGET, datetime(2024, 12, 1, tzinfo=UTC), project="acme", tracking_uri=f"sqlite:///{tmp_path}/m.db"
+        )  # fmt: skip
+
+
+def test__import__training__leaves_mlflow_alone():
+    """`foresail --help` must not wait for MLflow, and telemetry is switched off before it is imported."""
+    code = "import sys, training.train, training.hindsight; sys.exit('mlflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).parents[2]).returncode == 0
+
+
+def test__train__few_accounts__simpler_rungs_and_a_full_bar(tmp_path):
+    """A company of 60 accounts is served too: what it cannot carry is left out and said, and progress still ends full."""
+    steps = []
+    result = train(
+        store(tmp_path / "history", company(accounts=60)), TARGET, T, project="small",
+        tracking_uri=f"sqlite:///{tmp_path}/m.db", settings=SETTINGS, progress=lambda *step: steps.append(step),
+    )  # fmt: skip
+    assert set(result.evaluation.metrics) < {"recency", "logistic", "lightgbm"}
+    assert "lightgbm was left out" in " ".join(result.notes)
+    assert steps[-1][0] == steps[-1][1]

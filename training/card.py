@@ -1,0 +1,119 @@
+"""The card of a registered model: everything that somebody needs to use it, to doubt it and to build it again."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from features.catalog import fingerprint, named
+from training import tracking
+from training.dataset import Dataset, Floats, naive_utc
+from training.models import Fitted
+from training.selection import Climb, Refitted
+from training.splits import Split
+from training.targets import ChurnTarget
+
+REFERENCE_POINTS = 1001
+SHARES = np.linspace(0.0, 1.0, 21)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a model comes from."""
+
+    project: str
+    target: ChurnTarget
+    as_of: datetime
+    days: Split
+    data_versions: Mapping[str, int]
+    seed: int
+
+
+def describe(
+    origin: Origin, final: Refitted, baseline: Refitted, climb: Climb, data: Dataset, population: Dataset
+) -> dict[str, Any]:
+    """The card as plain JSON.
+
+    `baseline` is a card of its own in it, so that later evaluations can show it beside the model. `population` is who
+    would be scored today: the reference for percentiles and drift.
+    """
+    card: dict[str, Any] = {
+        **_what(final),
+        "project": origin.project,
+        "target": origin.target.to_json(),
+        "choice": climb.choice.reason,
+        "notes": list(climb.notes),
+        "baseline": _what(baseline),
+        "trained_as_of": origin.as_of.isoformat(),
+        "as_of_dates": _dates(origin.days),
+        "rows": [_rows(data, date) for date in origin.days.closed],
+        "data_versions": dict(origin.data_versions),
+        "seed": origin.seed,
+        "metrics": _metrics(climb),
+        "created_by": tracking.created_by(),
+    }
+    return card | {"reference": _reference(card, final.model, population)}
+
+
+def _what(refitted: Refitted) -> dict[str, Any]:
+    """What a ScoreModel needs to answer."""
+    return {
+        "format": tracking.model_code().FORMAT,
+        **refitted.model.to_json(),
+        "calibration": refitted.calibration.to_json(),
+        "fingerprint": fingerprint(named(refitted.model.features)),
+    }
+
+
+def _dates(days: Split) -> dict[str, Any]:
+    """Under `train` and `calibrate` what served the judged model; the registered one learnt from all of `refit`."""
+    return {
+        "train": [date.isoformat() for date in days.train],
+        "calibrate": [date.isoformat() for date in days.calibrate],
+        "test": days.test.isoformat(),
+        "refit": [date.isoformat() for date in days.closed],
+    }
+
+
+def _rows(data: Dataset, date: datetime) -> dict[str, Any]:
+    there = data.as_of == naive_utc(date)
+    return {"as_of": date.isoformat(), "accounts": int(there.sum()), "churned": int(data.labels[there].sum())}
+
+
+def _metrics(climb: Climb) -> dict[str, Any]:
+    """{rung: {metric: [value, low, high]}} on the test date."""
+    return {
+        rung: {name: [_json_number(x) for x in (each.value, each.low, each.high)] for name, each in metrics.items()}
+        for rung, metrics in climb.evaluation.metrics.items()
+    }
+
+
+def _json_number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _reference(card: Mapping[str, Any], model: Fitted, population: Dataset) -> dict[str, Any]:
+    scores = tracking.model_code().ScoreModel(dict(card), model.booster).probability(population.matrix)
+    return {
+        "accounts": len(population),
+        "scores": _score_points(scores),
+        "features": {
+            name: _spread(column) for name, column in zip(population.features, population.matrix.T, strict=True)
+        },
+    }
+
+
+def _score_points(scores: Floats) -> list[float]:
+    """Sorted scores that occurred: all of them, or 1001 evenly spread over their ranks."""
+    ranks = np.linspace(0.0, 1.0, min(len(scores), REFERENCE_POINTS))
+    points: Sequence[float] = np.quantile(scores, ranks, method="inverted_cdf").tolist() if len(scores) else []
+    return sorted(points)
+
+
+def _spread(column: Floats) -> dict[str, Any]:
+    present = column[~np.isnan(column)]
+    quantiles = np.quantile(present, SHARES).tolist() if len(present) else []
+    return {"quantiles": quantiles, "nan_share": 1.0 - len(present) / len(column) if len(column) else 1.0}

@@ -1,0 +1,127 @@
+"""Features of eligible accounts beside what happened to them next."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.definitions import Feature
+from features.history import History
+from features.table import build_feature_table
+from training.targets import ChurnTarget
+
+Floats = NDArray[np.float64]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One row per eligible (account_id, as_of). An account appears at several as_of dates: bootstrap it whole."""
+
+    features: tuple[str, ...]
+    matrix: Floats
+    """(n, len(features)); NaN is absent."""
+    labels: Floats
+    """1.0 happened, 0.0 did not, (n,); NaN in a dataset without labels."""
+    account_id: NDArray[np.object_]
+    account: NDArray[np.int64]
+    """A number for each account_id: the unit of the bootstrap."""
+    as_of: NDArray[np.datetime64]
+    """UTC, microseconds."""
+
+    def __len__(self) -> int:
+        return len(self.matrix)
+
+    @property
+    def positives(self) -> int:
+        """How many rows have label 1."""
+        return int((self.labels == 1.0).sum())
+
+    @property
+    def rarer_accounts(self) -> int:
+        """How many different accounts show the rarer of the two labels: what a model can really learn from."""
+        churned = self.labels == 1.0
+        return min(len(np.unique(self.account[churned])), len(np.unique(self.account[~churned])))
+
+    def at(self, dates: Collection[datetime]) -> "Dataset":
+        """The rows of these as_of dates."""
+        wanted = np.isin(self.as_of, [naive_utc(date) for date in dates])
+        return Dataset(
+            self.features,
+            self.matrix[wanted],
+            self.labels[wanted],
+            self.account_id[wanted],
+            self.account[wanted],
+            self.as_of[wanted],
+        )
+
+    def columns(self, names: Sequence[str]) -> Floats:
+        """The matrix of these features, in this order; ValueError if one is not there."""
+        return self.matrix[:, [self.features.index(name) for name in names]]
+
+
+def naive_utc(moment: datetime) -> np.datetime64:
+    """An aware moment the way numpy holds it."""
+    return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "us")
+
+
+def labelled(
+    history: History,
+    target: ChurnTarget,
+    dates: Sequence[datetime],
+    features: Sequence[Feature],
+    known_by: datetime,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Features as of each date, and labels from horizons that had closed by `known_by` (HorizonOpen if one had not)."""
+    churned = target.labels(history, dates, known_by)
+    table = _eligible(history, target, dates, features, progress)
+    return _dataset(table, features, np.asarray(churned.reindex(table.index), dtype=np.float64))
+
+
+def unlabelled(
+    history: History,
+    target: ChurnTarget,
+    as_of: datetime,
+    features: Sequence[Feature],
+    progress: Progress | None = None,
+) -> Dataset:
+    """Features of the population that would be scored at as_of; the labels are NaN."""
+    table = _eligible(history, target, [as_of], features, progress)
+    return _dataset(table, features, np.full(len(table), np.nan))
+
+
+def _eligible(
+    history: History,
+    target: ChurnTarget,
+    dates: Sequence[datetime],
+    features: Sequence[Feature],
+    progress: Progress | None,
+) -> pd.DataFrame:
+    """The feature table of eligible accounts, one date after another so that the ineligible never pile up."""
+    needed = tuple({feature.name: feature for feature in (*features, *target.population.features)}.values())
+    names = [feature.name for feature in features]
+    parts = []
+    for done, date in enumerate(dates):
+        table = build_feature_table(history, date, needed)
+        parts.append(table.loc[target.population.eligible(table), names])
+        if progress:
+            progress(done + 1, len(dates))
+    return pd.concat(parts)
+
+
+def _dataset(table: pd.DataFrame, features: Sequence[Feature], labels: Floats) -> Dataset:
+    account_id = table.index.get_level_values("account_id")
+    codes, _ = pd.factorize(account_id)
+    as_of = pd.DatetimeIndex(table.index.get_level_values("as_of")).tz_convert("UTC").tz_localize(None)
+    return Dataset(
+        tuple(feature.name for feature in features),
+        table.to_numpy(dtype=np.float64),
+        labels,
+        account_id.to_numpy(dtype=object),
+        codes.astype(np.int64),
+        as_of.to_numpy().astype("datetime64[us]"),
+    )

@@ -1,0 +1,113 @@
+"""A registered model put back to a moment: what it would have said then, and what happened."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from features.catalog import fingerprint, named
+from features.history import History
+from training import report, tracking
+from training.coverage import StaleHistory, purchases_known
+from training.dataset import Dataset, labelled, unlabelled
+from training.evaluation import Evaluation, judge
+from training.targets import ChurnTarget, HorizonOpen
+
+
+class OtherFeatures(ValueError):
+    """The catalog no longer computes what the model was trained on."""
+
+
+@dataclass(frozen=True)
+class Hindsight:
+    """Scores as of a moment; `evaluation` is None, and `open_because` says why, while the horizon has not closed."""
+
+    version: int
+    rung: str
+    as_of: datetime
+    scores: pd.DataFrame
+    """One row per eligible account_id (the index): probability, and churned (1.0, 0.0; NaN while open)."""
+    evaluation: Evaluation | None
+    open_because: str | None
+    notes: tuple[str, ...]
+    report_path: Path | None = None
+
+
+def evaluate(
+    history: History,
+    as_of: datetime,
+    *,
+    name: str,
+    tracking_uri: str,
+    known_by: datetime,
+    alias: str = tracking.CHAMPION,
+    seed: int = 0,
+    report_to: Path | None = None,
+) -> Hindsight:
+    """Score with the model behind `alias` from what was known at as_of, and compare with what was known by `known_by`.
+
+    The baseline beside it is the one that was trained together with the model. NoModel, OtherFeatures.
+    """
+    version, model = tracking.load_model(tracking_uri, name, alias)
+    _same_features(model.card, name, version)
+    target = ChurnTarget.from_json(model.card["target"])
+    history = history.at(history.versions())
+    data, open_because = _rows(history, target, as_of, known_by, model.card)
+    scored = _scored(data, model)
+    scores = pd.DataFrame(
+        {"probability": scored.model, "churned": scored.labels}, index=pd.Index(data.account_id, name="account_id")
+    )
+    notes = _notes(model.card, as_of, target)
+    if open_because or not len(data):
+        return Hindsight(
+            version, model.card["rung"], as_of, scores, None, open_because or "no account was eligible", notes
+        )
+    evaluation = _judge(data, scored, model.card, seed)
+    page = report.of_hindsight(model.card, version, as_of, evaluation, scored, notes)
+    written = report.write(page, report_to)
+    return Hindsight(version, model.card["rung"], as_of, scores, evaluation, None, notes, written)
+
+
+def _rows(
+    history: History, target: ChurnTarget, as_of: datetime, known_by: datetime, card: dict[str, Any]
+) -> tuple[Dataset, str | None]:
+    """The eligible accounts, labelled if the horizon has closed; else the reason why not."""
+    features = named(list(dict.fromkeys([*card["features"], *card["baseline"]["features"]])))
+    try:
+        closes = as_of + target.horizon
+        if target.closed(as_of, known_by):
+            purchases_known(history, closes).reaches(closes, target.horizon)
+        return labelled(history, target, [as_of], features, known_by), None
+    except (HorizonOpen, StaleHistory) as still_open:
+        return unlabelled(history, target, as_of, features), str(still_open)
+
+
+def _scored(data: Dataset, model: Any) -> report.Scored:
+    card = model.card["baseline"]
+    baseline = tracking.model_code().ScoreModel(card) if card["rung"] != model.card["rung"] else model
+    ours = model.probability(data.columns(model.features))
+    return report.Scored(data.labels, ours, baseline.probability(data.columns(card["features"])))
+
+
+def _judge(data: Dataset, scored: report.Scored, card: dict[str, Any], seed: int) -> Evaluation:
+    baseline = card["baseline"]["rung"]
+    probabilities = {baseline: scored.baseline, card["rung"]: scored.model}
+    return judge(probabilities, data.labels, data.account, baseline=baseline, seed=seed)
+
+
+def _same_features(card: dict[str, Any], name: str, version: int) -> None:
+    if fingerprint(named(card["features"])) != card["fingerprint"]:
+        raise OtherFeatures(
+            f"version {version} of '{name}' was trained on features that this catalog computes differently: train again, or go back "
+            f"to the release of Foresail that it was trained with"
+        )
+
+
+def _notes(card: dict[str, Any], as_of: datetime, target: ChurnTarget) -> tuple[str, ...]:
+    trained = datetime.fromisoformat(card["trained_as_of"])
+    if trained <= as_of:
+        return ()
+    seen = "all of" if as_of + target.horizon <= trained else "part of"
+    return (f"this is no fair test: the model was trained as of {trained:%Y-%m-%d} and has seen {seen} this horizon",)

@@ -1,0 +1,260 @@
+"""The ladder: recency rule, logistic regression on log-RFM, LightGBM. Each rung must earn its place over the one below.
+
+A rung turns a dataset into a `Fitted` model: plain data that the registered model's code reads, and that training
+itself reads with that same code, so that what was judged is what will be served.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import lightgbm
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from features.definitions import Feature, Season
+from training.dataset import Dataset, Floats
+from training.splits import Fold
+from training.tracking import model_code
+
+RECENCY_FEATURES = ("purchases_days_since_last",)
+LOG_RFM_FEATURES = (
+    "purchases_days_since_last",
+    "purchases_days_since_first",
+    "purchases_orders_distinct_365d",
+    "purchases_orders_distinct",
+    "purchases_amount_sum_365d",
+    "purchases_amount_sum",
+)
+
+LINEAR_PENALTY = 1.0
+SETTLED = 1e-8
+MAX_ROUNDS = 600
+PATIENCE = 60
+DEFAULT_ROUNDS = 100
+FEW_ROWS = 20_000
+SEASONS_SEEN = timedelta(days=365 + 30)
+
+# Small trees, slow steps, strong shrinkage: between 2,000 and 200,000 rows these lose little anywhere and overfit
+# nowhere, which matters more than the last thousandth. No class weights: they would spoil the probabilities.
+BOOSTING: dict[str, Any] = {
+    "objective": "binary",
+    "learning_rate": 0.03,
+    "num_leaves": 15,
+    "min_data_in_leaf": 50,
+    "feature_fraction_bynode": 0.5,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "lambda_l2": 10.0,
+    "path_smooth": 10.0,
+    "max_bin": 127,
+    "deterministic": True,
+    "force_row_wise": True,
+    "verbosity": -1,
+}
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a rung learnt: linear terms or a booster's text, over `features` in this order."""
+
+    rung: str
+    features: tuple[str, ...]
+    linear: Mapping[str, Any] | None = None
+    booster: str | None = None
+
+    def margin(self, data: Dataset) -> Floats:
+        """Log-odds before calibration, (n,), as the registered model computes them."""
+        code = model_code()
+        model = code.ScoreModel({"format": code.FORMAT, **self.to_json()}, self.booster)
+        return np.asarray(model.margin(data.columns(self.features)))
+
+    def to_json(self) -> dict[str, Any]:
+        """What the card says of this model."""
+        return {
+            "rung": self.rung,
+            "features": list(self.features),
+            "linear": self.linear,
+            "calibration": {"method": "none"},
+        }
+
+
+@dataclass(frozen=True)
+class FoldData:
+    """One fold's rows, cut out when asked for: several folds share one dataset."""
+
+    data: Dataset
+    fold: Fold
+
+    @property
+    def train(self) -> Dataset:
+        """What a model standing at the fold's as_of may learn from."""
+        return self.data.at(self.fold.train)
+
+    @property
+    def later(self) -> Dataset:
+        """What it is judged on."""
+        return self.data.at([self.fold.at])
+
+
+class Rung(Protocol):
+    """A step of the ladder. `needs_accounts`: different accounts with the rarer label, about ten a free parameter."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def needs_accounts(self) -> int: ...
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What was set or chosen, for the record."""
+        ...
+
+    def tuned(self, folds: Sequence[FoldData], seed: int) -> "Rung":
+        """The rung with its settings chosen on out-of-time folds (none of which is the test)."""
+        ...
+
+    def fit(self, data: Dataset, seed: int) -> Fitted:
+        """Learn from labelled data that holds both labels."""
+        ...
+
+
+@dataclass(frozen=True)
+class LinearRung:
+    """Logistic regression on signed log1p of a few features, standardised, ridge penalty.
+
+    Where a feature is absent for some accounts in training, absence has a weight of its own; else it counts as the
+    mean, so that an account whose history says nothing is neither praised nor blamed for it.
+    """
+
+    name: str
+    features: tuple[str, ...]
+    needs_accounts: int
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The penalty."""
+        return {"linear_penalty": LINEAR_PENALTY}
+
+    def tuned(self, folds: Sequence[FoldData], seed: int) -> "LinearRung":  # noqa: ARG002  # as the protocol says
+        """There is nothing to tune."""
+        return self
+
+    def fit(self, data: Dataset, seed: int) -> Fitted:  # noqa: ARG002  # as the protocol says
+        """The seed is not used: the minimum is unique."""
+        raw = model_code().signed_log1p(data.columns(self.features))
+        centres = [_mean_of_present(column) for column in raw.T]
+        scales = [_spread_of_present(column) for column in raw.T]
+        absent = np.isnan(raw)
+        columns = np.where(absent, 0.0, (raw - centres) / scales)
+        fitted = LogisticRegression(C=1 / LINEAR_PENALTY, solver="newton-cholesky", tol=SETTLED)
+        fitted.fit(np.column_stack([columns, absent]), data.labels)
+        weights, missing = np.split(fitted.coef_[0], 2)
+        described = zip(self.features, centres, scales, weights.tolist(), missing.tolist(), strict=True)
+        terms = [_term(*each) for each in described]
+        return Fitted(self.name, self.features, {"intercept": float(fitted.intercept_[0]), "terms": terms})
+
+
+@dataclass(frozen=True)
+class BoostedRung:
+    """LightGBM on every feature; the number of rounds is all that is chosen."""
+
+    name: str
+    features: tuple[str, ...]
+    needs_accounts: int
+    rounds: int = DEFAULT_ROUNDS
+    parameters: Mapping[str, Any] = field(default_factory=lambda: BOOSTING)
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """LightGBM's parameters and the number of rounds."""
+        return {"num_boost_round": self.rounds, **self.parameters}
+
+    def tuned(self, folds: Sequence[FoldData], seed: int) -> "BoostedRung":
+        """The rounds where log loss over all folds together, each judged later than it learnt, is lowest."""
+        if not folds:
+            return self
+        curves = [self._later_losses(fold, seed) for fold in folds]
+        shared = min(len(curve) for curve in curves)
+        total = np.sum([curve[:shared] * len(fold.later) for curve, fold in zip(curves, folds, strict=True)], axis=0)
+        return BoostedRung(self.name, self.features, self.needs_accounts, int(np.argmin(total)) + 1, self.parameters)
+
+    def fit(self, data: Dataset, seed: int) -> Fitted:
+        """The same data, seed and number of threads give the same trees."""
+        booster = lightgbm.train(self._parameters(data, seed), self._lightgbm(data), num_boost_round=self.rounds)
+        return Fitted(self.name, self.features, booster=booster.model_to_string())
+
+    def _later_losses(self, fold: FoldData, seed: int) -> Floats:
+        learnt_from = fold.train
+        train, curve = self._lightgbm(learnt_from), dict[str, dict[str, list[float]]]()
+        lightgbm.train(
+            self._parameters(learnt_from, seed),
+            train,
+            num_boost_round=MAX_ROUNDS,
+            valid_sets=[self._lightgbm(fold.later, reference=train)],
+            valid_names=["later"],
+            callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False), lightgbm.record_evaluation(curve)],
+        )
+        return np.array(curve["later"]["binary_logloss"])
+
+    def _lightgbm(self, data: Dataset, reference: lightgbm.Dataset | None = None) -> lightgbm.Dataset:
+        matrix = data.columns(self.features)
+        return lightgbm.Dataset(
+            matrix, data.labels, feature_name=list(self.features), reference=reference, params={"verbosity": -1}
+        )
+
+    def _parameters(self, data: Dataset, seed: int) -> dict[str, Any]:
+        # Below this a second thread gains nothing, and loses much when somebody else needs the core.
+        threads = {"num_threads": 1} if len(data) < FEW_ROWS else {}
+        return {**self.parameters, **threads, "seed": seed}
+
+
+def learnable(catalog: Iterable[Feature], dates: Sequence[datetime]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of the features that trees can learn from these as_of dates, and in words what was left out.
+
+    Until every season has been seen twice, the point in the year is a date under another name: trees would learn how
+    the churn rate went, date by date, and go on with it in a season that they have not seen.
+    """
+    covered = max(dates) - min(dates)
+    if covered >= SEASONS_SEEN:
+        return tuple(feature.name for feature in catalog), ()
+    names = tuple(feature.name for feature in catalog if not isinstance(feature.definition, Season))
+    note = (
+        f"the dates cover {covered.days} days, so no season was seen twice: features of the calendar were left out, and "
+        f"a swing of the churn rate with the season will show as probabilities that are too high or too low"
+    )
+    return names, (note,)
+
+
+def ladder(features: Sequence[str]) -> tuple[Rung, ...]:
+    """The rungs, simplest first; the first is the baseline. `features` names those that the trees may use."""
+    return (
+        LinearRung("recency", RECENCY_FEATURES, needs_accounts=10),
+        LinearRung("logistic", LOG_RFM_FEATURES, needs_accounts=60),
+        BoostedRung("lightgbm", tuple(features), needs_accounts=200),
+    )
+
+
+def _term(feature: str, centre: float, scale: float, weight: float, missing: float) -> dict[str, Any]:
+    return {
+        "feature": feature,
+        "transform": "signed_log1p",
+        "centre": centre,
+        "scale": scale,
+        "weight": weight,
+        "missing": missing,
+    }
+
+
+def _mean_of_present(column: Floats) -> float:
+    present = column[~np.isnan(column)]
+    return float(present.mean()) if len(present) else 0.0
+
+
+def _spread_of_present(column: Floats) -> float:
+    """The standard deviation; 1 for a column that does not vary, whose weight then stays 0."""
+    present = column[~np.isnan(column)]
+    spread = float(present.std()) if len(present) else 0.0
+    return spread if spread > 1e-9 else 1.0

@@ -1,0 +1,165 @@
+"""Train a target as of a moment T: what became known after T is invisible, to features and to labels alike."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from features.catalog import CATALOG, named
+from features.history import History
+from training import report, tracking
+from training.calibration import Calibration
+from training.card import Origin, describe
+from training.coverage import purchases_known
+from training.dataset import labelled, unlabelled
+from training.drivers import drivers
+from training.evaluation import Evaluation
+from training.models import Fitted, ladder, learnable
+from training.selection import Climb, climb_ladder, refit
+from training.splits import Split, as_of_dates, split
+from training.targets import ChurnTarget
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """At most `dates` as_of dates, `every_days` apart, none with less than `min_history_days` of history before it."""
+
+    every_days: int = 30
+    dates: int = 12
+    min_history_days: int = 90
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """A registered model, and what is known about how good it is."""
+
+    name: str
+    """The registered name: <project slug>-<target name>."""
+    run_id: str
+    version: int
+    alias: str
+    rung: str
+    choice: str
+    """Why this rung, in words."""
+    calibration: Calibration
+    evaluation: Evaluation
+    """Every rung on the test date, each fitted on what was known by then."""
+    notes: tuple[str, ...]
+    """What could not be done as usual, and why."""
+    card: Mapping[str, Any]
+    report_path: Path | None
+
+
+def train(  # noqa: PLR0913  # all but three are given by name
+    history: History,
+    target: ChurnTarget,
+    as_of: datetime,
+    *,
+    project: str,
+    tracking_uri: str,
+    settings: Settings | None = None,
+    seed: int = 0,
+    report_to: Path | None = None,
+    progress: Progress | None = None,
+) -> TrainingResult:
+    """Fit, choose, judge, register and report one target.
+
+    `project` is the slug that begins the registered name. NotEnoughHistory, StaleHistory and NotEnoughLabels say
+    what there is, what is needed and what to do. The report goes to MLflow and, if given, to the file `report_to`.
+    """
+    settings = settings or Settings()
+    history = history.at(history.versions())  # an ingest in the middle must not change what is read
+    days = split_for(history, target, as_of, settings)
+    ticks = _Ticks(len(days.closed) + 2 * len(ladder(())) + 2, progress)
+    data = labelled(
+        history, target, days.closed, CATALOG, as_of, lambda done, of: ticks(f"features of date {done}/{of}")
+    )
+    names, left_out = learnable(CATALOG, days.closed)
+    climb = climb_ladder(ladder(names), data, days, target, seed, ticks)
+    climb = replace(climb, notes=(*left_out, *climb.notes))
+    final, baseline = refit(climb.winner, data, seed), refit(climb.baseline, data, seed)
+    ticks("describing the accounts of today")
+    population = unlabelled(history, target, as_of, named(final.model.features))
+    origin = Origin(project, target, as_of, days, history.versions(), seed)
+    card = describe(origin, final, baseline, climb, data, population)
+    page = report.of_training(card, climb.evaluation, scored_at_test(climb), drivers(card, final.model, population))
+    ticks.last("registering the model")
+    registered = tracking.log_and_register(_logged(card, final.model, climb, settings, page), tracking_uri)
+    return TrainingResult(
+        tracking.registered_name(project, target.name),
+        registered.run_id,
+        registered.version,
+        registered.alias,
+        final.model.rung,
+        climb.choice.reason,
+        final.calibration,
+        climb.evaluation,
+        climb.notes,
+        card,
+        report.write(page, report_to),
+    )
+
+
+def split_for(history: History, target: ChurnTarget, as_of: datetime, settings: Settings) -> Split:
+    """The dates to train on as of a moment, from what the history holds by then."""
+    known = purchases_known(history, as_of)
+    known.reaches(as_of, target.horizon)
+    every, min_history = timedelta(days=settings.every_days), timedelta(days=settings.min_history_days)
+    dates = as_of_dates(as_of, target.horizon, every, settings.dates, known.first, min_history)
+    return split(dates, target.horizon)
+
+
+def scored_at_test(climb: Climb) -> report.Scored:
+    """The test's labels beside the probabilities of the chosen rung and of the baseline."""
+    winner, baseline = climb.winner, climb.baseline
+    return report.Scored(winner.margins.labels, winner.probability, baseline.probability)
+
+
+def _logged(card: Mapping[str, Any], model: Fitted, climb: Climb, settings: Settings, page: str) -> tracking.Logged:
+    name = tracking.registered_name(card["project"], card["target"]["name"])
+    parameters = {
+        "target": card["target"]["definition"],
+        "trained_as_of": card["trained_as_of"],
+        "rung": model.rung,
+        "calibration": card["calibration"]["method"],
+        "every_days": settings.every_days,
+        "dates": settings.dates,
+        "min_history_days": settings.min_history_days,
+        "seed": card["seed"],
+        "features": len(model.features),
+        "data_versions": str(card["data_versions"]),
+        **climb.winner.contender.rung.settings,
+    }
+    files = {"report.html": page, **report.plots(scored_at_test(climb), (model.rung, climb.evaluation.baseline))}
+    return tracking.Logged(name, card, model.booster, parameters, flat_metrics(climb), files)
+
+
+def flat_metrics(climb: Climb) -> dict[str, float]:
+    """For MLflow: the chosen rung's metrics under their own names, every rung's under rung/metric, with bounds."""
+    flat: dict[str, float] = {}
+    for rung, metrics in climb.evaluation.metrics.items():
+        for metric, estimate in metrics.items():
+            bounds = {metric: estimate.value, f"{metric}_low": estimate.low, f"{metric}_high": estimate.high}
+            flat |= {f"{rung}/{name}": value for name, value in bounds.items()}
+            flat |= bounds if rung == climb.choice.name else {}
+    return flat
+
+
+class _Ticks:
+    """Counts steps, so that those who do the work need not know how many there are."""
+
+    def __init__(self, total: int, progress: Progress | None) -> None:
+        self._done, self._total, self._progress = 0, total, progress
+
+    def __call__(self, what: str) -> None:
+        self._done += 1
+        if self._progress:
+            self._progress(self._done, self._total, what)
+
+    def last(self, what: str) -> None:
+        """The final step, whatever was left out on the way (a rung with too few labels)."""
+        self._done = self._total - 1
+        self(what)
