@@ -29,10 +29,8 @@ def run(directory: Path) -> None:
     """
     console = Console(soft_wrap=True)
     project = prepare(directory)
-    _ingest(console, project)
-    _train(console, project)
-    _evaluate(console, project)
-    _score(console, project)
+    for step in (_ingest, _train, _evaluate, _score):
+        step(console, project, directory)
     _say_what_next(console, directory)
 
 
@@ -51,29 +49,29 @@ def prepare(directory: Path) -> Project:
     return load(directory)
 
 
-def _ingest(console: Console, project: Project) -> None:
-    _heading(console, project, "ingest", f"--as-of {TODAY}T12:00")
+def _ingest(console: Console, project: Project, directory: Path) -> None:
+    _heading(console, directory, "ingest", f"--as-of {TODAY}T12:00")
     with show.progress() as bars:
         outcomes = workflow.ingest_sources(project, _moment(project, f"{TODAY}T12:00"), progress=bars)
     _print(console, show.ingested(outcomes))
 
 
-def _train(console: Console, project: Project) -> None:
-    _heading(console, project, f"train {TARGET}", f"--as-of {TRAINED}")
+def _train(console: Console, project: Project, directory: Path) -> None:
+    _heading(console, directory, f"train {TARGET}", f"--as-of {TRAINED}")
     with show.progress() as bars:
         result = workflow.train(project, TARGET, _moment(project, TRAINED), progress=bars)
     _print(console, show.trained(result))
 
 
-def _evaluate(console: Console, project: Project) -> None:
-    _heading(console, project, f"evaluate {TARGET}", f"--as-of {TRAINED} --known-by {TODAY}")
+def _evaluate(console: Console, project: Project, directory: Path) -> None:
+    _heading(console, directory, f"evaluate {TARGET}", f"--as-of {TRAINED} --known-by {TODAY}")
     moments = _moment(project, TRAINED), _moment(project, TODAY)
     _print(console, show.hindsight(workflow.evaluate(project, TARGET, *moments)))
 
 
-def _score(console: Console, project: Project) -> None:
-    out = project.directory / "scores.parquet"
-    _heading(console, project, "score", f"--as-of {TODAY} --out {out}")
+def _score(console: Console, project: Project, directory: Path) -> None:
+    out = directory / "scores.parquet"
+    _heading(console, directory, "score", f"--as-of {TODAY} --out {out}")
     with show.progress() as bars:
         result = workflow.score(project, _moment(project, TODAY), calls=CALLS, progress=bars)
     workflow.write_scores(result.scores, out)
@@ -84,9 +82,9 @@ def _moment(project: Project, text: str) -> datetime:
     return read_moment(text, project.timezone)
 
 
-def _heading(console: Console, project: Project, command: str, options: str) -> None:
+def _heading(console: Console, directory: Path, command: str, options: str) -> None:
     console.print()
-    console.print(Rule(f"foresail {command} --project {project.directory} {options}", align="left", style="cyan"))
+    console.print(Rule(f"foresail {command} --project {directory} {options}", align="left", style="cyan"))
 
 
 def _print(console: Console, shown: show.Shown) -> None:

@@ -107,11 +107,12 @@ def trained(result: "TrainingResult") -> Shown:
     """A fresh model: how good each rung is out of time, which was chosen and why."""
     parts: list[RenderableType] = [
         f"[bold]{result.name}[/] version {result.version} is now [bold]{result.alias}[/]",
+        f"judged on {result.card['as_of_dates']['test'][:10]}, the newest closed horizon, which no choice had seen",
         judged(result.evaluation),
         f"chosen: {result.rung} – {result.choice}",
         f"calibration: {result.calibration.method}",
         *(Text(f"note: {note}", style="yellow") for note in result.notes),
-        f"report: {result.report_path}",
+        f"report: {_from_here(result.report_path)}",
     ]
     facts = {
         "name": result.name, "version": result.version, "alias": result.alias, "run_id": result.run_id,
@@ -140,13 +141,13 @@ def hindsight(found: "Hindsight") -> Shown:
         judged(found.evaluation),
         f"foreseen {said:.1%} churned, happened {happened:.1%}",
     ]
-    return Shown([*parts, f"report: {found.report_path}"], _without_nan(facts))
+    return Shown([*parts, f"report: {_from_here(found.report_path)}"], _without_nan(facts))
 
 
 def judged(evaluation: "Evaluation") -> Table:
     """Every model's metrics with their 95 % intervals; the baseline stands first."""
     metrics = list(evaluation.metrics[evaluation.baseline])
-    title = f"out of time: {evaluation.rows:,} accounts, {evaluation.churned:,} churned"
+    title = f"{evaluation.accounts:,} accounts, {evaluation.churned:,} churned; 95 % intervals; bold beats the baseline"
     table = _table(
         "metric", *(f"{name} (baseline)" if name == evaluation.baseline else name for name in evaluation.metrics)
     )
@@ -159,7 +160,7 @@ def judged(evaluation: "Evaluation") -> Table:
 def _estimate(evaluation: "Evaluation", model: str, metric: str) -> Text:
     one = evaluation.metrics[model][metric]
     better = model != evaluation.baseline and evaluation.beats_baseline(model, metric)
-    return Text(f"{one.value:.3f}  {one.low:.3f} to {one.high:.3f}", style="bold" if better else "")
+    return Text(f"{one.value:.3f}  {one.low:.3f}–{one.high:.3f}", style="bold" if better else "")
 
 
 def scored(result: "Scored", currency: str, out: Path | None) -> Shown:
@@ -226,6 +227,11 @@ def _refused(source: str, reasons: Mapping[str, int]) -> list[RenderableType]:
 
 def _span(oldest: Any, newest: Any) -> str:
     return f"{oldest:%Y-%m-%d} to {newest:%Y-%m-%d}" if oldest is not None else "–"
+
+
+def _from_here(path: Path | None) -> Path | None:
+    """A path as one would type it in this folder."""
+    return path.relative_to(Path.cwd()) if path is not None and path.is_relative_to(Path.cwd()) else path
 
 
 def _without_nan(facts: Any) -> Any:

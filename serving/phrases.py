@@ -226,7 +226,6 @@ _ENGLISH_PHRASES = {
     "service_satisfaction_last.some": "latest case rated {value:1-5}",
     "service_satisfaction_last.absent": "no rating on record",
     "account_size_last.some": "account of {value:number} people",
-    "account_size_last.absent": "no size on record",
     "calendar_year_sine.some": "the time of year",
     "calendar_year_cosine.some": "the time of year",
     "declared.some": "{meaning}: {value:{unit}}",

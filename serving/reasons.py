@@ -62,9 +62,15 @@ def reasons_of(
     """
     stories: dict[str, list[tuple[float, Feature]]] = {}
     for feature, contribution in zip(features, contributions, strict=True):
-        stories.setdefault(theme(feature.name, values), []).append((float(contribution), feature))
+        if not _is_gap_in_records(feature, values):
+            stories.setdefault(theme(feature.name, values), []).append((float(contribution), feature))
     largest = sorted(stories.items(), key=lambda story: (-abs(_size(story[1])), story[0]))[:most]
     return [_reason(story, values, currency, language) for _, story in largest if abs(_size(story)) >= SMALLEST_SIZE]
+
+
+def _is_gap_in_records(feature: Feature, values: Values) -> bool:
+    """An attribute that nobody wrote down may move a score, but nobody can act on it."""
+    return feature.name.startswith("account_") and math.isnan(values[feature.name])
 
 
 def _size(story: Sequence[tuple[float, Feature]]) -> float:
@@ -103,7 +109,7 @@ def _speaker(story: Sequence[tuple[float, Feature]], values: Values, raises: boo
 
 _THEMES: tuple[tuple[str, str], ...] = (
     ("rhythm", r"purchases_(days_since_last|gap_days|overdue)"),
-    ("tenure", r"purchases_days_since_first|account_days_since_known"),
+    ("tenure", r"purchases_days_since_first"),
     ("trend", r"purchases_.*(trend|slope)"),
     ("season", r"calendar_|purchases_.*_lag"),
     ("frequency", r"purchases_orders_"),

@@ -91,8 +91,8 @@ def test__every_stat_and_formula__random_history__equals_oracle(history):
 
 
 def untied(history):
-    """The same history with at most one purchase at any moment: what is first, and last, is then beyond doubt."""
-    return history | {"purchases": list({line["occurred_at"]: line for line in history["purchases"]}.values())}
+    """The same history with at most one event of a stream at any moment: what is first, and last, is beyond doubt."""
+    return {stream: list({row["occurred_at"]: row for row in rows}.values()) for stream, rows in history.items()}
 
 
 @settings(max_examples=200, deadline=None)

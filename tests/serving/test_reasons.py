@@ -152,6 +152,15 @@ def test__reasons__absent_value__is_null_and_told_so():
     assert (reason.value, reason.words) == (None, "no rating on record")
 
 
+def test__reasons__attribute_that_is_not_on_record__is_none():
+    """A gap in our own records is nothing that anybody could talk about with the account."""
+    contributions = {"account_size_last": 2.0, "purchases_orders_distinct_90d": 0.4}
+    (reason,) = explain(contributions, {"account_size_last": NAN, "purchases_orders_distinct_90d": 1.0})
+    assert reason.feature == "purchases_orders_distinct_90d"
+    told = explain(contributions, {"account_size_last": 12.0, "purchases_orders_distinct_90d": 1.0})
+    assert [each.feature for each in told] == list(contributions)
+
+
 def test__theme__empty_window_since_the_last_order__belongs_to_rhythm():
     """Nothing in 30 days says no more than 'last order 40 days ago'; nothing in 90 days says something else."""
     values = {LAST: 40.0, "purchases_amount_sum_30d": 0.0, "purchases_amount_sum_90d": 0.0}
