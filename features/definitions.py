@@ -38,7 +38,7 @@ class Stat(IntEnum):
     DAYS_SINCE_FIRST = 9
     DAYS_SINCE_LAST = 10
     GAP_MEAN = 11
-    """mean days between occasions; events within `parameter` days of the one before belong to its occasion"""
+    """mean days between occasions: from the newest event back, events at most `parameter` days before it are one with it"""
     GAP_STD = 12
     """sample standard deviation of those gaps"""
     SLOPE = 13
@@ -66,7 +66,7 @@ class Season(IntEnum):
 
 
 @dataclass(frozen=True)
-class Words:
+class OneOf:
     """Passes a text value that is one of these."""
 
     allowed: tuple[str, ...]
@@ -85,7 +85,7 @@ class Condition:
     """A test of one column. A missing value fails every test."""
 
     column: str
-    test: Words | Bound
+    test: OneOf | Bound
 
 
 @dataclass(frozen=True)
@@ -140,15 +140,15 @@ class Feature:
 
 
 @dataclass(frozen=True)
-class Events:
+class Selected:
     """The events of one stream that pass all conditions; its methods declare aggregates over them."""
 
     stream: str
     conditions: tuple[Condition, ...] = ()
 
-    def where(self, **tests: "Test") -> "Events":
+    def where(self, **tests: "Test") -> "Selected":
         """Fewer events: each keyword is a column, its value the word or words it must hold, or a bound."""
-        return Events(self.stream, (*self.conditions, *_conditions(tests)))
+        return Selected(self.stream, (*self.conditions, *_conditions(tests)))
 
     def count(self, *, days: float = ALL_TIME, lag_days: float = 0.0) -> Aggregate:
         return self._aggregate(Stat.COUNT, None, days, lag_days)
@@ -206,15 +206,17 @@ class Events:
         parameter: float = 0.0,
         absent_is_own: bool = False,
     ) -> Aggregate:
-        return Aggregate(self.stream, self.conditions, stat, value, days, lag_days, parameter, absent_is_own)
+        return Aggregate(
+            self.stream, self.conditions, stat, value, float(days), float(lag_days), float(parameter), absent_is_own
+        )
 
 
 Test = str | Sequence[str] | Bound
 
 
-def events(stream: str, **tests: Test) -> Events:
+def events(stream: str, **tests: Test) -> Selected:
     """The events of a stream whose columns pass the tests: `events("service", kind="opened")`."""
-    return Events(stream).where(**tests)
+    return Selected(stream).where(**tests)
 
 
 def at_most(bound: float) -> Bound:
@@ -251,7 +253,7 @@ def _conditions(tests: Mapping[str, Test]) -> tuple[Condition, ...]:
     return tuple(Condition(column, _test(test)) for column, test in sorted(tests.items()))
 
 
-def _test(test: Test) -> Words | Bound:
+def _test(test: Test) -> OneOf | Bound:
     if isinstance(test, Bound):
         return test
-    return Words((test,) if isinstance(test, str) else tuple(sorted(test)))
+    return OneOf((test,) if isinstance(test, str) else tuple(sorted(test)))

@@ -39,6 +39,8 @@ ARROW_TYPES: dict[str, pa.DataType] = {"text": TEXT, "number": pa.float64(), "ti
 BUCKETS_KEY = "foresail.buckets"
 """Property of a Delta table that says into how many buckets it is divided."""
 
+UNREADABLE_IN_PATH = "[]%\\^|`"
+
 # One file per bucket: several files of a bucket would have to be merged at every read.
 ONE_FILE = 1 << 40
 
@@ -114,6 +116,7 @@ class History:
         if buckets < 1:
             raise HistoryError(f"a history needs at least one bucket, not {buckets}")
         self.root = str(root).rstrip("/")
+        self._check_root()
         self.buckets = buckets
         self.storage_options = storage_options
         self.pinned = None if pinned is None else dict(pinned)
@@ -125,6 +128,15 @@ class History:
     def __getstate__(self) -> dict[str, Any]:
         # Open file systems cannot travel to another process; they are opened again there.
         return self.__dict__ | {"_snapshots": {}}
+
+    def _check_root(self) -> None:
+        """Delta Lake reads a folder's path as an address, in which these characters mean something else."""
+        found = [mark for mark in UNREADABLE_IN_PATH if self.is_local and mark in self.root]
+        if found:
+            raise HistoryError(
+                f"the history cannot be kept in {self.root}: Delta Lake does not read paths with {' '.join(found)}. "
+                "Rename the folder, or set root under [history] to another one"
+            )
 
     @property
     def is_local(self) -> bool:

@@ -32,18 +32,22 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from features import quarantine
+from features import mappings, quarantine
 from features.checked_rows import REFUSED, Bounds, staging_query
 from features.history import History, canonical_order, one_batch, stored_schema
+from features.mappings import mapping_of
 from features.moments import moment
 from features.quarantine import quarantined
 from features.sources import (
+    ONE_COLUMN,
     IngestError,
     Source,
     create_mapped_view,
     create_source_views,
     literal,
+    looks_unsplit,
     reading_error,
 )
 from features.streams import STREAMS, Stream
@@ -60,7 +64,8 @@ MEMORY_LIMIT = "1GB"
 class IngestReport:
     """What became of the rows of one source. read = kept + duplicates + quarantined.
 
-    `reasons` counts the quarantined by kind of reason; `oldest` and `newest` are the span of occurred_at among the
+    `repeated` are those duplicates that stand twice in what was read now, the others were stored before. `reasons`
+    counts the quarantined by kind of reason, and `examples` has the reason of one row of each kind, with its value; `oldest` and `newest` are the span of occurred_at among the
     kept, None where none was; `versions` are those of the history afterwards.
     """
 
@@ -69,8 +74,10 @@ class IngestReport:
     read: int
     kept: int
     duplicates: int
+    repeated: int
     quarantined: int
     reasons: Mapping[str, int]
+    examples: Mapping[str, str]
     oldest: datetime | None
     newest: datetime | None
     versions: Mapping[str, int]
@@ -83,6 +90,7 @@ def ingest(
     as_of: datetime,
     timezone: str,
     earliest: datetime,
+    replace: bool = False,
     progress: Progress | None = None,
     memory_limit: str = MEMORY_LIMIT,
 ) -> IngestReport:
@@ -92,6 +100,10 @@ def ingest(
     is meant, and one that clocks skip is moved forward. Times before `earliest` or after `as_of` (both aware) are
     refused. `memory_limit` is for sorting; what does not fit is spilled to disk beside the history.
 
+    A source whose rows have no event_id of their own is refused if its select, options or timezone have changed since
+    it was last ingested: the same rows would be stored a second time. With `replace` all that the source has brought
+    into the stream before makes room for what it brings now, in the same commit.
+
     The quarantine is committed first, then the stream, each atomically: killed at any moment, the ingest leaves the
     versions before it readable, and another run completes it. Where nothing is new, no version is written.
     IngestError if the source cannot be read or mapped, HistoryError if another ingest is writing.
@@ -100,12 +112,16 @@ def ingest(
         raise source.error(f"there is no stream '{source.stream}'; the streams are {', '.join(STREAMS)}")
     report = progress or _silent
     with history.lock(), _scratch(history) as scratch, _connection(scratch, timezone, memory_limit) as connection:
-        batch = _Batch(history, source, STREAMS[source.stream], connection)
+        batch = _Batch(history, source, STREAMS[source.stream], connection, replace)
+        mapping = mapping_of(source, timezone)
         report(0, 1, "reading and checking")
-        batch.stage(scratch, Bounds(earliest, as_of, timezone))
+        batch.stage(scratch, Bounds(earliest, as_of, timezone), mapping)
         report(1, 1, "reading and checking")
         batch.drop_duplicates(report)
-        return batch.commit(as_of, report)
+        outcome = batch.commit(as_of, report)
+        # Afterwards: killed in between, the next ingest is refused once too often and not once too seldom.
+        mappings.note(history, source, mapping)
+        return outcome
 
 
 @dataclass
@@ -116,14 +132,19 @@ class _Batch:
     source: Source
     stream: Stream
     connection: duckdb.DuckDBPyConnection
+    replace: bool
     read: int = 0
     duplicates: int = 0
+    repeated: int = 0
+    is_mapped_anew: bool = False
+    """Whether what was refused before was refused under another mapping, and says nothing any more."""
 
-    def stage(self, scratch: Path, bounds: Bounds) -> None:
+    def stage(self, scratch: Path, bounds: Bounds, mapping: str) -> None:
         """Read, map, check and sort every row."""
         files = create_source_views(self.connection, self.source, scratch)
         given = create_mapped_view(self.connection, self.source, files)
         _check_columns(self.source, self.stream, given)
+        self._refuse_changed_mapping(given, mapping)
         order = ", ".join(f"{name} nulls first" for name in ["bucket", *canonical_order(self.stream)])
         query = staging_query(self.stream, given, bounds, self.history.buckets)
         try:
@@ -141,26 +162,61 @@ class _Batch:
         for number, bucket in enumerate(suspects):
             progress(number, len(suspects), "looking for duplicates")
             if bucket in repeated:
-                self.duplicates += self._delete_repetitions(bucket)
+                self.repeated += self._delete_repetitions(bucket)
             if stored.get(bucket):
                 self.duplicates += self._delete_stored(bucket)
+        self.duplicates += self.repeated
         progress(len(suspects), len(suspects), "looking for duplicates")
 
     def commit(self, as_of: datetime, progress: Progress) -> IngestReport:
         """Write the quarantine, then the buckets that gained rows."""
         fresh = self._rows_by_bucket()
-        kept, reasons = sum(fresh.values()), self._reasons()
+        kept, (reasons, examples) = sum(fresh.values()), self._reasons()
         refused = sum(reasons.values())
         self._assert_conserved(kept, refused)
         oldest, newest = self._span()
+        if self.is_mapped_anew:
+            quarantine.clear(self.history, self.source.name, self.stream.name)
         if refused:
             quarantine.add(self.history, self.connection, self._refused(as_of))
-        if kept:
-            self.history.replace(self.stream.name, list(fresh), self._batches(fresh, progress))
+        touched = {bucket: fresh.get(bucket, 0) for bucket in sorted({*fresh, *self._buckets_to_clear()})}
+        if touched:
+            self.history.replace(self.stream.name, list(touched), self._batches(touched, progress))
         name, versions = self.source.name, self.history.versions()
         return IngestReport(
-            name, self.stream.name, self.read, kept, self.duplicates, refused, reasons, oldest, newest, versions
-        )
+            name, self.stream.name, self.read, kept, self.duplicates, self.repeated, refused, reasons, examples,
+            oldest, newest, versions,
+        )  # fmt: skip
+
+    def _refuse_changed_mapping(self, given: Mapping[str, str], mapping: str) -> None:
+        before = mappings.in_force(self.history, self.source)
+        self.is_mapped_anew = self.replace or before not in (None, mapping)
+        has_ids = "event_id" in {name.lower() for name in given}
+        if self.is_mapped_anew and not has_ids and not self.replace and self._has_stored_rows():
+            raise self.source.error(
+                "its select, options or timezone have changed since it was last ingested, and its rows have no event_id: "
+                "they would be stored a second time. Put the new rows in the place of the old ones: "
+                f"foresail ingest {self.source.name} --replace"
+            )
+
+    def _has_stored_rows(self) -> bool:
+        sources = (self.history.read(self.stream.name, bucket, ["source"])["source"] for bucket in self._stored_rows())
+        return any(self.source.name in column.chunk(0).dictionary.to_pylist() for column in sources)
+
+    def _buckets_to_clear(self) -> list[int]:
+        """Where the source has rows that are to make room."""
+        if not self.replace:
+            return []
+        stored = self._stored_rows().items()
+        return [bucket for bucket, rows in stored if self._stored(bucket, ["source"]).num_rows < rows]
+
+    def _stored(self, bucket: int, columns: Sequence[str]) -> pa.Table:
+        """What the stream holds in a bucket, without the source's own rows where they are to make room."""
+        names = list(dict.fromkeys([*columns, "source"]))
+        rows = self.history.read(self.stream.name, bucket, names)
+        if self.replace:
+            rows = rows.filter(pc.not_equal(rows["source"].cast(pa.string()), self.source.name))
+        return rows.select(list(columns))
 
     def _nothing_read(self, files: Sequence[Path]) -> IngestError:
         rows = self._count("select count(*) from source")
@@ -193,15 +249,18 @@ class _Batch:
             qualify row_number() over (partition by account_id, event_id order by rowid) > 1)""")
 
     def _delete_stored(self, bucket: int) -> int:
-        self.connection.register("stored", self.history.read(self.stream.name, bucket, ["account_id", "event_id"]))
+        self.connection.register("stored", self._stored(bucket, ["account_id", "event_id"]))
         deleted = self._count(f"""delete from staged where bucket = {bucket} and exists (
             select 1 from stored s where s.account_id = staged.account_id and s.event_id = staged.event_id)""")
         self.connection.unregister("stored")
         return deleted
 
-    def _reasons(self) -> dict[str, int]:
-        query = f"select refused_kind, count(*) from staged where bucket = {REFUSED} group by all order by all"
-        return dict(self.connection.execute(query).fetchall())
+    def _reasons(self) -> tuple[dict[str, int], dict[str, str]]:
+        """Refused rows by kind of reason: how many, and what is said of one of them."""
+        query = f"""select refused_kind, count(*), min(refused_reason) from staged where bucket = {REFUSED}
+            group by all order by all"""
+        found = self.connection.execute(query).fetchall()
+        return {kind: count for kind, count, _ in found}, {kind: example for kind, _, example in found}
 
     def _span(self) -> tuple[datetime | None, datetime | None]:
         query = f"select epoch_us(min(occurred_at)), epoch_us(max(occurred_at)) from staged where bucket <> {REFUSED}"
@@ -221,11 +280,12 @@ class _Batch:
         stored, schema = self._stored_rows(), stored_schema(self.stream)
         for number, (bucket, new) in enumerate(fresh.items()):
             progress(number, len(fresh), "writing buckets")
-            old = stored.get(bucket, 0)
+            old = self._stored(bucket, ["source"]).num_rows if stored.get(bucket) else 0
             rows = self._merged_rows(bucket) if old else self.connection.sql(self._new_rows(bucket)).to_arrow_table()
             if rows.num_rows != old + new:
                 raise self.source.error(f"bucket {bucket} would have {rows.num_rows} rows instead of {old} + {new}")
-            yield one_batch(rows.cast(schema))
+            if rows.num_rows:
+                yield one_batch(rows.cast(schema))
         progress(len(fresh), len(fresh), "writing buckets")
 
     def _new_rows(self, bucket: int) -> str:
@@ -235,7 +295,7 @@ class _Batch:
 
     def _merged_rows(self, bucket: int) -> pa.Table:
         names = [*(column.name for column in self.stream.columns), "source"]
-        self.connection.register("stored", self.history.read(self.stream.name, bucket, names))
+        self.connection.register("stored", self._stored(bucket, names))
         old = f"select {', '.join(names)}, {bucket}::integer as bucket from stored"
         order = ", ".join(f"{name} nulls first" for name in canonical_order(self.stream))
         query = f"{old} union all {self._new_rows(bucket)} order by {order}"
@@ -256,6 +316,10 @@ class _Batch:
 
 def _check_columns(source: Source, stream: Stream, given: Mapping[str, str]) -> None:
     found, known = [name.lower() for name in given], [column.name for column in stream.columns]
+    if looks_unsplit(found):
+        raise source.error(
+            f"{ONE_COLUMN}. Its only column is '{found[0]}'; a row with more fields than the header does the same"
+        )
     for name in found:
         if name not in known:
             nearest = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
@@ -291,6 +355,8 @@ def _connection(scratch: Path, timezone: str, memory_limit: str) -> Iterator[duc
         "autoload_known_extensions": False,
         "temp_directory": str(scratch / "spilled"),
         "memory_limit": memory_limit,
+        # DuckDB 2.0 hands a lone try_cast on to its CSV reader as a cast, which then fails on the first dirty value.
+        "disabled_optimizers": "type_pushdown",
     }
     with duckdb.connect(config=config) as connection:
         connection.execute(f"set TimeZone = {literal(timezone)}")

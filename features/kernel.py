@@ -31,7 +31,7 @@ _RATIO, _DIFFERENCE = int(Formula.RATIO), int(Formula.DIFFERENCE)
 _SINE, _COSINE = int(Season.SINE), int(Season.COSINE)
 _RADIANS_A_DAY = 2.0 * np.pi / 365.2425
 _NO_CODE = -1.0
-_STATE = 4
+_STATE = 5
 
 Array = np.ndarray[Any, Any]
 
@@ -272,15 +272,22 @@ def _walk_distinct(v: Array, lo: int, walked: int, seen: Array, token: int, stat
 
 @_compiled
 def _walk_gaps(t: Array, lo: int, hi: int, walked: int, same_occasion_days: float, state: Array) -> None:
-    """state: number of gaps, their sum, and Welford's mean and sum of squared deviations, in days."""
+    """state: number of gaps, their sum, Welford's mean and sum of squared deviations (days), the occasion's position.
+
+    An occasion is an event and all those at most `same_occasion_days` before it; the next one begins with the event
+    before them. So somebody who orders twice a day still has a rhythm, and one order's many lines are one occasion.
+    """
+    if walked == hi:
+        state[4] = hi - 1
     for event in range(min(walked, hi - 1) - 1, lo - 1, -1):
-        gap = (t[event + 1] - t[event]) / DAY
+        gap = (t[int(state[4])] - t[event]) / DAY
         if gap > same_occasion_days:
             state[0] += 1.0
             state[1] += gap
             off = gap - state[2]
             state[2] += off / state[0]
             state[3] += off * (gap - state[2])
+            state[4] = event
 
 
 @_compiled

@@ -16,8 +16,14 @@ def file_lock(path: Path, error: type[Exception]) -> Iterator[None]:
     # Imported here because only writers need it and readers may run where it does not exist (Windows).
     import fcntl
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+") as file:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+")
+    except OSError as denied:
+        raise error(
+            f"{path.parent} cannot be written to ({denied.strerror}): check the disk and its permissions"
+        ) from denied
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

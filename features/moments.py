@@ -25,15 +25,16 @@ def moment(microseconds: int) -> datetime:
 def read_moment(text: str, timezone: str) -> datetime:
     """The aware UTC moment that a date or an ISO 8601 timestamp names; without an offset it is read in `timezone`.
 
-    A date is its midnight. ValueError, in words, for anything else.
+    A date is its midnight. Of an hour that occurs twice when clocks go back the later one is meant, as in ingest.
+    ValueError, in words, for anything else.
     """
     try:
         read = datetime.fromisoformat(text.strip())
-    except ValueError:
+        return (read if read.tzinfo else read.replace(tzinfo=ZoneInfo(timezone), fold=1)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ValueError(
             f"'{text}' is no date and no ISO timestamp; write 2011-01-01 or 2011-01-01T09:30:00+00:00"
         ) from None
-    return (read if read.tzinfo else read.replace(tzinfo=ZoneInfo(timezone))).astimezone(UTC)
 
 
 def now() -> datetime:

@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from features.definitions import Bound, Condition, Weights
-from features.definitions import Words as AllowedWords
+from features.definitions import Bound, Condition, OneOf, Weights
 from features.events import NO_CODE, Events, StreamEvents, Words
 from features.plan import Plan, Selection
 
@@ -88,7 +87,7 @@ def _words(events: StreamEvents, name: str) -> Words:
 
 
 def _passes(column: Words | Array, condition: Condition) -> Array:
-    if isinstance(condition.test, AllowedWords):
+    if isinstance(condition.test, OneOf):
         if not isinstance(column, Words):
             raise TypeError(f"column {condition.column!r} holds numbers; test it with at_most or at_least")
         return _by_word(column, [word in condition.test.allowed for word in column.words], False)

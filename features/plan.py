@@ -12,6 +12,7 @@ from typing import Any, overload
 
 import numpy as np
 
+from features.declared import DeclarationError, check
 from features.definitions import Aggregate, Condition, Definition, Derived, Feature, Season, Stat, Weights
 from features.moments import DAY
 
@@ -67,14 +68,18 @@ class Plan:
 
 
 class FeatureSet(Sequence[Feature]):
-    """Features in a fixed order with distinct names, and the plan to compute them, made when first asked for."""
+    """Features in a fixed order with distinct names, and the plan to compute them, made when first asked for.
+
+    DeclarationError if one is declared over a stream, column, word or window that does not exist.
+    """
 
     def __init__(self, features: Iterable[Feature]) -> None:
         self._features = tuple(features)
         names = self.names
         if len(set(names)) < len(names):
             twice = sorted({name for name in names if names.count(name) > 1})
-            raise ValueError(f"features declared twice: {', '.join(twice)}; give each a name of its own")
+            raise DeclarationError(f"features declared twice: {', '.join(twice)}; give each a name of its own")
+        check(self._features)
 
     @classmethod
     def of(cls, features: Iterable[Feature]) -> "FeatureSet":

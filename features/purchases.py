@@ -15,7 +15,7 @@ def orders(days: float = ALL_TIME, lag_days: float = 0.0) -> Aggregate:
 
 
 def amount(days: float = ALL_TIME, lag_days: float = 0.0) -> Aggregate:
-    """Net value ordered, returns not taken off."""
+    """Value ordered, returns not taken off."""
     return order_lines.sum("amount", days=days, lag_days=lag_days)
 
 
@@ -44,29 +44,31 @@ FREQUENCY = (
 )
 
 MONETARY = (
-    Feature("purchases_amount_sum", amount(), "net value ordered so far", "currency", "0: never ordered"),
+    Feature(
+        "purchases_amount_sum", amount(), "value ordered so far, returns not taken off", "currency", "0: never ordered"
+    ),
     *(
-        Feature(f"purchases_amount_sum_{days}d", amount(days), f"net value ordered in {days} days", "currency", _NONE)
+        Feature(f"purchases_amount_sum_{days}d", amount(days), f"value ordered in {days} days", "currency", _NONE)
         for days in WINDOWS
     ),
     Feature(
         "purchases_amount_decayed_sum",
         order_lines.decayed_sum("amount", half_life_days=QUARTER),
-        "net value ordered so far, counting half as much for every 90 days passed",
+        "value ordered so far, counting half as much for every 90 days passed",
         "currency",
         "0: never ordered",
     ),
     Feature(
         "purchases_order_amount_mean_365d",
         ratio(amount(YEAR), orders(YEAR)),
-        "net value of an order, over the last 365 days",
+        "value of an order, over the last 365 days",
         "currency",
         "no order in that time",
     ),
     Feature(
         "purchases_order_amount_mean_90d",
         ratio(amount(QUARTER), orders(QUARTER)),
-        "net value of an order, over the last 90 days",
+        "value of an order, over the last 90 days",
         "currency",
         "no order in that time",
     ),
@@ -133,28 +135,28 @@ RHYTHM = (
     Feature(
         "purchases_amount_trend_90d",
         trend(amount(QUARTER), amount(QUARTER, lag_days=QUARTER)),
-        "net value ordered in the last 90 days against the 90 before",
+        "value ordered in the last 90 days against the 90 before",
         "-1 to 1",
         "nothing ordered in the 180 days",
     ),
     Feature(
         "purchases_amount_trend_180d",
         trend(amount(HALF_YEAR), amount(HALF_YEAR, lag_days=HALF_YEAR)),
-        "net value ordered in the last 180 days against the 180 before",
+        "value ordered in the last 180 days against the 180 before",
         "-1 to 1",
         "nothing ordered in the 360 days",
     ),
     Feature(
         "purchases_amount_trend_90d_year",
         trend(amount(QUARTER), amount(QUARTER, lag_days=YEAR)),
-        "net value ordered in the last 90 days against the same days a year ago",
+        "value ordered in the last 90 days against the same days a year ago",
         "-1 to 1",
         "nothing ordered in either",
     ),
     Feature(
         "purchases_amount_sum_90d_lag275d",
         amount(QUARTER, lag_days=YEAR - QUARTER),
-        "net value ordered in the 90 days that follow this day of last year",
+        "value ordered in the 90 days that follow this day of last year",
         "currency",
         "0: nothing ordered then",
     ),
@@ -208,7 +210,7 @@ PRICE = (
     Feature(
         "purchases_discount_share_365d",
         ratio(order_lines.sum("discount", days=YEAR), amount(YEAR)),
-        "discounts granted per net value ordered, over the last 365 days",
+        "discounts granted per value ordered, over the last 365 days",
         "share",
         "nothing ordered in that time",
     ),

@@ -30,7 +30,7 @@ def quarantined(history: History) -> pd.DataFrame:
     """Every refused row: source, stream, kind, reason, row (JSON text), row_id, as_of; ordered by the first five.
 
     Empty where nothing was ever refused. A row stays here even if a later ingest accepts it, for example because
-    it lay in the future: what was refused when is a fact of its own.
+    it lay in the future; all of a source's rows go when it is ingested under another mapping.
     """
     rows = stored(history, SCHEMA.names).sort_by([(name, "ascending") for name in SCHEMA.names[:6]])
     frame: pd.DataFrame = rows.to_pandas()
@@ -58,6 +58,14 @@ def add(history: History, connection: duckdb.DuckDBPyConnection, refused: str) -
     if new.num_rows:
         history.append(TABLE, new)
     return int(new.num_rows)
+
+
+def clear(history: History, source: str, stream: str) -> None:
+    """Forget what was refused of a source under an earlier mapping; nothing to do where there is nothing."""
+    table = history.table(TABLE)
+    if table is not None:
+        quoted = [name.replace("'", "''") for name in (source, stream)]
+        table.delete(f"source = '{quoted[0]}' and stream = '{quoted[1]}'")
 
 
 def counts(history: History) -> dict[tuple[str, str], dict[str, int]]:

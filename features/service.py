@@ -25,9 +25,9 @@ CASES = (
     Feature(
         "service_open_cases_sum",
         events("service").sum(weights("kind", opened=1.0, reopened=1.0, resolved=-1.0)),
-        "cases open now: opened and reopened less resolved",
+        "cases opened and reopened less cases resolved: those open now, if each is reported once",
         "cases",
-        "0: none",
+        "0: as many resolved as opened; below 0 some were opened before the history begins",
     ),
     Feature(
         "service_urgent_count_365d",

@@ -6,6 +6,7 @@ import codecs
 import glob
 import gzip
 import io
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,14 +25,23 @@ FORMATS = {
 READER_DEFAULTS: dict[str, dict[str, Any]] = {
     # As text, because a guess from the values would turn account '00123' into 123, or not, depending on the other rows.
     # No skipped lines, comments or padding: DuckDB's guesses for these drop malformed rows without a word.
-    "csv": {"all_varchar": True, "header": True, "skip": 0, "comment": "", "union_by_name": True},
+    # Nor may it guess the quote from its sample: one late quoted value would become an id with quotes in it.
+    "csv": {
+        "all_varchar": True,
+        "header": True,
+        "skip": 0,
+        "comment": "",
+        "quote": '"',
+        "escape": '"',
+        "union_by_name": True,
+    },
     "parquet": {"union_by_name": True},
     # No row is beyond the sample; and times stay text, because a guessed one has lost its offset.
     "json": {"sample_size": -1, "dateformat": "none", "timestampformat": "none", "union_by_name": True},
 }
 READERS = {"csv": "read_csv", "parquet": "read_parquet", "json": "read_json"}
 
-ENCODINGS_OF_READER = ("utf-8", "latin-1", "utf-16")
+ENCODINGS_OF_READER = ("latin-1", "utf-16")
 
 
 class IngestError(Exception):
@@ -77,9 +87,16 @@ class Source:
                 f"no file matches from = '{self.pattern}' in {self.folder}; correct the path or the pattern"
             )
         for path in files:
-            if _is_empty(path):
+            if self._is_empty(path):
                 raise self.error(f"{path.name} is empty (no header, no rows); export it again, or move it away")
         return files
+
+    def _is_empty(self, path: Path) -> bool:
+        try:
+            with _opened(path) as file:
+                return not file.read(4).strip(codecs.BOM_UTF8 + b"\r\n ")
+        except (OSError, EOFError) as error:
+            raise self.error(f"{path.name} cannot be opened ({error}); export it again, or move it away") from error
 
     def error(self, text: str) -> IngestError:
         """An IngestError that begins with the source's name."""
@@ -102,13 +119,43 @@ def create_source_views(connection: duckdb.DuckDBPyConnection, source: Source, s
 
 def _create_view(connection: duckdb.DuckDBPyConnection, name: str, table: Source, scratch: Path) -> list[Path]:
     files, options = _in_readable_encoding(table, scratch)
-    settings = "".join(f", {identifier(key)} = {literal(value)}" for key, value in options.items())
-    call = f"{READERS[file_format(table)]}({literal([str(path) for path in files])}{settings})"
     try:
+        call = _reader_call(table, files, options)
+        if file_format(table) == "json":
+            call = _reader_call(table, files, {**options, "columns": _json_columns(connection, call)})
         connection.execute(f"create view {identifier(name)} as select * from {call}")
     except duckdb.Error as error:
         raise reading_error(table, files, error) from error
     return files
+
+
+def _reader_call(table: Source, files: Sequence[Path], options: Mapping[str, Any]) -> str:
+    settings = "".join(f", {identifier(key)} = {literal(value)}" for key, value in options.items())
+    return f"{READERS[file_format(table)]}({literal([str(path) for path in files])}{settings})"
+
+
+def _plainly_named(path: Path, scratch: Path) -> Path:
+    """The file under a name that the reader does not take for a pattern, which brackets and stars in a name would be."""
+    if not re.search(r"[\[\]*?]", str(path)):
+        return path
+    link = _new_name(path, scratch)
+    link.symlink_to(path)
+    return link
+
+
+def _new_name(path: Path, scratch: Path) -> Path:
+    plain = re.sub(r"[^\w.]", "_", path.name)
+    return scratch / f"{len(list(scratch.iterdir()))}-{plain}"
+
+
+def _json_columns(connection: duckdb.DuckDBPyConnection, call: str) -> dict[str, str]:
+    """Every plain value as the text that the file has: a guessed type would turn 00123 into 123, or ids into floats."""
+    described = connection.execute(f"describe select * from {call}").fetchall()
+    return {name: kind if _is_nested(kind) else "VARCHAR" for name, kind, *_ in described}
+
+
+def _is_nested(kind: str) -> bool:
+    return kind.startswith(("STRUCT", "MAP")) or kind.endswith("]")
 
 
 def file_format(source: Source) -> str:
@@ -169,44 +216,44 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _is_empty(path: Path) -> bool:
-    with _opened(path) as file:
-        return not file.read(1)
-
-
 def _opened(path: Path) -> IO[bytes]:
-    return cast("IO[bytes]", gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
+    return cast("IO[bytes]", gzip.open(path)) if path.suffix.lower() == ".gz" else path.open("rb")
 
 
 def _format_by_suffix(path: Path) -> str | None:
-    suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
+    suffix = Path(path.stem).suffix if path.suffix.lower() == ".gz" else path.suffix
     return next((name for name, suffixes in FORMATS.items() if suffix.lower() in suffixes), None)
 
 
 def _in_readable_encoding(source: Source, scratch: Path) -> tuple[list[Path], dict[str, Any]]:
     """The files and reader options; files in an encoding that the reader lacks are copied into `scratch` as UTF-8."""
     files = source.files()
-    if source.options.get("ignore_errors"):
+    given = {key.lower(): value for key, value in source.options.items()}
+    if given.get("ignore_errors"):
         raise source.error("ignore_errors would drop rows without a word; remove it and correct what it hides")
-    options = READER_DEFAULTS[file_format(source)] | dict(source.options)
-    encoding = options.get("encoding", "utf-8")
-    if encoding in ENCODINGS_OF_READER:
-        return files, options
+    encoding = str(given.pop("encoding", "utf-8"))
+    options = READER_DEFAULTS[file_format(source)] | given
+    if encoding.lower() == "utf-8":
+        return [_plainly_named(path, scratch) for path in files], options
+    if encoding in ENCODINGS_OF_READER and file_format(source) == "csv":
+        return [_plainly_named(path, scratch) for path in files], options | {"encoding": encoding}
     try:
         codecs.lookup(encoding)
     except LookupError:
         raise source.error(f"there is no encoding '{encoding}'; try latin-1, cp1252, gb18030 or utf-16") from None
-    return [_as_utf8(source, path, encoding, scratch) for path in files], options | {"encoding": "utf-8"}
+    return [_as_utf8(source, path, encoding, scratch) for path in files], options
 
 
 def _as_utf8(source: Source, path: Path, encoding: str, scratch: Path) -> Path:
-    copy = scratch / f"{len(list(scratch.iterdir()))}-{path.name.removesuffix('.gz')}"
+    copy = _new_name(path.with_name(path.name.removesuffix(".gz")), scratch)
     try:
         with _opened(path) as raw, copy.open("w", encoding="utf-8", newline="") as out:
             text = io.TextIOWrapper(raw, encoding=encoding, newline="")
             shutil.copyfileobj(text, out, 1 << 20)
     except UnicodeDecodeError as error:
         raise source.error(f"{path.name} is not encoded in {encoding} ({error.reason}); name its encoding") from error
+    except (OSError, EOFError) as error:
+        raise source.error(f"{path.name} cannot be read to its end ({error}); export it again") from error
     return copy
 
 
@@ -226,11 +273,19 @@ def _select_error(
 ) -> IngestError:
     columns = [name for name, *_ in connection.execute("describe source").fetchall()]
     text = f"its select does not fit {_names(files)}: {_essence(str(error))}; found columns {columns}. "
-    if len(columns) == 1 and any(mark in columns[0] for mark in ",;|\t"):
-        return source.error(text + 'The file was read as one column: name its delimiter, options = { delim = "," }')
-    if "explicit type casts" in str(error) and file_format(source) == "csv":
+    if looks_unsplit(columns):
+        return source.error(text + ONE_COLUMN)
+    if "explicit" in str(error) and "cast" in str(error) and file_format(source) == "csv":
         return source.error(text + "CSV columns are text: write try_cast(column as double)")
     return source.error(text + "Correct the select")
+
+
+ONE_COLUMN = 'The file was read as one column: name its delimiter, options = { delim = "," }'
+
+
+def looks_unsplit(columns: Sequence[str]) -> bool:
+    """Whether a CSV's header was not split: its delimiter is another one, or some row has more fields than the header."""
+    return len(columns) == 1 and any(mark in columns[0] for mark in ",;|\t")
 
 
 def _essence(text: str) -> str:

@@ -17,6 +17,8 @@ class Check:
 
     holds: str
     otherwise: str
+    allowed: tuple[str, ...] = ()
+    """The words that it lets pass, where it is about words."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,11 @@ class Column:
     default: str | None = None
     """SQL expression over the stream's columns that stands in for a missing value."""
     checks: tuple[Check, ...] = ()
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """The words that the column may hold; empty where any may stand."""
+        return tuple(word for check in self.checks for word in check.allowed)
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,7 @@ class Stream:
 def one_of(column: str, *allowed: str) -> Check:
     """The check that `column` holds one of the allowed words."""
     listed = ", ".join(f"'{word}'" for word in allowed)
-    return Check(f"{column} in ({listed})", f"{column} must be one of {', '.join(allowed)}")
+    return Check(f"{column} in ({listed})", f"{column} must be one of {', '.join(allowed)}", allowed)
 
 
 ACCOUNT_ID = Column("account_id", "text", "the account it happened to", "refused", required=True)
@@ -201,7 +208,7 @@ ENGAGEMENT = Stream(
 
 ACCOUNTS = Stream(
     "accounts",
-    "the attributes of one account from known_at on, until a later row of the same account",
+    "the attributes of one account: they hold from occurred_at to the next row's, and are seen from known_at on",
     (
         Column("name", "text", "what people call the account", "not recorded"),
         Column("industry", "text", "the account's industry", "not recorded"),

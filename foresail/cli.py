@@ -1,7 +1,6 @@
 """The command line. Each command reads the project file, calls `foresail.workflow`, and shows what came back."""
 
 import json
-import os
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -40,7 +39,7 @@ AsOfOption = Annotated[
     str | None,
     typer.Option("--as-of", metavar="DATE", help="The moment to speak for: a date or an ISO timestamp; default: now."),
 ]
-SeedOption = Annotated[int, typer.Option(help="Seed of everything random; the same seed gives the same model.")]
+SeedOption = Annotated[int, typer.Option(min=0, help="Seed of everything random; the same seed gives the same model.")]
 HERE = Path()
 
 
@@ -60,21 +59,27 @@ def ingest(
     sources: Annotated[list[str] | None, typer.Argument(help="Names of sources; default: all of the project.")] = None,
     project: ProjectOption = HERE,
     as_of: AsOfOption = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Put what the sources bring in the place of all they brought before.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Bring what is new in the sources into the history.
 
     Every row read is kept, a duplicate, or quarantined with a reason; nothing is dropped in silence. Ingesting the
     same file again changes nothing. Rows that claim to be known after --as-of are refused. Exit code 4 if a source
-    failed; the others are ingested all the same.
+    failed, or if every row of it was refused; the others are ingested all the same.
+
+    After a change of a source's select: foresail ingest SOURCE --replace
     """
     from foresail import show, workflow
 
     opened = _open(project)
     with show.progress() as bars:
-        outcomes = workflow.ingest_sources(opened, _moment(opened, as_of), sources or (), bars)
+        moment = _moment(opened, as_of)
+        outcomes = workflow.ingest_sources(opened, moment, sources or (), replace=replace, progress=bars)
     _answer(show.ingested(outcomes), as_json)
-    if any(isinstance(outcome, workflow.SourceFailure) for outcome in outcomes):
+    if any(map(workflow.has_failed, outcomes)):
         raise typer.Exit(4)
 
 
@@ -158,7 +163,7 @@ def evaluate(
 
     opened = _open(project)
     hindsight = workflow.evaluate(opened, target, _moment(opened, as_of), _moment(opened, known_by), seed=seed)
-    _answer(show.hindsight(hindsight), as_json)
+    _answer(show.hindsight(hindsight, opened.timezone), as_json)
 
 
 @app.command()
@@ -191,7 +196,8 @@ def models(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
     """The registered models of every target: version, alias, kind, when trained, how good."""
     from foresail import show, workflow
 
-    _answer(show.models(workflow.models(_open(project))), as_json)
+    opened = _open(project)
+    _answer(show.models(workflow.models(opened), opened.timezone), as_json)
 
 
 @app.command()
@@ -253,7 +259,7 @@ def _exit_code(error: Exception) -> int | None:
 
     foreseen: dict[int, tuple[type[Exception], ...]] = {
         3: (ProjectError,),
-        4: (IngestError, HistoryError),
+        4: (IngestError, HistoryError, OSError),
         5: (
             ModelUnavailable, NoModel, OtherFeatures,
             NotEnoughHistory, NotEnoughLabels, StaleHistory, HorizonOpen,
@@ -281,11 +287,9 @@ def _moment(project: "Project", text: str | None) -> datetime:
 
 
 def _console() -> Any:
-    from rich.console import Console
+    from foresail.show import console
 
-    return Console(
-        soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "120"))
-    )
+    return console()
 
 
 def _answer(shown: Any, as_json: bool) -> None:

@@ -27,7 +27,7 @@ def run(directory: Path) -> None:
 
     A second run ingests nothing new and registers a challenger. ProjectError if the data's package is missing.
     """
-    console = Console(soft_wrap=True)
+    console = show.console()
     project = prepare(directory)
     for step in (_ingest, _train, _evaluate, _score):
         step(console, project, directory)
@@ -66,7 +66,7 @@ def _train(console: Console, project: Project, directory: Path) -> None:
 def _evaluate(console: Console, project: Project, directory: Path) -> None:
     _heading(console, directory, f"evaluate {TARGET}", f"--as-of {TRAINED} --known-by {TODAY}")
     moments = _moment(project, TRAINED), _moment(project, TODAY)
-    _print(console, show.hindsight(workflow.evaluate(project, TARGET, *moments)))
+    _print(console, show.hindsight(workflow.evaluate(project, TARGET, *moments), project.timezone))
 
 
 def _score(console: Console, project: Project, directory: Path) -> None:

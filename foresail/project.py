@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from training.targets import ChurnTarget
 
 FILE_NAME = "foresail.toml"
+MOST_DAYS = 36_500
 
 
 class ProjectError(Exception):
@@ -47,6 +48,13 @@ def _known_stream(value: str) -> str:
 def _table_name(value: str) -> str:
     # Ingest's own tables must not be replaced.
     if not re.fullmatch(r"[A-Za-z_]\w*", value) or value.lower() in {"source", "mapped", "staged"}:
+        raise ValueError
+    return value
+
+
+def _target_name(value: str) -> str:
+    # It becomes part of a registered model's name, and a column's.
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", value):
         raise ValueError
     return value
 
@@ -111,10 +119,13 @@ class _Bands(_Table):
 
 class _TargetTable(_Table):
     kind: Literal["churn"] = Field(description='"churn"')
-    horizon_days: StrictInt = Field(gt=0, description="a whole number of days above 0, like 90, without a unit")
+    horizon_days: StrictInt = Field(
+        gt=0, le=MOST_DAYS, description="a whole number of days above 0, like 90, without a unit"
+    )
     active_within_days: StrictInt | None = Field(
         default=None,
         gt=0,
+        le=MOST_DAYS,
         description="a whole number of days above 0, like 365, without a unit; leave it out for no limit",
     )
     bands: _Bands = Field(default=_Bands(), description="{ medium = 0.70, high = 0.90 } with medium below high")
@@ -122,12 +133,13 @@ class _TargetTable(_Table):
 
 class _TrainingTable(_Table):
     every_days: StrictInt = Field(
-        default=30, gt=0, description="a whole number of days above 0, like 30, without a unit"
+        default=30, gt=0, le=MOST_DAYS, description="a whole number of days above 0, like 30, without a unit"
     )
-    dates: StrictInt = Field(default=12, ge=1, description="a whole number of dates, 1 or more")
+    dates: StrictInt = Field(default=12, ge=1, le=1000, description="a whole number of dates, 1 to 1000")
     min_history_days: StrictInt | None = Field(
         default=None,
         ge=0,
+        le=MOST_DAYS,
         description="a whole number of days, 0 or more, without a unit; leave it out for one horizon",
     )
 
@@ -139,7 +151,9 @@ class _File(_Table):
     sources: tuple[_SourceTable, ...] = Field(
         default=(), description="tables [[sources]], each with name, stream and from"
     )
-    targets: dict[str, _TargetTable] = Field(default_factory=dict, description="tables [targets.NAME]")
+    targets: dict[Annotated[str, AfterValidator(_target_name)], _TargetTable] = Field(
+        default_factory=dict, description="tables [targets.NAME], NAME of small letters, digits and _, like churn_90"
+    )
     training: _TrainingTable = Field(default=_TrainingTable(), description="a table [training]")
 
 
@@ -247,12 +261,14 @@ def template() -> str:
 def initialise(directory: str | Path) -> Path:
     """Write a commented foresail.toml into `directory` (made if need be); ProjectError if there is one already."""
     path = Path(directory).resolve() / FILE_NAME
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        raise ProjectError(f"{path} exists already; edit it, or choose another folder")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
             file.write(template())
-    except FileExistsError:
-        raise ProjectError(f"{path} exists already; edit it, or choose another folder") from None
+    except OSError as error:
+        raise ProjectError(f"{path} cannot be written ({error.strerror}); name a folder") from error
     return path
 
 

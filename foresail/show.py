@@ -2,12 +2,15 @@
 
 import dataclasses
 import math
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -37,12 +40,19 @@ class Shown:
     facts: Any
 
 
+def console() -> Console:
+    """Standard output. Markup is off: an account called "[red]" is an account."""
+    piped = not sys.stdout.isatty()
+    width = int(os.environ.get("COLUMNS", "120")) if piped else None
+    return Console(markup=False, highlight=False, soft_wrap=piped, width=width)
+
+
 @contextmanager
 def progress() -> Iterator["Callback"]:
     """Bars on standard error, one for each kind of step; standard output stays free for the answer."""
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -70,7 +80,13 @@ def ingested(outcomes: "Sequence[IngestReport | SourceFailure]") -> Shown:
             continue
         counts = [f"{facts[name]:,}" for name in ("read", "kept", "duplicates", "quarantined")]
         table.add_row(outcome.source, outcome.stream, *counts, _span(facts["oldest"], facts["newest"]))
-        notes += _refused(outcome.source, facts["reasons"])
+        notes += _refused(outcome.source, facts["reasons"], facts["examples"])
+        if facts["repeated"]:
+            notes.append(Text(
+                f"{outcome.source}: {facts['repeated']:,} rows are alike in every column that the select gives, and count once. "
+                "If they are different events, give what tells them apart: order_id, product_id, or an event_id",
+                style="yellow",
+            ))  # fmt: skip
     return Shown([table, *notes], [dataclasses.asdict(outcome) for outcome in outcomes])
 
 
@@ -82,7 +98,7 @@ def status(found: "HistoryStatus") -> Shown:
         refused = sum(one.quarantined.values())
         counts = f"{one.rows:,}", f"{one.accounts:,}", _span(one.oldest, one.newest), f"{refused:,}"
         table.add_row(one.stream, one.source, *counts)
-        reasons += _refused(one.source, one.quarantined)
+        reasons += _refused(one.source, one.quarantined, {})
     return Shown([table, *reasons, f"{found.accounts:,} accounts in all"], dataclasses.asdict(found))
 
 
@@ -106,11 +122,11 @@ def written(path: Path, **counts: int) -> Shown:
 def trained(result: "TrainingResult") -> Shown:
     """A fresh model: how good each rung is out of time, which was chosen and why."""
     parts: list[RenderableType] = [
-        f"[bold]{result.name}[/] version {result.version} is now [bold]{result.alias}[/]",
+        Text(f"{result.name} version {result.version} is now {result.alias}", style="bold"),
         f"judged on {result.card['as_of_dates']['test'][:10]}, the newest closed horizon, which no choice had seen",
         judged(result.evaluation),
-        f"chosen: {result.rung} – {result.choice}",
-        f"calibration: {result.calibration.method}",
+        f"chosen on earlier dates: {result.choice}",
+        f"calibration, chosen there too: {result.calibration.method}; {result.calibration.reason}",
         *(Text(f"note: {note}", style="yellow") for note in result.notes),
         f"report: {_from_here(result.report_path)}",
     ]
@@ -122,7 +138,7 @@ def trained(result: "TrainingResult") -> Shown:
     return Shown(parts, _without_nan(facts))
 
 
-def hindsight(found: "Hindsight") -> Shown:
+def hindsight(found: "Hindsight", timezone: str) -> Shown:
     """What a model would have said at a moment, beside what happened; or why that cannot be told yet."""
     facts: dict[str, Any] = {
         "version": found.version, "rung": found.rung, "as_of": found.as_of, "accounts": len(found.scores),
@@ -130,7 +146,7 @@ def hindsight(found: "Hindsight") -> Shown:
         "evaluation": found.evaluation.to_json() if found.evaluation else None,
         "report": str(found.report_path) if found.report_path else None,
     }  # fmt: skip
-    heading = f"version {found.version} ({found.rung}) as of {found.as_of:%Y-%m-%d %H:%M %Z}: {len(found.scores):,} eligible accounts"
+    heading = f"version {found.version} ({found.rung}) as of {_day(found.as_of, timezone)}: {len(found.scores):,} eligible accounts"
     notes = [Text(f"note: {note}", style="yellow") for note in found.notes]
     if found.evaluation is None:
         return Shown([heading, *notes, f"not to be judged yet: {found.open_because}"], _without_nan(facts))
@@ -180,21 +196,32 @@ def scored(result: "Scored", currency: str, out: Path | None) -> Shown:
             "target": target, "scored": len(known), "not_eligible": len(own) - len(known), "bands": bands,
             "calls": calls.to_dict("records"),
         })  # fmt: skip
+    parts += [Text(f"note: {note}", style="yellow") for note in result.notes]
     if out is not None:
         parts.append(f"wrote {out}: {len(result.scores):,} rows")
-    return Shown(parts, _without_nan({"targets": facts, "rows": len(result.scores), "out": str(out) if out else None}))
+    return Shown(
+        parts,
+        _without_nan(
+            {
+                "targets": facts,
+                "notes": list(result.notes),
+                "rows": len(result.scores),
+                "out": str(out) if out else None,
+            }
+        ),
+    )
 
 
 def call_list(calls: "pd.DataFrame", title: str, currency: str) -> Table:
-    """Accounts with the most at stake first: risk, what a year of orders is worth, and the reasons in words."""
-    headings = "account", "at stake", "risk", "band", "ordered in a year", "why"
-    shown = _table(*headings, numbers=(1, 2, 4))
+    """Accounts with the most at stake first: risk × what a year of the account brings, and the reasons in words."""
+    headings = "account", "at stake", "= risk", "× net of a year", "band", "why"
+    shown = _table(*headings, numbers=(1, 2, 3))
     shown.title, shown.show_lines = f"{title} (amounts in {currency})", True
     for row in calls.to_dict("records"):
         why = "\n".join(_signed(reason) for reason in row["reasons"] or ())
         band = Text(row["band"], style=BAND_STYLES[row["band"]])
-        amounts = f"{row['at_stake']:,.0f}", f"{row['probability']:.0%}", band, f"{row['ordered_365d']:,.0f}"
-        shown.add_row(row["account_id"], *amounts, why)
+        amounts = f"{row['at_stake']:,.0f}", f"{row['probability']:.0%}", f"{row['net_365d']:,.0f}"
+        shown.add_row(row["account_id"], *amounts, band, why)
     return shown
 
 
@@ -202,13 +229,20 @@ def _signed(reason: Mapping[str, Any]) -> str:
     return f"{'▲' if reason['direction'] == 'raises' else '▼'} {reason['words']}"
 
 
-def models(rows: "Mapping[str, Sequence[ModelRow]]") -> Shown:
+def models(rows: "Mapping[str, Sequence[ModelRow]]", timezone: str) -> Shown:
     """The registered versions of each target."""
     table = _table("target", "version", "alias", "kind", "trained as of", "log loss", "AUROC", numbers=(1, 5, 6))
     for target, versions in rows.items():
         for one in versions:
             metrics = [f"{one.metrics.get(name, math.nan):.4f}" for name in ("log_loss", "auroc")]
-            table.add_row(target, str(one.version), ", ".join(one.aliases), one.rung, one.trained_as_of[:10], *metrics)
+            table.add_row(
+                target,
+                str(one.version),
+                ", ".join(one.aliases),
+                one.rung,
+                _day(datetime.fromisoformat(one.trained_as_of), timezone),
+                *metrics,
+            )
     missing = [f"{target}: no model yet; foresail train {target} --as-of DATE" for target in rows if not rows[target]]
     facts = {target: [dataclasses.asdict(one) for one in versions] for target, versions in rows.items()}
     return Shown([table, *missing], _without_nan(facts))
@@ -217,12 +251,29 @@ def models(rows: "Mapping[str, Sequence[ModelRow]]") -> Shown:
 def _table(*headings: str, numbers: Sequence[int] = ()) -> Table:
     table = Table(header_style="bold", title_justify="left", title_style="bold")
     for position, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if position in numbers else "left", overflow="fold")
+        number = position in numbers
+        table.add_column(heading, justify="right" if number else "left", overflow="fold", no_wrap=number)
     return table
 
 
-def _refused(source: str, reasons: Mapping[str, int]) -> list[RenderableType]:
-    return [Text(f"{source}: {count:,} quarantined: {reason}", style="yellow") for reason, count in reasons.items()]
+def _refused(source: str, reasons: Mapping[str, int], examples: Mapping[str, str]) -> list[RenderableType]:
+    return [
+        Text(
+            f"{source}: {count:,} quarantined: {reason}{_example(reason, examples.get(reason, reason))}", style="yellow"
+        )
+        for reason, count in reasons.items()
+    ]
+
+
+def _example(reason: str, example: str) -> str:
+    """What the reason of one row says more than the kind of reason, which is the value."""
+    return "" if example == reason else f" (one of them: {example.removeprefix(reason).strip(': ')})"
+
+
+def _day(moment: datetime, timezone: str) -> str:
+    """A moment as people of the project write it: its date, and the time unless it is midnight."""
+    local = moment.astimezone(ZoneInfo(timezone))
+    return f"{local:%Y-%m-%d}" if (local.hour, local.minute) == (0, 0) else f"{local:%Y-%m-%d %H:%M}"
 
 
 def _span(oldest: Any, newest: Any) -> str:

@@ -4,12 +4,14 @@ Libraries that take long to import are imported where they are needed, so that `
 """
 
 import os
+import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from features.sources import Source
     from features.status import HistoryStatus
     from foresail.project import Project
+    from serving.model_store import LoadedModel
     from serving.settings import Settings
     from training.hindsight import Hindsight
     from training.tracking import ModelRow
@@ -42,16 +45,28 @@ class SourceFailure:
 
 @dataclass(frozen=True)
 class Scored:
-    """`scores`: one row per account and target, riskiest first. `calls`: by target, who has the most at stake."""
+    """`scores`: one row per account and target, riskiest first. `calls`: by target, who has the most at stake.
+
+    `notes` say in words what a reader of the scores should know: old data, a target changed since training.
+    """
 
     scores: "pd.DataFrame"
     calls: "dict[str, pd.DataFrame]"
+    notes: tuple[str, ...]
 
 
 def ingest_sources(
-    project: "Project", as_of: datetime, names: Sequence[str] = (), progress: Progress | None = None
+    project: "Project",
+    as_of: datetime,
+    names: Sequence[str] = (),
+    *,
+    replace: bool = False,
+    progress: Progress | None = None,
 ) -> "list[IngestReport | SourceFailure]":
-    """Ingest the project's sources in their order, or only those named; one entry each, failures included."""
+    """Ingest the project's sources in their order, or only those named; one entry each, failures included.
+
+    With `replace` what a source brings takes the place of all that it has brought before.
+    """
     from features.history import HistoryError
     from features.ingest import IngestError, ingest
 
@@ -64,12 +79,18 @@ def ingest_sources(
                 as_of=as_of,
                 timezone=project.timezone,
                 earliest=project.earliest,
+                replace=replace,
                 progress=_named(progress, source.name),
             )
             outcomes.append(report)
-        except (IngestError, HistoryError) as error:
+        except (IngestError, HistoryError, OSError) as error:
             outcomes.append(SourceFailure(source.name, source.stream, str(error)))
     return outcomes
+
+
+def has_failed(outcome: "IngestReport | SourceFailure") -> bool:
+    """Whether nothing of a source could be used: it failed, or every row of it was refused."""
+    return isinstance(outcome, SourceFailure) or (outcome.quarantined > 0 and outcome.quarantined == outcome.read)
 
 
 def status(project: "Project") -> "HistoryStatus":
@@ -107,7 +128,7 @@ def train(
             min_history_days=project.min_history_days(target),
         ),
         seed=seed,
-        report_to=_report_path(project, target, "training", as_of),
+        report_to=report_path(project, target, "training", as_of),
         progress=progress,
     )
 
@@ -124,7 +145,7 @@ def evaluate(project: "Project", target: str, as_of: datetime, known_by: datetim
         tracking_uri=project.tracking_uri,
         known_by=known_by,
         seed=seed,
-        report_to=_report_path(project, target, "evaluation", as_of),
+        report_to=report_path(project, target, "evaluation", as_of),
     )
 
 
@@ -135,14 +156,22 @@ def score(project: "Project", as_of: datetime, *, calls: int = 0, progress: Prog
     """
     import pandas as pd
 
+    from features.history import HistoryError
     from features.table import build_feature_table
+    from foresail.project import FILE_NAME, ProjectError
     from serving.calls import FEATURES, worth_a_call
     from serving.model_store import load
     from serving.scoring import needed_features, score_table
 
+    if not project.targets:
+        raise ProjectError(f"{project.directory / FILE_NAME} has no target to score; add a table [targets.churn]")
     models = [load(project.tracking_uri, model_name(project, target)) for target in project.targets]
     needed = dict.fromkeys([*needed_features(models), *FEATURES])
     table = build_feature_table(project.history, as_of, needed, progress=_buckets(progress, "features"))
+    if table.empty:
+        raise HistoryError(
+            f"no account is known as of {as_of:%Y-%m-%d %H:%M} UTC; ingest the sources, or take a later moment"
+        )
     scores, most = [], {}
     for done, model in enumerate(models):
         if progress:
@@ -154,7 +183,24 @@ def score(project: "Project", as_of: datetime, *, calls: int = 0, progress: Prog
     riskiest_first = pd.concat(scores).sort_values(
         ["target", "probability", "account_id"], ascending=[True, False, True], ignore_index=True
     )
-    return Scored(riskiest_first, most)
+    return Scored(riskiest_first, most, tuple(_notes(project, models, table)))
+
+
+def _notes(project: "Project", models: "Sequence[LoadedModel]", table: "pd.DataFrame") -> Iterator[str]:
+    """Models whose target has been changed since, and purchases that end long before as_of."""
+    for model in models:
+        wanted = project.target(model.target.name).definition
+        if model.target.definition != wanted:
+            yield (
+                f"the champion of {model.target.name} answers another question than the project file asks now: it was trained "
+                f"for «{model.target.definition}», the file says «{wanted}». Train it again"
+            )
+        silent = table["purchases_days_since_last"].min()
+        if not silent <= model.target.horizon_days / 4:
+            yield (
+                f"{model.target.name}: nobody has bought for {silent:.0f} days before this moment. Is the newest data ingested, "
+                "or was an earlier --as-of meant?"
+            )
 
 
 def models(project: "Project") -> "dict[str, list[ModelRow]]":
@@ -206,8 +252,20 @@ def write_scores(scores: "pd.DataFrame", path: Path) -> None:
 
 def serve(project: "Project", as_of: datetime | None, host: str, port: int) -> None:
     """Become the BentoML server of the project's champions; returns only if it cannot start."""
+    from foresail.project import FILE_NAME, ProjectError
     from serving.settings import VARIABLE
 
+    if not project.targets:
+        raise ProjectError(f"{project.directory / FILE_NAME} has no target to serve; add a table [targets.churn]")
+    with socket.socket() as probe:
+        # As the server will ask for it: a port in its last minute after a stop is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as taken:
+            raise OSError(
+                f"cannot listen on {host}:{port} ({taken.strerror}); choose another one with --port"
+            ) from taken
     environment = {
         **os.environ,
         VARIABLE: serving_settings(project, as_of).model_dump_json(),
@@ -247,5 +305,7 @@ def _buckets(progress: Progress | None, what: str) -> Callable[[int, int], None]
     return (lambda done, total: progress(done, total, what)) if progress else None
 
 
-def _report_path(project: "Project", target: str, kind: str, as_of: datetime) -> Path:
-    return project.directory / "reports" / f"{target}-{kind}-{as_of:%Y-%m-%d}.html"
+def report_path(project: "Project", target: str, kind: str, as_of: datetime) -> Path:
+    """Where the report of a training or an evaluation is written; its date is that of the project's timezone."""
+    day = as_of.astimezone(ZoneInfo(project.timezone))
+    return project.directory / "reports" / f"{target}-{kind}-{day:%Y-%m-%d}.html"

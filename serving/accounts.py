@@ -30,6 +30,11 @@ class Accounts:
         self._changing = threading.Lock()
         self._reading = threading.Lock()
 
+    @property
+    def has_history(self) -> bool:
+        """Whether anything was ever ingested; without, no account can be known."""
+        return bool(self.history.versions())
+
     def row(self, account_id: str, as_of: datetime) -> Array | None:
         """The account's features, shape (len(features),): bit for bit the feature table's row. None if not known by as_of."""
         return self._bucket(self.history.bucket_of(account_id)).row(account_id, as_of)

@@ -1,7 +1,7 @@
 """A request for scores → its answer, from what is in service. Knows no HTTP and no clock."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -65,9 +65,10 @@ def answer(request: schemas.ScoreRequest, service: InService, as_of: datetime) -
 def warm_up(service: InService) -> None:
     """Do once what the first request would otherwise wait for: compile the kernel, touch the models, explain."""
     if service.models:
-        bought = {"purchases": [{"occurred_at": "2000-01-01T00:00:00Z", "amount": 1.0}]}
+        earliest = service.settings.earliest
+        bought = {"purchases": [{"occurred_at": earliest.isoformat(), "amount": 1.0}]}
         request = {"accounts": [{"account_id": "warm-up", "events": bought}], "targets": list(service.models)}
-        as_of = datetime(2000, 1, 2, tzinfo=UTC)
+        as_of = earliest + timedelta(days=1)
         answer(schemas.ScoreRequest.model_validate({**request, "explain": "top"}), service, as_of)
 
 
@@ -101,6 +102,9 @@ def _refuse_too_many(request: schemas.ScoreRequest) -> None:
 
 def _known_rows(request: schemas.ScoreRequest, service: InService, as_of: datetime) -> list[Array | Problem]:
     """The features of the accounts asked for by id, and a Problem in the place of each that is not known."""
+    if request.account_ids and not service.accounts.has_history:
+        where = service.settings.history_root
+        raise Problem(HISTORY_UNAVAILABLE, f"there is no history at {where} yet; run `foresail ingest`")
     try:
         rows = [service.accounts.row(account, as_of) for account in request.account_ids]
     except (HistoryError, OSError) as error:

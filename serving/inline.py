@@ -83,9 +83,16 @@ class InlineAccounts:
             connection.register("mapped", mapped)
             # As ingest: of equal identities, the first in canonical order stays.
             repetition = f"row_number() over (partition by account_id, event_id order by {order})"
-            query = f"select * from ({staged}) qualify bucket = {REFUSED} or {repetition} = 1"  # noqa: S608 - ours alone
+            distinct = f"select * from ({staged}) qualify bucket = {REFUSED} or {repetition} = 1"  # noqa: S608 - ours
+            query = f"select * replace ({_times_of_kept(stream)}) from ({distinct})"  # noqa: S608 - ours alone
             rows: list[dict[str, Any]] = connection.sql(query).to_arrow_table().to_pylist()
             return rows
+
+
+def _times_of_kept(stream: Stream) -> str:
+    """The times of refused rows as null: nobody asks for them, and they may lie where Python has no datetime."""
+    times = [column.name for column in stream.columns if column.type == "time"]
+    return ", ".join(f"case when bucket != {REFUSED} then {name} end as {name}" for name in times)
 
 
 def _mapped(stream: Stream, accounts: Sequence[tuple[str, Rows]], places: Sequence[tuple[int, int]]) -> pa.Table:

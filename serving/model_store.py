@@ -23,6 +23,13 @@ from features.population import Population
 
 CHAMPION = "champion"
 LOCAL_STORE = "sqlite:///"
+URI_VARIABLE = "MLFLOW_TRACKING_URI"
+SETTINGS_OF_MLFLOW = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+}
+"""Unless the environment says otherwise. By itself MLflow would try for minutes to reach a registry that is down."""
 
 Floats = NDArray[np.float64]
 
@@ -177,8 +184,20 @@ def _read(tracking_uri: str, name: str, version: str) -> ScoreModel:
         try:
             loaded: ScoreModel = mlflow.pyfunc.load_model(f"models:/{name}/{version}").unwrap_python_model().model
         except Exception as error:  # a model brings code of its own, which may fail in any way
-            raise BrokenModel(f"model '{name}' version {version} at {tracking_uri} cannot be read: {error}") from error
+            place = _place(mlflow, name, version)
+            raise BrokenModel(
+                f"model '{name}' version {version} at {tracking_uri} cannot be read from {place}: {error}. "
+                "A project folder that was moved or copied loses the files of its models: move it back, or train again."
+            ) from error
         return loaded
+
+
+def _place(mlflow: Any, name: str, version: str) -> str:
+    """Where the registry believes the files of a model to be."""
+    try:
+        return str(mlflow.MlflowClient().get_model_version_download_uri(name, version))
+    except mlflow.exceptions.MlflowException as error:
+        return f"a place that the registry does not tell ({error})"
 
 
 def _proven(loaded: LoadedModel) -> LoadedModel:
@@ -207,7 +226,8 @@ def _no_answer(tracking_uri: str, error: Exception) -> RegistryUnavailable:
 
 def _mlflow() -> ModuleType:
     """MLflow, imported when first needed because that takes seconds; without telemetry and without its chatter."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read while MLflow is imported
+    for variable, value in SETTINGS_OF_MLFLOW.items():  # some are read while MLflow is imported
+        os.environ.setdefault(variable, value)
     import mlflow
     import mlflow.pyfunc
 
@@ -220,12 +240,14 @@ def _mlflow() -> ModuleType:
 def _tracking(uri: str) -> Iterator[Any]:
     """MLflow looking at `uri` for a while: its tracking URI is global, and others may have set theirs."""
     mlflow = _mlflow()
-    before = mlflow.get_tracking_uri()
+    before, in_environment = mlflow.get_tracking_uri(), os.environ.get(URI_VARIABLE)
     mlflow.set_tracking_uri(uri)
     try:
         yield mlflow
     finally:
         mlflow.set_tracking_uri(before)
+        if in_environment is None:  # set_tracking_uri has put it there
+            os.environ.pop(URI_VARIABLE, None)
 
 
 def _target(card: dict[str, Any]) -> Target:

@@ -1,8 +1,7 @@
 """What reasons say, in plain words: one catalogue of phrases per language, and how that language writes numbers.
 
 A phrase is a template over the account's own numbers. `{value:days}` is a number and the unit that the
-language writes it in; the key is the feature's name, with `{days}` for any window and `{kind}` for any kind,
-and the case that `serving.reasons` found. Another language is another `Language` with the same keys.
+language writes it in; the key is the feature's name, with `{days}` for any window, and the case that `serving.reasons` found. Another language is another `Language` with the same keys.
 """
 
 import math
@@ -86,7 +85,13 @@ def _ago(value: float) -> str:
 
 
 def _every(value: float) -> str:
-    return "day" if round(value) <= 1 else f"{round(value):,}"
+    """How often, after a phrase that has already said that it counts days."""
+    days = round(value)
+    return "several times a day" if days < 1 else "every day" if days == 1 else f"every {days:,}"
+
+
+def _often(value: float) -> str:
+    return f"{_every(value)} days" if round(value) > 1 else _every(value)
 
 
 def _long(value: float) -> str:
@@ -108,6 +113,7 @@ _ENGLISH_UNITS: dict[str, Unit] = {
     "days": _days,
     "ago": _ago,
     "every": _every,
+    "often": _often,
     "long": _long,
     "hours": _count("hour", "hours"),
     "1-5": _rating,
@@ -126,14 +132,41 @@ _ENGLISH_UNITS: dict[str, Unit] = {
     "coupon": _count("coupon redeemed", "coupons redeemed"),
     "meeting": _count("meeting", "meetings"),
     "survey": _count("survey", "surveys"),
-    "community": _count("community post", "community posts"),
-    "loyalty": _count("loyalty event", "loyalty events"),
+    "community": _count("contact in the community", "contacts in the community"),
+    "loyalty": _count("loyalty activity", "loyalty activities"),
 }
 
+_ENGLISH_KINDS = {
+    "login": "login",
+    "usage": "use of the product",
+    "visit": "visit",
+    "mail": "mail",
+    "campaign": "campaign",
+    "coupon": "redeemed coupon",
+    "meeting": "meeting",
+    "survey": "survey",
+    "community": "contact in the community",
+    "loyalty": "loyalty activity",
+}
+"""What one event of each kind of engagement is called."""
+
+
+def _of_each_kind() -> dict[str, str]:
+    phrases: dict[str, str] = {}
+    for kind, called in _ENGLISH_KINDS.items():
+        phrases |= {
+            f"engagement_{kind}_count_{{days}}d.some": f"{{value:{kind}}} in the last {{days}} days",
+            f"engagement_{kind}_count_{{days}}d.none": f"no {called} on record in the last {{days}} days",
+            f"engagement_days_since_{kind}.some": f"last {called} {{value:ago}}",
+            f"engagement_days_since_{kind}.absent": f"no {called} on record",
+        }
+    return phrases
+
+
 _ENGLISH_PHRASES = {
-    "purchases_days_since_last.late": "no order for {value:days}, usually every {typical:every}",
-    "purchases_days_since_last.on_time": "last order {value:ago}, usually every {typical:days}",
-    "purchases_days_since_last.seldom": "usually orders every {typical:days}, the last time {value:ago}",
+    "purchases_days_since_last.late": "no order for {value:days}, usually {typical:every}",
+    "purchases_days_since_last.on_time": "last order {value:ago}, usually {typical:often}",
+    "purchases_days_since_last.seldom": "usually orders {typical:often}, the last time {value:ago}",
     "purchases_days_since_last.long": "no order for {value:days}",
     "purchases_days_since_last.some": "last order {value:ago}",
     "purchases_days_since_last.absent": "no order on record",
@@ -159,6 +192,10 @@ _ENGLISH_PHRASES = {
     "purchases_orders_trend_{days}d.up": "orders up {change:share} in {days} days",
     "purchases_orders_trend_{days}d.same": "as many orders in the last {days} days as in the {days} before",
     "purchases_orders_trend_{days}d.against": "orders in the last {days} days {times:ratio} those of the {days} before",
+    "purchases_orders_trend_{days}d.manifold": "more than ten times as many orders in the last {days} days as in the "
+    "{days} before",
+    "purchases_orders_trend_{days}d.fraction": "less than a tenth as many orders in the last {days} days as in the "
+    "{days} before",
     "purchases_orders_trend_{days}d.absent": "no order in the last {days} days, nor in the {days} before",
     "purchases_amount_trend_{days}d.stopped": "nothing ordered in the last {days} days, after orders in the {days} before",
     "purchases_amount_trend_{days}d.begun": "orders in the last {days} days, after none in the {days} before",
@@ -166,6 +203,10 @@ _ENGLISH_PHRASES = {
     "purchases_amount_trend_{days}d.up": "spend up {change:share} in {days} days",
     "purchases_amount_trend_{days}d.same": "spend in the last {days} days as in the {days} before",
     "purchases_amount_trend_{days}d.against": "spend in the last {days} days {times:ratio} that of the {days} before",
+    "purchases_amount_trend_{days}d.manifold": "more than ten times as much ordered in the last {days} days as in the "
+    "{days} before",
+    "purchases_amount_trend_{days}d.fraction": "less than a tenth as much ordered in the last {days} days as in the "
+    "{days} before",
     "purchases_amount_trend_{days}d.absent": "nothing ordered in the last {days} days, nor in the {days} before",
     "purchases_amount_trend_{days}d_year.stopped": "nothing ordered in {days} days, unlike a year ago",
     "purchases_amount_trend_{days}d_year.begun": "orders in the last {days} days, unlike a year ago",
@@ -173,6 +214,10 @@ _ENGLISH_PHRASES = {
     "purchases_amount_trend_{days}d_year.up": "spend of the last {days} days up {change:share} on a year ago",
     "purchases_amount_trend_{days}d_year.same": "spend of the last {days} days as a year ago",
     "purchases_amount_trend_{days}d_year.against": "spend of the last {days} days {times:ratio} that of a year ago",
+    "purchases_amount_trend_{days}d_year.manifold": "more than ten times as much ordered in the last {days} days as a "
+    "year ago",
+    "purchases_amount_trend_{days}d_year.fraction": "less than a tenth as much ordered in the last {days} days as a "
+    "year ago",
     "purchases_amount_trend_{days}d_year.absent": "nothing ordered in the last {days} days, nor a year ago",
     "purchases_amount_sum_{days}d_lag275d.some": "{value:currency} ordered in the coming {days} days last year",
     "purchases_amount_sum_{days}d_lag275d.none": "nothing ordered in the coming {days} days last year",
@@ -192,6 +237,7 @@ _ENGLISH_PHRASES = {
     "purchases_returns_amount_sum_{days}d.some": "returns of {size:currency} in the last {days} days",
     "purchases_returns_amount_sum_{days}d.none": "nothing returned in the last {days} days",
     "purchases_returns_share_{days}d.some": "{size:share} of the value ordered was returned in the last {days} days",
+    "purchases_returns_share_{days}d.beyond": "more was returned than ordered in the last {days} days",
     "purchases_returns_share_{days}d.none": "nothing returned in the last {days} days",
     "purchases_returns_share_{days}d.absent": "no order in the last {days} days",
     "engagement_days_since_last.some": "last contact or use {value:ago}",
@@ -204,11 +250,12 @@ _ENGLISH_PHRASES = {
     "engagement_count_trend_{days}d.up": "contacts and uses up {change:share} in {days} days",
     "engagement_count_trend_{days}d.same": "as many contacts and uses in the last {days} days as before",
     "engagement_count_trend_{days}d.against": "contacts and uses in {days} days {times:ratio} those of the {days} before",
+    "engagement_count_trend_{days}d.manifold": "more than ten times as many contacts and uses in the last {days} days "
+    "as in the {days} before",
+    "engagement_count_trend_{days}d.fraction": "less than a tenth as many contacts and uses in the last {days} days "
+    "as in the {days} before",
     "engagement_count_trend_{days}d.absent": "no contact or use in the last {days} days, nor in the {days} before",
-    "engagement_{kind}_count_{days}d.some": "{value:{kind}} in the last {days} days",
-    "engagement_{kind}_count_{days}d.none": "no {kind} on record in the last {days} days",
-    "engagement_days_since_{kind}.some": "last {kind} {value:ago}",
-    "engagement_days_since_{kind}.absent": "no {kind} on record",
+    **_of_each_kind(),
     "service_days_since_opened.some": "last case opened {value:ago}",
     "service_days_since_opened.absent": "no case on record",
     "service_opened_count_{days}d.some": "{value:cases} opened in the last {days} days",
@@ -225,7 +272,7 @@ _ENGLISH_PHRASES = {
     "service_satisfaction_mean_{days}d.absent": "no rating on record in the last {days} days",
     "service_satisfaction_last.some": "latest case rated {value:1-5}",
     "service_satisfaction_last.absent": "no rating on record",
-    "account_size_last.some": "account of {value:number} people",
+    "account_size_last.some": "size of the account: {value:number}",
     "calendar_year_sine.some": "the time of year",
     "calendar_year_cosine.some": "the time of year",
     "declared.some": "{meaning}: {value:{unit}}",

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal, NamedTuple
 
 from features.definitions import Feature
@@ -21,10 +22,19 @@ SMALLEST_SIZE = 0.05
 
 LAST, GAP, OVERDUE = "purchases_days_since_last", "purchases_gap_days_mean", "purchases_overdue_ratio"
 
+TREND = "-1 to 1"
+"""The unit of a trend."""
+MANIFOLD = 10
+"""A change beyond that many times is told without its number: 199,800 % says less than 'more than ten times'."""
+_NEUTRAL = ("against", "manifold", "fraction")
+"""Cases of trends whose words do not say what they would mean by plain sense."""
+
 TOLD_WITH = (LAST, GAP)
 """Features that phrases tell of, whether or not the model reads them."""
 
 Values = Mapping[str, float]
+Told = tuple[float, Feature]
+"""How much a feature did, and which."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +54,8 @@ class Wording(NamedTuple):
     key: str
     fields: dict[str, Any]
     against_plain_sense: bool = False
+    says_nothing: bool = False
+    """Whether nobody would learn anything from it: "…: none on record", or a trend that is none."""
 
 
 def reasons_of(
@@ -60,12 +72,14 @@ def reasons_of(
     `contributions` are signed log-odds, one for each of `features`; `values` has at least the values of those,
     NaN where absent, and may have more (the usual gap between orders, say) for the phrases to use.
     """
-    stories: dict[str, list[tuple[float, Feature]]] = {}
+    stories: dict[str, list[Told]] = {}
     for feature, contribution in zip(features, contributions, strict=True):
         if not _is_gap_in_records(feature, values):
             stories.setdefault(theme(feature.name, values), []).append((float(contribution), feature))
-    largest = sorted(stories.items(), key=lambda story: (-abs(_size(story[1])), story[0]))[:most]
-    return [_reason(story, values, currency, language) for _, story in largest if abs(_size(story)) >= SMALLEST_SIZE]
+    largest = sorted(stories.items(), key=lambda story: (-abs(_size(story[1])), story[0]))
+    worth_telling = (story for _, story in largest if abs(_size(story)) >= SMALLEST_SIZE)
+    told = (_reason(story, values, currency, language) for story in worth_telling)
+    return list(islice((reason for reason in told if reason), most))
 
 
 def _is_gap_in_records(feature: Feature, values: Values) -> bool:
@@ -73,13 +87,16 @@ def _is_gap_in_records(feature: Feature, values: Values) -> bool:
     return feature.name.startswith("account_") and math.isnan(values[feature.name])
 
 
-def _size(story: Sequence[tuple[float, Feature]]) -> float:
+def _size(story: Sequence[Told]) -> float:
     return math.fsum(contribution for contribution, _ in story)
 
 
-def _reason(story: Sequence[tuple[float, Feature]], values: Values, currency: str, language: Language) -> Reason:
+def _reason(story: Sequence[Told], values: Values, currency: str, language: Language) -> Reason | None:
+    """The story in words; None where none of its features has anything to say."""
     size = _size(story)
     feature = _speaker(story, values, raises=size > 0)
+    if feature is None:
+        return None
     told = wording(feature, values, raises=size > 0, language=language)
     value = values[feature.name]
     return Reason(
@@ -91,18 +108,32 @@ def _reason(story: Sequence[tuple[float, Feature]], values: Values, currency: st
     )
 
 
-def _speaker(story: Sequence[tuple[float, Feature]], values: Values, raises: bool) -> Feature:
-    """Recency where it is in the story; else the feature that did most, unless one half as strong reads plainly."""
-    by_strength = sorted(story, key=lambda told: (-told[0] if raises else told[0], told[1].name))
-    for _, feature in by_strength:
+_HARD_TO_READ = re.compile(r"_(std|slope|max)(_|$)|_decayed_|_lines_per_order_")
+"""A reader has to think about what these features mean."""
+
+
+def _speaker(story: Sequence[Told], values: Values, raises: bool) -> Feature | None:
+    """Who tells the story: recency where it is in it, else the feature that did most in the story's direction.
+
+    One that is hard to read gives way to any that did a quarter as much; one that reads against plain sense to any
+    that did half as much. None where all that could speak say nothing.
+    """
+    for _, feature in story:
         if feature.name == LAST:
             return feature
-    strongest = by_strength[0]
-    for contribution, feature in by_strength:
-        plain = not wording(feature, values, raises).against_plain_sense
-        if plain and contribution / strongest[0] >= 0.5:
-            return feature
-    return strongest[1]
+    strength = [(contribution if raises else -contribution, feature) for contribution, feature in story]
+    able = [(size, each) for size, each in strength if size > 0 and not wording(each, values, raises).says_nothing]
+    by_strength = sorted(able, key=lambda told: (-told[0], told[1].name))
+    easy = [told for told in by_strength if not _HARD_TO_READ.search(told[1].name)]
+    candidates = _strong_enough(easy, by_strength, 1 / 4)
+    plain = [told for told in candidates if not wording(told[1], values, raises).against_plain_sense]
+    chosen = _strong_enough(plain, candidates, 1 / 2)
+    return chosen[0][1] if chosen else None
+
+
+def _strong_enough(preferred: list[Told], others: list[Told], share: float) -> list[Told]:
+    """Those preferred, if the first of them did at least that share of what the first of the others did."""
+    return preferred if preferred and preferred[0][0] >= others[0][0] * share else others
 
 
 # --- themes ---
@@ -156,11 +187,12 @@ def wording(feature: Feature, values: Values, raises: bool, language: Language =
     pattern, fields = _place(feature.name)
     fields |= {"value": value, "size": abs(value), "meaning": feature.meaning}
     case = _case(feature, value, values, raises, fields)
-    for key in (f"{pattern}.{case}", f"{pattern}.some" if case == "none" else ""):
+    for key in (f"{pattern}.{case}", f"{pattern}.some" if case in ("none", "beyond") else ""):
         if key in language.phrases:
-            return Wording(key, fields, case == "against")
+            return Wording(key, fields, feature.unit == TREND and (value > 0) == raises and case in _NEUTRAL)
     fields["unit"] = feature.unit if language.writes(feature.unit) and not _is_counted(feature) else "number"
-    return Wording("declared.absent" if math.isnan(value) else "declared.some", fields)
+    absent = math.isnan(value)
+    return Wording("declared.absent" if absent else "declared.some", fields, says_nothing=absent or case == "unclear")
 
 
 def _is_counted(feature: Feature) -> bool:
@@ -168,18 +200,11 @@ def _is_counted(feature: Feature) -> bool:
     return feature.meaning.startswith(feature.unit)
 
 
-_PLACES: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("engagement_{kind}_count_{days}d", re.compile(r"engagement_(?P<kind>[a-z]+)_count_(?P<days>\d+)d$")),
-    ("engagement_days_since_{kind}", re.compile(r"engagement_days_since_(?P<kind>(?!last$)[a-z]+)$")),
-)
 _WINDOW = re.compile(r"_(?P<days>\d+)d(?=$|_)")
 
 
 def _place(name: str) -> tuple[str, dict[str, Any]]:
-    """A feature's name with its window and kind left open, and what they are."""
-    for pattern, place in _PLACES:
-        if found := place.match(name):
-            return pattern, dict(found.groupdict())
+    """A feature's name with its window left open, and what it is."""
     window = _WINDOW.search(name)
     return (_WINDOW.sub("_{days}d", name, count=1), dict(window.groupdict())) if window else (name, {})
 
@@ -189,8 +214,10 @@ def _case(feature: Feature, value: float, values: Values, raises: bool, fields: 
         return "absent"
     if feature.name == LAST:
         return _recency_case(value, values, raises, fields)
-    if feature.unit == "-1 to 1":
+    if feature.unit == TREND:
         return _trend_case(value, raises, fields)
+    if feature.unit == "share" and abs(value) > 1:
+        return "beyond"
     # More cases resolved than opened: some were opened before the history begins.
     nothing = value == 0 or (value < 0 and feature.unit == "cases")
     return "none" if nothing else "some"
@@ -223,6 +250,8 @@ def _trend_case(value: float, raises: bool, fields: dict[str, Any]) -> str:
     fields |= {"times": times, "change": times - 1}
     if abs(times - 1) < 0.005:
         return "same"
+    if round(times, 6) > MANIFOLD:
+        return "manifold"
     if (value > 0) == raises:
-        return "against"
+        return "fraction" if round(1 / times, 6) > MANIFOLD else "against"
     return "up" if value > 0 else "down"

@@ -1,6 +1,5 @@
 """The HTTP service: endpoints only. `foresail serve` starts it; FORESAIL_SERVING tells it where history and models are."""
 
-import asyncio
 import gc
 import logging
 import os
@@ -11,6 +10,7 @@ from features.moments import now
 from serving.answers import answer, as_of_asked, is_quick
 from serving.api.middleware import CallersFaults, ProblemAnswers, as_answers
 from serving.api.schemas import ScoreRequest, ScoreResponse
+from serving.heavy import Heavy
 from serving.watch import Watch
 
 
@@ -27,6 +27,7 @@ class Foresail:
 
     def __init__(self) -> None:
         logging.getLogger("bentoml._internal.server.http_app").addFilter(CallersFaults())
+        self.heavy = Heavy()
         self.watch = Watch(os.environ)
         self.watch.start()
         # What has been loaded by now stays: keep the collector away from it, or it stalls requests for tens of ms.
@@ -42,7 +43,7 @@ class Foresail:
         as_of = as_of_asked(request, service, now())
         if is_quick(request, service):
             return answer(request, service, as_of)
-        return await asyncio.to_thread(answer, request, service, as_of)
+        return await self.heavy.run(answer, request, service, as_of)
 
     async def __is_ready__(self) -> bool:
         """/readyz: 503 and a problem until every target has a model in service."""

@@ -13,8 +13,12 @@ from serving.champions import Champions
 from serving.in_service import InService
 from serving.inline import InlineAccounts
 from serving.model_store import LoadedModel
+from serving.orphan import end_with_parent
 from serving.scoring import needed_features
 from serving.settings import Settings, SettingsError, read_settings
+
+START_SECONDS = 15.0
+"""How long a start waits for the first look. A registry that does not answer must not keep the service from saying so."""
 
 log = logging.getLogger("bentoml.foresail")
 
@@ -31,6 +35,8 @@ class Watch:
         self._problem = Problem(NOT_READY, "the service has not started completely; if this lasts, its log says why")
         self._champions: Champions | None = None
         self._inline: InlineAccounts | None = None
+        self._said_of_history = ""
+        self._looked = threading.Event()
         self._stopped = threading.Event()
         try:
             self.settings = read_settings(environment)
@@ -38,12 +44,16 @@ class Watch:
             self._problem = Problem(NOT_CONFIGURED, str(error))
             log.warning("%s", error)
 
-    def start(self) -> None:
-        """Look once, then go on looking until `stop`."""
+    def start(self, within_seconds: float = START_SECONDS) -> None:
+        """Look once, then go on looking until `stop`. Returns after the first look, or after that many seconds."""
+        end_with_parent(self._stopped)
         if self.settings is None:
             return
-        self._try_to_look()
+        asked = f"the model registry {self.settings.tracking_uri} and the history have not answered yet"
+        self._problem = Problem(NOT_READY, f"{asked}; if this lasts, the service's log says why")
         threading.Thread(target=self._go_on, args=(self.settings,), name="watch", daemon=True).start()
+        if not self._looked.wait(within_seconds):
+            log.warning("%s", asked)
 
     def stop(self) -> None:
         """Look no more."""
@@ -71,15 +81,15 @@ class Watch:
         missing = {target: self._champions.problems[target] for target in settings.models if target not in models}
         try:
             accounts = self._accounts(settings, models)
-        except HistoryError as error:
-            self._problem = Problem(HISTORY_UNAVAILABLE, str(error))
-            log.warning("%s", error)
+        except (HistoryError, OSError) as error:
+            self._problem = Problem(HISTORY_UNAVAILABLE, f"the history cannot be read: {error}")
+            self._say_of_history(f"the history cannot be read: {error}")
             return
         before = self._in_service
         if before is None or before.accounts is not accounts or before.models != models or before.problems != missing:
             self._inline = self._inline or InlineAccounts(settings.timezone, settings.earliest)
             found = InService(settings, models, missing, accounts, self._inline)
-            warm_up(found)
+            _try_to_warm_up(found)
             self._in_service = found
 
     def _accounts(self, settings: Settings, models: Mapping[str, LoadedModel]) -> Accounts:
@@ -87,14 +97,38 @@ class Watch:
         before = self._in_service.accounts if self._in_service else None
         features = FeatureSet(needed_features(list(models.values())))
         history = History(settings.history_root, buckets=settings.buckets)
-        versions = history.versions()
+        versions = self._versions(history, before.history.versions() if before else {})
         if before and before.history.versions() == versions and before.features.names == features.names:
             return before
         accounts = Accounts(history.at(versions), features, settings.cache_bytes)
         accounts.read_ahead(before.buckets_at_hand() if before else [])
         return accounts
 
+    def _versions(self, history: History, before: Mapping[str, int]) -> Mapping[str, int]:
+        """The newest versions; those before where a stream of them is gone or cannot be read: what is in memory is good."""
+        try:
+            versions = history.versions()
+            lost = ", ".join(sorted(before.keys() - versions.keys()))
+            trouble = f"{history.root} has lost {lost}" if lost else ""
+        except (HistoryError, OSError) as error:
+            if not before:
+                raise
+            trouble, versions = f"the history cannot be read: {error}", {}
+        remedy = (
+            "what was read before stays in service; bring it back, or restart the service if it is meant to be gone"
+        )
+        self._say_of_history(f"{trouble}; {remedy}" if trouble else "")
+        return before if trouble else versions
+
+    def _say_of_history(self, trouble: str) -> None:
+        """Log what is wrong with the history, once for as long as it lasts."""
+        if trouble and trouble != self._said_of_history:
+            log.warning("%s", trouble)
+        self._said_of_history = trouble
+
     def _go_on(self, settings: Settings) -> None:
+        self._try_to_look()
+        self._looked.set()
         self._read_all_buckets(settings)
         while not self._stopped.wait(settings.refresh_seconds):
             self._try_to_look()
@@ -110,5 +144,13 @@ class Watch:
     def _read_all_buckets(self, settings: Settings) -> None:
         try:
             self.in_service().accounts.read_ahead(range(settings.buckets))
-        except (HistoryError, Problem) as error:
+        except (HistoryError, OSError, Problem) as error:
             log.warning("history is not read ahead: %s", error)
+
+
+def _try_to_warm_up(found: InService) -> None:
+    try:
+        warm_up(found)
+    except Exception:
+        # It only saves the first request some time: whatever fails here must not keep good models out of service.
+        log.exception("the warm-up failed; the first requests will take longer")

@@ -4,7 +4,6 @@ It reads plain rows of one account and loops over them in Python; where a librar
 numpy's polyfit) it asks the library.
 """
 
-import itertools
 import math
 from datetime import datetime, timedelta
 
@@ -78,9 +77,15 @@ def distinct(one, rows, values, as_of):
 
 
 def gaps(one, rows):
-    moments = [row["occurred_at"] for row in rows]
-    apart = [days_between(earlier, later) for earlier, later in itertools.pairwise(moments)]
-    return [gap for gap in apart if gap > one.parameter]
+    """Days between occasions, the newest first: what lies within `parameter` days before an occasion belongs to it."""
+    found, occasion = [], None
+    for moment in sorted((row["occurred_at"] for row in rows), reverse=True):
+        if occasion is None:
+            occasion = moment
+        elif days_between(moment, occasion) > one.parameter:
+            found.append(days_between(moment, occasion))
+            occasion = moment
+    return found
 
 
 def slope(one, rows, values, as_of):

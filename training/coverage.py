@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from features.catalog import named
 from features.history import History
 from features.table import build_feature_table
+from training.moments import in_utc
 from training.splits import NotEnoughHistory
 
 SILENT_SHARE = 0.25
@@ -34,6 +35,7 @@ class PurchasesKnown:
 
 def purchases_known(history: History, moment: datetime) -> PurchasesKnown:
     """What purchases are known at a moment; NotEnoughHistory if there are none."""
+    moment = in_utc(moment)
     table = build_feature_table(history, moment, named(["purchases_days_since_first", "purchases_days_since_last"]))
     oldest, newest = table["purchases_days_since_first"].max(), table["purchases_days_since_last"].min()
     if not oldest >= 0:

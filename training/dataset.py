@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from features.definitions import Feature
 from features.history import History
 from features.table import build_feature_table
+from training.moments import in_utc
 from training.targets import ChurnTarget
 
 Floats = NDArray[np.float64]
@@ -65,7 +66,7 @@ class Dataset:
 
 def naive_utc(moment: datetime) -> np.datetime64:
     """An aware moment the way numpy holds it."""
-    return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "us")
+    return np.datetime64(in_utc(moment).replace(tzinfo=None), "us")
 
 
 def labelled(
@@ -76,10 +77,15 @@ def labelled(
     known_by: datetime,
     progress: Progress | None = None,
 ) -> Dataset:
-    """Features as of each date, and labels from horizons that had closed by `known_by` (HorizonOpen if one had not)."""
+    """Features as of each date, and labels from horizons that had closed by `known_by` (HorizonOpen if one had not).
+
+    Every eligible account has a label then; ValueError if one has not.
+    """
     churned = target.labels(history, dates, known_by)
     table = _eligible(history, target, dates, features, progress)
-    return _dataset(table, features, np.asarray(churned.reindex(table.index), dtype=np.float64))
+    labels = np.asarray(churned.reindex(table.index), dtype=np.float64)
+    _refuse_missing(labels, table.index, target)
+    return _dataset(table, features, labels)
 
 
 def unlabelled(
@@ -92,6 +98,16 @@ def unlabelled(
     """Features of the population that would be scored at as_of; the labels are NaN."""
     table = _eligible(history, target, [as_of], features, progress)
     return _dataset(table, features, np.full(len(table), np.nan))
+
+
+def _refuse_missing(labels: Floats, index: pd.Index, target: ChurnTarget) -> None:
+    missing = np.flatnonzero(np.isnan(labels))
+    if len(missing):
+        account, as_of = index[missing[0]]
+        raise ValueError(
+            f"target '{target.name}': {len(missing)} of {len(labels)} eligible accounts have no label though the horizon has "
+            f"closed, for example '{account}' at {as_of.isoformat()}; the target must label every account that is eligible"
+        )
 
 
 def _eligible(

@@ -7,12 +7,14 @@ from typing import Any
 
 import pandas as pd
 
-from features.catalog import fingerprint, named
+from features.catalog import UnknownFeature, fingerprint, named
 from features.history import History
 from training import report, tracking
 from training.coverage import StaleHistory, purchases_known
 from training.dataset import Dataset, labelled, unlabelled
 from training.evaluation import Evaluation, judge
+from training.metrics import rate_interval
+from training.moments import in_utc
 from training.targets import ChurnTarget, HorizonOpen
 
 
@@ -48,10 +50,13 @@ def evaluate(
 ) -> Hindsight:
     """Score with the model behind `alias` from what was known at as_of, and compare with what was known by `known_by`.
 
-    The baseline beside it is the one that was trained together with the model. NoModel, OtherFeatures.
+    The baseline beside it is the one that was trained together with the model. NoModel, OtherFeatures; ValueError if a
+    moment is naive. The notes say in words what the judgement is worth, and what in it is bad.
     """
+    as_of, known_by = in_utc(as_of), in_utc(known_by)
     version, model = tracking.load_model(tracking_uri, name, alias)
-    _same_features(model.card, name, version)
+    for card in (model.card, model.card["baseline"]):
+        _same_features(card, name, version)
     target = ChurnTarget.from_json(model.card["target"])
     history = history.at(history.versions())
     data, open_because = _rows(history, target, as_of, known_by, model.card)
@@ -59,12 +64,13 @@ def evaluate(
     scores = pd.DataFrame(
         {"probability": scored.model, "churned": scored.labels}, index=pd.Index(data.account_id, name="account_id")
     )
-    notes = _notes(model.card, as_of, target)
+    notes = _fairness(model.card, as_of, target)
     if open_because or not len(data):
         return Hindsight(
             version, model.card["rung"], as_of, scores, None, open_because or "no account was eligible", notes
         )
     evaluation = _judge(data, scored, model.card, seed)
+    notes = (*notes, *shortcomings(scored, evaluation, model.card["rung"]))
     page = report.of_hindsight(model.card, version, as_of, evaluation, scored, notes)
     written = report.write(page, report_to)
     return Hindsight(version, model.card["rung"], as_of, scores, evaluation, None, notes, written)
@@ -98,14 +104,53 @@ def _judge(data: Dataset, scored: report.Scored, card: dict[str, Any], seed: int
 
 
 def _same_features(card: dict[str, Any], name: str, version: int) -> None:
-    if fingerprint(named(card["features"])) != card["fingerprint"]:
+    remedy = "train again, or go back to the release of Foresail that it was trained with"
+    try:
+        here = fingerprint(named(card["features"]))
+    except UnknownFeature as unknown:
+        raise OtherFeatures(f"version {version} of '{name}' cannot be computed here, {unknown}: {remedy}") from unknown
+    if here != card["fingerprint"]:
         raise OtherFeatures(
-            f"version {version} of '{name}' was trained on features that this catalog computes differently: train again, or go back "
-            f"to the release of Foresail that it was trained with"
+            f"version {version} of '{name}' was trained on features that this catalog computes differently: {remedy}"
         )
 
 
-def _notes(card: dict[str, Any], as_of: datetime, target: ChurnTarget) -> tuple[str, ...]:
+def shortcomings(scored: report.Scored, evaluation: Evaluation, rung: str) -> tuple[str, ...]:
+    """What a reader of the numbers must not overlook, in words; a row of `scored` is one account."""
+    return tuple(note for note in (_off_level(scored), _no_better(evaluation, rung)) if note)
+
+
+def _off_level(scored: report.Scored) -> str:
+    """A mean probability outside of the 95 % interval of the churn rate; "" if inside."""
+    foreseen, happened = float(scored.model.mean()), float(scored.labels.mean())
+    low, high = rate_interval(int(scored.labels.sum()), len(scored.labels))
+    if low <= foreseen <= high:
+        return ""
+    return (
+        f"foreseen {_percent(foreseen)}, happened {_percent(happened)} (95 % interval {_percent(low)} to {_percent(high)}): the "
+        f"probabilities are too {'low' if foreseen < low else 'high'} for this horizon; their order may still be right"
+    )
+
+
+def _no_better(evaluation: Evaluation, rung: str) -> str:
+    """A log loss that is not below the baseline's; "" if it is, or if the model is the baseline."""
+    baseline = evaluation.baseline
+    ours, theirs = (evaluation.metrics[each]["log_loss"].value for each in (rung, baseline))
+    if rung == baseline or ours < theirs:
+        return ""
+    difference = evaluation.differences[rung]["log_loss"]
+    return (
+        f"log loss {ours:.4f} is {'worse than' if difference.low > 0 else 'no better than'} the {theirs:.4f} of the baseline "
+        f"{baseline} (difference between {difference.low:+.4f} and {difference.high:+.4f}): for probabilities, the simplest rule "
+        f"would have done here"
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _fairness(card: dict[str, Any], as_of: datetime, target: ChurnTarget) -> tuple[str, ...]:
     trained = datetime.fromisoformat(card["trained_as_of"])
     if trained <= as_of:
         return ()

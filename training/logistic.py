@@ -26,15 +26,15 @@ class Logistic:
     weights: Floats
 
 
-def fit_logistic(columns: Floats, labels: Floats, penalty: float, towards: Floats | None = None) -> Logistic:
-    """Minimise Σ log loss + penalty/2 · |weights − towards|², the intercept free; `towards` is 0 by default.
+def fit_logistic(columns: Floats, labels: Floats, penalty: float, towards: Floats) -> Logistic:
+    """Minimise Σ log loss + penalty/2 · |weights − towards|², the intercept free.
 
-    columns (n, k) finite, labels 0 or 1, both present. A penalty above 0 keeps the minimum finite where the classes
+    columns (n, k) finite, towards (k,), labels 0 or 1, both present. A penalty above 0 keeps the minimum finite where the classes
     can be separated; `penalty` = 1 weighs about as much as one account at one standard deviation.
     """
     design = np.column_stack([np.ones(len(columns)), columns])
     ridge = penalty * np.r_[0.0, np.ones(columns.shape[1])]
-    aim = np.r_[0.0, np.zeros(columns.shape[1]) if towards is None else towards]
+    aim = np.r_[0.0, towards]
     solution = aim.copy()
     for _ in range(STEPS):
         step = _newton_step(design, labels, ridge, aim, solution)

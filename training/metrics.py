@@ -5,6 +5,7 @@ with replacement, is nothing but the same computation with the number of draws a
 (replicates, n), and every metric answers with one number a replicate; NaN where a replicate leaves it undefined.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -120,8 +121,8 @@ def calibration_bins(ranking: Ranking, bins: int = CALIBRATION_BINS) -> Integers
 def ece(ranking: Ranking, probabilities: Floats, weights: Floats) -> Floats:
     """Expected calibration error: mass-weighted mean over the bins of |mean probability − churn rate|.
 
-    It is never negative, so noise alone lifts it, in small samples and again in each bootstrap replicate: read it
-    beside the reliability curve, not as a distance from zero.
+    It is never negative, so noise alone lifts it, in small samples and again in each bootstrap replicate: an interval
+    can lie wholly above the value that it belongs to. Read it beside the reliability curve, not as a distance from zero.
     """
     bins = calibration_bins(ranking)
     firsts = np.flatnonzero(np.r_[True, bins[1:] != bins[:-1]])
@@ -160,6 +161,14 @@ def bootstrap_weights(accounts: ArrayLike, replicates: int, seed: int) -> Iterat
     for first in range(0, replicates, at_once):
         drawn = [_draws(rng, len(codes)) for _ in range(min(at_once, replicates - first))]
         yield np.stack(drawn)[:, row_account].astype(np.float64)
+
+
+def rate_interval(happened: int, of: int) -> tuple[float, float]:
+    """95 % interval of the chance behind `happened` among `of` > 0 independent accounts (Wilson 1927, the score interval)."""
+    z = 1.959964
+    centre = (happened + z**2 / 2) / (of + z**2)
+    half = z * math.sqrt(happened * (of - happened) / of + z**2 / 4) / (of + z**2)
+    return centre - half, centre + half
 
 
 def mean_difference_interval(

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from training.moments import in_utc
+
 
 class NotEnoughHistory(ValueError):
     """The history is too short to train on one horizon and be judged on another."""
@@ -53,8 +55,9 @@ def as_of_dates(
 ) -> tuple[datetime, ...]:
     """At most `dates` as_of dates, oldest first: the newest whose horizon has closed, and steps back from it.
 
-    No date has less than `min_history` of history before it. NotEnoughHistory if none is left.
+    All in UTC. No date has less than `min_history` of history before it. NotEnoughHistory if none is left.
     """
+    trained_as_of, first_known = in_utc(trained_as_of), in_utc(first_known)
     newest, oldest = trained_as_of - horizon, first_known + min_history
     if newest < oldest:
         raise NotEnoughHistory(_too_short(trained_as_of, horizon, first_known, min_history))
@@ -67,7 +70,7 @@ def split(dates: Sequence[datetime], horizon: timedelta) -> Split:
 
     NotEnoughHistory if none had closed before the test.
     """
-    *earlier, test = sorted(dates)
+    *earlier, test = sorted(map(in_utc, dates))
     train = tuple(date for date in earlier if date + horizon <= test)
     if not train:
         raise NotEnoughHistory(

@@ -15,6 +15,7 @@ import pandas as pd
 from features.history import History
 from features.population import Population, had_purchase
 from features.table import build_feature_table
+from training.moments import in_utc
 
 
 class HorizonOpen(ValueError):
@@ -68,7 +69,7 @@ class ChurnTarget:
 
     def closed(self, as_of: datetime, known_by: datetime) -> bool:
         """Whether everything in (as_of, as_of + horizon] lies in the past of `known_by`."""
-        return as_of + self.horizon <= known_by
+        return in_utc(as_of) + self.horizon <= in_utc(known_by)
 
     def labels(
         self,
@@ -79,9 +80,10 @@ class ChurnTarget:
     ) -> "pd.Series[float]":
         """1.0 churned, 0.0 stayed, for every account known at the end of each horizon, eligible or not.
 
-        Indexed by (account_id, as_of) with the as_of that the label belongs to, not the end of its horizon. Uses
-        nothing known after `known_by`; HorizonOpen if a horizon reaches beyond it.
+        Indexed by (account_id, as_of in UTC) with the as_of that the label belongs to, not the end of its horizon.
+        Uses nothing known after `known_by`; HorizonOpen if a horizon reaches beyond it.
         """
+        as_of, known_by = [in_utc(each) for each in as_of], in_utc(known_by)
         self._refuse_open_horizons(as_of, known_by)
         bought = had_purchase(self.horizon_days)
         ends = [moment + self.horizon for moment in as_of]

@@ -12,11 +12,13 @@ import platform
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+from training.store_lock import turn_at
 
 if TYPE_CHECKING:
     from training import registered_model
@@ -25,10 +27,11 @@ TRAVELLING_PACKAGES = ("mlflow", "lightgbm", "numpy", "pandas")
 LOCAL_STORE = "sqlite:///"
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 CHAMPION, CHALLENGER = "champion", "challenger"
+NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # MLflow's words for: no such name, no such alias
 
 
 class NoModel(LookupError):
-    """The registry holds no model of that name, or none with that alias."""
+    """The registry holds no model of that name, none with that alias, or none that can be read."""
 
 
 @dataclass(frozen=True)
@@ -85,13 +88,24 @@ def created_by() -> dict[str, str]:
     return {**versions, "python": platform.python_version()}
 
 
+def open_store(tracking_uri: str) -> None:
+    """Make a local store where there is none, and see that a given one answers; NoModel if it does not.
+
+    A training begins with this, so that its work is not lost on a store that turns out to be unusable.
+    """
+    with _readable(tracking_uri), _tracking(tracking_uri) as mlflow:
+        mlflow.search_experiments(max_results=1)
+
+
 def log_and_register(logged: Logged, tracking_uri: str) -> Registered:
     """Log a run with its complete model, register it, and give it an alias.
 
     The first version of a name becomes the champion; a later one the challenger, in place of the challenger before.
+    Processes that register in the same local store at once take turns, so that only one of them is the first.
     """
     with _tracking(tracking_uri) as mlflow:
-        experiment = _experiment(mlflow, logged.name, tracking_uri)
+        with _turn(tracking_uri):
+            experiment = _experiment(mlflow, logged.name, tracking_uri)
         with mlflow.start_run(
             experiment_id=experiment, run_name=f"{logged.card['rung']} {logged.card['trained_as_of'][:10]}"
         ) as run:
@@ -100,36 +114,97 @@ def log_and_register(logged: Logged, tracking_uri: str) -> Registered:
             for path, text in logged.files.items():
                 mlflow.log_text(text, path)
             model_uri = _log_model(mlflow, logged)
-            version = _register(mlflow, logged, model_uri)
-        return Registered(run.info.run_id, version, _give_alias(mlflow, logged.name, version))
+            with _turn(tracking_uri):
+                version = _register(mlflow, logged, model_uri)
+                alias = _give_alias(mlflow, logged.name, version)
+        return Registered(run.info.run_id, version, alias)
 
 
 def list_models(tracking_uri: str, name: str) -> list[ModelRow]:
-    """Every version of a registered model, newest first; none if the name is not registered."""
-    with _tracking(tracking_uri) as mlflow:
+    """Every version of a registered model, newest first; none if the name is not registered. NoModel: see load_model."""
+    if _not_made_yet(tracking_uri):
+        return []
+    with _readable(tracking_uri), _tracking(tracking_uri) as mlflow:
         client = mlflow.MlflowClient()
-        versions = client.search_model_versions(f"name = '{name}'")
+        versions = client.search_model_versions(f"name = {_quoted(name)}")
         aliases = dict(client.get_registered_model(name).aliases) if versions else {}
         rows = [_model_row(client, each, aliases) for each in versions]
     return sorted(rows, key=lambda row: -row.version)
 
 
 def load_model(tracking_uri: str, name: str, alias: str = CHAMPION) -> tuple[int, "registered_model.ScoreModel"]:
-    """Version and model behind an alias; NoModel if there is none."""
-    with _tracking(tracking_uri) as mlflow:
+    """Version and model behind an alias; NoModel if there is none, or if the store or the model cannot be read."""
+    nobody = NoModel(f"there is no {alias} of '{name}' at {tracking_uri}; train one first")
+    if _not_made_yet(tracking_uri):
+        raise nobody
+    with _readable(tracking_uri), _tracking(tracking_uri) as mlflow:
         try:
-            version = mlflow.MlflowClient().get_model_version_by_alias(name, alias)
-        except mlflow.exceptions.MlflowException as missing:
-            raise NoModel(f"there is no {alias} of '{name}' at {tracking_uri}; train one first") from missing
-        loaded = mlflow.pyfunc.load_model(f"models:/{name}/{version.version}")
-        return int(version.version), loaded.unwrap_python_model().model
+            version = int(mlflow.MlflowClient().get_model_version_by_alias(name, alias).version)
+        except mlflow.exceptions.MlflowException as error:
+            if error.error_code in NOT_THERE:
+                raise nobody from error
+            raise
+        return version, _loaded(mlflow, name, version)
+
+
+def _loaded(mlflow: Any, name: str, version: int) -> "registered_model.ScoreModel":
+    try:
+        return mlflow.pyfunc.load_model(f"models:/{name}/{version}").unwrap_python_model().model  # type: ignore[no-any-return]
+    except Exception as error:  # a model brings files and code of its own, which may fail in any way
+        raise NoModel(
+            f"version {version} of '{name}' cannot be read ({_first_line(error)}); bring back the files of its run from a backup, "
+            f"or train again and give the new version its alias in MLflow"
+        ) from error
+
+
+@contextmanager
+def _readable(uri: str) -> Iterator[None]:
+    """NoModel for whatever a store fails with: a database, a server and a folder each fail in words of their own."""
+    try:
+        yield
+    except NoModel:
+        raise
+    except Exception as error:
+        raise NoModel(
+            f"the model store {uri} cannot be read ({_first_line(error)}); check that the address is right, that its server answers "
+            f"or that the file is MLflow's database, or name another store"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    """What failed, without the SQL and the links that follow in some errors."""
+    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+
+
+def _quoted(name: str) -> str:
+    """A name inside MLflow's filters, which know no escaping but two kinds of quotes."""
+    return f'"{name}"' if "'" in name else f"'{name}'"
+
+
+def _database(uri: str) -> Path | None:
+    """The file of a local store."""
+    return Path(uri.removeprefix(LOCAL_STORE)) if uri.startswith(LOCAL_STORE) else None
+
+
+def _not_made_yet(uri: str) -> bool:
+    database = _database(uri)
+    return database is not None and not database.exists()
+
+
+def _turn(uri: str) -> AbstractContextManager[None]:
+    """One process at a time in a local store; a server sees to that itself."""
+    database = _database(uri)
+    return turn_at(database) if database else nullcontext()
 
 
 def _mlflow() -> ModuleType:
     """MLflow, without telemetry (read while it is imported) and without taking a lock file along.
 
-    The model's requirements are given; a uv.lock that lies in the working directory by chance is not among them.
+    The model's requirements are given; a uv.lock that lies in the working directory by chance is not among them. A
+    server that does not answer is given up after seconds, not minutes, unless the environment says otherwise.
     """
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_UV_AUTO_DETECT", "false")
     import mlflow
@@ -161,11 +236,12 @@ def _tracking(uri: str) -> Iterator[Any]:
     """MLflow looking at `uri` for a while: its tracking URI is global, and others may have set theirs."""
     mlflow = _mlflow()
     before, in_environment = mlflow.get_tracking_uri(), os.environ.get(URI_VARIABLE)
-    if uri.startswith(LOCAL_STORE):
-        Path(uri.removeprefix(LOCAL_STORE)).parent.mkdir(parents=True, exist_ok=True)
     mlflow.set_tracking_uri(uri)
     try:
         with _without_chatter():
+            if _database(uri):
+                with _turn(uri):  # the first to open a store makes its tables, which breaks if two do it at once
+                    mlflow.search_experiments(max_results=1)
             yield mlflow
     finally:
         mlflow.set_tracking_uri(before)
@@ -178,9 +254,8 @@ def _experiment(mlflow: Any, name: str, tracking_uri: str) -> str:
     found = mlflow.get_experiment_by_name(name)
     if found is not None:
         return str(found.experiment_id)
-    location = None
-    if tracking_uri.startswith(LOCAL_STORE):
-        location = (Path(tracking_uri.removeprefix(LOCAL_STORE)).resolve().parent / "mlflow-artifacts" / name).as_uri()
+    database = _database(tracking_uri)
+    location = (database.resolve().parent / "mlflow-artifacts" / name).as_uri() if database else None
     return str(mlflow.create_experiment(name, artifact_location=location))
 
 

@@ -16,7 +16,8 @@ from training.dataset import labelled, unlabelled
 from training.drivers import drivers
 from training.evaluation import Evaluation
 from training.models import Fitted, ladder, learnable
-from training.selection import Climb, climb_ladder, refit
+from training.moments import in_utc
+from training.selection import Climb, NotEnoughLabels, climb_ladder, refit
 from training.splits import Split, as_of_dates, split
 from training.targets import ChurnTarget
 
@@ -68,11 +69,15 @@ def train(  # noqa: PLR0913  # all but three are given by name
     """Fit, choose, judge, register and report one target.
 
     `project` is the slug that begins the registered name. NotEnoughHistory, StaleHistory and NotEnoughLabels say
-    what there is, what is needed and what to do. The report goes to MLflow and, if given, to the file `report_to`.
+    what there is, what is needed and what to do; NoModel that the model store cannot be opened; ValueError that the seed
+    is negative or as_of naive. The report goes to MLflow and, if given, to the file `report_to`.
     """
-    settings = settings or Settings()
+    _refuse_negative(seed)
+    as_of, settings = in_utc(as_of), settings or Settings()
     history = history.at(history.versions())  # an ingest in the middle must not change what is read
     days = split_for(history, target, as_of, settings)
+    _refuse_nobody(history, target, as_of)
+    tracking.open_store(tracking_uri)
     ticks = _Ticks(len(days.closed) + 2 * len(ladder(())) + 2, progress)
     data = labelled(
         history, target, days.closed, CATALOG, as_of, lambda done, of: ticks(f"features of date {done}/{of}")
@@ -110,6 +115,20 @@ def split_for(history: History, target: ChurnTarget, as_of: datetime, settings: 
     every, min_history = timedelta(days=settings.every_days), timedelta(days=settings.min_history_days)
     dates = as_of_dates(as_of, target.horizon, every, settings.dates, known.first, min_history)
     return split(dates, target.horizon)
+
+
+def _refuse_negative(seed: int) -> None:
+    if seed < 0:
+        raise ValueError(f"the seed is {seed}; give 0 or any larger whole number")
+
+
+def _refuse_nobody(history: History, target: ChurnTarget, as_of: datetime) -> None:
+    """A model is registered with the scores of today's accounts to rank among; without any it could not serve."""
+    if not len(unlabelled(history, target, as_of, ())):
+        raise NotEnoughLabels(
+            f"target '{target.name}': 0 accounts are eligible at {as_of.isoformat()} ({target.definition}), so the model would have "
+            f"nobody to score or to rank among. Ingest what came since, take an earlier as_of, or widen active_within_days."
+        )
 
 
 def scored_at_test(climb: Climb) -> report.Scored:

@@ -34,7 +34,7 @@ from serving.api.problems import (
     problem_of_errors,
 )
 
-MAX_BODY_BYTES = 8_000_000
+MAX_BODY_BYTES = 4_000_000
 WITHIN_SECONDS = 4.5
 """Less than BentoML's own timeout, which answers in words of its own."""
 

@@ -37,6 +37,7 @@ MODEL_REFUSED = Kind("/problems/model-refused", 503, "The registered model does 
 REGISTRY_UNAVAILABLE = Kind("/problems/registry-unavailable", 503, "The model registry does not answer")
 HISTORY_UNAVAILABLE = Kind("/problems/history-unavailable", 503, "The history cannot be read")
 NOT_READY = Kind("/problems/not-ready", 503, "The service is not ready")
+BUSY = Kind("/problems/busy", 503, "The service is busy")
 TOO_SLOW = Kind("/problems/too-slow", 504, "The answer takes too long")
 NOT_CONFIGURED = Kind("/problems/not-configured", 503, "The service is not configured")
 FAILED = Kind("/problems/failed", 500, "The service failed on this request")

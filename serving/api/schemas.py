@@ -3,12 +3,20 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, create_model
+from pydantic import BaseModel, ConfigDict, FailFast, Field, GetPydanticSchema, create_model, model_validator
+from pydantic_core import PydanticCustomError
 
 from features.streams import STREAMS, Column, Stream
 
 MOST_ACCOUNTS = 1000
 MOST_EXPLAINED = 100
+MOST_TARGETS = 100
+MOST_ROWS = 10_000
+"""Event rows of one stream of one account."""
+MOST_ROWS_TOGETHER = 30_000
+"""Event rows in one request: what can be checked and scored well before the answer comes too late."""
+MOST_MEMBERS = 50
+"""Names in one JSON object; every unknown one is a finding, and a body has room for a hundred thousand."""
 
 AccountId = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -19,6 +27,15 @@ class _Request(BaseModel):
     """What callers send: a misspelt name is an error, and a number is not guessed from text."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_members(cls, given: Any) -> Any:
+        if isinstance(given, dict) and len(given) > MOST_MEMBERS:
+            raise PydanticCustomError(
+                "too_many_members", "Object should have at most {most} members", {"most": MOST_MEMBERS}
+            )
+        return given
 
 
 def _event_model(stream: Stream) -> type[BaseModel]:
@@ -42,7 +59,11 @@ def _field(column: Column) -> tuple[Any, Any]:
 
 def _events_model() -> type[BaseModel]:
     fields: Any = {
-        name: (list[_event_model(stream)], Field(default=[], description=f"each row: {stream.grain}"))  # type: ignore[misc]
+        # One bad row is told, and not all of many thousands: validation holds up every other request.
+        name: (
+            Annotated[list[_event_model(stream)], FailFast()],  # type: ignore[misc]
+            Field(default=[], max_length=MOST_ROWS, description=f"each row: {stream.grain}"),
+        )
         for name, stream in STREAMS.items()
     }
     return create_model(
@@ -80,16 +101,39 @@ class ScoreRequest(_Request):
     # One example: BentoML's page knows OpenAPI 3.0, which has no list of them.
     model_config = ConfigDict(json_schema_extra={"example": {"account_ids": ["17850"], "explain": "top"}})
 
-    account_ids: list[AccountId] = Field(default=[], max_length=MOST_ACCOUNTS)
-    accounts: list[InlineAccount] = Field(default=[], max_length=MOST_ACCOUNTS)
+    account_ids: Annotated[list[AccountId], FailFast()] = Field(default=[], max_length=MOST_ACCOUNTS)
+    accounts: Annotated[list[InlineAccount], FailFast()] = Field(default=[], max_length=MOST_ACCOUNTS)
     as_of: str | None = Field(
         default=None,
         description="the moment that the scores speak for: an ISO date or time, in the project's timezone if it has no "
         "offset; if absent, the service's own as_of, or now",
         json_schema_extra={"format": "date-time"},
     )
-    targets: list[str] | None = Field(default=None, min_length=1, description="if absent: all that are served")
+    targets: list[str] | None = Field(
+        default=None, min_length=1, max_length=MOST_TARGETS, description="if absent: all that are served"
+    )
     explain: Literal["none", "top"] = Field(default="none", description="top: the reasons that weigh most")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_rows(cls, given: Any) -> Any:
+        """Counts before anything is validated, so that far too much is refused at once."""
+        accounts = given.get("accounts") if isinstance(given, dict) else None
+        rows = sum(map(_rows_in, accounts)) if isinstance(accounts, list) else 0
+        if rows > MOST_ROWS_TOGETHER:
+            raise PydanticCustomError(
+                "too_many_rows",
+                "Request should have at most {most} event rows, not {rows}",
+                {"most": MOST_ROWS_TOGETHER, "rows": rows},
+            )
+        return given
+
+
+def _rows_in(account: Any) -> int:
+    """How many event rows an account brings along, in whatever shape it comes: 0 for one that has not the right one."""
+    events = account.get("events") if isinstance(account, dict) else None
+    streams = events.values() if isinstance(events, dict) else ()
+    return sum(len(rows) for rows in streams if isinstance(rows, list))
 
 
 class Reason(BaseModel):

@@ -42,8 +42,6 @@ SQL = {
         sum(amount * pow(0.5, epoch(as_of - occurred_at) / 86400 / 90)) filter ({ORDERS}), 0)""",
     "purchases_amount_trend_90d": f"""(coalesce(sum(amount) filter ({D90}), 0) - coalesce(sum(amount) filter ({BEFORE}), 0))
         / nullif(coalesce(sum(amount) filter ({D90}), 0) + coalesce(sum(amount) filter ({BEFORE}), 0), 0)""",
-    "purchases_gap_days_mean": f"avg(gap) filter ({ORDERS} and gap > 0.5)",
-    "purchases_gap_days_std": f"stddev_samp(gap) filter ({ORDERS} and gap > 0.5)",
     "purchases_amount_slope_365d": f"regr_slope(amount, epoch(occurred_at - as_of) / 86400) filter ({D365})",
 }
 
@@ -67,19 +65,18 @@ def by_sql():
     dates = ", ".join(f"(timestamptz '{moment}')" for moment in AS_OF)
     connection = duckdb.connect()
     connection.execute("set timezone = 'UTC'")
-    return connection.execute(f"""
+    return (
+        connection.sql(f"""
         with lines as (
             select distinct account_id, occurred_at::timestamptz as occurred_at, order_id, product_id, channel, quantity, amount,
                 case when amount < 0 or quantity < 0 then 'return' else 'order' end as kind
             from ({SELECT.replace("from source", f"from '{DATA}'")})
-        ),
-        spaced as (
-            select *, epoch(occurred_at - lag(occurred_at) over (partition by account_id, kind order by occurred_at))
-                / 86400 as gap
-            from lines
         )
-        select account_id, as_of, {columns} from spaced, (values {dates}) as dates(as_of)
-        where occurred_at <= as_of group by account_id, as_of order by account_id, as_of""").to_arrow_table().to_pandas()
+        select account_id, as_of, {columns} from lines, (values {dates}) as dates(as_of)
+        where occurred_at <= as_of group by account_id, as_of order by account_id, as_of""")
+        .to_arrow_table()
+        .to_pandas()
+    )
 
 
 def test__catalog__online_retail__equals_sql(history):

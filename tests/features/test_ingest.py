@@ -388,7 +388,7 @@ def test__ingest__while_another_writes__is_refused_at_once(tmp_path):
 def test__ingest__leaves_no_scratch_files(tmp_path):
     bring(tmp_path, source(tmp_path, SIMPLE + "a,2011-01-01,1,A\n"))
 
-    assert {path.name for path in (tmp_path / "history").iterdir()} == {".lock", "purchases"}
+    assert {path.name for path in (tmp_path / "history").iterdir()} == {".lock", "mappings", "purchases"}
 
 
 def test__ingest__progress__counts_to_its_total(tmp_path):

@@ -148,8 +148,8 @@ def test__empty_history__counts_are_zero_and_the_rest_is_absent():
 
 
 def test__gaps__known_numbers__by_hand():
-    """Orders 30, 20 and 4 days ago, and a second one an hour after the last: gaps of 10 and 16 days."""
-    history = {"purchases": [line(30), line(20), line(4), line(4 - 1 / 24)]}
+    """Orders 30, 20 and 4 days ago, and another a quarter of a day before the last: gaps of 10 and 16 days."""
+    history = {"purchases": [line(30), line(20), line(4), line(4.25)]}
     assert row([orders.gap_mean(), orders.gap_std()], history).tolist() == [13.0, pytest.approx(math.sqrt(18))]
 
 
@@ -173,3 +173,18 @@ def test__window__event_exactly_on_each_edge__old_edge_out_new_edge_in():
     assert row([orders.count(days=30), orders.count(days=30, lag_days=30)], on_edges).tolist() == [1.0, 1.0]
     inside = {"purchases": [line(30 - 1 / 86_400_000_000)]}
     assert row([orders.count(days=30)], inside).tolist() == [1.0]
+
+
+def test__gaps__orders_every_eleven_hours__have_a_rhythm():
+    """Two orders are one occasion, then the next two: who orders all the time must not look as if never twice."""
+    history = {"purchases": [line(hours / 24) for hours in range(0, 110, 11)]}
+    assert row([orders.gap_mean()], history).tolist() == [pytest.approx(22 / 24)]
+
+
+def test__gaps__growing_windows__each_as_if_alone():
+    """A longer window continues the walk of the shorter one, in the middle of an occasion too."""
+    history = {"purchases": [line(days) for days in (0.1, 6.9, 7.2, 7.3, 20, 20.3, 40)]}
+    windows = [orders.gap_mean(days=days) for days in (7, 7.25, 30, 90)]
+    together = row(windows, history).tolist()
+    assert together == [pytest.approx(row([one], history)[0], nan_ok=True) for one in windows]
+    assert together == [pytest.approx(oracle(one, history, AS_OF), nan_ok=True) for one in windows]

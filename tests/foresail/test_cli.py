@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -10,9 +11,13 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
+from foresail import show
+from foresail.project import load
+from foresail.workflow import SourceFailure, report_path
 from serving.publish import SCORES
 
-PROJECT = """
+SELECT = "select customer as account_id, ordered_at as occurred_at, invoice as order_id, amount from source"
+PROJECT = f"""
 [project]
 name = "Gift wholesaler"
 currency = "GBP"
@@ -23,7 +28,7 @@ name = "invoices"
 stream = "purchases"
 from = "data/*.csv"
 select = '''
-  select customer as account_id, ordered_at as occurred_at, invoice as order_id, amount from source
+  {SELECT}
 '''
 
 [targets.churn]
@@ -104,6 +109,95 @@ def test__ingest__one_source_fails__exit_code_4_and_the_other_is_ingested(tmp_pa
     assert answer.returncode == 4
     assert (invoices["kept"], invoices["quarantined"]) == (1, 1)
     assert "no file matches" in gone["problem"]
+
+
+def test__ingest__every_row_refused__exit_code_4_with_a_value_and_fixing_it_supersedes_the_quarantine(tmp_path):
+    """A wrong date format must not look like a quiet night; once it is right, the refusals of before are gone."""
+    dated = "select customer as account_id, {} as occurred_at, amount from source"
+    (tmp_path / "foresail.toml").write_text(PROJECT.replace(SELECT, dated.format("ordered_at")), encoding="utf-8")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.csv").write_text("customer,ordered_at,amount\na,24.12.2020,5\na,25.12.2020,6\n")
+    answer = foresail("ingest", "--project", tmp_path)
+    assert answer.returncode == 4
+    assert "occurred_at is not a time (one of them: '24.12.2020')" in answer.stdout
+    right = PROJECT.replace(SELECT, dated.format("strptime(ordered_at, '%d.%m.%Y')"))
+    (tmp_path / "foresail.toml").write_text(right, encoding="utf-8")
+    assert foresail("ingest", "--project", tmp_path).returncode == 0
+    (source,) = json.loads(foresail("status", "--project", tmp_path, "--json").stdout)["sources"]
+    assert (source["rows"], source["quarantined"]) == (2, {})
+
+
+def test__ingest__select_changed__needs_replace(project):
+    """The error names the command that puts it right."""
+    changed = PROJECT.replace("amount from source", "amount from source where customer <> 'nobody'")
+    (project / "foresail.toml").write_text(changed, encoding="utf-8")
+    refused = foresail("ingest", "--project", project, "--as-of", "2022-01-01")
+    assert refused.returncode == 4
+    assert "foresail ingest invoices --replace" in refused.stdout
+    replaced = foresail("ingest", "invoices", "--replace", "--project", project, "--as-of", "2022-01-01", "--json")
+    (report,) = json.loads(replaced.stdout)
+    assert report["kept"] == report["read"] > 4000
+    (project / "foresail.toml").write_text(PROJECT, encoding="utf-8")
+    assert foresail("ingest", "invoices", "--replace", "--project", project, "--as-of", "2022-01-01").returncode == 0
+
+
+def test__show__names_that_look_like_markup__are_shown_as_they_are(monkeypatch):
+    """Data is no markup: neither a crash nor a missing piece of a name."""
+    monkeypatch.setenv("COLUMNS", "120")
+    shown = show.ingested([SourceFailure("[red]sales[/x]", "purchases", "no [b]file[/z]")])
+    console = show.console()
+    with console.capture() as captured:
+        for part in shown.parts:
+            console.print(part)
+    assert "[red]sales[/x]" in captured.get()
+    assert "no [b]file[/z]" in captured.get()
+
+
+def test__score__before_any_account_is_known__exit_code_4_and_nothing_is_written(project, tmp_path):
+    """An empty table would be published as if nobody were at risk."""
+    answer = foresail("score", "--project", project, "--as-of", "2019-01-01", "--out", tmp_path / "scores.parquet")
+    assert answer.returncode == 4
+    assert "no account is known as of 2019-01-01" in answer.stderr
+    assert not (tmp_path / "scores.parquet").exists()
+
+
+def test__score__long_after_the_data__says_so(project):
+    """Scores of today from data of last year need a word beside them."""
+    facts = json.loads(foresail("score", "--project", project, "--as-of", "2022-06-01", "--json").stdout)
+    assert "nobody has bought for" in facts["notes"][0]
+
+
+def test__score__target_changed_since_training__says_so(project):
+    """The champion goes on answering the old question until it is trained again."""
+    (project / "foresail.toml").write_text(PROJECT.replace("horizon_days = 30", "horizon_days = 60"), encoding="utf-8")
+    facts = json.loads(foresail("score", "--project", project, "--as-of", TODAY, "--json").stdout)
+    (project / "foresail.toml").write_text(PROJECT, encoding="utf-8")
+    assert "answers another question than the project file asks now" in facts["notes"][0]
+
+
+def test__serve__port_taken__is_a_sentence(project):
+    """Two services on one port is what happens after a crash."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        answer = foresail("serve", "--project", project, "--port", port)
+    assert answer.returncode == 4
+    assert f"cannot listen on 127.0.0.1:{port}" in answer.stderr
+
+
+def test__init__in_the_place_of_a_file__is_a_sentence(tmp_path):
+    """Not every name is free."""
+    (tmp_path / "README.md").write_text("")
+    answer = foresail("init", tmp_path / "README.md")
+    assert answer.returncode == 3
+    assert "name a folder" in answer.stderr
+
+
+def test__report__is_dated_in_the_timezone_of_the_project(project):
+    """2020-12-01 in London is 2020-12-01, and a summer midnight is not the evening before."""
+    summer = datetime(2020, 6, 30, 23, 0, tzinfo=UTC)
+    assert report_path(load(project), "churn", "training", summer).name == "churn-training-2020-07-01.html"
 
 
 def test__features__out__one_row_per_account_with_rfm_scores(project, tmp_path):

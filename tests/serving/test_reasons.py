@@ -8,6 +8,7 @@ import pytest
 from features.catalog import CATALOG, named
 from features.definitions import Feature
 from features.purchases import orders
+from features.streams import ENGAGEMENT_KINDS
 from serving.phrases import ENGLISH, LANGUAGES, money, number, percent
 from serving.reasons import reasons_of, theme, wording
 
@@ -32,6 +33,15 @@ def explain(contributions, values, **options):
     [
         (74.3, 21.2, True, "no order for 74 days, usually every 21"),
         (74.3, 1.2, True, "no order for 74 days, usually every day"),
+        (74.3, 0.2, True, "no order for 74 days, usually several times a day"),
+        (0.2, 1.2, False, "last order today, usually every day"),
+        (0.2, 0.2, False, "last order today, usually several times a day"),
+        (0.2, 0.8, True, "usually orders every day, the last time today"),
+        (0.2, 0.2, True, "usually orders several times a day, the last time today"),
+        (21.4, 20.6, True, "usually orders every 21 days, the last time 21 days ago"),
+        (21.4, 20.6, False, "last order 21 days ago, usually every 21 days"),
+        (21.6, 21.4, True, "no order for 22 days, usually every 21"),
+        (21.6, 21.4, False, "last order 22 days ago"),
         (74.3, 21.2, False, "last order 74 days ago"),
         (6.0, 21.2, False, "last order 6 days ago, usually every 21 days"),
         (6.0, 21.2, True, "usually orders every 21 days, the last time 6 days ago"),
@@ -56,6 +66,12 @@ def test__recency__says_late_only_of_an_account_that_is_late_and_at_risk_for_it(
         (1.0, False, "orders in the last 90 days, after none in the 90 before"),
         (0.0, True, "spend in the last 90 days as in the 90 before"),
         (NAN, True, "nothing ordered in the last 90 days, nor in the 90 before"),
+        (9 / 11, False, "spend up 900% in 90 days"),
+        (10 / 12, False, "more than ten times as much ordered in the last 90 days as in the 90 before"),
+        (10 / 12, True, "more than ten times as much ordered in the last 90 days as in the 90 before"),
+        (0.999, False, "more than ten times as much ordered in the last 90 days as in the 90 before"),
+        (-10 / 12, False, "less than a tenth as much ordered in the last 90 days as in the 90 before"),
+        (-10 / 12, True, "spend down 91% in 90 days"),
     ],
 )
 def test__trend__words_follow_the_value_and_never_argue_with_the_direction(value, raises, said):
@@ -210,3 +226,78 @@ def test__money__shows_its_currency_and_pence_only_where_they_matter():
         "8",
     ]
     assert percent(0.004) == "less than 1%"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("account_size_last", 1.0, "size of the account: 1"),
+        ("purchases_returns_share_365d", -1.0, "100% of the value ordered was returned in the last 365 days"),
+        ("purchases_returns_share_365d", -1.01, "more was returned than ordered in the last 365 days"),
+        (
+            "purchases_orders_trend_30d",
+            0.9,
+            "more than ten times as many orders in the last 30 days as in the 30 before",
+        ),
+        ("engagement_days_since_community", 1.2, "last contact in the community 1 day ago"),
+        ("engagement_days_since_community", NAN, "no contact in the community on record"),
+        ("engagement_days_since_loyalty", 0.3, "last loyalty activity today"),
+        ("engagement_days_since_loyalty", NAN, "no loyalty activity on record"),
+        ("engagement_days_since_usage", 7.0, "last use of the product 7 days ago"),
+        ("engagement_days_since_coupon", NAN, "no redeemed coupon on record"),
+        ("engagement_loyalty_count_90d", 0.0, "no loyalty activity on record in the last 90 days"),
+        ("engagement_loyalty_count_90d", 2.0, "2 loyalty activities in the last 90 days"),
+        ("engagement_community_count_90d", 1.0, "1 contact in the community in the last 90 days"),
+    ],
+)
+def test__words__read_as_english(name, value, said):
+    """A sentence that nobody would say makes the number beside it doubtful."""
+    assert words(name, value) == said
+
+
+def test__words__every_kind_of_engagement__has_phrases_of_its_own():
+    """A kind that is added to the stream is named here too, or this fails."""
+    for kind in ENGAGEMENT_KINDS:
+        for case in ("some", "absent"):
+            assert f"engagement_days_since_{kind}.{case}" in ENGLISH.phrases
+        for case in ("some", "none"):
+            assert f"engagement_{kind}_count_{{days}}d.{case}" in ENGLISH.phrases
+
+
+@pytest.mark.parametrize("value", [1.0000001, -1.0000001, 2.0, -37.0])
+def test__reasons__trend_outside_its_range__is_left_out(value):
+    """Beyond ±1 one of the two sums is negative: there is no sentence about that which could not mislead."""
+    trend = "purchases_amount_trend_90d"
+    assert explain({trend: 0.9}, {trend: value}) == []
+    assert len(explain({trend: 0.9}, {trend: math.copysign(1.0, value)})) == 1
+
+
+def test__reasons__story_without_words__makes_room_for_the_next_and_is_told_by_another_if_it_can():
+    """'…: none on record' tells nothing; what says something stands in its place."""
+    nothing, something = "purchases_amount_std_365d", "purchases_amount_sum_365d"
+    orders_so_far = "purchases_orders_distinct"
+    values = {nothing: NAN, something: 500.0, orders_so_far: 3.0}
+    (reason,) = explain({nothing: 0.9, orders_so_far: 0.2}, values, most=1)
+    assert (reason.feature, reason.words) == (orders_so_far, "3 orders so far")
+    (reason,) = explain({nothing: 0.9, something: 0.1}, values)
+    assert (reason.feature, reason.size) == (something, pytest.approx(1.0))
+
+
+def test__reasons__what_pulls_the_other_way__does_not_speak_for_the_story():
+    """'Raises: 500 ordered' of a feature that lowered the risk would be wrong."""
+    contributions = {"purchases_amount_std_365d": 0.9, "purchases_amount_sum_365d": -0.1}
+    assert explain(contributions, {"purchases_amount_std_365d": NAN, "purchases_amount_sum_365d": 500.0}) == []
+
+
+@pytest.mark.parametrize(
+    "hard",
+    ["purchases_amount_std_365d", "purchases_amount_max_365d", "purchases_amount_decayed_sum"],
+)
+@pytest.mark.parametrize(("others_share", "speaks"), [(0.25, "purchases_amount_sum_90d"), (0.24, None)])
+def test__reasons__feature_that_is_hard_to_read__speaks_only_where_no_other_did_a_quarter_as_much(
+    hard, others_share, speaks
+):
+    """'How much the value of a line varies' is the last thing that a caller wants to hear."""
+    contributions = {hard: 0.8, "purchases_amount_sum_90d": 0.8 * others_share}
+    (reason,) = explain(contributions, {hard: 12.0, "purchases_amount_sum_90d": 90.0})
+    assert reason.feature == (speaks or hard)

@@ -63,6 +63,8 @@ def test__riskiest__ties_and_absent__keep_their_order_and_stay_out():
     assert riskiest(probability, 3).tolist() == [2, 4, 0]
     assert riskiest(probability, 10).tolist() == [2, 4, 0, 3]
     assert riskiest(np.full(1000, 0.5), 1000).tolist() == list(range(1000))
+    mixed = np.tile([0.2, 0.5, 0.9, 0.5, 0.2], 200)
+    assert riskiest(mixed, 1000).tolist() == sorted(range(1000), key=lambda row: -mixed[row])
 
 
 def test__score_table__every_row_is_there__scored_or_with_the_reason_why_not():

@@ -1,6 +1,9 @@
 """The service as a caller meets it: a real process, asked over HTTP."""
 
 import json
+import os
+import signal
+import time
 from types import SimpleNamespace
 
 import bentoml
@@ -176,6 +179,52 @@ BAD = [
 ]  # fmt: skip
 
 
+FAR_AWAY = ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+10:00", "0000-01-01"]
+
+
+@pytest.mark.parametrize("moment", FAR_AWAY)
+def test__score__moment_that_no_calendar_holds__422_points_at_it(service, moment):
+    """What overflows is the caller's mistake, not ours."""
+    assert_problem(ask(service, account_ids=["A0"], as_of=moment), 422, "malformed-request", "#/as_of")
+    for row in ({"occurred_at": moment}, {"known_at": moment}):
+        assert_problem(ask(service, **purchases(GOOD | row)), 422, "malformed-event", f"{ROW}/0")
+
+
+def many(accounts, rows, row):
+    return {"accounts": [{"account_id": str(n), "events": {"purchases": [row] * rows}} for n in range(accounts)]}
+
+
+HUGE = [
+    (many(1, 700_000, {}), "malformed-request", "#"),
+    (many(100, 1_000, {"x": 1}), "malformed-request", "#"),
+    (many(1, 10_001, GOOD), "malformed-event", ROW),
+    (many(1, 10_000, {"x": 1}), "malformed-event", None),
+    (many(900, 33, {"amount": "1"}), "malformed-event", None),
+    ({str(number): 1 for number in range(300_000)}, "malformed-request", "#"),
+    ({"account_ids": [1] * 1_500_000}, "malformed-request", "#/account_ids/0"),
+    ({"account_ids": ["A0"], "targets": [1] * 1_000_000}, "malformed-request", "#/targets"),
+    ({"accounts": 5}, "malformed-request", "#/accounts"),
+    ({"accounts": [{"account_id": "x", "events": {"purchases": 5}}, 5]}, "malformed-event", ROW),
+]
+
+
+@pytest.mark.parametrize(("request_body", "kind", "pointer"), HUGE, ids=range(len(HUGE)))
+def test__score__huge_and_wrong__is_refused_quickly(service, request_body, kind, pointer):
+    """Validation holds up all other requests: it ends at the first finding of many thousands."""
+    began = time.monotonic()
+    response = ask(service, **request_body)
+    assert time.monotonic() - began < 2
+    assert_problem(response, 422, kind, pointer or response.json()["pointer"])
+
+
+def test__score__as_many_rows_as_allowed__are_scored(service):
+    """The limit is one that can be kept within the time for an answer."""
+    rows = [GOOD | {"order_id": str(n)} for n in range(10_000)]
+    inline = [{"account_id": str(n), "events": {"purchases": rows}} for n in range(3)]
+    response = ask(service, accounts=inline)
+    assert response.status_code == 200, response.text
+
+
 @pytest.mark.parametrize(("request_body", "kind", "pointer", "words"), BAD)
 def test__score__malformed_request__422_points_at_the_item(service, request_body, kind, pointer, words):
     """The caller learns which item is wrong and why, without reading our log."""
@@ -191,7 +240,7 @@ def test__score__several_bad_rows__all_are_listed(service):
 RAW = [
     ("POST", "/score", {"content": b'{"account_ids": [', "headers": {"content-type": "application/json"}}, 400, "not-json"),
     ("POST", "/score", {"data": {"account_ids": "A0"}}, 415, "wrong-media-type"),
-    ("POST", "/score", {"content": b" " * 8_000_001, "headers": {"content-type": "application/json"}}, 413, "too-large"),
+    ("POST", "/score", {"content": b" " * 4_000_001, "headers": {"content-type": "application/json"}}, 413, "too-large"),
     ("GET", "/score", {}, 405, "wrong-method"),
     ("GET", "/nothing", {}, 404, "unknown-path"),
     ("POST", "/nothing/here", {"json": {}}, 404, "unknown-path"),
@@ -256,3 +305,23 @@ def test__service__without_settings__starts_and_says_what_is_wrong(start_service
         detail = assert_problem(response, 503, "not-configured")
         assert "FORESAIL_SERVING is not set" in detail
         assert "foresail serve" in detail
+
+
+def test__service__server_killed__its_worker_ends_and_frees_the_port(start_service):
+    """Kill -9 gives the server no time to stop its worker; a worker left over would answer at the port of the next."""
+    started = start_service("")
+    os.kill(started.process.pid, signal.SIGKILL)
+    started.process.wait(5)
+    deadline = time.monotonic() + 10
+    while is_alive(started.process.pid) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not is_alive(started.process.pid)
+
+
+def is_alive(group):
+    """Whether any process of the group is left."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True

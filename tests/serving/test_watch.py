@@ -1,7 +1,12 @@
 """What is in service follows the registry and the history without a restart, and a bad model cannot get in."""
 
 import json
+import os
+import shutil
+import socket
 import sqlite3
+import threading
+import time
 from contextlib import closing
 from types import SimpleNamespace
 
@@ -9,11 +14,12 @@ import pytest
 from serving_company import ACCOUNTS, AS_OF, EARLIEST, TIMEZONE, ingest_rows, recency_card, register, settings_of
 
 from features.ingest import Source, ingest
-from serving import model_store
+from serving import model_store, orphan
+from serving import watch as watching_room
 from serving.answers import answer
 from serving.api.problems import Problem
 from serving.api.schemas import ScoreRequest
-from serving.model_store import FingerprintMismatch, NoChampion
+from serving.model_store import BrokenModel, FingerprintMismatch, NoChampion, RegistryUnavailable
 from serving.settings import SettingsError, read_settings
 from serving.watch import Watch
 
@@ -214,3 +220,130 @@ def test__settings__naive_as_of__is_read_in_the_projects_timezone():
     """Midnight in London in June is 23:00 UTC of the day before."""
     text = '{"history_root": "h", "tracking_uri": "t", "models": {"a": "b"}, "as_of": "2020-06-01", "timezone": "Europe/London"}'
     assert read_settings({"FORESAIL_SERVING": text}).moment.isoformat() == "2020-05-31T23:00:00+00:00"
+
+
+@pytest.mark.parametrize("gone", ["history", "history/purchases", "history/purchases/_delta_log"])
+def test__watch__history_vanishes__what_was_read_stays_in_service(small, caplog, gone):
+    """A disk that is unmounted for a minute must not make every account unknown; the log says so once."""
+    register(small.tracking_uri, recency_card())
+    watching = watch(small)
+    watching.look()
+    before = probability(watching)
+    shutil.move(small.folder / gone, small.folder / "elsewhere")
+    for _ in range(3):
+        watching.look()
+    assert probability(watching) == before
+    assert caplog.text.count("what was read before stays in service") == 1
+    shutil.move(small.folder / "elsewhere", small.folder / gone)
+    watching.look()
+    assert probability(watching) == before
+
+
+def test__watch__history_cannot_be_read__a_new_champion_is_taken_up_all_the_same(small, caplog):
+    """Two things are looked at; trouble with one does not hold up the other."""
+    register(small.tracking_uri, recency_card())
+    watching = watch(small)
+    watching.look()
+    crown(small, register(small.tracking_uri, recency_card(weight=2.0)))
+    for entry in (small.folder / "history/purchases/_delta_log").iterdir():
+        entry.write_text("{")
+    watching.look()
+    assert version_in_service(watching) == "2"
+    assert "the history cannot be read" in caplog.text
+
+
+def test__watch__no_history_yet__503_for_ids_and_scores_for_accounts_with_events(small):
+    """'Unknown account' would be a lie about the account: nothing was ingested."""
+    register(small.tracking_uri, recency_card())
+    settings = settings_of(small, models={"soon": NAME}, history_root=str(small.folder / "nowhere"))
+    watching = Watch({"FORESAIL_SERVING": json.dumps(settings)})
+    watching.look()
+    with pytest.raises(Problem, match=r"no history at .*nowhere yet; run `foresail ingest`") as raised:
+        answer(ScoreRequest(account_ids=["A0"]), watching.in_service(), AS_OF)
+    assert raised.value.kind.type == "/problems/history-unavailable"
+    rows = {"purchases": [{"occurred_at": "2020-05-01", "amount": 1.0}]}
+    request = ScoreRequest.model_validate({"accounts": [{"account_id": "x", "events": rows}]})
+    assert answer(request, watching.in_service(), AS_OF).accounts[0].scores[0].probability is not None
+
+
+@pytest.mark.parametrize("earliest", ["1970-01-01T00:00:00Z", "2019-03-31T01:30:00+01:00"])
+def test__watch__whatever_the_earliest_moment__the_warm_up_passes(small, caplog, earliest):
+    """The made-up order of the warm-up obeys the rules of the project that it is made up in."""
+    register(small.tracking_uri, recency_card())
+    settings = settings_of(small, models={"soon": NAME}, earliest=earliest)
+    watching = Watch({"FORESAIL_SERVING": json.dumps(settings)})
+    watching.look()
+    watching.check_ready()
+    assert "warm-up" not in caplog.text
+
+
+def test__watch__warm_up_fails__is_logged_and_the_model_is_in_service(small, caplog, monkeypatch):
+    """Saving the first request some time is no reason to answer nobody."""
+
+    def fails(service):
+        raise RuntimeError("cold")
+
+    monkeypatch.setattr(watching_room, "warm_up", fails)
+    register(small.tracking_uri, recency_card())
+    watching = watch(small)
+    watching.look()
+    assert version_in_service(watching) == "1"
+    assert "the warm-up failed" in caplog.text
+
+
+def test__watch__registry_that_never_answers__does_not_hold_up_the_start(small):
+    """The service is up in time, and says what it waits for."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        settings = settings_of(small, models={"soon": NAME}, tracking_uri=uri)
+        watching = Watch({"FORESAIL_SERVING": json.dumps(settings)})
+        began = time.monotonic()
+        watching.start(within_seconds=0.2)
+        assert time.monotonic() - began < 5
+        with pytest.raises(Problem, match=f"the model registry {uri} .* not answered yet") as raised:
+            watching.check_ready()
+        watching.stop()
+    assert raised.value.kind.status == 503
+
+
+def test__load__nobody_listens_at_the_registry__is_told_within_seconds(small):
+    """MLflow by itself would try again for minutes."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        began = time.monotonic()
+        with pytest.raises(RegistryUnavailable, match="does not answer"):
+            model_store.load(f"http://127.0.0.1:{closed.getsockname()[1]}", NAME)
+    assert time.monotonic() - began < 15
+
+
+def test__load__leaves_no_tracking_uri_in_the_environment(small, monkeypatch):
+    """A program started later must not write into our registry because it inherited the variable."""
+    register(small.tracking_uri, recency_card())
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    model_store.load(small.tracking_uri, NAME)
+    assert "MLFLOW_TRACKING_URI" not in os.environ
+
+
+def test__load__project_folder_was_moved__names_the_place_looked_at_and_the_remedy(small):
+    """The registry remembers where files lay; whoever moved the folder needs to be told, not 'no such artifact'."""
+    (small.folder / "old").mkdir()
+    register(f"sqlite:///{small.folder}/old/mlflow.db", recency_card())
+    (small.folder / "old").rename(small.folder / "new")
+    with pytest.raises(BrokenModel, match=rf"{small.folder}/old/.*moved or copied .*move it back, or train again"):
+        model_store.load(f"sqlite:///{small.folder}/new/mlflow.db", NAME)
+
+
+def test__orphan__parent_changes__ends_and_otherwise_does_not(monkeypatch):
+    """The worker goes with the server that started it, and not before."""
+    monkeypatch.setattr(orphan, "EVERY_SECONDS", 0.01)
+    ended = threading.Event()
+    stopped = threading.Event()
+    stays = threading.Thread(target=orphan._go_on, args=(os.getppid(), stopped, ended.set))
+    stays.start()
+    assert not ended.wait(0.1)
+    stopped.set()
+    stays.join()
+    orphan._go_on(os.getppid() + 1, threading.Event(), ended.set)
+    assert ended.is_set()

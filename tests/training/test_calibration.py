@@ -117,19 +117,19 @@ def test__fit_logistic__ordinary_data__as_scikit_learn():
     columns = rng.normal(size=(500, 3))
     labels = (rng.random(500) < sigmoid(columns @ [1.0, -2.0, 0.0] + 0.5)).astype(float)
     oracle = LogisticRegression(C=1 / 3.0, tol=1e-12, max_iter=10_000).fit(columns, labels)
-    ours = fit_logistic(columns, labels, penalty=3.0)
+    ours = fit_logistic(columns, labels, penalty=3.0, towards=np.zeros(3))
     assert ours.intercept == pytest.approx(oracle.intercept_[0], abs=1e-5)
     assert ours.weights == pytest.approx(oracle.coef_[0], abs=1e-5)
 
 
 def test__fit_logistic__separable_classes__finite():
     """Without a penalty the slope would run off; with it there is one answer."""
-    fitted = fit_logistic(np.array([[-1.0], [1.0]] * 50), np.array([0.0, 1.0] * 50), penalty=1.0)
+    fitted = fit_logistic(np.array([[-1.0], [1.0]] * 50), np.array([0.0, 1.0] * 50), 1.0, np.zeros(1))
     assert 1 < fitted.weights[0] < 10
 
 
 def test__fit_logistic__column_that_never_varies__weight_stays():
-    """A feature that is the same for everybody says nothing."""
+    """A feature that is the same for everybody says nothing, and its weight is where the penalty pulls it."""
     columns = np.column_stack([np.zeros(100), np.tile([-1.0, 1.0], 50)])
-    fitted = fit_logistic(columns, np.tile([0.0, 1.0], 50), penalty=1.0)
-    assert fitted.weights[0] == 0
+    fitted = fit_logistic(columns, np.tile([0.0, 1.0], 50), penalty=1.0, towards=np.array([0.5, 0.0]))
+    assert fitted.weights[0] == pytest.approx(0.5)

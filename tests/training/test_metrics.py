@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
 from training.evaluation import judge
-from training.metrics import METRICS, Ranking, bootstrap_weights, calibration_bins, mean_difference_interval, measure
+from training.metrics import (
+    METRICS,
+    Ranking,
+    bootstrap_weights,
+    calibration_bins,
+    mean_difference_interval,
+    measure,
+    rate_interval,
+)
 
 
 @st.composite
@@ -187,3 +195,18 @@ def test__judge__unknown_baseline__says_which_models_there_are():
     """A misspelt baseline must not silently compare with something else."""
     with pytest.raises(ValueError, match="'recencey' is not among the judged models: recency"):
         judge({"recency": np.array([0.5])}, [1.0], [1], baseline="recencey")
+
+
+def test__rate_interval__wilson__textbook_numbers():
+    """10 of 20: 0.299 to 0.701; none of 10: 0 to 0.278, where the naive interval would have no width."""
+    assert rate_interval(10, 20) == pytest.approx((0.2993, 0.7007), abs=1e-4)
+    assert rate_interval(0, 10) == pytest.approx((0.0, 0.2775), abs=1e-4)
+
+
+def test__ece__exact_probabilities__interval_lies_above_the_value():
+    """Ten groups of 100 in which 5, 15 … 95 churned, as foreseen: the value is 0, but every replicate's noise counts as error."""
+    share = np.arange(0.05, 1.0, 0.1)
+    labels = np.concatenate([np.arange(100) < round(100 * each) for each in share]).astype(float)
+    model = judge({"model": np.repeat(share, 100)}, labels, np.arange(1000), baseline="model").metrics["model"]
+    assert model["ece"].value == pytest.approx(0.0)
+    assert model["ece"].low > 0.01

@@ -1,6 +1,7 @@
 """Dates of training and judging: always a whole horizon apart."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -92,3 +93,26 @@ def test__as_of_dates__first_possible_day__really_is_enough():
     first = datetime(2023, 12, 1, tzinfo=UTC)
     days = split(as_of_dates(first + 270 * DAY, 90 * DAY, 30 * DAY, 12, first, 90 * DAY), 90 * DAY)
     assert days.train == (first + 90 * DAY,)
+
+
+def test__dates__moments_of_another_zone__elapsed_days_in_utc():
+    """From summer 2023 back over the clock change of March: steps of 30 days on the clock would lie an hour apart."""
+    london, summer = ZoneInfo("Europe/London"), datetime(2023, 7, 1, tzinfo=UTC)
+    begins = (summer - 1000 * DAY).astimezone(london)
+    dates = as_of_dates(summer.astimezone(london), 90 * DAY, 30 * DAY, 8, begins, 90 * DAY)
+    assert [each.isoformat() for each in dates] == [
+        (summer - back * DAY).isoformat() for back in (300, 270, 240, 210, 180, 150, 120, 90)
+    ]
+    assert split([each.astimezone(london) for each in dates], 90 * DAY) == split(dates, 90 * DAY)
+
+
+def test__dates__naive__refused_in_words():
+    """A moment without a zone would be read in that of the machine."""
+    naive = T.replace(tzinfo=None)
+    for ask in (
+        lambda: as_of_dates(naive, DAY, DAY, 3, T - 9 * DAY, DAY),
+        lambda: as_of_dates(T, DAY, DAY, 3, naive, DAY),
+        lambda: split([naive, T], DAY),
+    ):
+        with pytest.raises(ValueError, match="2024-01-01 00:00:00 has no timezone"):
+            ask()

@@ -1,6 +1,7 @@
 """Labels: what happened in (as_of, as_of + horizon], from what was known when the training spoke."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from training.targets import ChurnTarget, HorizonOpen
 
 AS_OF = datetime(2023, 3, 1, tzinfo=UTC)
 CLOSES = AS_OF + timedelta(days=90)
+LONDON = ZoneInfo("Europe/London")  # summer time begins on 2023-03-26, inside the horizon
 MICROSECOND = timedelta(microseconds=1)
 TARGET = ChurnTarget("churn", horizon_days=90, active_within_days=365)
 
@@ -76,6 +78,64 @@ def test__labels__horizon_open_by_a_microsecond__refused_with_the_latest_date_th
     with pytest.raises(HorizonOpen, match=r"closes at 2023-05-30T00:00:00\+00:00.*no later than 2023-02-28T23:59:59"):
         labels(history, CLOSES - MICROSECOND)
     assert labels(history, CLOSES) == {"a": 1.0}
+
+
+def test__labels__moment_of_another_zone__horizon_is_elapsed_time(tmp_path):
+    """90 days on the clocks of London end an hour early in spring; the label is that of the same moment in UTC."""
+    history = store(tmp_path, {"at the end": bought(CLOSES), "silent": bought()})
+    churned = TARGET.labels(history, [AS_OF.astimezone(LONDON)], CLOSES.astimezone(LONDON))
+    assert churned.to_dict() == {("at the end", AS_OF): 0.0, ("silent", AS_OF): 1.0}
+
+
+def test__closed__moment_of_another_zone__not_an_hour_early():
+    """The horizon closes at a moment, whatever the clock on the wall shows."""
+    local = AS_OF.astimezone(LONDON)
+    assert TARGET.closed(local, CLOSES)
+    assert TARGET.closed(local, CLOSES.astimezone(LONDON))
+    assert not TARGET.closed(local, CLOSES - MICROSECOND)
+    assert not TARGET.closed(local, (CLOSES - MICROSECOND).astimezone(LONDON))
+
+
+def test__labelled__moment_of_another_zone__same_rows_as_in_utc(tmp_path):
+    """An as_of from `astimezone` once gave NaN for every label."""
+    history, features = store(tmp_path, {"a": bought(CLOSES), "b": bought()}), named(["purchases_days_since_last"])
+    local = labelled(history, TARGET, [AS_OF.astimezone(LONDON)], features, CLOSES)
+    utc = labelled(history, TARGET, [AS_OF], features, CLOSES)
+    assert local.labels.tolist() == utc.labels.tolist() == [0.0, 1.0]
+    assert (local.as_of == utc.as_of).all()
+    assert (
+        len(local.at([AS_OF.astimezone(LONDON)]))
+        == len(unlabelled(history, TARGET, AS_OF.astimezone(LONDON), features))
+        == 2
+    )
+
+
+def test__moments__naive__refused_in_words(tmp_path):
+    """A moment without a zone would be read in that of the machine."""
+    history, naive = store(tmp_path, {"a": bought()}), AS_OF.replace(tzinfo=None)
+    for ask in (
+        lambda: TARGET.closed(naive, CLOSES),
+        lambda: TARGET.labels(history, [naive], CLOSES),
+        lambda: TARGET.labels(history, [AS_OF], naive),
+        lambda: labelled(history, TARGET, [naive], (), CLOSES),
+        lambda: unlabelled(history, TARGET, naive, ()),
+    ):
+        with pytest.raises(ValueError, match="2023-03-01 00:00:00 has no timezone"):
+            ask()
+
+
+class Forgetful(ChurnTarget):
+    """A target that has no label for an account that it calls eligible."""
+
+    def labels(self, *args, **kwargs):
+        return super().labels(*args, **kwargs).drop("b", level="account_id")
+
+
+def test__labelled__eligible_account_without_label__refused(tmp_path):
+    """A NaN among the labels would be counted as stayed by one metric and lost by another."""
+    history = store(tmp_path, {"a": bought(), "b": bought()})
+    with pytest.raises(ValueError, match=r"1 of 2 eligible accounts have no label.*'b' at 2023-03-01T00:00:00\+00:00"):
+        labelled(history, Forgetful("churn", 90, 365), [AS_OF], (), CLOSES)
 
 
 def test__labelled__ineligible_accounts__not_in_the_dataset(tmp_path):

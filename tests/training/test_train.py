@@ -7,23 +7,26 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import mlflow
 import numpy as np
 import pandas as pd
 import pytest
 from storing import store
-from training_company import company, purchase
+from training_company import company, purchase, small_model
 
 from features.catalog import fingerprint, named
 from features.table import build_feature_table
 from training.coverage import StaleHistory
-from training.hindsight import OtherFeatures, evaluate
+from training.evaluation import judge
+from training.hindsight import OtherFeatures, evaluate, shortcomings
 from training.metrics import METRICS
+from training.report import Scored
 from training.selection import NotEnoughLabels
 from training.splits import NotEnoughHistory
 from training.targets import ChurnTarget
-from training.tracking import NoModel, list_models, load_model
+from training.tracking import NoModel, list_models, load_model, log_and_register
 from training.train import Settings, train
 
 T = datetime(2023, 9, 1, tzinfo=UTC)
@@ -129,6 +132,7 @@ def test__report__page__stands_alone_and_names_what_matters(result):
     assert not re.search(r"<script|<link|<img|src=|href=\"(?!#)", page)
     assert page.count("<svg") == 2
     for said in (
+        "The interval of ECE can lie wholly above its value",
         "acme · churn",
         "baseline",
         "2023-09-01",
@@ -204,6 +208,71 @@ def test__evaluate__catalog_computes_otherwise__refused(result, history, store_u
         evaluate(history, T, name="acme-churn", tracking_uri=store_uri, known_by=T + timedelta(days=90))
 
 
+def test__evaluate__model_with_a_feature_the_catalog_lacks__refused(history, tmp_path):
+    """A model of another release, whose feature is gone, ends in words that name it."""
+    uri = f"sqlite:///{tmp_path}/m.db"
+    log_and_register(small_model("purchases_gone"), uri)
+    with pytest.raises(OtherFeatures, match=r"version 1 of 'small-churn'.*no feature purchases_gone.*train again"):
+        evaluate(history, T, name="small-churn", tracking_uri=uri, known_by=T + timedelta(days=90))
+
+
+def test__evaluate__moment_of_another_zone__same_as_in_utc(result, history, store_uri):
+    """The horizon from 2023-09-01 on crosses the end of summer time: on the clock it would close an hour late."""
+    london, closes = ZoneInfo("Europe/London"), T + timedelta(days=60)
+    ask = {"name": "acme-churn", "tracking_uri": store_uri}
+    local = evaluate(history, T.astimezone(london), known_by=closes.astimezone(london), **ask)
+    assert local.open_because is None
+    assert local.evaluation == evaluate(history, T, known_by=closes, **ask).evaluation
+
+
+def test__evaluate__every_other_customer_falls_silent__note_in_result_and_page(result, store_uri, tmp_path):
+    """What nobody could foresee shows as a level that is off, said in words where the numbers stand."""
+    accounts = company()
+    for account in list(accounts)[::2]:
+        accounts[account] = {"purchases": [row for row in accounts[account]["purchases"] if row["occurred_at"] <= T]}
+    history = store(tmp_path / "h", {account: rows for account, rows in accounts.items() if rows["purchases"]})
+    page = tmp_path / "page.html"
+    seen = evaluate(
+        history, T, name="acme-churn", tracking_uri=store_uri, known_by=T + timedelta(days=60), report_to=page
+    )  # fmt: skip
+    foreseen, happened = 100 * seen.scores.mean()
+    assert happened > foreseen + 10
+    said = f"foreseen {foreseen:.1f} %, happened {happened:.1f} %"
+    assert seen.notes[0].startswith(said)
+    assert "the probabilities are too low for this horizon; their order may still be right" in seen.notes[0]
+    assert said.capitalize() in page.read_text()
+
+
+def judged(model, baseline=0.67):
+    """Everybody is given the same probability; 67 of 100 churned."""
+    labels = np.r_[np.ones(67), np.zeros(33)]
+    scored = Scored(labels, np.full(100, model), np.full(100, baseline))
+    probabilities = {"recency": scored.baseline, "lightgbm": scored.model}
+    return scored, judge(probabilities, labels, np.arange(100), baseline="recency")
+
+
+def test__shortcomings__level_and_log_loss_off__both_said():
+    """42.6 % for all where 67 of 100 churned: too low, and worse than the baseline that says 67 %."""
+    level, loss = shortcomings(*judged(0.426), "lightgbm")
+    assert level.startswith(
+        "foreseen 42.6 %, happened 67.0 % (95 % interval 57.3 % to 75.4 %): the probabilities are too low"
+    )
+    assert loss.startswith("log loss 0.7549 is worse than the 0.6342 of the baseline recency")
+    assert "are too high" in shortcomings(*judged(0.9), "lightgbm")[0]
+
+
+def test__shortcomings__a_shade_behind_the_baseline__no_better():
+    """A level inside the interval needs no word; a log loss that is not below the baseline's does."""
+    [loss] = shortcomings(*judged(0.66), "lightgbm")
+    assert "is no better than the 0.6342 of the baseline recency" in loss
+
+
+def test__shortcomings__good_model_or_baseline_itself__nothing_to_say():
+    """Better than the baseline, or the baseline: no note about log loss."""
+    assert shortcomings(*judged(0.67, baseline=0.3), "lightgbm") == ()
+    assert shortcomings(*judged(0.67), "recency") == ()
+
+
 def test__load_model__nothing_registered__says_so(store_uri):
     """A newcomer's first mistake."""
     with pytest.raises(NoModel, match="there is no champion of 'acme-growth'"):
@@ -226,10 +295,10 @@ def test__train__second_time__becomes_challenger_and_is_listed(history, tmp_path
     assert rows[0].rung in {"recency", "logistic", "lightgbm"}
 
 
-def test__train__tracking_uri_of_the_caller__left_as_it_was(result, history, tmp_path):
+def test__train__tracking_uri_of_the_caller__left_as_it_was(result, store_uri, tmp_path):
     """MLflow's tracking URI is global; a notebook that set its own must find it again."""
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mine.db")
-    list_models(f"sqlite:///{tmp_path}/other.db", "acme-churn")
+    assert list_models(store_uri, "acme-churn")
     assert mlflow.get_tracking_uri() == f"sqlite:///{tmp_path}/mine.db"
 
 
@@ -244,6 +313,31 @@ def test__train__one_account__not_enough_labels(tmp_path):
             project="acme",
             tracking_uri=f"sqlite:///{tmp_path}/m.db",
         )
+
+
+def test__train__nobody_eligible_today__refused_before_anything_is_registered(tmp_path):
+    """Purchases end ten days before T and two days count as active: a champion without reference scores cannot serve."""
+    accounts = {
+        account: {"purchases": [row for row in streams["purchases"] if row["occurred_at"] <= T - timedelta(days=10)]}
+        for account, streams in company().items()
+    }
+    history = store(tmp_path / "h", {account: rows for account, rows in accounts.items() if rows["purchases"]})
+    uri, two_days = f"sqlite:///{tmp_path}/m.db", ChurnTarget("churn", horizon_days=60, active_within_days=2)
+    with pytest.raises(NotEnoughLabels, match=r"0 accounts are eligible at 2023-09-01.*widen active_within_days"):
+        train(history, two_days, T, project="acme", tracking_uri=uri, settings=SETTINGS)
+    assert list_models(uri, "acme-churn") == []
+
+
+def test__train__negative_seed__refused_at_once(tmp_path):
+    """LightGBM and numpy would each complain in their own words, late."""
+    with pytest.raises(ValueError, match="the seed is -1; give 0 or any larger whole number"):
+        train(None, TARGET, T, project="acme", tracking_uri=f"sqlite:///{tmp_path}/m.db", seed=-1)
+
+
+def test__train__naive_moment__refused_in_words(history, tmp_path):
+    """A moment without a zone would be read in that of the machine."""
+    with pytest.raises(ValueError, match="2023-09-01 00:00:00 has no timezone"):
+        train(history, TARGET, T.replace(tzinfo=None), project="acme", tracking_uri=f"sqlite:///{tmp_path}/m.db")
 
 
 def test__train__no_purchases__not_enough_history(tmp_path):
@@ -270,12 +364,17 @@ def test__import__training__leaves_mlflow_alone():
 
 
 def test__train__few_accounts__simpler_rungs_and_a_full_bar(tmp_path):
-    """A company of 60 accounts is served too: what it cannot carry is left out and said, and progress still ends full."""
+    """A company of 60 accounts is served too: what it cannot carry is left out and said, and progress still ends full.
+
+    The moment is given in another zone, with the clock changes of two years behind it, and kept in UTC.
+    """
     steps = []
     result = train(
-        store(tmp_path / "history", company(accounts=60)), TARGET, T, project="small",
+        store(tmp_path / "history", company(accounts=60)), TARGET, T.astimezone(ZoneInfo("Europe/London")), project="small",
         tracking_uri=f"sqlite:///{tmp_path}/m.db", settings=SETTINGS, progress=lambda *step: steps.append(step),
     )  # fmt: skip
     assert set(result.evaluation.metrics) < {"recency", "logistic", "lightgbm"}
     assert "lightgbm was left out" in " ".join(result.notes)
     assert steps[-1][0] == steps[-1][1]
+    assert result.card["trained_as_of"] == "2023-09-01T00:00:00+00:00"
+    assert {row["as_of"][10:] for row in result.card["rows"]} == {"T00:00:00+00:00"}
