@@ -92,6 +92,25 @@ def status(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
 
 
 @app.command()
+def quarantine(
+    project: ProjectOption = HERE,
+    top: Annotated[int, typer.Option(min=1, help="How many rows to show of each reason.")] = 3,
+    out: Annotated[Path | None, typer.Option(help="CSV file to write, all refused rows.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The rows that ingest refused, by source and reason, as the source's select gave them.
+
+    Rows refused under an earlier select are not among them. Once the select or the file is put right: foresail ingest.
+    """
+    from foresail import show, workflow
+
+    refused = workflow.quarantined(_open(project))
+    if out is not None:
+        workflow.write_table(refused, out.with_suffix(".csv"))
+    _answer(show.quarantined(refused, top, out), as_json)
+
+
+@app.command()
 def features(
     project: ProjectOption = HERE,
     as_of: AsOfOption = None,
@@ -170,19 +189,26 @@ def evaluate(
 def score(
     project: ProjectOption = HERE,
     as_of: AsOfOption = None,
-    out: Annotated[Path | None, typer.Option(help="Parquet file to write, one row per account and target.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="File to write: .parquet, or .csv with reasons as words; one row per account and target."),
+    ] = None,
     top: Annotated[int, typer.Option(min=0, help="How many accounts to show: those with the most at stake.")] = 12,
     as_json: JsonOption = False,
 ) -> None:
     """Score every account as of a moment with the champions, and show who is most worth a call.
+
+    Most worth a call: the most at stake, which is the risk times what the account ordered less what it returned in the
+    last 365 days. Bands are percentiles of risk (see bands in foresail.toml), so that each has about the same size
+    at any level of risk. A date means its beginning: the orders of that day are not yet known.
 
     The file holds account_id, target, as_of, horizon_days, probability, percentile, band, model_version, reasons and
     why_not. Accounts that cannot be scored are in it too, with a null score and the reason in why_not.
     """
     from foresail import show, workflow
 
-    if out is not None and out.suffix != ".parquet":
-        raise typer.BadParameter(f"scores are written as Parquet; {out} should end in .parquet", param_hint="--out")
+    if out is not None and out.suffix not in workflow.TABLE_FORMATS:
+        raise typer.BadParameter(f"{out} should end in .parquet or .csv", param_hint="--out")
     opened = _open(project)
     with show.progress() as bars:
         result = workflow.score(opened, _moment(opened, as_of), calls=top, progress=bars)

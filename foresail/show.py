@@ -102,6 +102,19 @@ def status(found: "HistoryStatus") -> Shown:
     return Shown([table, *reasons, f"{found.accounts:,} accounts in all"], dataclasses.asdict(found))
 
 
+def quarantined(refused: "pd.DataFrame", top: int, out: Path | None) -> Shown:
+    """Refused rows by source and kind of reason: how many, and the first `top` of each as they came."""
+    parts: list[RenderableType] = []
+    facts = []
+    for (source, kind), rows in refused.groupby(["source", "kind"], sort=False):
+        shown = rows.head(top)
+        parts.append(Text(f"{source}: {len(rows):,} rows: {kind}", style="bold"))
+        parts += [Text(f"  {reason}   {row}") for reason, row in zip(shown["reason"], shown["row"], strict=True)]
+        facts.append({"source": source, "kind": kind, "rows": len(rows), "examples": shown.to_dict("records")})
+    parts.append(f"wrote {out}: {len(refused):,} rows" if out else f"{len(refused):,} rows in quarantine")
+    return Shown(parts, facts)
+
+
 def catalog() -> Shown:
     """The declared features."""
     from features.catalog import CATALOG

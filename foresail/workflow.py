@@ -88,6 +88,13 @@ def ingest_sources(
     return outcomes
 
 
+def quarantined(project: "Project") -> "pd.DataFrame":
+    """The refused rows: source, stream, kind, reason, row (JSON text of what the select gave)."""
+    from features.quarantine import quarantined
+
+    return quarantined(project.history).drop(columns=["row_id", "as_of"])
+
+
 def has_failed(outcome: "IngestReport | SourceFailure") -> bool:
     """Whether nothing of a source could be used: it failed, or every row of it was refused."""
     return isinstance(outcome, SourceFailure) or (outcome.quarantined > 0 and outcome.quarantined == outcome.read)
@@ -234,9 +241,9 @@ def model_name(project: "Project", target: str) -> str:
 
 
 def write_table(table: "pd.DataFrame", path: Path) -> None:
-    """Write a feature table with account_id and as_of as columns; the suffix, one of TABLE_FORMATS, decides how."""
+    """Write a table, its named index as columns; the suffix, one of TABLE_FORMATS, decides how."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    plain = table.reset_index()
+    plain = table.reset_index() if table.index.names[0] else table
     if path.suffix == ".csv":
         plain.to_csv(path, index=False)
     else:
@@ -244,10 +251,14 @@ def write_table(table: "pd.DataFrame", path: Path) -> None:
 
 
 def write_scores(scores: "pd.DataFrame", path: Path) -> None:
-    """Write scores as Parquet, in the published schema."""
+    """Write scores as Parquet, in the published schema, or as CSV with the reasons' words for those who read it."""
     from serving.publish import write_scores
 
-    write_scores(scores, path)
+    if path.suffix == ".csv":
+        words = ["; ".join(reason["words"] for reason in reasons or ()) for reasons in scores["reasons"]]
+        write_table(scores.assign(reasons=words), path)
+    else:
+        write_scores(scores, path)
 
 
 def serve(project: "Project", as_of: datetime | None, host: str, port: int) -> None:

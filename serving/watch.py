@@ -35,7 +35,9 @@ class Watch:
         self._problem = Problem(NOT_READY, "the service has not started completely; if this lasts, its log says why")
         self._champions: Champions | None = None
         self._inline: InlineAccounts | None = None
-        self._said_of_history = ""
+        self._said: set[str] = set()
+        """What is wrong with the history: of the last look, so that it is logged once for as long as it lasts."""
+        self._saying: set[str] = set()
         self._looked = threading.Event()
         self._stopped = threading.Event()
         try:
@@ -75,6 +77,7 @@ class Watch:
         settings = self.settings
         if settings is None:
             return
+        self._said, self._saying = self._saying, set()
         self._champions = self._champions or Champions(settings.tracking_uri, settings.models)
         self._champions.look()
         models = self._champions.models
@@ -117,14 +120,14 @@ class Watch:
         remedy = (
             "what was read before stays in service; bring it back, or restart the service if it is meant to be gone"
         )
-        self._say_of_history(f"{trouble}; {remedy}" if trouble else "")
+        if trouble:
+            self._say_of_history(f"{trouble}; {remedy}")
         return before if trouble else versions
 
     def _say_of_history(self, trouble: str) -> None:
-        """Log what is wrong with the history, once for as long as it lasts."""
-        if trouble and trouble != self._said_of_history:
+        if trouble not in self._said:
             log.warning("%s", trouble)
-        self._said_of_history = trouble
+        self._saying.add(trouble)
 
     def _go_on(self, settings: Settings) -> None:
         self._try_to_look()

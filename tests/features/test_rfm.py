@@ -25,6 +25,11 @@ def test__ten_accounts__two_in_each_fifth_best_first():
     assert scores["rfm_monetary"].tolist() == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
 
 
+def test__equal_values__share_the_score_of_their_average_rank():
+    """Two at the bottom of five stand between first and second fifth, three at the top between third and fifth."""
+    assert rfm_scores(table_of([1] * 5, [1] * 5, [0, 0, 1, 1, 1]))["rfm_monetary"].tolist() == [2, 2, 4, 4, 4]
+
+
 def test__never_bought__has_no_score_and_takes_no_place():
     """Absent is not the worst fifth."""
     scores = rfm_scores(table_of([np.nan, 1, 2, 3, 4, 5], [0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 4, 5]))

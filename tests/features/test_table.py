@@ -76,10 +76,13 @@ def test__leak_until__after_as_of__shows_late_arrivals_of_the_past_and_nothing_t
     reported_late = purchase(AS_OF - timedelta(days=1), known_at=AS_OF + timedelta(days=5))
     later = purchase(AS_OF + timedelta(days=1))
     known = purchase(AS_OF - timedelta(days=300))
-    history = store(tmp_path, {"a": {"purchases": [known, reported_late, later]}})
+    history = store(
+        tmp_path, {"a": {"purchases": [known, reported_late, later]}, "not known yet": {"purchases": [later]}}
+    )
     assert build_feature_table(history, AS_OF, ORDERS).iloc[0, 0] == 1.0
     leaked = build_feature_table(history, AS_OF, ORDERS, leak_until=AS_OF + timedelta(days=10))
     assert leaked.iloc[0, 0] == 2.0
+    assert list(leaked.index) == [("a", AS_OF)]
 
 
 def test__leak_until__before_as_of__is_refused(tmp_path):

@@ -120,6 +120,10 @@ def test__ingest__every_row_refused__exit_code_4_with_a_value_and_fixing_it_supe
     answer = foresail("ingest", "--project", tmp_path)
     assert answer.returncode == 4
     assert "occurred_at is not a time (one of them: '24.12.2020')" in answer.stdout
+    refused = foresail("quarantine", "--project", tmp_path, "--out", tmp_path / "refused.csv")
+    assert refused.returncode == 0
+    assert '"occurred_at":"24.12.2020"' in refused.stdout
+    assert (tmp_path / "refused.csv").read_text().count("25.12.2020") == 2
     right = PROJECT.replace(SELECT, dated.format("strptime(ordered_at, '%d.%m.%Y')"))
     (tmp_path / "foresail.toml").write_text(right, encoding="utf-8")
     assert foresail("ingest", "--project", tmp_path).returncode == 0
@@ -229,6 +233,15 @@ def test__score__out__has_the_documented_columns_and_every_account(project, tmp_
     assert table["why_not"].notna().any()
     assert table["probability"].dropna().between(0, 1).all()
     assert table["reasons"].notna().sum() == min(100, table["probability"].notna().sum())
+
+
+def test__score__csv__has_the_reasons_as_words(project, tmp_path):
+    """For those who open it in a spreadsheet."""
+    answer = foresail("score", "--project", project, "--as-of", TODAY, "--out", tmp_path / "scores.csv")
+    assert answer.returncode == 0, answer.stderr
+    header, first = (tmp_path / "scores.csv").read_text().splitlines()[:2]
+    assert header.split(",") == SCORES.names
+    assert "order" in first
 
 
 def test__evaluate__closed_and_open_horizon__judges_the_one_and_says_when_the_other_can_be(project):

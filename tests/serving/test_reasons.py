@@ -162,6 +162,13 @@ def test__reasons__within_a_story__a_plain_feature_speaks_for_one_that_reads_odd
     assert reason.words == "orders down 50% in 90 days"
 
 
+def test__reasons__plain_feature_that_did_less_than_half__leaves_the_word_to_the_strongest():
+    """The story is told by what moved the score, even if it reads oddly; the direction stands beside it."""
+    contributions = {"purchases_amount_trend_90d": 0.5, "purchases_orders_trend_90d": 0.24}
+    (reason,) = explain(contributions, {"purchases_amount_trend_90d": 0.2, "purchases_orders_trend_90d": -1 / 3})
+    assert reason.words == "spend in the last 90 days 1.5 times that of the 90 before"
+
+
 def test__reasons__absent_value__is_null_and_told_so():
     """Absent is not zero, in words either."""
     (reason,) = explain({"service_satisfaction_last": 0.4}, {"service_satisfaction_last": NAN})

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 from serving_company import ACCOUNTS, AS_OF, EARLIEST, TIMEZONE, ingest_rows, recency_card, register, settings_of
 
+from features.catalog import fingerprint, named
 from features.ingest import Source, ingest
 from serving import model_store, orphan
 from serving import watch as watching_room
@@ -250,6 +251,22 @@ def test__watch__history_cannot_be_read__a_new_champion_is_taken_up_all_the_same
     watching.look()
     assert version_in_service(watching) == "2"
     assert "the history cannot be read" in caplog.text
+
+
+def test__watch__history_gone_and_a_champion_needs_more_of_it__the_old_one_stays_and_the_log_is_short(small, caplog):
+    """What the new model reads cannot be read any more, so that everything stays as it was; each trouble is told once."""
+    register(small.tracking_uri, recency_card())
+    watching = watch(small)
+    watching.look()
+    before = probability(watching)
+    more = recency_card() | {"features": ["purchases_days_since_last", "service_open_cases_sum"]}
+    crown(small, register(small.tracking_uri, more | {"fingerprint": fingerprint(named(more["features"]))}))
+    shutil.move(small.folder / "history", small.folder / "elsewhere")
+    for _ in range(3):
+        watching.look()
+    assert (version_in_service(watching), probability(watching)) == ("1", before)
+    assert caplog.text.count("what was read before stays in service") == 1
+    assert caplog.text.count("WARNING") <= 3
 
 
 def test__watch__no_history_yet__503_for_ids_and_scores_for_accounts_with_events(small):
