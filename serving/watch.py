@@ -103,7 +103,7 @@ class Watch:
         versions = self._versions(history, before.history.versions() if before else {})
         if before and before.history.versions() == versions and before.features.names == features.names:
             return before
-        accounts = Accounts(history.at(versions), features, settings.cache_bytes)
+        accounts = Accounts(_opened(history.at(versions)), features, settings.cache_bytes)
         accounts.read_ahead(before.buckets_at_hand() if before else [])
         return accounts
 
@@ -149,6 +149,14 @@ class Watch:
             self.in_service().accounts.read_ahead(range(settings.buckets))
         except (HistoryError, OSError, Problem) as error:
             log.warning("history is not read ahead: %s", error)
+
+
+def _opened(pinned: History) -> History:
+    """The same, with every stream opened now: one that vanishes later is then an error, and not an empty stream."""
+    for stream in pinned.versions():
+        if pinned.snapshot(stream) is None:
+            raise HistoryError(f"{pinned.uri(stream)} is gone")
+    return pinned
 
 
 def _try_to_warm_up(found: InService) -> None:

@@ -4,11 +4,13 @@ import json
 import os
 import signal
 import time
+from contextlib import suppress
 from types import SimpleNamespace
 
 import bentoml
+import psutil
 import pytest
-from serving_company import ACCOUNTS, AS_OF, nan_to_none, register, settings_of, wait_until
+from serving_company import ACCOUNTS, AS_OF, answers, nan_to_none, register, settings_of, wait_until
 
 from features.table import build_feature_table
 from serving.model_store import load
@@ -310,18 +312,12 @@ def test__service__without_settings__starts_and_says_what_is_wrong(start_service
 def test__service__server_killed__its_worker_ends_and_frees_the_port(start_service):
     """Kill -9 gives the server no time to stop its worker; a worker left over would answer at the port of the next."""
     started = start_service("")
-    os.kill(started.process.pid, signal.SIGKILL)
-    started.process.wait(5)
-    deadline = time.monotonic() + 10
-    while is_alive(started.process.pid) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not is_alive(started.process.pid)
-
-
-def is_alive(group):
-    """Whether any process of the group is left."""
+    workers = psutil.Process(started.process.pid).children(recursive=True)
     try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
+        os.kill(started.process.pid, signal.SIGKILL)
+        assert psutil.wait_procs(workers, timeout=10)[1] == []
+        assert not answers(started.client, "/livez")
+    finally:
+        for worker in workers:
+            with suppress(psutil.NoSuchProcess):
+                worker.kill()

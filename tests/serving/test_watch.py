@@ -173,6 +173,17 @@ def test__accounts__files_gone__503_and_not_a_crash(small):
     assert raised.value.kind.status == 503
 
 
+def test__accounts__folder_gone_before_its_bucket_was_read__503_and_not_unknown(small):
+    """Only what was ever read may be told unknown: an empty place on the disk is no news of an account."""
+    register(small.tracking_uri, recency_card())
+    watching = watch(small)
+    watching.look()
+    shutil.rmtree(small.folder / "history")
+    with pytest.raises(Problem, match="the history cannot be read") as raised:
+        answer(ScoreRequest(account_ids=["A0"]), watching.in_service(), AS_OF)
+    assert raised.value.kind.status == 503
+
+
 def test__accounts__cache_too_small__still_answers_and_keeps_one_bucket(small):
     """Memory is bounded by what is set, or by one bucket."""
     register(small.tracking_uri, recency_card())
@@ -265,8 +276,10 @@ def test__watch__history_gone_and_a_champion_needs_more_of_it__the_old_one_stays
     for _ in range(3):
         watching.look()
     assert (version_in_service(watching), probability(watching)) == ("1", before)
-    assert caplog.text.count("what was read before stays in service") == 1
-    assert caplog.text.count("WARNING") <= 3
+    said = [record.message for record in caplog.records if record.name == "bentoml.foresail"]
+    assert len(said) == 2
+    assert "what was read before stays in service" in said[0]
+    assert "cannot be read" in said[1]
 
 
 def test__watch__no_history_yet__503_for_ids_and_scores_for_accounts_with_events(small):
