@@ -77,7 +77,9 @@ class _ProjectTable(_Table):
 class _HistoryTable(_Table):
     root: str | None = Field(default=None, description="a folder or the URL of an object store")
     buckets: StrictInt = Field(default=16, ge=1, le=65536, description="a whole number of buckets, 1 or more")
-    earliest: date = Field(default=date(1970, 1, 1), description='a date, like "1970-01-01"')
+    earliest: date = Field(
+        default=date(1970, 1, 1), ge=date(1900, 1, 1), description='a date from 1900 on, like "1970-01-01"'
+    )
 
 
 class _MlflowTable(_Table):
