@@ -6,6 +6,7 @@ by themselves (404, 405, failed validation, 500) into problems, without a traceb
 """
 
 import asyncio
+import difflib
 import functools
 import json
 import logging
@@ -33,6 +34,7 @@ from serving.api.problems import (
     pointer,
     problem_of_errors,
 )
+from serving.api.schemas import names_at
 
 MAX_BODY_BYTES = 4_000_000
 WITHIN_SECONDS = 4.5
@@ -216,7 +218,17 @@ def _problem_of_findings(findings: Sequence[Mapping[str, Any]]) -> Problem:
 
 def _error(finding: Mapping[str, Any]) -> dict[str, str]:
     place = pointer(*finding["loc"])
-    return {"detail": f"{place}: {finding['msg']}", "pointer": place}
+    return {"detail": f"{place}: {_said(finding)}", "pointer": place}
+
+
+def _said(finding: Mapping[str, Any]) -> str:
+    """What is wrong; of an unknown name also which one may have been meant."""
+    if finding["type"] != "extra_forbidden":
+        return str(finding["msg"])
+    known, name = names_at(finding["loc"]), finding["loc"][-1]
+    nearest = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+    meant = f"did you mean '{nearest[0]}'?" if nearest else f"known are {', '.join(known)}"
+    return f"there is no '{name}' here; {meant}"
 
 
 class CallersFaults(logging.Filter):

@@ -1,5 +1,6 @@
 """The requests and answers of the service, as its OpenAPI page shows them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -191,3 +192,11 @@ class ScoreResponse(BaseModel):
 
     as_of: datetime
     accounts: list[ScoredAccount]
+
+
+def names_at(place: Sequence[str | int]) -> list[str]:
+    """The names that a request may have where `place` (the path of a finding, its own name last) was found."""
+    if "events" in place[:-1]:
+        inside = list(place[place.index("events") + 1 :])
+        return [*STREAMS] if len(inside) == 1 else [column.name for column in STREAMS[str(inside[0])].columns]
+    return [*(InlineAccount if place[0] == "accounts" else ScoreRequest).model_fields]
