@@ -7,6 +7,7 @@ Makes a company, trains a small model of made-up labels on the whole catalog, st
 """
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -197,11 +198,9 @@ class Started:
 
     def __enter__(self):
         for _ in range(600):
-            try:
+            with contextlib.suppress(httpx.TransportError):  # it does not listen yet
                 if self.client.get("/readyz").status_code == 200:
                     return self.client
-            except httpx.TransportError:
-                pass
             time.sleep(0.1)
         self.__exit__()
         raise TimeoutError(f"not ready after a minute: {Path(self.log.name).read_text()}")

@@ -74,8 +74,7 @@ def fill(
     formulas (derived, 3: formula, first slot, second slot); columns (slot of each output column);
     out (accounts × dates, columns). Request r fills slot r, formula f the slot after all requests.
     """
-    requests, dates = stats.shape[0], as_of.shape[0]
-    block = np.empty((dates, slots), dtype=np.float64)
+    block = np.empty((as_of.shape[0], slots), dtype=np.float64)
     position = np.zeros(edges.shape[0], dtype=np.int64)
     state = np.zeros(_STATE, dtype=np.float64)
     seen = np.zeros(codes, dtype=np.int64)
@@ -87,45 +86,69 @@ def fill(
         for selection in range(offsets.shape[0]):
             start, end = offsets[selection, account], offsets[selection, account + 1]
             request_from, request_to = selection_requests[selection]
-            if start == end:
-                for date in range(dates):
-                    block[date, request_from:request_to] = empty[request_from:request_to]
-                continue
             edge_from, edge_to = selection_edges[selection]
+            if start == end:
+                block[:, request_from:request_to] = empty[request_from:request_to]
+            else:
+                token = _walk_dates(
+                    moments, known, values, start, end, as_of, visible_until,
+                    edges, edge_from, edge_to, position, request_from, request_to,
+                    stats, windows, restarts, parameters, empty,
+                    late_moments, late_values, state, seen, token, block,
+                )  # fmt: skip
+        _write_rows(block, stats.shape[0], formulas, as_of, columns, account * as_of.shape[0], out)
+
+
+@_compiled
+def _walk_dates(
+    moments: Array, known: Array, values: Array, start: int, end: int, as_of: Array, visible_until: Array,
+    edges: Array, edge_from: int, edge_to: int, position: Array, request_from: int, request_to: int,
+    stats: Array, windows: Array, restarts: Array, parameters: Array, empty: Array,
+    late_moments: Array, late_values: Array, state: Array, seen: Array, token: int, block: Array,
+) -> int:  # fmt: skip
+    """Answer one selection's requests at every date, for the events [start, end) of one account; the token used last.
+
+    Window edges only ever move forward with the dates, so each is found where the last date left it; unless there
+    are late events, which make what is visible another row of events at every date.
+    """
+    position[edge_from:edge_to] = 0
+    late = _is_late(moments, known, start, end)
+    t, v = moments[start:end], values[start:end]
+    for date in range(as_of.shape[0]):
+        if late:
+            visible = _gather_visible(
+                moments, known, values, start, end, visible_until[date], late_moments, late_values
+            )
+            t, v = late_moments[:visible], late_values[:visible]
             position[edge_from:edge_to] = 0
-            late = _is_late(moments, known, start, end)
-            t, v = moments[start:end], values[start:end]
-            for date in range(dates):
-                if late:
-                    visible = _gather_visible(
-                        moments, known, values, start, end, visible_until[date], late_moments, late_values
-                    )
-                    t, v = late_moments[:visible], late_values[:visible]
-                    position[edge_from:edge_to] = 0
-                for edge in range(edge_from, edge_to):
-                    position[edge] = _after(t, position[edge], as_of[date] - edges[edge])
-                walked = 0
-                for request in range(request_from, request_to):
-                    lo, hi = position[windows[request, 0]], position[windows[request, 1]]
-                    if restarts[request]:
-                        state[:] = 0.0
-                        token += 1
-                        walked = hi
-                    block[date, request], walked = _answer(
-                        stats[request], t, v, lo, hi, walked, as_of[date], parameters[request], state, seen, token,
-                        empty[request],
-                    )  # fmt: skip
-        for date in range(dates):
-            for formula in range(formulas.shape[0]):
-                block[date, requests + formula] = _derive(
-                    formulas[formula, 0],
-                    block[date, formulas[formula, 1]],
-                    block[date, formulas[formula, 2]],
-                    as_of[date],
-                )
-            row = account * dates + date
-            for column in range(columns.shape[0]):
-                out[row, column] = block[date, columns[column]]
+        for edge in range(edge_from, edge_to):
+            position[edge] = _after(t, position[edge], as_of[date] - edges[edge])
+        walked = 0
+        for request in range(request_from, request_to):
+            lo, hi = position[windows[request, 0]], position[windows[request, 1]]
+            if restarts[request]:
+                state[:] = 0.0
+                token += 1
+                walked = hi
+            block[date, request], walked = _answer(
+                stats[request], t, v, lo, hi, walked, as_of[date], parameters[request], state, seen, token,
+                empty[request],
+            )  # fmt: skip
+    return token
+
+
+@_compiled
+def _write_rows(
+    block: Array, requests: int, formulas: Array, as_of: Array, columns: Array, first_row: int, out: Array
+) -> None:
+    """Derive what follows from the answers, and write one account's rows, the wanted columns of them."""
+    for date in range(as_of.shape[0]):
+        for formula in range(formulas.shape[0]):
+            block[date, requests + formula] = _derive(
+                formulas[formula, 0], block[date, formulas[formula, 1]], block[date, formulas[formula, 2]], as_of[date]
+            )
+        for column in range(columns.shape[0]):
+            out[first_row + date, column] = block[date, columns[column]]
 
 
 @_compiled

@@ -37,11 +37,6 @@ class Dataset:
         return len(self.matrix)
 
     @property
-    def positives(self) -> int:
-        """How many rows have label 1."""
-        return int((self.labels == 1.0).sum())
-
-    @property
     def rarer_accounts(self) -> int:
         """How many different accounts show the rarer of the two labels: what a model can really learn from."""
         churned = self.labels == 1.0

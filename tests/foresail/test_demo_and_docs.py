@@ -1,5 +1,6 @@
 """The demo on its real data, and every command, snippet and notebook of the docs on the demo's project."""
 
+import contextlib
 import json
 import os
 import re
@@ -129,11 +130,9 @@ def free_port():
 def wait_until_ready(port, server, seconds=90):
     for _ in range(seconds * 5):
         assert server.poll() is None, "the server has ended"
-        try:
+        with contextlib.suppress(httpx.TransportError):  # it does not listen yet
             if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
                 return
-        except httpx.TransportError:
-            pass  # it does not listen yet
         time.sleep(0.2)
     raise AssertionError(f"not ready after {seconds} s")
 
