@@ -7,6 +7,8 @@ UV = .uv/bin/uv
 RUN = .venv/bin
 READY = .venv/.ready
 PROJECT ?= foresail-demo
+# The moment that the service speaks for; empty is the moment of each request. The demo's data ends with 2017.
+AS_OF ?= $(if $(filter foresail-demo,$(PROJECT)),2018-01-01)
 
 export UV_PYTHON_DOWNLOADS = never
 # An environment that happens to be active is not the project's.
@@ -30,8 +32,8 @@ check: $(READY)   ## Formatter, linter, types, import contracts, unused dependen
 bench: $(READY)   ## Every stage beside its peers on the same input; needs some minutes
 	for benchmark in benchmarks/*.py; do echo "== $$benchmark" && $(RUN)/python $$benchmark || exit 1; done
 
-serve: $(READY)   ## Serve the champion of PROJECT (default: the demo's)
-	$(RUN)/foresail serve --project $(PROJECT)
+serve: $(READY)   ## Serve the champion of PROJECT (default: the demo's), as of AS_OF
+	$(RUN)/foresail serve --project $(PROJECT) $(if $(AS_OF),--as-of $(AS_OF))
 
 $(UV):
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"Foresail needs Python 3.11, 3.12 or 3.13; $(PYTHON) is {v[0]}.{v[1]}. Name another one: make PYTHON=python3.12")'
