@@ -2,9 +2,9 @@
 
 import dataclasses
 import multiprocessing
+import os
 import shutil
 import socket
-import time
 from pathlib import Path
 
 import pytest
@@ -76,16 +76,15 @@ def test__store__not_made_yet__looking_does_not_make_it(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test__store__server_that_does_not_answer__given_up_within_seconds():
+def test__store__server_that_does_not_answer__given_up_and_not_tried_for_minutes():
     """MLflow itself would try for minutes."""
     with socket.socket() as nobody_listens:
         nobody_listens.bind(("127.0.0.1", 0))
         uri = f"http://127.0.0.1:{nobody_listens.getsockname()[1]}"
-        began = time.monotonic()
         for ask in (load_model, list_models):
             with pytest.raises(NoModel, match=rf"the model store {uri} cannot be read"):
                 ask(uri, "small-churn")
-        assert time.monotonic() - began < 25
+    assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "1"
 
 
 def test__list_models__name_with_an_apostrophe__found_under_it(small_uri):
