@@ -11,7 +11,9 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def microseconds(moment: datetime) -> int:
-    """UTC microseconds since 1970 of an aware moment, exactly; a naive one is a ValueError."""
+    """UTC microseconds since 1970 of an aware moment, exactly; a naive one is a ValueError, a text a TypeError."""
+    if not isinstance(moment, datetime):
+        raise TypeError(f"{moment!r} is no datetime; read_moment(text, timezone) makes one of a date or timestamp")
     if moment.tzinfo is None:
         raise ValueError(f"{moment} has no timezone; say which one it is meant in, for example with tzinfo=UTC")
     return (moment - _EPOCH) // _MICROSECOND

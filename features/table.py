@@ -107,7 +107,7 @@ def _account_ranges(packed: Packed, accounts: int, threads: int) -> list[tuple[i
 
 def _dates(as_of: datetime | Sequence[datetime]) -> Array:
     """Distinct as_of moments in UTC µs, ascending."""
-    given = [as_of] if isinstance(as_of, datetime) else as_of
+    given = [as_of] if isinstance(as_of, datetime | str) else as_of
     return np.array(sorted({microseconds(one) for one in given}), dtype=np.int64)
 
 

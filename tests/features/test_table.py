@@ -97,6 +97,13 @@ def test__as_of__without_a_timezone__is_refused(tmp_path):
         build_feature_table(store(tmp_path, {}), datetime(2020, 1, 1))  # noqa: DTZ001
 
 
+@pytest.mark.parametrize("as_of", ["2020-01-01", ["2020-01-01"]])
+def test__as_of__a_text__says_how_to_make_a_moment_of_it(tmp_path, as_of):
+    """What everybody tries first in a notebook."""
+    with pytest.raises(TypeError, match="'2020-01-01' is no datetime; read_moment"):
+        build_feature_table(store(tmp_path, {}), as_of)
+
+
 def test__progress__is_told_of_every_bucket(tmp_path):
     """Long work says how far it is."""
     seen = []
