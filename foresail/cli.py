@@ -181,7 +181,9 @@ def evaluate(
     from foresail import show, workflow
 
     opened = _open(project)
-    hindsight = workflow.evaluate(opened, target, _moment(opened, as_of), _moment(opened, known_by), seed=seed)
+    moments = _moment(opened, as_of), _moment(opened, known_by)
+    with show.progress() as bars:
+        hindsight = workflow.evaluate(opened, target, *moments, seed=seed, progress=bars)
     _answer(show.hindsight(hindsight, opened.timezone), as_json)
 
 

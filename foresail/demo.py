@@ -66,7 +66,9 @@ def _train(console: Console, project: Project, directory: Path) -> None:
 def _evaluate(console: Console, project: Project, directory: Path) -> None:
     _heading(console, directory, f"evaluate {TARGET}", f"--as-of {TRAINED} --known-by {TODAY}")
     moments = _moment(project, TRAINED), _moment(project, TODAY)
-    _print(console, show.hindsight(workflow.evaluate(project, TARGET, *moments), project.timezone))
+    with show.progress() as bars:
+        hindsight = workflow.evaluate(project, TARGET, *moments, progress=bars)
+    _print(console, show.hindsight(hindsight, project.timezone))
 
 
 def _score(console: Console, project: Project, directory: Path) -> None:

@@ -140,12 +140,21 @@ def train(
     )
 
 
-def evaluate(project: "Project", target: str, as_of: datetime, known_by: datetime, *, seed: int = 0) -> "Hindsight":
+def evaluate(
+    project: "Project",
+    target: str,
+    as_of: datetime,
+    known_by: datetime,
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> "Hindsight":
     """What the champion would have said at as_of, beside what was known to have happened by `known_by`."""
     from training.hindsight import evaluate
 
-    project.target(target)
-    return evaluate(
+    report = progress or _silent
+    report(0, 1, "scoring in hindsight")
+    found = evaluate(
         project.history,
         as_of,
         name=model_name(project, target),
@@ -154,6 +163,8 @@ def evaluate(project: "Project", target: str, as_of: datetime, known_by: datetim
         seed=seed,
         report_to=report_path(project, target, "evaluation", as_of),
     )
+    report(1, 1, "scoring in hindsight")
+    return found
 
 
 def score(project: "Project", as_of: datetime, *, calls: int = 0, progress: Progress | None = None) -> Scored:
@@ -306,6 +317,10 @@ def _sources(project: "Project", names: Sequence[str]) -> "list[Source]":
     if unknown:
         raise ProjectError(f"the project has no source {', '.join(unknown)}; it has {', '.join(known) or 'none'}")
     return [source for name, source in known.items() if not names or name in names]
+
+
+def _silent(done: int, total: int, what: str) -> None:
+    """No progress is wanted."""
 
 
 def _named(progress: Progress | None, source: str) -> Progress | None:

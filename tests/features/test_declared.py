@@ -37,13 +37,14 @@ def test__feature_set__declaration_over_what_is_not_there__names_feature_and_cau
 
 def test__feature_set__sound_declarations__pass():
     """Any word may be asked of a column that the stream does not limit."""
-    FeatureSet(
+    sound = FeatureSet(
         [
             Feature("a", events("purchases", channel=["web", "store"]).count(days=1), "", "", ""),
             Feature("b", lines.distinct("order_id", absent_is_own=True), "", "", ""),
             Feature("c", Season.SINE, "", "", ""),
         ]
     )
+    assert sound.plan.columns.shape == (3,)
 
 
 def test__days__whole_or_float__are_the_same_declaration():
