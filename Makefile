@@ -1,5 +1,5 @@
 # Five verbs, the same for people and for CI. Each does its own set-up; Python >= 3.11 and make are all it needs.
-.PHONY: demo test check bench serve
+.PHONY: demo test check bench soak serve
 
 # The interpreter that is there; never one to be downloaded. Override: make test PYTHON=python3.12
 PYTHON ?= python3
@@ -9,6 +9,13 @@ READY = .venv/.ready
 PROJECT ?= foresail-demo
 # The moment that the service speaks for; empty is the moment of each request. The demo's data ends with 2017.
 AS_OF ?= $(if $(filter foresail-demo,$(PROJECT)),2018-01-01)
+
+# The tests read a real PostgreSQL, of their own and only while they run. Debian keeps its programs out of the path.
+FIND_POSTGRES = ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null
+AS_ROOT = $(if $(filter 0,$(shell id -u)),,sudo -n)
+APT = $(AS_ROOT) env DEBIAN_FRONTEND=noninteractive apt-get -qq
+INSTALL_POSTGRES = { echo "Installing PostgreSQL for the tests" && \
+  { $(APT) install -y --no-install-recommends postgresql || { $(APT) update && $(APT) install -y --no-install-recommends postgresql; }; } >/dev/null 2>&1; }
 
 export UV_PYTHON_DOWNLOADS = never
 # An environment that happens to be active is not the project's.
@@ -20,6 +27,7 @@ demo: $(READY)    ## The whole way on real data: ingest, train, evaluate, score,
 	$(RUN)/foresail demo $(PROJECT)
 
 test: $(READY)    ## All tests, in parallel, under ten minutes on two cores
+	@$(FIND_POSTGRES) || $(INSTALL_POSTGRES) || echo "PostgreSQL is not installed and cannot be from here (apt-get install postgresql): its tests will be skipped"
 	$(RUN)/pytest -n auto --dist loadfile
 
 check: $(READY)   ## Formatter, linter, types, import contracts, unused dependencies
@@ -31,6 +39,9 @@ check: $(READY)   ## Formatter, linter, types, import contracts, unused dependen
 
 bench: $(READY)   ## Every stage beside its peers on the same input; needs some minutes
 	for benchmark in benchmarks/*.py; do echo "== $$benchmark" && $(RUN)/python $$benchmark || exit 1; done
+
+soak: $(READY)    ## A hundred kills -9 each of ingest, merge and erasure; needs some ten minutes
+	FORESAIL_SOAK_KILLS=100 $(RUN)/pytest tests/soak -q
 
 serve: $(READY)   ## Serve the champion of PROJECT (default: the demo's), as of AS_OF
 	$(RUN)/foresail serve --project $(PROJECT) $(if $(AS_OF),--as-of $(AS_OF))

@@ -1,154 +1,171 @@
-"""The training shape: windowed aggregates of many accounts at many dates, us beside DuckDB and pandas on the same files.
+"""The training shape: 12 stats over 5 windows for every account at 24 monthly dates, beside those who can compute it.
 
-    python benchmarks/feature_table.py --events 2_000_000
+    python benchmarks/feature_table.py [--events 20_000_000] [--every-form]
 
-Every rival gets the form that suits it best among those tried: DuckDB one query per date with FILTER, pandas one
-groupby per date and window. Answers are compared before any time is printed.
+All of `--events` are put to Foresail, DuckDB and Polars, at most 2 million to pandas, at most 1 million to featuretools,
+fastdfs and getML. Who cannot express the whole question is asked the part that they can, and so are we beside them. A
+rival has the form that was its fastest with a tenth of the events (`--every-form`: all forms with all events). Each
+answer is compared with ours, value by value, before a time is printed. Times are from files on disk to a table in
+memory; all rivals read Parquet sorted by account and time.
 """
 
 import argparse
 import tempfile
-from datetime import UTC, datetime, timedelta
+import time
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import duckdb
-import numpy as np
-import pandas as pd
-from measure import Run, measured, table
+import pyarrow.parquet as pq
+from agreement import Disagreement, assert_agree
+from generate import EVENTS_EACH, purchases
+from measure import Line, Run, measured, note
+from peers.environment import Unanswered, ask
+from peers.training_shape import Question
 
-from features.definitions import Feature, events
-from features.events import Events
-from features.history import History
-from features.ingest import Source, ingest
-from features.table import build_feature_row, build_feature_table
-
-WINDOWS = (30, 90, 180, 365, 730)
-LAST = datetime(2024, 1, 1, tzinfo=UTC)
-DATES = [LAST - timedelta(days=30 * month) for month in range(24)]
-lines = events("purchases")
-FEATURES = [
-    Feature(f"{name}_{days}", declare(days), "", "", "")
-    for days in WINDOWS
-    for name, declare in {
-        "n": lambda days: lines.count(days=days),
-        "sum": lambda days: lines.sum("amount", days=days),
-        "mean": lambda days: lines.mean("amount", days=days),
-        "std": lambda days: lines.std("amount", days=days),
-        "min": lambda days: lines.min("amount", days=days),
-        "max": lambda days: lines.max("amount", days=days),
-        "pieces": lambda days: lines.sum("quantity", days=days),
-        "categories": lambda days: lines.distinct("category", days=days),
-    }.items()
-]
-SQL = {
-    "n": "count(*)", "sum": "sum(amount)", "mean": "avg(amount)", "std": "stddev_samp(amount)", "min": "min(amount)",
-    "max": "max(amount)", "pieces": "sum(quantity)", "categories": "count(distinct category)",
-}  # fmt: skip
+PATIENCE = 3600.0
+OURS = "foresail"
+FORMS = {
+    "duckdb": ("a query per date", "per date, newest of a category", "a query per window", "one range join"),
+    "polars": ("a query per date", "all dates in one query", "in memory", "a query per window", "one range join"),
+}
+SIX = ("count", "sum", "mean", "std", "min", "max")
 
 
-def generate(folder: Path, count: int) -> tuple[str, History]:
-    """Two years and more of events of `count` / 100 accounts, as one sorted Parquet file and as a history."""
-    path = str(folder / f"events-{count}.parquet")
-    duckdb.execute(f"""
-        copy (select 'a' || (hash(i) % {max(count // 100, 1)}) as account_id,
-                make_timestamptz({int(LAST.timestamp())}000000 - (hash(i + 1) % 63072000)::bigint * 1000000) as occurred_at,
-                (hash(i + 2) % 100000) / 100.0 as amount, (hash(i + 3) % 20 + 1)::double as quantity,
-                'c' || (hash(i + 4) % 30) as category, i::varchar as event_id
-            from range({count}) r(i) order by account_id, occurred_at) to '{path}' (format parquet)""")
-    history = History(folder / f"history-{count}")
-    ingest(
-        history,
-        Source("events", "purchases", path),
-        as_of=LAST,
-        timezone="UTC",
-        earliest=datetime(2000, 1, 1, tzinfo=UTC),
-    )
-    return path, history
+@dataclass(frozen=True)
+class Other:
+    """A rival for fewer events, or for a part of the question."""
+
+    name: str
+    form: str
+    most_events: int
+    part: dict[str, tuple] = field(default_factory=dict)
+    about: str = "the whole question"
 
 
-def ours(history: History) -> pd.DataFrame:
-    return build_feature_table(history, DATES, FEATURES)
+OTHERS = (
+    Other("pandas", "a groupby per window", 2_000_000),
+    Other("featuretools", "a matrix per window", 1_000_000),
+    Other(
+        "fastdfs",
+        "cutoff times",
+        1_000_000,
+        {"stats": SIX, "windows": (0,)},
+        "6 stats over all of the past: it has no windows",
+    ),
+    Other("getml", "FastProp", 1_000_000, {"stats": (*SIX, "first", "last")}, "8 stats of amounts, 5 windows"),
+)
 
 
-def with_duckdb(path: str) -> pd.DataFrame:
-    """A query per date; a range join of all dates at once took longer and several times the memory."""
-    columns = ", ".join(
-        f"{sql} filter (occurred_at > d - interval {days} day) as {name}_{days}"
-        for days in WINDOWS
-        for name, sql in SQL.items()
-    )
-    connection = duckdb.connect()
-    connection.execute("set timezone = 'UTC'")
-    parts = [
-        connection.execute(f"""
-            with known as (select *, timestamptz '{date}' as d from '{path}' where occurred_at <= timestamptz '{date}')
-            select account_id, d as as_of, {columns} from known group by all""").df()
-        for date in DATES
-    ]
-    return pd.concat(parts)
+@dataclass(frozen=True)
+class Asked:
+    """What one contender made of a question: a run, or why there is none."""
 
-
-def with_pandas(path: str) -> pd.DataFrame:
-    known = pd.read_parquet(path)
-    parts = []
-    for date in DATES:
-        seen = known[known.occurred_at <= date]
-        by_window = [_one_window(seen, date, days) for days in WINDOWS]
-        parts.append(pd.concat(by_window, axis=1).assign(as_of=date))
-    return pd.concat(parts).rename_axis("account_id").reset_index()
-
-
-def _one_window(seen: pd.DataFrame, date: datetime, days: int) -> pd.DataFrame:
-    grouped = seen[seen.occurred_at > date - timedelta(days=days)].groupby("account_id")
-    amounts = grouped.amount.agg(["count", "sum", "mean", "std", "min", "max"])
-    amounts.columns = ["n", "sum", "mean", "std", "min", "max"]
-    amounts["pieces"], amounts["categories"] = grouped.quantity.sum(), grouped.category.nunique()
-    return amounts.add_suffix(f"_{days}")
-
-
-def assert_agree(mine: pd.DataFrame, theirs: pd.DataFrame, who: str) -> None:
-    """Every value of every row agrees; empty windows are 0 or NaN with us, null or no row with them."""
-    other = theirs.set_index(["account_id", "as_of"])[mine.columns]
-    other.index = other.index.set_levels(pd.DatetimeIndex(other.index.levels[1]).as_unit("us"), level=1)
-    other = other.reindex(mine.index)
-    zero = [name for name in mine.columns if name.split("_")[0] in ("n", "sum", "pieces", "categories")]
-    other[zero] = other[zero].fillna(0.0)
-    np.testing.assert_allclose(mine.to_numpy(), other.to_numpy(dtype=float), rtol=1e-7, atol=1e-6, err_msg=who)
-
-
-def one_account() -> int:
-    """The whole catalog for one account of 100 events, a thousand times over."""
-    rows = [
-        {"occurred_at": LAST - timedelta(days=n), "known_at": LAST - timedelta(days=n), "kind": "order",
-         "order_id": str(n), "product_id": str(n % 7), "amount": float(n)}
-        for n in range(100)
-    ]  # fmt: skip
-    account = Events.from_rows({"purchases": rows})
-    for _ in range(1000):
-        build_feature_row(account, LAST)
-    return len(rows)
+    run: Run | None
+    failure: str = ""
+    differs: bool = False
+    """It answered, and not as we did: no time is shown for that, and the benchmark fails."""
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--events", type=int, default=1_000_000)
-    count = arguments.parse_args().events
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--events", type=int, default=2_000_000)
+    arguments.add_argument("--every-form", action="store_true", help="all forms of DuckDB and Polars with all events")
+    arguments.add_argument("--without", nargs="*", default=[], help="rivals to leave out")
+    given = arguments.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        path, history = generate(Path(folder), count)
-        _, tenth = generate(Path(folder), count // 10)
-        runs: dict[str, Run] = {
-            "foresail": measured(ours, history),
-            "duckdb": measured(with_duckdb, path, repeats=1),
-            "pandas": measured(with_pandas, path, repeats=1),
-        }
-        for rival in ("duckdb", "pandas"):
-            assert_agree(runs["foresail"].answer, runs[rival].answer, rival)
-        shape = runs["foresail"].answer.shape
-        title = f"{count:,} events, {count // 100:,} accounts, {len(DATES)} dates, {len(FEATURES)} aggregates: {shape[0]:,} rows"
-        table(f"{title}; all agree", runs, "foresail")
-        growth = runs["foresail"].seconds / measured(ours, tenth).seconds
-        print(f"ten times the events take {growth:.1f} times as long")
-        print(f"one account, whole catalog: {measured(one_account).seconds * 1000:.0f} µs")
+        compare(1_000, {OURS: "matrix"}, Path(folder))  # whatever has to be compiled is, before anything is measured
+        answers = whole_question(given.events, given.every_form, given.without, Path(folder))
+        for other in OTHERS:
+            if other.name not in given.without:
+                answers += beside(other, min(other.most_events, given.events), Path(folder))
+    if wrong := [one.failure for one in answers if one.differs]:
+        raise SystemExit("\n".join(["answers differ:", *wrong]))
+
+
+def whole_question(events: int, every_form: bool, without: list[str], folder: Path) -> list[Asked]:
+    """Ourselves, DuckDB and Polars with all events, after each form was tried with a tenth of them."""
+    forms = {f"{name}: {form}": form for name, tried in FORMS.items() if name not in without for form in tried}
+    tenth = compare(events // 10, {OURS: "matrix", **forms}, folder)
+    note("training_shape_tenth", title(events // 10, Question("", "")), lines(tenth, {}))
+    best = forms if every_form else fastest(tenth)
+    full = compare(events, {OURS: "matrix", f"{OURS}, written as Parquet too": "matrix and Parquet", **best}, folder)
+    alone = "pyarrow, writing the same table"
+    full[alone] = Asked(measured(write_seconds, folder / f"{events}-{OURS}.parquet", repeats=1))
+    note("training_shape", title(events, Question("", "")), lines(full, tenth))
+    return [*tenth.values(), *full.values()]
+
+
+def beside(other: Other, events: int, folder: Path) -> list[Asked]:
+    """Ourselves and one other rival, with what it can answer."""
+    tenth, full = (
+        compare(count, {OURS: "matrix", f"{other.name}: {other.form}": other.form}, folder, other.part)
+        for count in (events // 10, events)
+    )
+    heading = title(events, replace(Question("", ""), **other.part))
+    note(f"training_shape_{other.name}", f"{heading} ({other.about})", lines(full, tenth))
+    return [*tenth.values(), *full.values()]
+
+
+def compare(
+    events: int, contenders: dict[str, str], folder: Path, part: dict[str, tuple] | None = None
+) -> dict[str, Asked]:
+    """Each contender's answer to the same question, all compared with ours. Contenders are called `name: form` or `name`."""
+    path, history = purchases(events)
+    question = replace(Question(str(path), history.root), **(part or {}))
+    ours = folder / f"{events}-{OURS}.parquet"
+    asked: dict[str, Asked] = {}
+    for who, form in contenders.items():
+        name = who.replace(",", ":").split(":")[0]
+        theirs = ours if who == OURS else folder / "theirs.parquet"
+        try:
+            run = ask(name, form, question, theirs, PATIENCE)
+            assert_agree(ours, theirs, question, who)
+            asked[who] = Asked(run)
+        except (Unanswered, Disagreement) as failure:
+            if name == OURS:
+                raise
+            asked[who] = Asked(None, str(failure), isinstance(failure, Disagreement))
+    return asked
+
+
+def fastest(asked: dict[str, Asked]) -> dict[str, str]:
+    """Of each rival the form with the shortest time; one that failed in every form keeps its first, to fail again."""
+    best = {}
+    for name in dict.fromkeys(who.split(":")[0] for who in asked if who != OURS):
+        forms = {who: one for who, one in asked.items() if who.startswith(f"{name}:")}
+        who = min(forms, key=lambda who: forms[who].run.seconds if forms[who].run else float("inf"))
+        best[who] = who.split(": ")[1]
+    return best
+
+
+def write_seconds(path: Path) -> float:
+    """Seconds to write the table that a Parquet file holds as Parquet again."""
+    table = pq.read_table(path)
+    started = time.perf_counter()
+    pq.write_table(table, path.with_suffix(".again"))
+    return time.perf_counter() - started
+
+
+def title(events: int, question: Question) -> str:
+    shape = f"{len(question.dates)} dates, {len(question.columns)} aggregates"
+    return f"Training shape: {events:,} events, {events // EVENTS_EACH:,} accounts, {shape}; answers agree where there is a time"
+
+
+def lines(asked: dict[str, Asked], tenth: dict[str, Asked]) -> list[Line]:
+    ours = asked[OURS].run
+    return [line(who, one, ours, tenth.get(who)) for who, one in asked.items()]
+
+
+def line(who: str, one: Asked, ours: Run, tenth: Asked | None) -> Line:
+    if one.run is None:
+        return Line(who, None, note=one.failure)
+    if isinstance(one.run.answer, float):  # it measured itself
+        return Line(who, one.run.answer, one.run.answer / ours.seconds)
+    growth = one.run.seconds / tenth.run.seconds if tenth and tenth.run else None
+    beyond = f"{one.run.peak_mb - one.run.answer_mb:,.0f} MB beyond the table of {one.run.answer_mb:,.0f} MB"
+    return Line(
+        who, one.run.seconds, one.run.seconds / ours.seconds, one.run.peak_mb, growth, one.run.cpu_seconds, beyond
+    )
 
 
 if __name__ == "__main__":

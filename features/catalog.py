@@ -4,12 +4,28 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
-from features import accounts, engagement, purchases, service
+from features import (
+    accounts,
+    contacts,
+    contracts,
+    engagement,
+    meetings,
+    purchases,
+    service,
+    signals,
+    surveys,
+    telemetry,
+)
 from features.definitions import Feature
 from features.kernel import KERNEL_VERSION
 from features.plan import FeatureSet
 
-CATALOG = FeatureSet((*purchases.FEATURES, *engagement.FEATURES, *service.FEATURES, *accounts.FEATURES))
+FAMILIES = (
+    purchases, engagement, meetings, surveys, telemetry, service, contracts, contacts, accounts, signals,
+)  # fmt: skip
+"""The files that declare features, in the order of the catalog."""
+
+CATALOG = FeatureSet(feature for family in FAMILIES for feature in family.FEATURES)
 
 
 class UnknownFeature(KeyError):
@@ -19,9 +35,9 @@ class UnknownFeature(KeyError):
         return str(self.args[0])
 
 
-def named(names: Sequence[str]) -> FeatureSet:
-    """The features of these names, in this order; UnknownFeature names those that are not in the catalog."""
-    by_name = {feature.name: feature for feature in CATALOG}
+def named(names: Sequence[str], catalog: Iterable[Feature] = CATALOG) -> FeatureSet:
+    """The catalog's features of these names, in this order; UnknownFeature names those that it does not have."""
+    by_name = {feature.name: feature for feature in catalog}
     unknown = [name for name in names if name not in by_name]
     if unknown:
         near = get_close_matches(unknown[0], by_name, n=1)

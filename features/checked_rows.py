@@ -7,6 +7,9 @@ The query is built in steps, each a common table expression:
              unread_* where a number or a time was given that is none
     filled   defaults in the place of what is absent
     judged   the number of the first rule that a row breaks, null for a good row
+
+What depends on the account alone (its bucket, the account that absorbed it, whether it was erased) is worked out once
+for each account in the table `accounts` and joined, because hashing an id for every row costs as much as all rules.
 """
 
 # ruff: noqa: S608  built from declared columns and quoted literals
@@ -19,8 +22,8 @@ from zoneinfo import ZoneInfo
 from features.sources import literal
 from features.streams import Column, Stream
 
-REFUSED = -1
-"""The bucket of a refused row."""
+REFUSED, FORGOTTEN = -1, -2
+"""In the place of a bucket: a refused row, and a row of an account that was erased."""
 
 INTEGER_TYPES = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 NUMERIC_TYPES = (*INTEGER_TYPES, *(f"U{name}" for name in INTEGER_TYPES), "FLOAT", "DOUBLE", "BOOLEAN")
@@ -30,7 +33,10 @@ TIME_WITH_ZONE = "TIMESTAMP WITH TIME ZONE"
 # Dates and timestamps as ISO 8601 writes them. DuckDB would also take 'epoch' and zone names (and its BST is Bangladesh's).
 ISO_TIME = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ]+\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s*(Z|UTC|[+-]\d{2}(:?\d{2})?)?)?"
 
-BLANKS = literal(" \t\r\n\u00a0\u3000\ufeff")
+FUTURE = "lies in the future"
+"""How the kind of a refusal ends that time itself may heal."""
+
+BLANK = " \t\r\n\u00a0\u3000\ufeff"
 NO_ACCOUNT = ("nan", "null", "none")
 NOT_A_NUMBER = "('nan', '-nan', '+nan')"
 SQL_TYPES = {"text": "varchar", "number": "double", "time": "timestamptz"}
@@ -55,25 +61,51 @@ class Rule:
     found: str
 
 
-def staging_query(stream: Stream, given: Mapping[str, str], bounds: Bounds, buckets: int) -> str:
-    """The query over the view `mapped`: bucket, the stream's columns in canonical types, and for a refused row
-    (bucket −1) refused_kind, refused_reason and refused_row (JSON of what the select returned, values as text).
+def accounts_query(stream: Stream, given: Mapping[str, str], buckets: int) -> str:
+    """The query for the table `accounts`: what becomes of each account_id in the view `mapped`.
 
-    `given` maps each column that the select returns to its SQL type.
+    given → surviving (the account that it is today), merged_at (null where nothing was merged), bucket, place (the rank
+    of the account in the stored order). It reads the tables `merged` (absorbed, survivor, merged_at) and `forgotten`
+    (fingerprint).
+    """
+    account = stream.column("account_id")
+    kind = {name.lower(): kind for name, kind in given.items()}["account_id"]
+    return f"""
+        with given as (select distinct given_account_id from (select "{_name_of(given, "account_id")}" as given_account_id from mapped)),
+        clean as (select distinct {_typed(account, kind)} as given from given),
+        named as (select given, coalesce(survivor, given) as surviving, merged_at from clean left join merged on absorbed = given),
+        placed as (select *, case when sha256(given) in (select fingerprint from forgotten)
+            or sha256(surviving) in (select fingerprint from forgotten) then {FORGOTTEN}
+            else md5_number_lower(surviving) % {buckets} end::integer as bucket from named where given is not null)
+        select *, case when bucket < 0 then bucket else dense_rank() over (order by bucket, surviving) end::integer as place
+        from placed"""
+
+
+def staging_query(stream: Stream, given: Mapping[str, str], bounds: Bounds, awaited: bool = False) -> str:
+    """The query over the view `mapped` and the table `accounts`: bucket, place, the stream's columns in canonical types,
+    and for a refused row (bucket −1) refused_kind, refused_reason and row (JSON of what the select returned, values as
+    text).
+
+    `given` maps each column that the select returns to its SQL type. `awaited`: good rows have their JSON too where
+    their account is in the table `waiting`, which is how a row that was refused before is known again.
     """
     reasons = rules(stream, given, bounds)
-    columns = [column.name for column in stream.columns if column.name != "event_id"]
+    # The identity is made from what the source says, absorbed account included: read again, the row is the same row.
+    identity = f"coalesce(event_id, {content_hash(stream)}) as identity"
+    replaced = {"account_id": "surviving", "known_at": "greatest(known_at, merged_at)", "event_id": "identity"}
+    columns = [f"{replaced.get(column.name, column.name)} as {column.name}" for column in stream.columns]
+    shown = " or given_account_id::varchar in (select account_id from waiting)" if awaited else ""
+    bucket = f"case when accounts.bucket = {FORGOTTEN} then {FORGOTTEN} when broken is null then accounts.{{}} else {REFUSED} end"
     return f"""
         with given as (select {_comma(f'"{name}" as given_{name.lower()}' for name in given)} from mapped),
         clean as (select *, {_comma(_clean(column, given) for column in stream.columns)} from given),
         filled as (select * {_replaced_by_defaults(stream)} from clean),
-        judged as (select *, {_first_broken(reasons)} as broken from filled)
-        select (case when broken is null then md5_number_lower(account_id) % {buckets} else {REFUSED} end)::integer as bucket,
-            {_comma(columns)}, coalesce(event_id, {content_hash(stream)}) as event_id,
-            case broken {_whens(reasons, lambda rule: literal(rule.kind))} end as refused_kind,
-            case broken {_whens(reasons, _reason)} end as refused_reason,
-            case when broken is not null then {_row_as_json(given)} end as refused_row
-        from judged"""
+        judged as (select *, {_first_broken(reasons)} as broken, {identity} from filled)
+        select {bucket.format("bucket")} as bucket, {bucket.format("place")} as place, {_comma(columns)},
+            case when broken is not null then {_of_broken(reasons, lambda rule: literal(rule.kind))} end as refused_kind,
+            case when broken is not null then {_of_broken(reasons, _reason)} end as refused_reason,
+            case when broken is not null{shown} then {_row_as_json(given)} end as row
+        from judged left join accounts on accounts.given = account_id"""
 
 
 def rules(stream: Stream, given: Mapping[str, str], bounds: Bounds) -> list[Rule]:
@@ -115,6 +147,8 @@ def _clean(column: Column, given: Mapping[str, str]) -> str:
 
 def _unread(column: Column, kind: str) -> str:
     """Whether a value was given that could not be read; NaN could, as absent."""
+    if column.type == "number" and _is_numeric(kind):
+        return "false"
     text = _text(f"given_{column.name}", kind)
     unread = f"{column.name} is null and {text} is not null"
     return f"({unread} and lower({text}) not in {NOT_A_NUMBER})" if column.type == "number" else f"({unread})"
@@ -133,8 +167,19 @@ def _typed(column: Column, kind: str) -> str:
 
 
 def _text(given: str, kind: str) -> str:
-    text = given if kind == "VARCHAR" else f"{given}::varchar"
-    return f"nullif(trim({text}, {BLANKS}), '')"
+    """Text without blanks at its ends, null where nothing is left.
+
+    Trimming any of many characters costs more than all else that happens to a text, so only a text that does not
+    begin and end with a printable ASCII character goes that way.
+    """
+    if kind != "VARCHAR":
+        return f"nullif(trim({given}::varchar, {literal(BLANK)}), '')"
+    needs_none = f"{given} >= '!' and {given} < '\x7f' and {given}[-1] between '!' and '~'"
+    return f"case when {needs_none} then {given} else nullif(trim({given}, {literal(BLANK)}), '') end"
+
+
+def _name_of(given: Mapping[str, str], column: str) -> str:
+    return next(name for name in given if name.lower() == column)
 
 
 def _time_source(given: str, kind: str) -> str:
@@ -158,7 +203,7 @@ def _type_rules(column: Column, types: Mapping[str, str], bounds: Bounds) -> lis
         found.append(Rule(f"isinf({name})", f"{name} is not finite", f"{name} is not finite", shown))
     if column.required:
         found.append(Rule(f"{name} is null", f"{name} is missing", f"{name} is missing", shown))
-    if name in types and column.type == "time":
+    if name in types and column.type == "time" and not column.any_time:
         found += _bound_rules(name, bounds, shown)
     return found
 
@@ -174,7 +219,7 @@ def _bound_rules(name: str, bounds: Bounds, shown: str) -> list[Rule]:
         ),
         Rule(
             f"{name} > {_moment(bounds.as_of)}",
-            f"{name} lies in the future",
+            f"{name} {FUTURE}",
             f"{name} lies after {as_of}, the as_of of this ingest",
             shown,
         ),
@@ -214,8 +259,8 @@ def _reason(rule: Rule) -> str:
     return f"{literal(rule.says)} || coalesce(': ''' || left({rule.found}, 100) || '''', '')"
 
 
-def _whens(reasons: Sequence[Rule], then: Callable[[Rule], str]) -> str:
-    return " ".join(f"when {number} then {then(rule)}" for number, rule in enumerate(reasons))
+def _of_broken(reasons: Sequence[Rule], then: Callable[[Rule], str]) -> str:
+    return "case broken " + " ".join(f"when {number} then {then(rule)}" for number, rule in enumerate(reasons)) + " end"
 
 
 def _row_as_json(given: Mapping[str, str]) -> str:

@@ -4,10 +4,28 @@ import difflib
 import math
 from collections.abc import Iterator, Sequence
 
-from features.definitions import Aggregate, Condition, Definition, Derived, Feature, OneOf, Season, Stat, Weights
+from features.definitions import (
+    Aggregate,
+    Ahead,
+    Condition,
+    Constant,
+    Definition,
+    Derived,
+    Feature,
+    OneOf,
+    Product,
+    Season,
+    Stat,
+    Value,
+    Weights,
+)
 from features.streams import STREAMS, Stream
 
 _COUNTS_WORDS = {Stat.DISTINCT}
+_TAKES_MOMENTS = {Stat.FIRST, Stat.LAST, Stat.MIN, Stat.MAX}
+_NEEDS_NO_VALUE = {
+    Stat.COUNT, Stat.DAYS_SINCE_FIRST, Stat.DAYS_SINCE_LAST, Stat.GAP_MEAN, Stat.GAP_STD, Stat.GAP_MEDIAN, Stat.GAP_MAX,
+}  # fmt: skip
 _NEEDS_PARAMETER = {Stat.DECAYED_SUM}
 
 
@@ -26,7 +44,7 @@ def _problems(definition: Definition) -> Iterator[str]:
     if isinstance(definition, Derived):
         yield from _problems(definition.first)
         yield from _problems(definition.second)
-    elif not isinstance(definition, Season):
+    elif not isinstance(definition, Season | Constant):
         yield from _aggregate_problems(definition)
 
 
@@ -36,43 +54,77 @@ def _aggregate_problems(one: Aggregate) -> Iterator[str]:
         return
     stream = STREAMS[one.stream]
     yield from _value_problems(one, stream)
+    yield from _newest_problems(one, stream)
     for condition in one.conditions:
         yield from _condition_problems(condition, stream)
     if not one.days > 0:
         yield f"a window of {one.days} days holds nothing; give a number above 0"
     if not 0 <= one.lag_days < math.inf:
         yield f"a lag of {one.lag_days} days would look into the future or nowhere; give 0 or more"
-    if one.parameter < 0 or (one.stat in _NEEDS_PARAMETER and one.parameter == 0):
+    yield from _parameter_problems(one)
+
+
+def _parameter_problems(one: Aggregate) -> Iterator[str]:
+    if one.stat is Stat.QUANTILE:
+        if not 0 <= one.parameter <= 1:
+            yield f"a quantile of {one.parameter} does not exist; give a share between 0 and 1"
+    elif one.parameter < 0 or (one.stat in _NEEDS_PARAMETER and one.parameter == 0):
         yield f"{one.stat.name.lower()} with {one.parameter} days makes no sense; give a number above 0"
 
 
 def _value_problems(one: Aggregate, stream: Stream) -> Iterator[str]:
-    if one.value is None:
+    if one.stat in _NEEDS_NO_VALUE:
         return
-    wants = "text" if isinstance(one.value, Weights) or one.stat in _COUNTS_WORDS else "number"
-    name = one.value.column if isinstance(one.value, Weights) else one.value
-    yield from _column_problems(name, wants, stream)
-    if isinstance(one.value, Weights):
-        yield from _word_problems(name, [word for word, _ in one.value.weights], stream)
+    if one.value is None:
+        yield f"{one.stat.name.lower()} needs a column to be computed over"
+        return
+    wants = (
+        ("text",) if one.stat in _COUNTS_WORDS else ("number", "time") if one.stat in _TAKES_MOMENTS else ("number",)
+    )
+    yield from _read_problems(one.value, wants, stream)
+    if one.stat is Stat.LARGEST_SHARE:
+        yield from _column_problems(one.by or "", ("text",), stream)
+
+
+def _read_problems(value: Value, wants: Sequence[str], stream: Stream) -> Iterator[str]:
+    if isinstance(value, Weights):
+        yield from _column_problems(value.column, ("text",), stream)
+        yield from _word_problems(value.column, [word for word, _ in value.weights], stream)
+    elif isinstance(value, Product):
+        yield from _column_problems(value.first, ("number",), stream)
+        yield from _column_problems(value.second, ("number",), stream)
+    else:
+        yield from _column_problems(value, wants, stream)
+
+
+def _newest_problems(one: Aggregate, stream: Stream) -> Iterator[str]:
+    if one.newest is None:
+        return
+    yield from _column_problems(one.newest.key, ("text",), stream)
+    for condition in one.newest.conditions:
+        yield from _condition_problems(condition, stream)
+    if any(isinstance(condition.test, Ahead) for condition in one.conditions):
+        yield "still_ahead() comes after newest(): what is newest does not depend on what lies ahead"
 
 
 def _condition_problems(condition: Condition, stream: Stream) -> Iterator[str]:
     if isinstance(condition.test, OneOf):
-        yield from _column_problems(condition.column, "text", stream)
+        yield from _column_problems(condition.column, ("text",), stream)
         yield from _word_problems(condition.column, condition.test.allowed, stream)
     else:
-        yield from _column_problems(condition.column, "number", stream)
+        wants = "time" if isinstance(condition.test, Ahead) else "number"
+        yield from _column_problems(condition.column, (wants,), stream)
 
 
-def _column_problems(name: str, wants: str, stream: Stream) -> Iterator[str]:
+def _column_problems(name: str, wants: Sequence[str], stream: Stream) -> Iterator[str]:
     own = {column.name: column for column in stream.own_columns}
     if name not in own:
         near = difflib.get_close_matches(name, own, n=1)
         yield f"stream '{stream.name}' has no column '{name}' of its own; " + (
             f"did you mean {near[0]}?" if near else f"it has {', '.join(own)}"
         )
-    elif own[name].type != wants:
-        yield f"column '{name}' of '{stream.name}' holds {own[name].type}s, a {wants} is needed here"
+    elif own[name].type not in wants:
+        yield f"column '{name}' of '{stream.name}' holds {own[name].type}s, a {wants[0]} is needed here"
 
 
 def _word_problems(name: str, words: Sequence[str], stream: Stream) -> Iterator[str]:

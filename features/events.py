@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from features.layout import order_in_time
 from features.moments import microseconds
 from features.streams import STREAMS, Column, Stream
 
@@ -28,7 +30,7 @@ class Words:
     """A text column: `codes` point into `words`; `NO_CODE` where the value is missing."""
 
     codes: Array
-    words: Sequence[str]
+    words: "Sequence[str] | pa.Array"
 
     def take(self, order: Array) -> "Words":
         return Words(self.codes[order], self.words)
@@ -43,13 +45,38 @@ class StreamEvents:
     occurred_at: Array
     known_at: Array
     columns: Mapping[str, Words | Array]
+    """Numbers as float64, NaN where missing; times as the float64 of their UTC µs; text as words."""
+
+
+@dataclass(frozen=True)
+class Roll:
+    """Who is known of: account ids, ascending, and when each was first heard of (UTC µs)."""
+
+    accounts: pa.Array
+    first_known: Array
+
+    @classmethod
+    def of_bucket(cls, history: "History", bucket: int) -> "Roll":
+        """The accounts of one bucket. Every stream is asked, so that an account with events of one kind only has its row."""
+        return cls.of_rows([history.read(name, bucket, ["account_id", "known_at"]) for name in STREAMS])
+
+    @classmethod
+    def of_rows(cls, tables: Sequence[pa.Table]) -> "Roll":
+        """The accounts of rows in canonical order, with account_id and known_at."""
+        heard = [_first_heard(table) for table in tables if table.num_rows]
+        accounts = _merged([accounts for accounts, _ in heard])
+        first_known = np.full(len(accounts), _NEVER, dtype=np.int64)
+        for own, earliest in heard:
+            place = _places(own, accounts)
+            first_known[place] = np.minimum(first_known[place], earliest)
+        return cls(accounts, first_known)
 
 
 @dataclass(frozen=True)
 class Events:
     """All that is known of some accounts, by stream. `first_known` is when each was first heard of (UTC µs)."""
 
-    accounts: Sequence[str]
+    accounts: pa.Array
     first_known: Array
     streams: Mapping[str, StreamEvents]
 
@@ -61,58 +88,72 @@ class Events:
         """
         streams = {name: _one_account(STREAMS[name], given) for name, given in rows.items() if given}
         known = [stream.known_at.min() for stream in streams.values()]
-        return cls([account_id], np.array([min(known, default=_NEVER)], dtype=np.int64), streams)
+        return cls(pa.array([account_id]), np.array([min(known, default=_NEVER)], dtype=np.int64), streams)
 
     @classmethod
     def from_history(cls, history: "History", bucket: int, needed: Mapping[str, Iterable[str]]) -> "Events":
-        """The accounts of one bucket, sorted by account_id, with the needed columns of the needed streams.
-
-        Every stream is asked who its accounts are, so that an account without events of one kind keeps its row.
-        """
-        tables = {name: history.read(name, bucket, _columns_to_read(needed.get(name, ()))) for name in STREAMS}
-        accounts = sorted(set().union(*(_present(table["account_id"]) for table in tables.values())))
-        first_known = np.full(len(accounts), _NEVER, dtype=np.int64)
-        streams = {}
-        for name, table in tables.items():
-            events = _many_accounts(table, accounts, needed.get(name, ()))
-            _lower_to_first(first_known, events)
-            if name in needed:
-                streams[name] = events
-        return cls(accounts, first_known, streams)
+        """The accounts of one bucket, sorted by account_id, with the needed columns of the needed streams."""
+        tables = {name: history.read(name, bucket, _columns_to_read(name, needed)) for name in STREAMS}
+        roll = Roll.of_rows(list(tables.values()))
+        streams = {
+            name: _many_accounts(tables[name], roll.accounts, columns)
+            for name, columns in needed.items()
+            if tables[name].num_rows
+        }
+        return cls(roll.accounts, roll.first_known, streams)
 
 
 _NEVER = np.iinfo(np.int64).max
 
 
-def _columns_to_read(needed: Iterable[str]) -> list[str]:
-    return ["account_id", "occurred_at", "known_at", *sorted(needed)]
+def _columns_to_read(stream: str, needed: Mapping[str, Iterable[str]]) -> list[str]:
+    """A stream from which nothing is needed still says who is known of, and since when."""
+    own = ["occurred_at", *sorted(needed[stream])] if stream in needed else []
+    return ["account_id", "known_at", *own]
 
 
-def _present(column: pa.ChunkedArray) -> list[str]:
-    """The words that occur in a dictionary-encoded column; a dictionary may hold others."""
-    return [word.as_py() for chunk in column.chunks for word in chunk.unique().dictionary_decode()]
+def _first_heard(table: pa.Table) -> tuple[pa.Array, Array]:
+    """The accounts of rows in canonical order, ascending, and the first known_at of each."""
+    codes, known_at = _whole(table["account_id"]), _microseconds(table["known_at"])
+    first = _first_of_each(codes.indices.to_numpy())
+    # Canonical order is by account_id, then known_at: the first row of an account was known first.
+    return codes.dictionary.take(codes.indices.take(pa.array(first))), known_at[first]
 
 
-def _lower_to_first(first_known: Array, events: StreamEvents) -> None:
-    """Lower each account's first_known to the earliest known_at among its events of this stream."""
-    holds = np.flatnonzero(np.diff(events.offsets))
-    if holds.size:
-        earliest = np.minimum.reduceat(events.known_at, events.offsets[holds])
-        first_known[holds] = np.minimum(first_known[holds], earliest)
+def _first_of_each(codes: Array) -> Array:
+    """The positions at which another account begins."""
+    return np.concatenate([[0], np.flatnonzero(codes[1:] != codes[:-1]) + 1])
 
 
-def _many_accounts(table: pa.Table, accounts: Sequence[str], needed: Iterable[str]) -> StreamEvents:
-    """Arrow rows in canonical order, sorted by account_id, as events of these accounts."""
-    words = _words(table["account_id"])
-    rank = {account: number for number, account in enumerate(accounts)}
-    account = np.array([rank.get(word, 0) for word in words.words], dtype=np.int64)[words.codes]
-    occurred_at, known_at = _microseconds(table["occurred_at"]), _microseconds(table["known_at"])
+def _merged(parts: Sequence[pa.Array]) -> pa.Array:
+    """All ids of parts that are each ascending and distinct, ascending and distinct."""
+    if len(parts) == 1:
+        return parts[0]
+    ids = pc.unique(pa.chunked_array(parts, type=pa.string()))
+    return ids.take(pc.sort_indices(ids))
+
+
+def _places(ids: pa.Array, accounts: pa.Array) -> Array:
+    places: Array = pc.index_in(ids, value_set=accounts).to_numpy(zero_copy_only=False)
+    return places
+
+
+def _many_accounts(table: pa.Table, accounts: pa.Array, needed: Iterable[str]) -> StreamEvents:
+    """Arrow rows in canonical order, at least one, as events of these accounts."""
+    codes = _whole(table["account_id"])
+    first = _first_of_each(codes.indices.to_numpy())
+    own = codes.dictionary.take(codes.indices.take(pa.array(first)))
+    counts = np.zeros(len(accounts) + 1, dtype=np.int64)
+    counts[_places(own, accounts) + 1] = np.diff(np.append(first, table.num_rows))
     columns = {name: _column(table[name]) for name in needed}
-    offsets = np.searchsorted(account, np.arange(len(accounts) + 1)).astype(np.int64)
-    events = StreamEvents(offsets, occurred_at, known_at, columns)
-    in_order = (np.diff(occurred_at) >= 0) | (np.diff(account) > 0)
-    # Canonical order is by known_at first; only late arrivals make the two differ. lexsort is stable.
-    return events if in_order.all() else _take(events, np.lexsort((occurred_at, account)))
+    times = _microseconds(table["occurred_at"]), _microseconds(table["known_at"])
+    return _in_time_order(StreamEvents(np.cumsum(counts), *times, columns))
+
+
+def _in_time_order(events: StreamEvents) -> StreamEvents:
+    """Canonical order is by known_at first; only late arrivals make the two differ."""
+    order = np.empty(events.occurred_at.size, dtype=np.int64)
+    return _take(events, order) if order_in_time(events.occurred_at, events.offsets, order) else events
 
 
 def _take(events: StreamEvents, order: Array) -> StreamEvents:
@@ -129,15 +170,13 @@ def _microseconds(column: pa.ChunkedArray) -> Array:
 
 
 def _column(column: pa.ChunkedArray) -> Words | Array:
-    if pa.types.is_dictionary(column.type):
-        return _words(column)
-    numbers: Array = _whole(column).to_numpy(zero_copy_only=False)
-    return numbers.astype(np.float64, copy=False)
-
-
-def _words(column: pa.ChunkedArray) -> Words:
     whole = _whole(column)
-    return Words(whole.indices.fill_null(NO_CODE).to_numpy(zero_copy_only=False), whole.dictionary.to_pylist())
+    if pa.types.is_dictionary(column.type):
+        return Words(whole.indices.fill_null(NO_CODE).to_numpy(zero_copy_only=False), whole.dictionary)
+    if pa.types.is_timestamp(column.type):
+        whole = whole.cast(pa.int64())
+    numbers: Array = whole.to_numpy(zero_copy_only=False)
+    return numbers.astype(np.float64, copy=False)
 
 
 def _whole(column: pa.ChunkedArray) -> Any:
@@ -168,7 +207,9 @@ def _missing_first(value: Any) -> tuple[bool, Any]:
 
 def _values(column: Column, rows: Sequence[Mapping[str, Any]]) -> Words | Array:
     values = [row.get(column.name) for row in rows]
-    if column.type == "number":
+    if column.type == "time":
+        values = [None if value is None else microseconds(value) for value in values]
+    if column.type != "text":
         return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
     words = sorted({value for value in values if value is not None})
     code = {word: number for number, word in enumerate(words)}

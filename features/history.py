@@ -5,8 +5,8 @@ Inside a bucket rows stand in canonical order (`canonical_order`), so that a rea
 together and in the order in which they became known, whatever the order of the files they came from.
 
 Every write is one atomic Delta commit and leaves the versions before it readable: a training run notes
-`History.versions()` and `History.at(versions)` reads the same rows again. Nothing here vacuums; whoever vacuums a
-table gives up rebuilding what its older versions held. Do not let other tools rewrite these tables (compaction,
+`History.versions()` and `History.at(versions)` reads the same rows again. Nothing here vacuums: `features.retention`
+does, keeps what models were trained on, and says what it gives up. Do not let other tools rewrite these tables (compaction,
 Z-order): rows would lose their order, and a reader would have to sort them again at every read.
 """
 
@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.fs as pa_fs
 import pyarrow.parquet as pq
-from deltalake import DeltaTable, WriterProperties, write_deltalake
+from deltalake import ColumnProperties, DeltaTable, WriterProperties, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.fs import DeltaStorageHandler
 
@@ -39,7 +39,15 @@ ARROW_TYPES: dict[str, pa.DataType] = {"text": TEXT, "number": pa.float64(), "ti
 BUCKETS_KEY = "foresail.buckets"
 """Property of a Delta table that says into how many buckets it is divided."""
 
+LOG_RETENTION = "delta.logRetentionDuration"
+KEEP_LOG = "interval 36500 days"
+"""Delta drops what it has logged after a month unless told otherwise: a model trained before could not be rebuilt."""
+
 UNREADABLE_IN_PATH = "[]%\\^|`"
+
+# Moments in order are close to each other: as differences they take a tenth less room and a third less time to read.
+_TIMES = ColumnProperties(dictionary_enabled=False, encoding="DELTA_BINARY_PACKED")
+WRITTEN_AS = WriterProperties(compression="ZSTD", column_properties={"known_at": _TIMES, "occurred_at": _TIMES})
 
 # One file per bucket: several files of a bucket would have to be merged at every read.
 ONE_FILE = 1 << 40
@@ -178,7 +186,13 @@ class History:
         files = snapshot.of(bucket) if snapshot else []
         if snapshot is None or not files:
             return encoded_schema(stream_called(stream), columns).empty_table().combine_chunks()
-        return _read_in_order(snapshot.filesystem, files, stream_called(stream), columns)
+        try:
+            return _read_in_order(snapshot.filesystem, files, stream_called(stream), columns)
+        except FileNotFoundError as gone:
+            raise HistoryError(
+                f"{self.uri(stream)} cannot be read at version {snapshot.version}: its files were vacuumed away "
+                f"({Path(str(gone.filename or gone)).name}). Take a newer version"
+            ) from gone
 
     def table(self, name: str, version: int | None = None) -> DeltaTable | None:
         """The Delta table of a stream or of the quarantine, None where nothing was ever written.
@@ -189,9 +203,9 @@ class History:
             return None
         try:
             table = DeltaTable(self.uri(name), version=version, storage_options=self.storage_options)
-        except TableNotFoundError:
-            return None
         except DeltaError as error:
+            if version is None and isinstance(error, TableNotFoundError):
+                return None
             which = "" if version is None else f" at version {version} (never written, or vacuumed away)"
             raise HistoryError(f"{self.uri(name)} cannot be read{which}: {error}") from error
         self._check_buckets(name, table)
@@ -207,7 +221,7 @@ class History:
         opened = self.table(table, version)
         if opened is None:
             return None
-        snapshot = Snapshot(opened.version(), _data_files(opened), self._filesystem(table))
+        snapshot = Snapshot(opened.version(), _data_files(opened), self.filesystem(table))
         if version is not None:
             self._snapshots[table, version] = snapshot
         return snapshot
@@ -241,6 +255,10 @@ class History:
         """Add rows to a table that is not divided into buckets, in one atomic commit."""
         self._write(table, rows.schema, iter(rows.to_batches()), mode="append")
 
+    def rewrite(self, table: str, rows: pa.Table) -> None:
+        """Put rows in the place of all that a table holds which is not divided into buckets, in one atomic commit."""
+        self._write(table, rows.schema, iter(rows.to_batches()), mode="overwrite")
+
     def _write(self, table: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch], **how: Any) -> None:
         if self.pinned is not None:
             raise HistoryError(
@@ -249,11 +267,10 @@ class History:
         self._create(table, schema, how.get("partition_by"))
         failures: list[BaseException] = []
         reader = pa.RecordBatchReader.from_batches(schema, _noting_failures(batches, failures))
-        properties = WriterProperties(compression="ZSTD")
         # A stream may have gained columns since the table was made.
         options = {"storage_options": self.storage_options, "target_file_size": ONE_FILE, "schema_mode": "merge", **how}
         try:
-            write_deltalake(self.uri(table), reader, writer_properties=properties, **options)
+            write_deltalake(self.uri(table), reader, writer_properties=WRITTEN_AS, **options)
         except DeltaError as error:
             # The writer wraps what the iterator raised into text: the original says more.
             raise (failures[0] if failures else HistoryError(f"{self.uri(table)} was not written: {error}")) from error
@@ -265,7 +282,7 @@ class History:
             self.uri(table),
             schema,
             partition_by=partition_by,
-            configuration={BUCKETS_KEY: str(self.buckets)},
+            configuration={BUCKETS_KEY: str(self.buckets), LOG_RETENTION: KEEP_LOG, **_statistics(schema)},
             raise_if_key_not_exists=False,
             storage_options=self.storage_options,
         )
@@ -278,10 +295,17 @@ class History:
                 f"Set buckets = {stored} under [history], or move the old history away and ingest again."
             )
 
-    def _filesystem(self, name: str) -> pa_fs.FileSystem:
+    def filesystem(self, name: str) -> pa_fs.FileSystem:
+        """The folder of a table, as Arrow sees it."""
         if self.is_local:
             return pa_fs.SubTreeFileSystem(self.uri(name), pa_fs.LocalFileSystem())
         return pa_fs.PyFileSystem(DeltaStorageHandler(self.uri(name), self.storage_options))
+
+
+def _statistics(schema: pa.Schema) -> dict[str, str]:
+    """Times alone stand in the log: an account's id in it would outlive the account's erasure."""
+    times = [field.name for field in schema if pa.types.is_timestamp(field.type)]
+    return {"delta.dataSkippingStatsColumns": ",".join(times)} if times else {"delta.dataSkippingNumIndexedCols": "0"}
 
 
 def encoded_schema(stream: Stream, columns: Sequence[str]) -> pa.Schema:
@@ -359,6 +383,11 @@ def _read_in_order(
     wanted = list(dict.fromkeys([*columns, *order]))
     table = pa.concat_tables([_read_file(filesystem, file.path, stream, wanted) for file in files])
     return _one_chunk(_sorted(table, order).select(list(columns)))
+
+
+def in_canonical_order(rows: pa.Table, stream: Stream) -> pa.Table:
+    """Rows of a stream, all columns of its order among them, sorted as they are stored."""
+    return _one_chunk(_sorted(rows, canonical_order(stream)))
 
 
 def _read_file(filesystem: pa_fs.FileSystem, path: str, stream: Stream, columns: Sequence[str]) -> pa.Table:

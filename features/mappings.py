@@ -20,7 +20,15 @@ SCHEMA = pa.schema([("source", pa.string()), ("stream", pa.string()), ("mapping"
 
 def mapping_of(source: Source, timezone: str) -> str:
     """What the content of its rows depends on besides the files, as a hash; blanks in the select do not count."""
-    parts = [" ".join(source.select.split()), file_format(source), dict(source.options), dict(source.tables), timezone]
+    parts: list[Any] = [
+        " ".join(source.select.split()),
+        file_format(source),
+        dict(source.options),
+        dict(source.tables),
+        timezone,
+    ]
+    if source.database is not None:
+        parts += [source.database.query, source.database.table]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 

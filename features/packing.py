@@ -1,82 +1,130 @@
-"""Events laid out for the kernel: each selection's moments and values, one after the other in flat arrays."""
+"""Events laid out for the kernel: per event its moments, the tests it passes, its numbers, and its words as small numbers."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from features.definitions import Bound, Condition, OneOf, Weights
-from features.events import NO_CODE, Events, StreamEvents, Words
-from features.plan import Plan, Selection
+from features import layout
+from features.definitions import Product, Value, Weights
+from features.events import Events, StreamEvents, Words
+from features.plan import Page, Plan, Reading
 
 Array = np.ndarray[Any, Any]
 
 
-@dataclass(frozen=True)
-class Packed:
-    """`offsets[s, a] : offsets[s, a + 1]` are the events of selection s and account a in the flat arrays."""
+class Packed(NamedTuple):
+    """All streams of some accounts, one after the other in flat arrays.
+
+    `offsets[s, a] : offsets[s, a + 1]` are the events of stream s and account a in `moments` and `known` (UTC µs).
+    `bits`, `numbers` and `labels` hold the pages, values and words of the plan's reading, each over the events of its
+    stream; what belongs to event e stands at e + shift. A label tells an account's words apart, from 0 on, −1 where
+    there is none; it says nothing beyond its account. `label_count` is one more than the largest.
+    """
 
     moments: Array
     known: Array
-    values: Array
+    bits: Array
+    numbers: Array
+    labels: Array
     offsets: Array
-    codes: int
-    """One more than the largest code among the values to be told apart."""
+    bit_shifts: Array
+    number_shifts: Array
+    label_shifts: Array
+    label_count: int
 
 
 def pack(events: Events, plan: Plan) -> Packed:
-    """Apply every selection of the plan to the events; a stream that is not there counts as empty."""
-    nothing = np.zeros(len(events.accounts) + 1, dtype=np.int64)
-    parts = [_select(events.streams.get(selection.stream), selection, nothing) for selection in plan.selections]
-    starts = np.cumsum([0, *(part[0].size for part in parts)])
-    return Packed(
-        moments=_join([part[0] for part in parts], np.int64),
-        known=_join([part[1] for part in parts], np.int64),
-        values=_join([part[2] for part in parts], np.float64),
-        offsets=np.array([part[3] + start for part, start in zip(parts, starts, strict=False)], dtype=np.int64).reshape(
-            -1, nothing.size
-        ),
-        codes=max((part[4] for part in parts), default=0),
+    """Lay out what the plan reads; a stream that is not there counts as empty."""
+    reading = plan.reading
+    nothing = _empty_stream(len(events.accounts))
+    streams = {name: events.streams.get(name, nothing) for name in reading.streams}
+    starts = dict(
+        zip(streams, np.cumsum([0, *(one.occurred_at.size for one in streams.values())]).tolist(), strict=False)
     )
+    bits, bit_shifts = _laid_out(
+        [(page.stream, _bits(streams[page.stream], page)) for page in reading.pages], starts, np.uint64
+    )
+    numbers, number_shifts = _laid_out(
+        [(stream, _numbers(streams[stream], value)) for stream, value in reading.numbers], starts, np.float64
+    )
+    labels, label_shifts, label_count = _labels(streams, reading, starts)
+    return Packed(
+        moments=_join([one.occurred_at for one in streams.values()], np.int64),
+        known=_join([one.known_at for one in streams.values()], np.int64),
+        bits=bits,
+        numbers=numbers,
+        labels=labels,
+        offsets=np.array(
+            [one.offsets + starts[name] for name, one in streams.items()], dtype=np.int64
+        ).reshape(len(streams), len(events.accounts) + 1),
+        bit_shifts=bit_shifts,
+        number_shifts=number_shifts,
+        label_shifts=label_shifts,
+        label_count=label_count,
+    )  # fmt: skip
+
+
+def _empty_stream(accounts: int) -> StreamEvents:
+    nothing = np.empty(0, dtype=np.int64)
+    return StreamEvents(np.zeros(accounts + 1, dtype=np.int64), nothing, nothing, {})
+
+
+def _laid_out(parts: list[tuple[str, Array]], starts: dict[str, int], dtype: type) -> tuple[Array, Array]:
+    """The parts one after the other, and what to add to an event's position to find its place in each."""
+    begins = np.cumsum([0, *(part.size for _, part in parts)]).tolist()
+    shifts = [begin - starts[stream] for begin, (stream, _) in zip(begins, parts, strict=False)]
+    return _join([part for _, part in parts], dtype), np.array(shifts, dtype=np.int64)
 
 
 def _join(parts: list[Array], dtype: type) -> Array:
+    if len(parts) == 1:
+        return np.ascontiguousarray(parts[0], dtype=dtype)
     return np.concatenate(parts).astype(dtype, copy=False) if parts else np.empty(0, dtype=dtype)
 
 
-def _select(
-    events: StreamEvents | None, selection: Selection, nothing: Array
-) -> tuple[Array, Array, Array, Array, int]:
-    """Moments, known_at, values and offsets of the selected events, and how many codes their values need."""
-    if events is None:
-        return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64), nothing, 0
-    values, keep = _values(events, selection)
-    for condition in selection.conditions:
-        keep &= _passes(events.columns[condition.column], condition)
-    codes = int(values.max(initial=NO_CODE)) + 1 if selection.as_code else 0
-    if keep.all():
-        return events.occurred_at, events.known_at, values, events.offsets, codes
-    kept_before = np.concatenate([[0], np.cumsum(keep)])
-    return events.occurred_at[keep], events.known_at[keep], values[keep], kept_before[events.offsets], codes
+def _bits(events: StreamEvents, page: Page) -> Array:
+    """For each event a word of 64 bits: bit n says whether it passes the page's test n."""
+    bits = np.zeros(events.occurred_at.size, dtype=np.uint64)
+    if not bits.size:
+        return bits
+    for name, by_word in page.bits_by_word.items():
+        words = _words(events, name)
+        layout.mark_words(words.codes, _by_word(words, by_word, np.uint64(0)), bits)
+    for name, lowest, highest, bit in page.limits:
+        layout.mark_within(_number_column(events, name), lowest, highest, np.uint64(bit), bits)
+    return bits
 
 
-def _values(events: StreamEvents, selection: Selection) -> tuple[Array, Array]:
-    """The number that each event stands for, and which events have one."""
-    everyone = np.ones(events.occurred_at.size, dtype=np.bool_)
-    if selection.value is None:
-        return np.zeros(events.occurred_at.size, dtype=np.float64), everyone
-    values = _numbers(events, selection.value)
-    if not selection.as_code:
-        return values, ~np.isnan(values)
-    return values, everyone if selection.absent_is_own else values != NO_CODE
-
-
-def _numbers(events: StreamEvents, value: str | Weights) -> Array:
+def _numbers(events: StreamEvents, value: Value) -> Array:
+    if not events.occurred_at.size:
+        return np.empty(0, dtype=np.float64)
     if isinstance(value, Weights):
-        weight, column = dict(value.weights), _words(events, value.column)
-        return _by_word(column, [weight.get(word, np.nan) for word in column.words], np.nan)
-    column_or_codes = events.columns[value]
-    return column_or_codes.codes.astype(np.float64) if isinstance(column_or_codes, Words) else column_or_codes
+        words = _words(events, value.column)
+        return _by_word(words, dict(value.weights), np.float64(np.nan))[words.codes]
+    if isinstance(value, Product):
+        return _numbers(events, value.first) * _numbers(events, value.second)
+    return _number_column(events, value)
+
+
+def _labels(streams: dict[str, StreamEvents], reading: Reading, starts: dict[str, int]) -> tuple[Array, Array, int]:
+    parts, most = [], 0
+    for stream, column in reading.labels:
+        labels = np.empty(streams[stream].occurred_at.size, dtype=np.int32)
+        if labels.size:
+            words = _words(streams[stream], column)
+            most = max(most, layout.number_words(words.codes, len(words.words), streams[stream].offsets, labels))
+        parts.append((stream, labels))
+    return *_laid_out(parts, starts, np.int32), most
+
+
+def _number_column(events: StreamEvents, name: str) -> Array:
+    column = events.columns[name]
+    if isinstance(column, Words):
+        raise TypeError(f"column {name!r} holds text; numbers are needed")
+    return column
 
 
 def _words(events: StreamEvents, name: str) -> Words:
@@ -86,21 +134,13 @@ def _words(events: StreamEvents, name: str) -> Words:
     return column
 
 
-def _passes(column: Words | Array, condition: Condition) -> Array:
-    if isinstance(condition.test, OneOf):
-        if not isinstance(column, Words):
-            raise TypeError(f"column {condition.column!r} holds numbers; test it with at_most or at_least")
-        return _by_word(column, [word in condition.test.allowed for word in column.words], False)
-    if isinstance(column, Words):
-        raise TypeError(f"column {condition.column!r} holds text; test it with the words it may hold")
-    return _within(column, condition.test)
-
-
-def _within(numbers: Array, test: Bound) -> Array:
-    # A comparison with NaN is false, which is what a missing value must be.
-    return numbers <= test.bound if test.side == "at_most" else numbers >= test.bound
-
-
-def _by_word(column: Words, answers: list[Any], missing: Any) -> Array:
-    """The answer of each event's word; NO_CODE (−1) points at the last place, which holds `missing`."""
-    return np.array([*answers, missing])[column.codes]
+def _by_word(column: Words, answers: Mapping[str, Any], missing: Any) -> Array:
+    """The answer of each word; `missing` for those without one, and at the last place, where `NO_CODE` (−1) points."""
+    if not isinstance(column.words, pa.Array):
+        return np.array([*(answers.get(word, missing) for word in column.words), missing], dtype=missing.dtype)
+    table = np.full(len(column.words) + 1, missing)
+    places = pc.index_in(pa.array(list(answers), pa.string()), value_set=column.words)
+    for place, answer in zip(places.to_pylist(), answers.values(), strict=True):
+        if place is not None:
+            table[place] = answer
+    return table

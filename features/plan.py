@@ -1,69 +1,178 @@
-"""Declarations turned into the arrays that the kernel reads: what to select, which windows, what to answer.
+"""Declarations turned into what the kernel reads: which events to select, which windows, what to answer.
 
-Two features that rest on the same aggregate share one request; two aggregates over the same events share
-one selection. A plan depends on the declarations alone, so it is made once and used for every bucket.
+Two features that rest on the same aggregate share it; two aggregates over the same events share one selection, and
+those that walk over the same values share one run, whose windows continue each other. A plan depends on the
+declarations alone, so it is made once and used for every bucket.
 """
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import cached_property
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
 from features.declared import DeclarationError, check
-from features.definitions import Aggregate, Condition, Definition, Derived, Feature, Season, Stat, Weights
+from features.definitions import (
+    Aggregate,
+    Ahead,
+    Bound,
+    Condition,
+    Constant,
+    Definition,
+    Derived,
+    Feature,
+    Newest,
+    OneOf,
+    Product,
+    Season,
+    Stat,
+    Value,
+    Weights,
+)
 from features.moments import DAY
-
-_BEFORE_ANY_EVENT = 1 << 62
-_FAMILY = {Stat.MEAN: Stat.SUM, Stat.GAP_STD: Stat.GAP_MEAN}
-_ZERO_WHEN_EMPTY = {Stat.COUNT, Stat.SUM, Stat.DISTINCT, Stat.DECAYED_SUM}
-_NUMBERED = {Stat.DISTINCT}
 
 Array = np.ndarray[Any, Any]
 
+TESTS_PER_PAGE = 64
+"""One bit of a word each."""
+
+_BEFORE_ANY_EVENT = 1 << 62
+_ZERO_WHEN_EMPTY = {Stat.COUNT, Stat.SUM, Stat.DISTINCT, Stat.DECAYED_SUM}
+
+
+class Family(IntEnum):
+    """Stats that one walk over the events answers together."""
+
+    COUNT = 0
+    SINCE = 1
+    SUMS = 2
+    SPREAD = 3
+    """as SUMS, with deviations and extremes as well"""
+    DISTINCT = 4
+    GAPS = 5
+    SLOPE = 6
+    DECAYED = 7
+    QUANTILE = 8
+    LARGEST_SHARE = 9
+
+
+# Of each stat its family, and which of the family's answers it is.
+_ANSWERS = {
+    Stat.COUNT: (Family.COUNT, 0),
+    Stat.DAYS_SINCE_FIRST: (Family.SINCE, 0),
+    Stat.DAYS_SINCE_LAST: (Family.SINCE, 1),
+    Stat.SUM: (Family.SUMS, 0),
+    Stat.MEAN: (Family.SUMS, 1),
+    Stat.FIRST: (Family.SUMS, 2),
+    Stat.LAST: (Family.SUMS, 3),
+    Stat.STD: (Family.SPREAD, 4),
+    Stat.MIN: (Family.SPREAD, 5),
+    Stat.MAX: (Family.SPREAD, 6),
+    Stat.DISTINCT: (Family.DISTINCT, 0),
+    Stat.GAP_MEAN: (Family.GAPS, 0),
+    Stat.GAP_STD: (Family.GAPS, 1),
+    Stat.GAP_MAX: (Family.GAPS, 2),
+    Stat.GAP_MEDIAN: (Family.GAPS, 3),
+    Stat.SLOPE: (Family.SLOPE, 0),
+    Stat.DECAYED_SUM: (Family.DECAYED, 0),
+    Stat.QUANTILE: (Family.QUANTILE, 0),
+    Stat.LARGEST_SHARE: (Family.LARGEST_SHARE, 0),
+}
+ANSWERS = 7
+"""The most answers that a family has."""
+CONSTANT = 102
+"""Stands among the formulas for a number that is given."""
+
 
 @dataclass(frozen=True)
-class Selection:
-    """The events of one stream that pass the conditions and have a value, with that value beside them."""
+class Page:
+    """At most 64 tests of one stream's columns: the bits of a word beside each event say which ones it passes."""
 
     stream: str
-    conditions: tuple[Condition, ...]
-    value: str | Weights | None
-    as_code: bool
-    absent_is_own: bool
+    tests: tuple[Condition, ...]
 
-    @property
-    def columns(self) -> set[str]:
-        """The columns of the stream that have to be read."""
-        valued = self.value.column if isinstance(self.value, Weights) else self.value
-        return {condition.column for condition in self.conditions} | ({valued} if valued else set())
+    @cached_property
+    def bits_by_word(self) -> dict[str, dict[str, int]]:
+        """By text column and word the bits of the tests that the word passes."""
+        found: dict[str, dict[str, int]] = {}
+        for number, (column, test) in enumerate((one.column, one.test) for one in self.tests):
+            for word in test.allowed if isinstance(test, OneOf) else ():
+                bits = found.setdefault(column, {})
+                bits[word] = bits.get(word, 0) | 1 << number
+        return found
+
+    @cached_property
+    def limits(self) -> list[tuple[str, float, float, int]]:
+        """Column, least, greatest and bit of each test of a number."""
+        bounds = [(number, one.column, one.test) for number, one in enumerate(self.tests)]
+        return [(column, *_limits(test), 1 << number) for number, column, test in bounds if isinstance(test, Bound)]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What has to be laid out of the streams: tests as pages, values as numbers, words to be told apart as labels."""
+
+    streams: tuple[str, ...]
+    pages: tuple[Page, ...]
+    numbers: tuple[tuple[str, Value], ...]
+    labels: tuple[tuple[str, str], ...]
+
+
+class Program(NamedTuple):
+    """The declarations as arrays; `features.kernel` says how it goes through them.
+
+    selections: one row each, columns as in `SELECTION`; needs: the bits that an event must have to be selected, and
+    those that the newest of a key must have as well; stream_selections, stream_pages: the range of each stream's;
+    edges: µs before as_of; runs: columns as in `RUN`; windows: the older edge, then the slot of each of the
+    family's answers or −1; values, labels, aheads: rows of `Reading` that selections gather; empty: each slot's
+    value where there is no event; formulas: formula, first slot, second slot; columns: the slot of each output.
+    """
+
+    stream_selections: Array
+    stream_pages: Array
+    selections: Array
+    needs: Array
+    edges: Array
+    runs: Array
+    parameters: Array
+    windows: Array
+    values: Array
+    labels: Array
+    aheads: Array
+    empty: Array
+    formulas: Array
+    constants: Array
+    columns: Array
+
+
+SELECTION = ("page", "key", "edge_from", "edge_to", "run_from", "run_to", "value_from", "value_to", "label_from",
+             "label_to", "ahead_from", "ahead_to")  # fmt: skip
+"""Columns of `Program.selections`; `key` is the place of its label among the selection's own, −1 without `newest`."""
+
+RUN = ("family", "value", "label", "newer_edge", "window_from", "window_to", "absent_is_own")
+"""Columns of `Program.runs`; value and label are places among the selection's own, −1 where none is needed."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """See `features.kernel.fill` for the arrays' shapes and meaning."""
+    """What to lay out, and the program to run over it."""
 
-    selections: tuple[Selection, ...]
-    edges: Array
-    selection_edges: Array
-    selection_requests: Array
-    stats: Array
-    windows: Array
-    restarts: Array
-    parameters: Array
-    empty: Array
-    formulas: Array
-    slots: int
-    columns: Array
+    reading: Reading
+    program: Program
 
-    @property
+    @cached_property
     def streams(self) -> dict[str, set[str]]:
         """The columns to read, by stream."""
-        needed: dict[str, set[str]] = {}
-        for selection in self.selections:
-            needed.setdefault(selection.stream, set()).update(selection.columns)
+        needed: dict[str, set[str]] = {stream: set() for stream in self.reading.streams}
+        for page in self.reading.pages:
+            needed[page.stream].update(test.column for test in page.tests)
+        for stream, value in self.reading.numbers:
+            needed[stream].update(_columns_of(value))
+        for stream, column in self.reading.labels:
+            needed[stream].add(column)
         return needed
 
 
@@ -107,24 +216,18 @@ class FeatureSet(Sequence[Feature]):
 
 def make_plan(definitions: Sequence[Definition]) -> Plan:
     """The plan that computes these definitions, one output column each, in their order."""
-    requests = sorted({aggregate for one in definitions for aggregate in _aggregates(one)}, key=_request_order)
-    derived = list(dict.fromkeys(step for one in definitions for step in _steps(one)))
-    slot: dict[Definition, int] = {one: number for number, one in enumerate([*requests, *derived])}
-    selections = list(dict.fromkeys(map(_selection, requests)))
-    edges, windows, selection_edges = _edges_and_windows(requests, selections)
+    aggregates = list(dict.fromkeys(one for definition in definitions for one in _aggregates(definition)))
+    derived = list(dict.fromkeys(step for definition in definitions for step in _steps(definition)))
+    slot: dict[Definition, int] = {one: number for number, one in enumerate([*aggregates, *derived])}
+    writer = _Writer(aggregates, slot)
     return Plan(
-        selections=tuple(selections),
-        edges=edges,
-        selection_edges=selection_edges,
-        selection_requests=_ranges([selections.index(_selection(one)) for one in requests], len(selections)),
-        stats=np.array([one.stat for one in requests], dtype=np.int64),
-        windows=windows,
-        restarts=_restarts(requests),
-        parameters=np.array([one.parameter for one in requests], dtype=np.float64),
-        empty=np.array([0.0 if one.stat in _ZERO_WHEN_EMPTY else math.nan for one in requests], dtype=np.float64),
-        formulas=np.array([_formula(step, slot) for step in derived], dtype=np.int64).reshape(-1, 3),
-        slots=len(slot),
-        columns=np.array([slot[one] for one in definitions], dtype=np.int64),
+        writer.reading,
+        writer.program(
+            empty=np.array([_empty(one) for one in slot], dtype=np.float64),
+            formulas=np.array([_formula(step, slot) for step in derived], dtype=np.int64).reshape(-1, 3),
+            constants=np.array([_constant(step) for step in derived], dtype=np.float64),
+            columns=np.array([slot[one] for one in definitions], dtype=np.int64),
+        ),
     )
 
 
@@ -136,63 +239,219 @@ def _aggregates(definition: Definition) -> Iterator[Aggregate]:
         yield from _aggregates(definition.second)
 
 
-def _steps(definition: Definition) -> Iterator[Derived | Season]:
+def _steps(definition: Definition) -> Iterator[Derived | Season | Constant]:
     """What is computed after the aggregates, inputs before what uses them."""
     if isinstance(definition, Derived):
         yield from _steps(definition.first)
         yield from _steps(definition.second)
         yield definition
-    elif isinstance(definition, Season):
+    elif isinstance(definition, Season | Constant):
         yield definition
 
 
-def _formula(step: Derived | Season, slot: dict[Definition, int]) -> tuple[int, int, int]:
-    if isinstance(step, Season):
-        return int(step), 0, 0
-    return int(step.formula), slot[step.first], slot[step.second]
+def _formula(step: Derived | Season | Constant, slot: dict[Definition, int]) -> tuple[int, int, int]:
+    if isinstance(step, Derived):
+        return int(step.formula), slot[step.first], slot[step.second]
+    return CONSTANT if isinstance(step, Constant) else int(step), 0, 0
 
 
-def _selection(one: Aggregate) -> Selection:
-    return Selection(one.stream, one.conditions, one.value, one.stat in _NUMBERED, one.absent_is_own)
+def _constant(step: Derived | Season | Constant) -> float:
+    return step.value if isinstance(step, Constant) else math.nan
 
 
-def _run(one: Aggregate) -> tuple[Any, ...]:
-    """Requests with the same run walk back over the same events; only their windows differ in length."""
-    return repr(_selection(one)), int(_FAMILY.get(one.stat, one.stat)), one.parameter, one.lag_days
+def _empty(one: Definition) -> float:
+    return 0.0 if isinstance(one, Aggregate) and one.stat in _ZERO_WHEN_EMPTY else math.nan
 
 
-def _request_order(one: Aggregate) -> tuple[Any, ...]:
-    return *_run(one), one.days, int(one.stat)
+def _columns_of(value: Value) -> set[str]:
+    if isinstance(value, Product):
+        return {value.first, value.second}
+    return {value.column if isinstance(value, Weights) else value}
 
 
-def _restarts(requests: Sequence[Aggregate]) -> Array:
-    runs = [_run(one) for one in requests]
-    return np.array([number == 0 or runs[number - 1] != run for number, run in enumerate(runs)], dtype=np.bool_)
+@dataclass(frozen=True)
+class _Selection:
+    """The events of one stream that pass the tests; those of the newest of each key, where that is asked for."""
+
+    stream: str
+    conditions: tuple[Condition, ...]
+    newest: Newest | None
+
+    @property
+    def tests(self) -> tuple[Condition, ...]:
+        return tuple(one for one in self.conditions if not isinstance(one.test, Ahead))
+
+    @property
+    def tests_of_newest(self) -> tuple[Condition, ...]:
+        return tuple(one for one in self._later if not isinstance(one.test, Ahead))
+
+    @property
+    def aheads(self) -> tuple[str, ...]:
+        """The time columns that must name a moment after as_of."""
+        return tuple(one.column for one in (*self.conditions, *self._later) if isinstance(one.test, Ahead))
+
+    @property
+    def _later(self) -> tuple[Condition, ...]:
+        return self.newest.conditions if self.newest else ()
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Aggregates that walk back over the same values from the same edge; only their windows differ in length."""
+
+    family: Family
+    value: Value | None
+    label: str | None
+    lag_days: float
+    parameter: float
+    absent_is_own: bool
+
+
+class _Writer:
+    """Writes the program's tables, selection by selection in the order of the streams."""
+
+    def __init__(self, aggregates: Sequence[Aggregate], slot: dict[Definition, int]) -> None:
+        self.slot = slot
+        self.by_selection: dict[_Selection, list[Aggregate]] = {}
+        for one in sorted(aggregates, key=lambda one: one.stream):
+            self.by_selection.setdefault(_Selection(one.stream, one.conditions, one.newest), []).append(one)
+        self.page_of, self.pages = _paginated(list(self.by_selection))
+        self.streams = list(dict.fromkeys(selection.stream for selection in self.by_selection))
+        self.numbers: dict[tuple[str, Value], int] = {}
+        self.text: dict[tuple[str, str], int] = {}
+        self.selections: list[list[int]] = []
+        self.needs: list[tuple[int, int]] = []
+        self.edges: list[int] = []
+        self.runs: list[list[int]] = []
+        self.parameters: list[float] = []
+        self.windows: list[list[int]] = []
+        self.values: list[int] = []
+        self.labels: list[int] = []
+        self.aheads: list[int] = []
+        for selection, own in self.by_selection.items():
+            self._write_selection(selection, own)
+
+    @property
+    def reading(self) -> Reading:
+        return Reading(tuple(self.streams), tuple(self.pages), tuple(self.numbers), tuple(self.text))
+
+    def program(self, **derived: Array) -> Program:
+        owners = [self.streams.index(selection.stream) for selection in self.by_selection]
+        page_owners = [self.streams.index(page.stream) for page in self.pages]
+        return Program(
+            stream_selections=_ranges(owners, len(self.streams)),
+            stream_pages=_ranges(page_owners, len(self.streams)),
+            selections=_table(self.selections, len(SELECTION)),
+            needs=np.array(self.needs, dtype=np.uint64).reshape(-1, 2),
+            edges=np.array(self.edges, dtype=np.int64),
+            runs=_table(self.runs, len(RUN)),
+            parameters=np.array(self.parameters, dtype=np.float64),
+            windows=_table(self.windows, 1 + ANSWERS),
+            values=np.array(self.values, dtype=np.int64),
+            labels=np.array(self.labels, dtype=np.int64),
+            aheads=np.array(self.aheads, dtype=np.int64),
+            **derived,
+        )
+
+    def _write_selection(self, selection: _Selection, own: Sequence[Aggregate]) -> None:
+        runs = _runs(own)
+        values = list(
+            dict.fromkeys(run.value for run in runs if run.value is not None and run.family is not Family.DISTINCT)
+        )
+        key = [selection.newest.key] if selection.newest else []
+        labels = list(dict.fromkeys([*key, *(run.label for run in runs if run.label)]))
+        edge = {bound: len(self.edges) + number for number, bound in enumerate(_bounds(own))}
+        self.edges += edge
+        begun = len(self.runs), len(self.values), len(self.labels), len(self.aheads)
+        for run, aggregates in runs.items():
+            self._write_run(run, aggregates, values, labels, edge)
+        self.values += [self._number(selection.stream, value) for value in values]
+        self.labels += [self._label(selection.stream, label) for label in labels]
+        self.aheads += [self._number(selection.stream, column) for column in selection.aheads]
+        ended = len(self.runs), len(self.values), len(self.labels), len(self.aheads)
+        ranges = [bound for pair in zip(begun, ended, strict=True) for bound in pair]
+        page = self.page_of[selection]
+        self.selections.append([page, 0 if key else -1, min(edge.values()), max(edge.values()) + 1, *ranges])
+        tests = self.pages[page].tests
+        self.needs.append((_bits(selection.tests, tests), _bits(selection.tests_of_newest, tests)))
+
+    def _write_run(
+        self, run: _Run, own: Sequence[Aggregate], values: Sequence[Value], labels: Sequence[str], edge: dict[int, int]
+    ) -> None:
+        begun = len(self.windows)
+        for days in sorted({one.days for one in own}):
+            answers = [-1] * ANSWERS
+            for one in own:
+                if one.days == days:
+                    answers[_ANSWERS[one.stat][1]] = self.slot[one]
+            self.windows.append([edge[_edge(run.lag_days + days)], *answers])
+        value = values.index(run.value) if run.value in values else -1
+        label = labels.index(run.label) if run.label else -1
+        newer = edge[_edge(run.lag_days)]
+        self.runs.append([run.family, value, label, newer, begun, len(self.windows), run.absent_is_own])
+        self.parameters.append(run.parameter)
+
+    def _number(self, stream: str, value: Value) -> int:
+        return self.numbers.setdefault((stream, value), len(self.numbers))
+
+    def _label(self, stream: str, column: str) -> int:
+        return self.text.setdefault((stream, column), len(self.text))
+
+
+def _runs(own: Sequence[Aggregate]) -> dict[_Run, list[Aggregate]]:
+    """The aggregates of one selection by run. One walk for sums is enough where one for their spread is needed anyway."""
+    runs: dict[_Run, list[Aggregate]] = {}
+    for one in own:
+        runs.setdefault(_run(one), []).append(one)
+    for run in [run for run in runs if run.family is Family.SUMS]:
+        wider = _Run(Family.SPREAD, run.value, run.label, run.lag_days, run.parameter, run.absent_is_own)
+        if wider in runs:
+            runs[wider] += runs.pop(run)
+    return runs
+
+
+def _run(one: Aggregate) -> _Run:
+    label = str(one.value) if one.stat is Stat.DISTINCT else one.by
+    return _Run(_ANSWERS[one.stat][0], one.value, label, one.lag_days, one.parameter, one.absent_is_own)
+
+
+def _bounds(own: Sequence[Aggregate]) -> list[int]:
+    """The edges of all windows, in µs before as_of, ascending."""
+    return sorted({_edge(bound) for one in own for bound in (one.lag_days, one.lag_days + one.days)})
 
 
 def _edge(days: float) -> int:
     return _BEFORE_ANY_EVENT if math.isinf(days) else round(days * DAY)
 
 
-def _edges_and_windows(requests: Sequence[Aggregate], selections: Sequence[Selection]) -> tuple[Array, Array, Array]:
-    """Every selection's distinct window edges (µs before as_of), and the positions of each request's two among them."""
-    edges: list[int] = []
-    position: dict[tuple[Selection, int], int] = {}
+def _paginated(selections: Sequence[_Selection]) -> tuple[dict[_Selection, int], list[Page]]:
+    """Each selection's page: the last one of its stream as long as its tests still find room there."""
+    page_of: dict[_Selection, int] = {}
+    pages: list[Page] = []
     for selection in selections:
-        own = [one for one in requests if _selection(one) == selection]
-        for edge in sorted({_edge(bound) for one in own for bound in (one.lag_days, one.lag_days + one.days)}):
-            position[selection, edge] = len(edges)
-            edges.append(edge)
-    windows = [
-        (position[_selection(one), _edge(one.lag_days + one.days)], position[_selection(one), _edge(one.lag_days)])
-        for one in requests
-    ]
-    owners = [selections.index(selection) for selection, _ in position]
-    return (
-        np.array(edges, dtype=np.int64),
-        np.array(windows, dtype=np.int64).reshape(-1, 2),
-        _ranges(owners, len(selections)),
-    )
+        own = dict.fromkeys([*selection.tests, *selection.tests_of_newest])
+        if len(own) > TESTS_PER_PAGE:
+            raise DeclarationError(f"{len(own)} tests of one feature are too many; {TESTS_PER_PAGE} can be made")
+        last = pages[-1] if pages and pages[-1].stream == selection.stream else None
+        together = tuple(dict.fromkeys([*(last.tests if last else ()), *own]))
+        if last and len(together) <= TESTS_PER_PAGE:
+            pages[-1] = Page(selection.stream, together)
+        else:
+            pages.append(Page(selection.stream, tuple(own)))
+        page_of[selection] = len(pages) - 1
+    return page_of, pages
+
+
+def _limits(test: Bound) -> tuple[float, float]:
+    return (-math.inf, test.bound) if test.side == "at_most" else (test.bound, math.inf)
+
+
+def _bits(tests: Sequence[Condition], page: Sequence[Condition]) -> int:
+    return sum(1 << page.index(test) for test in dict.fromkeys(tests))
+
+
+def _table(rows: Sequence[Sequence[int]], width: int) -> Array:
+    return np.array(rows, dtype=np.int64).reshape(-1, width)
 
 
 def _ranges(owners: Sequence[int], count: int) -> Array:

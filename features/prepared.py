@@ -1,6 +1,6 @@
 """A bucket kept ready: laid out for the kernel once, then asked for one account at a time."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from features.history import History
 from features.moments import microseconds
 from features.packing import Packed, pack
 from features.plan import FeatureSet
-from features.table import fill_rows
+from features.table import one_row
 
 Array = np.ndarray[Any, Any]
 
@@ -29,13 +29,13 @@ class PreparedBucket:
     def read(cls, history: History, bucket: int, features: FeatureSet) -> "PreparedBucket":
         """Read and pack a bucket at the history's versions."""
         events = Events.from_history(history, bucket, features.plan.streams)
-        position = {account: place for place, account in enumerate(events.accounts)}
+        position = {account: place for place, account in enumerate(events.accounts.to_pylist())}
         return cls(features, position, events.first_known, pack(events, features.plan))
 
     @property
     def size(self) -> int:
         """Bytes of memory, the account ids left out."""
-        arrays = (self.first_known, self.packed.moments, self.packed.known, self.packed.values, self.packed.offsets)
+        arrays = [self.first_known, *(part for part in self.packed if isinstance(part, np.ndarray))]
         return sum(array.nbytes for array in arrays)
 
     def row(self, account_id: str, as_of: datetime) -> Array | None:
@@ -43,8 +43,5 @@ class PreparedBucket:
         account, moment = self.position.get(account_id), microseconds(as_of)
         if account is None or self.first_known[account] > moment:
             return None
-        alone = replace(self.packed, offsets=np.ascontiguousarray(self.packed.offsets[:, account : account + 2]))
-        dates, out = np.array([moment], dtype=np.int64), np.empty((1, len(self.features)), dtype=np.float64)
-        fill_rows((0, 1), alone, self.features.plan, dates, dates, out)
-        row: Array = out[0]
-        return row
+        alone = self.packed._replace(offsets=np.ascontiguousarray(self.packed.offsets[:, account : account + 2]))
+        return one_row(alone, self.features.plan.program, as_of)

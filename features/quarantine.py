@@ -2,11 +2,15 @@
 
 # ruff: noqa: S608  built from declared columns and quoted literals
 
+import json
+
 import duckdb
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from features.history import History
+from features.sources import Source
 
 TABLE = "quarantine"
 
@@ -29,8 +33,8 @@ the ingest that refused it first."""
 def quarantined(history: History) -> pd.DataFrame:
     """Every refused row: source, stream, kind, reason, row (JSON text), row_id, as_of; ordered by the first five.
 
-    Empty where nothing was ever refused. A row stays here even if a later ingest accepts it, for example because
-    it lay in the future; all of a source's rows go when it is ingested under another mapping.
+    Empty where nothing was ever refused. A row leaves when a later ingest accepts it, for example because it lay in
+    the future then; all of a source's rows go when it is ingested under another mapping.
     """
     rows = stored(history, SCHEMA.names).sort_by([(name, "ascending") for name in SCHEMA.names[:6]])
     frame: pd.DataFrame = rows.to_pandas()
@@ -66,6 +70,39 @@ def clear(history: History, source: str, stream: str) -> None:
     if table is not None:
         quoted = [name.replace("'", "''") for name in (source, stream)]
         table.delete(f"source = '{quoted[0]}' and stream = '{quoted[1]}'")
+
+
+def register_waiting(history: History, connection: duckdb.DuckDBPyConnection, source: Source) -> bool:
+    """Create the table `waiting`, the account_ids of what was refused of a source; whether there is any."""
+    rows = _of_source(stored(history, ["source", "stream", "row"]), source)["row"].to_pylist()
+    accounts = {account for row in rows if (account := _account_of(row)) is not None}
+    connection.register("waiting", pa.table({"account_id": pa.array(sorted(accounts), pa.string())}))
+    return bool(accounts)
+
+
+def release(history: History, source: Source, accepted: frozenset[str]) -> int:
+    """Take out of the quarantine what a source brought before and is accepted now; how many rows."""
+    if not accepted:
+        return 0
+    rows = stored(history, SCHEMA.names)
+    leaves = pc.and_(_is_of(rows, source), pc.is_in(rows["row"], pa.array(sorted(accepted))))
+    released = int(pc.sum(leaves).as_py() or 0)
+    if released:
+        history.rewrite(TABLE, rows.filter(pc.invert(leaves)))
+    return released
+
+
+def _of_source(rows: pa.Table, source: Source) -> pa.Table:
+    return rows.filter(_is_of(rows, source))
+
+
+def _is_of(rows: pa.Table, source: Source) -> pa.ChunkedArray:
+    return pc.and_(pc.equal(rows["source"], source.name), pc.equal(rows["stream"], source.stream))
+
+
+def _account_of(row: str) -> str | None:
+    """The account_id as the select returned it; its name is written as the select writes it."""
+    return {name.lower(): value for name, value in json.loads(row).items()}.get("account_id")
 
 
 def counts(history: History) -> dict[tuple[str, str], dict[str, int]]:

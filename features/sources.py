@@ -1,4 +1,4 @@
-"""Where rows come from: files of a company and the SQL that maps them onto a stream's columns."""
+"""Where rows come from: files and databases of a company, and the SQL that maps them onto a stream's columns."""
 
 # ruff: noqa: S608  the SQL is the user's own, on a connection that can open the source's files and nothing else
 
@@ -6,6 +6,7 @@ import codecs
 import glob
 import gzip
 import io
+import json
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ FORMATS = {
     "csv": (".csv", ".tsv", ".txt"),
     "parquet": (".parquet", ".pq"),
     "json": (".json", ".jsonl", ".ndjson"),
+    "excel": (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"),
 }
 """Formats that can be read and the suffixes that announce them; `.gz` may follow those of csv and json."""
 
@@ -41,6 +43,9 @@ READER_DEFAULTS: dict[str, dict[str, Any]] = {
 }
 READERS = {"csv": "read_csv", "parquet": "read_parquet", "json": "read_json"}
 
+FILE = "foresail_file"
+"""A column that the reader adds for the length of an ingest: the file that a row stands in."""
+
 ENCODINGS_OF_READER = ("latin-1", "utf-16")
 
 
@@ -49,24 +54,43 @@ class IngestError(Exception):
 
 
 @dataclass(frozen=True)
+class Database:
+    """Which rows of which database are a source.
+
+    `url` is SQLAlchemy's; ${NAME} in it is the environment's variable NAME, so that no password need stand in a file.
+    Either `table` (with its schema: sales.orders) or `query` says what is read. `cursor` is the column by which new
+    rows are told: a time at which a row is written or changed (best), or a number that grows. Without one all is
+    read every time.
+    """
+
+    url: str = field(repr=False)
+    query: str | None = None
+    table: str | None = None
+    cursor: str | None = None
+    late_days: int = 1
+
+
+@dataclass(frozen=True)
 class Source:
     """One source of one stream.
 
     `pattern` is a glob, relative to `folder` unless absolute. `select` is one SQL query over the table `source`,
     which holds all files together (columns matched by name). CSV columns are text there, so arithmetic needs a
-    cast: `try_cast(Quantity as double)`. `format` is csv, parquet or json; without it the suffix decides.
+    cast: `try_cast(Quantity as double)`. `format` is csv, parquet, json or excel; without it the suffix decides.
     `tables` gives names to further files that the select may join: the headers of order lines, a product list.
-    `options` go to DuckDB's reader; `encoding` may be any that Python knows.
+    `options` go to DuckDB's reader, or are Excel's `sheet` and `skip`; `encoding` may be any that Python knows.
+    With `database` the table `source` holds what is read there, and `pattern` has no meaning.
     """
 
     name: str
     stream: str
-    pattern: str
+    pattern: str = ""
     folder: Path = Path()
     select: str = "select * from source"
     format: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     tables: Mapping[str, str] = field(default_factory=dict)
+    database: Database | None = None
 
     def lookups(self) -> "dict[str, Source]":
         """The further tables that the select may join, as sources of their own; options are those of their format."""
@@ -103,35 +127,100 @@ class Source:
         return IngestError(f"source '{self.name}': {text}")
 
 
-def create_source_views(connection: duckdb.DuckDBPyConnection, source: Source, scratch: Path) -> list[Path]:
-    """Create the view `source` and one for each of its further tables, and give the files of `source`.
+def create_source_views(
+    connection: duckdb.DuckDBPyConnection, source: Source, scratch: Path, fetched: Sequence[Path] = ()
+) -> list[Path]:
+    """Create the view `source` and one for each of its further tables; the files that are read for `source`.
 
-    `scratch` holds re-encoded copies. Afterwards the connection can open these files and nothing else.
+    `scratch` holds re-encoded copies; `fetched` are the Parquet files that hold a database's rows.
     """
     tables = {"source": source, **source.lookups()}
-    files = {name: _create_view(connection, name, table, scratch) for name, table in tables.items()}
+    files = {name: _create_view(connection, name, table, scratch, fetched) for name, table in tables.items()}
     allowed = [str(path) for paths in files.values() for path in paths]
     connection.execute(f"set allowed_paths = {literal(allowed)}")
-    connection.execute("set enable_external_access = false")
-    connection.execute("set lock_configuration = true")
     return files["source"]
 
 
-def _create_view(connection: duckdb.DuckDBPyConnection, name: str, table: Source, scratch: Path) -> list[Path]:
-    files, options = _in_readable_encoding(table, scratch)
+def leave_out(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
+    """Make the view `source` pass over some of its files; all of them still decide about columns and types."""
+    names = literal([str(path) for path in files])
+    others = f"select * exclude ({FILE}) from source_files where {FILE} not in {names}"
+    connection.execute(f"create or replace view source as {others}")
+
+
+def lock(connection: duckdb.DuckDBPyConnection) -> None:
+    """From now on the connection can open the files of its views and nothing else, and that stays so."""
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")
+
+
+def _create_view(
+    connection: duckdb.DuckDBPyConnection, name: str, table: Source, scratch: Path, fetched: Sequence[Path]
+) -> list[Path]:
+    files, options = (list(fetched), READER_DEFAULTS["parquet"]) if table.database else _readable(table, scratch)
     try:
         call = _reader_call(table, files, options)
         if file_format(table) == "json":
             call = _reader_call(table, files, {**options, "columns": _json_columns(connection, call)})
         connection.execute(f"create view {identifier(name)} as select * from {call}")
+        if name == "source" and "filename" not in options:
+            call = _reader_call(table, files, {**options, "filename": FILE})
+            connection.execute(f"create view source_files as select * from {call}")
     except duckdb.Error as error:
         raise reading_error(table, files, error) from error
     return files
 
 
+def takes_rows_singly(connection: duckdb.DuckDBPyConnection, source: Source) -> bool:
+    """Whether each row that the select returns comes from one row of `source`, whatever the others are.
+
+    Only then do new files give the same rows without the old ones: a sum, a rank, a limit would be another. It is
+    read off the plan that DuckDB makes for tables of the same shape; what is not known to be harmless is not.
+    """
+    if not connection.execute("select 1 from duckdb_views() where view_name = 'source_files'").fetchall():
+        return False
+    with duckdb.connect(config={"enable_external_access": False}) as empty:
+        for name in ("source", *source.tables):
+            columns = connection.execute(f"describe {identifier(name)}").fetchall()
+            shape = ", ".join(f"{identifier(column)} {kind}" for column, kind, *_ in columns)
+            empty.execute(f"create table {identifier(name)} ({shape})")
+        empty.execute("set explain_output = 'all'")
+        try:
+            plans = dict(empty.execute(f"explain (format json) {source.select.strip().rstrip(';')}").fetchall())
+        except duckdb.Error:
+            # A select that cannot be planned is told so when it is used.
+            return False
+    (root,) = json.loads(plans["logical_plan"])
+    return _is_row_by_row(root)
+
+
+ONE_TO_ONE = ("PROJECTION", "FILTER", "SEQ_SCAN", "UNNEST", "ORDER_BY")
+JOINS_THAT_KEEP_THE_LEFT = ("INNER", "LEFT", "SEMI", "ANTI", "MARK", "SINGLE")
+
+
+def _is_row_by_row(node: Mapping[str, Any]) -> bool:
+    children = [child for child in node["children"] if _reads_source(child)]
+    if not children:
+        return True
+    if node["name"] in ONE_TO_ONE:
+        return all(map(_is_row_by_row, children))
+    if node["name"] != "COMPARISON_JOIN" or len(children) > 1:
+        return False
+    kind, is_left = node["extra_info"].get("Join Type"), children[0] is node["children"][0]
+    return (kind == "INNER" or (is_left and kind in JOINS_THAT_KEEP_THE_LEFT)) and _is_row_by_row(children[0])
+
+
+def _reads_source(node: Mapping[str, Any]) -> bool:
+    if node["name"] == "SEQ_SCAN":
+        return str(node["extra_info"].get("Table", "")).replace('"', "").endswith(".source")
+    # What a common table expression holds is not seen where it is used.
+    return node["name"] in {"CTE", "CTE_SCAN"} or any(map(_reads_source, node["children"]))
+
+
 def _reader_call(table: Source, files: Sequence[Path], options: Mapping[str, Any]) -> str:
     settings = "".join(f", {identifier(key)} = {literal(value)}" for key, value in options.items())
-    return f"{READERS[file_format(table)]}({literal([str(path) for path in files])}{settings})"
+    reader = READERS.get(file_format(table), "read_parquet")
+    return f"{reader}({literal([str(path) for path in files])}{settings})"
 
 
 def _plainly_named(path: Path, scratch: Path) -> Path:
@@ -159,7 +248,9 @@ def _is_nested(kind: str) -> bool:
 
 
 def file_format(source: Source) -> str:
-    """The format of a source's files: as declared, else by the suffix they share."""
+    """The format of a source's files: as declared, else by the suffix they share; `database` for what is none."""
+    if source.database is not None:
+        return "database"
     if source.format is not None:
         return source.format
     files = source.files()
@@ -167,17 +258,30 @@ def file_format(source: Source) -> str:
     if len(formats) == 1 and (known := formats.pop()) is not None:
         return known
     suffixes = sorted({path.suffix for path in files})
-    raise source.error(f"cannot tell the format of {', '.join(suffixes)} files; set format = csv, parquet or json")
+    raise source.error(
+        f"cannot tell the format of {', '.join(suffixes)} files; set format = csv, parquet, json or excel"
+    )
 
 
 def create_mapped_view(connection: duckdb.DuckDBPyConnection, source: Source, files: Sequence[Path]) -> dict[str, str]:
-    """Create the view `mapped` of what the source's select returns; its columns and their SQL types."""
+    """Create `mapped`, what the source's select returns; its columns and their SQL types.
+
+    Ingest reads it twice: Parquet where it lies, and what is slow to read from a copy.
+    """
     query = _one_query(connection, source)
+    kind = "table" if file_format(source) in {"csv", "json"} else "view"
     try:
+        # As a view first: a mistake in the select is then told from one in the rows.
         connection.execute(f"create view mapped as {query}")
-        return {name: str(kind) for name, kind, *_ in connection.execute("describe mapped").fetchall()}
+        types = {name: str(kind) for name, kind, *_ in connection.execute("describe mapped").fetchall()}
     except duckdb.Error as error:
         raise _select_error(connection, source, files, error) from error
+    if kind == "table":
+        try:
+            connection.execute(f"drop view mapped; create table mapped as {query}")
+        except duckdb.Error as error:
+            raise reading_error(source, files, error) from error
+    return types
 
 
 def reading_error(source: Source, files: Sequence[Path], error: duckdb.Error) -> IngestError:
@@ -225,9 +329,11 @@ def _format_by_suffix(path: Path) -> str | None:
     return next((name for name, suffixes in FORMATS.items() if suffix.lower() in suffixes), None)
 
 
-def _in_readable_encoding(source: Source, scratch: Path) -> tuple[list[Path], dict[str, Any]]:
-    """The files and reader options; files in an encoding that the reader lacks are copied into `scratch` as UTF-8."""
+def _readable(source: Source, scratch: Path) -> tuple[list[Path], dict[str, Any]]:
+    """The files as DuckDB can read them, in their order, and reader options; what it cannot is copied into `scratch`."""
     files = source.files()
+    if file_format(source) == "excel":
+        return [_from_excel(source, path, scratch) for path in files], dict(READER_DEFAULTS["parquet"])
     given = {key.lower(): value for key, value in source.options.items()}
     if given.get("ignore_errors"):
         raise source.error("ignore_errors would drop rows without a word; remove it and correct what it hides")
@@ -242,6 +348,14 @@ def _in_readable_encoding(source: Source, scratch: Path) -> tuple[list[Path], di
     except LookupError:
         raise source.error(f"there is no encoding '{encoding}'; try latin-1, cp1252, gb18030 or utf-16") from None
     return [_as_utf8(source, path, encoding, scratch) for path in files], options
+
+
+def _from_excel(source: Source, path: Path, scratch: Path) -> Path:
+    table = _new_name(path.with_suffix(".parquet"), scratch)
+    from features import excel
+
+    excel.write_as_parquet(path, source.options, table, source.error)
+    return table
 
 
 def _as_utf8(source: Source, path: Path, encoding: str, scratch: Path) -> Path:
@@ -304,4 +418,6 @@ def _file_named_in(text: str) -> str | None:
 
 
 def _names(files: Sequence[Path]) -> str:
+    if not files:
+        return "the database"
     return files[0].name if len(files) == 1 else f"{files[0].name} and {len(files) - 1} more"

@@ -1,8 +1,7 @@
 """The only door out of the features room: one row of features per (account_id, as_of)."""
 
-import itertools
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import datetime
 from os import cpu_count
@@ -16,10 +15,10 @@ import pyarrow.compute as pc
 from features import kernel
 from features.catalog import CATALOG
 from features.definitions import Feature
-from features.events import Events
+from features.events import Events, Roll
 from features.moments import microseconds
 from features.packing import Packed, pack
-from features.plan import FeatureSet, Plan
+from features.plan import FeatureSet, Program
 
 if TYPE_CHECKING:
     from features.history import History
@@ -42,6 +41,7 @@ def build_feature_table(
     Grain: one row per (account_id, as_of), sorted, as a MultiIndex (str, datetime64[us, UTC]); float64
     columns in the order of `features`, NaN where a feature is absent. An account is known from the first
     known_at among its attributes and events on; it keeps its row when a stream, or all, have nothing for it.
+    Memory: the table itself and, at any time, the events of as many buckets as there are threads.
 
     `leak_until` is for labels alone: rows then see what became known up to that moment, after their
     as_of. Nothing that a model is fed may be computed with it. It may not lie before the last as_of.
@@ -55,54 +55,34 @@ def build_feature_table(
     if (visible_until < dates).any():
         raise ValueError(f"leak_until {leak_until} lies before an as_of; labels are known only after their horizon")
     pinned = history.at(history.versions())
-    parts = _each_bucket(pinned, wanted.plan, dates, visible_until, threads or cpu_count() or 1, progress)
-    return _assemble(parts, dates, wanted.names)
+    workers = min(threads or cpu_count() or 1, pinned.buckets)
+    with ThreadPoolExecutor(workers) as pool:
+        rolls = list(pool.map(lambda bucket: Roll.of_bucket(pinned, bucket), range(pinned.buckets)))
+        blank = _Blank.of(rolls, dates, len(wanted))
+        jobs = [
+            pool.submit(_fill_bucket, pinned, bucket, wanted, dates, visible_until, blank)
+            for bucket in range(pinned.buckets)
+        ]
+        _wait(jobs, progress)
+    return pd.DataFrame(blank.matrix, index=blank.index, columns=pd.Index(wanted.names), copy=False)
 
 
 def build_feature_row(events: Events, as_of: datetime, features: Iterable[Feature] = CATALOG) -> Array:
     """The features of one account, in their order, shape (len(features),): bit for bit the table's row."""
-    dates = _dates(as_of)
-    row: Array = compute(events, FeatureSet.of(features).plan, dates, dates)[0]
+    plan = FeatureSet.of(features).plan
+    return one_row(pack(events, plan), plan.program, as_of)
+
+
+def one_row(packed: Packed, program: Program, as_of: datetime) -> Array:
+    """The row of the one account that is laid out."""
+    dates = np.array([microseconds(as_of)], dtype=np.int64)
+    out = np.empty((1, program.columns.size), dtype=np.float64)
+    kernel.fill(0, 1, packed, program, dates, dates, _FIRST_ROW, out)
+    row: Array = out[0]
     return row
 
 
-def compute(events: Events, plan: Plan, as_of: Array, visible_until: Array, threads: int = 1) -> Array:
-    """The kernel over some accounts: shape (accounts × dates, features), account after account.
-
-    as_of and visible_until are UTC µs, as_of ascending. With several threads the accounts are shared out
-    in ranges of about equal numbers of events; with one, nothing but the kernel itself runs.
-    """
-    packed = pack(events, plan)
-    out = np.empty((len(events.accounts) * as_of.size, plan.columns.size), dtype=np.float64)
-    ranges = _account_ranges(packed, len(events.accounts), threads)
-    if len(ranges) == 1:
-        fill_rows(ranges[0], packed, plan, as_of, visible_until, out)
-        return out
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(lambda one: fill_rows(one, packed, plan, as_of, visible_until, out), ranges))
-    return out
-
-
-def fill_rows(
-    accounts: tuple[int, int], packed: Packed, plan: Plan, as_of: Array, visible_until: Array, out: Array
-) -> None:
-    """Hand packed events to the kernel: the rows of accounts [first, last) are written into `out`, nobody else's."""
-    kernel.fill(
-        *accounts, packed.moments, packed.known, packed.values, packed.offsets, packed.codes,
-        as_of, visible_until, plan.edges, plan.selection_edges, plan.selection_requests,
-        plan.stats, plan.windows, plan.restarts, plan.parameters, plan.empty,
-        plan.formulas, plan.slots, plan.columns, out,
-    )  # fmt: skip
-
-
-def _account_ranges(packed: Packed, accounts: int, threads: int) -> list[tuple[int, int]]:
-    """Ranges of accounts with about the same number of selected events each."""
-    if threads <= 1 or accounts <= 1:
-        return [(0, accounts)]
-    events_before = (packed.offsets - packed.offsets[:, :1]).sum(axis=0) + np.arange(accounts + 1)
-    cuts = np.searchsorted(events_before, np.linspace(0, events_before[-1], threads + 1))
-    bounds = np.unique(np.concatenate([[0], cuts, [accounts]])).tolist()
-    return list(itertools.pairwise(bounds))
+_FIRST_ROW = np.zeros(1, dtype=np.int64)
 
 
 def _dates(as_of: datetime | Sequence[datetime]) -> Array:
@@ -112,55 +92,53 @@ def _dates(as_of: datetime | Sequence[datetime]) -> Array:
 
 
 @dataclass(frozen=True)
-class _Part:
-    """One bucket's rows: of `matrix`, those where `known` holds (accounts × dates)."""
+class _Blank:
+    """The table before it is filled. `rows[bucket]` names each of its accounts' rows, date by date, −1 where unknown."""
 
-    accounts: Sequence[str]
-    known: Array
     matrix: Array
+    rows: list[Array]
+    index: pd.MultiIndex
+
+    @classmethod
+    def of(cls, rolls: Sequence[Roll], dates: Array, columns: int) -> "_Blank":
+        """Rows in the order of account ids, whatever bucket they are in. Nothing is written into the matrix yet."""
+        accounts = pa.chunked_array([roll.accounts for roll in rolls], type=pa.string()).combine_chunks()
+        order = _order(accounts)
+        known = np.concatenate([roll.first_known for roll in rolls])[order, None] <= dates[None, :]
+        row_in_order = np.where(known, np.cumsum(known.ravel()).reshape(known.shape) - 1, -1)
+        rows = np.empty_like(row_in_order)
+        rows[order] = row_in_order
+        ends = np.cumsum([len(roll.accounts) for roll in rolls])[:-1]
+        return cls(
+            np.empty((int(known.sum()), columns), dtype=np.float64),
+            [part.ravel() for part in np.split(rows, ends)],
+            _index(accounts.take(pa.array(order)), known, dates),
+        )
 
 
-def _each_bucket(
-    history: "History", plan: Plan, dates: Array, visible_until: Array, threads: int, progress: Progress | None
-) -> list[_Part]:
-    parts = []
-    workers = min(threads, history.buckets)
-    with ThreadPoolExecutor(workers) as pool:
-        jobs = [
-            pool.submit(_one_bucket, history, bucket, plan, dates, visible_until, threads // workers)
-            for bucket in range(history.buckets)
-        ]
-        for done, job in enumerate(jobs, start=1):
-            parts.append(job.result())
+def _order(accounts: pa.Array) -> Array:
+    order: Array = pc.sort_indices(accounts).to_numpy()
+    return order
+
+
+def _fill_bucket(
+    history: "History", bucket: int, features: FeatureSet, dates: Array, visible_until: Array, blank: _Blank
+) -> None:
+    plan, rows = features.plan, blank.rows[bucket]
+    events = Events.from_history(history, bucket, plan.streams)
+    kernel.fill(0, len(events.accounts), pack(events, plan), plan.program, dates, visible_until, rows, blank.matrix)
+
+
+def _wait(jobs: Sequence["Future[None]"], progress: Progress | None) -> None:
+    """Until all are done; the first failure is raised, and what has not begun is not begun any more."""
+    try:
+        for done, job in enumerate(as_completed(jobs), start=1):
+            job.result()
             if progress:
                 progress(done, len(jobs))
-    return parts
-
-
-def _one_bucket(history: "History", bucket: int, plan: Plan, dates: Array, visible_until: Array, threads: int) -> _Part:
-    events = Events.from_history(history, bucket, plan.streams)
-    known = events.first_known[:, None] <= dates[None, :]
-    matrix = compute(events, plan, dates, visible_until, threads)
-    return _Part(events.accounts, known, matrix if known.all() else matrix[known.ravel()])
-
-
-def _assemble(parts: list[_Part], dates: Array, names: list[str]) -> pd.DataFrame:
-    """One frame in account order. Each bucket's matrix is let go as soon as it is copied."""
-    accounts = pa.array([account for part in parts for account in part.accounts], type=pa.string())
-    rank = np.empty(len(accounts), dtype=np.int64)
-    order = pc.sort_indices(accounts).to_numpy()
-    rank[order] = np.arange(len(accounts))
-    known = np.concatenate([part.known for part in parts]) if parts else np.empty((0, dates.size), dtype=np.bool_)
-    row_of = np.cumsum(known[order].ravel()).reshape(known.shape) - 1
-    matrix = np.empty((int(known.sum()), len(names)), dtype=np.float64)
-    begin = 0
-    while parts:
-        part = parts.pop(0)
-        own = slice(begin, begin + len(part.accounts))
-        matrix[row_of[rank[own]][part.known]] = part.matrix
-        begin = own.stop
-    index = _index(accounts.take(pa.array(order)), known[order], dates)
-    return pd.DataFrame(matrix, index=index, columns=pd.Index(names), copy=False)
+    finally:
+        for job in jobs:
+            job.cancel()
 
 
 def _index(accounts: pa.Array, known: Array, dates: Array) -> pd.MultiIndex:

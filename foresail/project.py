@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -18,11 +19,12 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, ValidationError, model_validator
 
-from features.sources import Source
+from features.sources import FORMATS, Database, Source
 from features.streams import STREAMS
 
 if TYPE_CHECKING:
     from features.history import History
+    from features.plan import FeatureSet
     from training.targets import ChurnTarget
 
 FILE_NAME = "foresail.toml"
@@ -77,8 +79,17 @@ class _ProjectTable(_Table):
 class _HistoryTable(_Table):
     root: str | None = Field(default=None, description="a folder or the URL of an object store")
     buckets: StrictInt = Field(default=16, ge=1, le=65536, description="a whole number of buckets, 1 or more")
+    storage_options: dict[str, str] = Field(
+        default_factory=dict, description='a table of text, like { AWS_REGION = "eu-central-1" }'
+    )
     earliest: date = Field(
         default=date(1970, 1, 1), ge=date(1900, 1, 1), description='a date from 1900 on, like "1970-01-01"'
+    )
+
+
+class _FeaturesTable(_Table):
+    extend: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        default=(), description='a list of Python files that declare FEATURES, like ["our_features.py"]'
     )
 
 
@@ -93,9 +104,24 @@ class _SourceTable(_Table):
 
     name: str = Field(pattern=r"\w", description='a name of its own among the sources, like "invoices"')
     stream: Annotated[str, AfterValidator(_known_stream)] = Field(description=f"one of {', '.join(STREAMS)}")
-    pattern: str = Field(alias="from", min_length=1, description='a glob for files, like "data/invoices/*.parquet"')
+    pattern: str = Field(
+        default="", alias="from", min_length=1, description='a glob for files, like "data/invoices/*.parquet"'
+    )
+    database: str = Field(
+        default="",
+        min_length=1,
+        description='an SQLAlchemy URL, like "postgresql+psycopg://reader:${PASSWORD}@host/shop"',
+    )
+    query: str | None = Field(default=None, min_length=1, description="one SQL query that the database understands")
+    table: str | None = Field(default=None, min_length=1, description='a table of the database, like "sales.orders"')
+    cursor: str | None = Field(
+        default=None, min_length=1, description='the column that tells new rows, like "updated_at"'
+    )
+    late_days: StrictInt = Field(default=1, ge=0, le=MOST_DAYS, description="a whole number of days, 0 or more")
     select: str = Field(default="select * from source", description="one SQL query over the table source")
-    format: Literal["csv", "parquet", "json"] | None = Field(default=None, description="csv, parquet or json")
+    format: Literal["csv", "parquet", "json", "excel"] | None = Field(
+        default=None, description=f"one of {', '.join(FORMATS)}"
+    )
     options: dict[str, Any] = Field(default_factory=dict, description='a table, like { encoding = "latin-1" }')
     tables: dict[Annotated[str, AfterValidator(_table_name)], str] = Field(
         default_factory=dict, description='globs for files to join, by name, like { products = "data/products.csv" }'
@@ -103,8 +129,19 @@ class _SourceTable(_Table):
 
     def to_features(self, directory: Path) -> Source:
         """The source as ingest takes it, for a project in `directory`."""
+        database = (
+            Database(self.database, self.query, self.table, self.cursor, self.late_days) if self.database else None
+        )
         return Source(
-            self.name, self.stream, self.pattern, directory, self.select, self.format, self.options, self.tables
+            self.name,
+            self.stream,
+            self.pattern,
+            directory,
+            self.select,
+            self.format,
+            self.options,
+            self.tables,
+            database,
         )
 
 
@@ -149,6 +186,7 @@ class _TrainingTable(_Table):
 class _File(_Table):
     project: _ProjectTable = Field(description="a table [project] with name, currency and timezone")
     history: _HistoryTable = Field(default=_HistoryTable(), description="a table [history]")
+    features: _FeaturesTable = Field(default=_FeaturesTable(), description="a table [features]")
     mlflow: _MlflowTable = Field(default=_MlflowTable(), description="a table [mlflow]")
     sources: tuple[_SourceTable, ...] = Field(
         default=(), description="tables [[sources]], each with name, stream and from"
@@ -163,6 +201,7 @@ _TABLES: dict[tuple[str, ...], type[_Table]] = {
     (): _File,
     ("project",): _ProjectTable,
     ("history",): _HistoryTable,
+    ("features",): _FeaturesTable,
     ("mlflow",): _MlflowTable,
     ("sources", "*"): _SourceTable,
     ("targets", "*"): _TargetTable,
@@ -194,6 +233,8 @@ class Project:
     """How many of the riskiest accounts get reasons in a batch of scores."""
     buckets: int
     history_root: str
+    storage_options: Mapping[str, str]
+    """What the object store that holds the history has to be told: region, endpoint, credentials."""
     earliest: datetime
     """Events before this moment are refused: midnight of [history] earliest in the project's timezone."""
     tracking_uri: str
@@ -201,6 +242,8 @@ class Project:
     sources: tuple[Source, ...]
     target_tables: Mapping[str, Mapping[str, Any]]
     training: Training
+    feature_files: tuple[Path, ...]
+    """Files that declare features of the company's own: [features] extend."""
 
     @property
     def slug(self) -> str:
@@ -212,7 +255,17 @@ class Project:
         """The history of the project at its newest versions; it need not exist yet."""
         from features.history import History
 
-        return History(self.history_root, buckets=self.buckets)
+        return History(self.history_root, buckets=self.buckets, storage_options=dict(self.storage_options) or None)
+
+    @cached_property
+    def catalog(self) -> "FeatureSet":
+        """All features that the project knows: Foresail's and its own; ProjectError where its files cannot be used."""
+        from features.extension import ExtensionError, catalog_with
+
+        try:
+            return catalog_with(self.feature_files)
+        except ExtensionError as error:
+            raise ProjectError(f"{self.directory / FILE_NAME}, [features] extend:\n{error}") from error
 
     @property
     def targets(self) -> "dict[str, ChurnTarget]":
@@ -244,7 +297,7 @@ def load(directory: str | Path) -> Project:
     if not path.is_file():
         raise ProjectError(f"{path} does not exist; `foresail init {directory}` writes one to fill in")
     content = _parsed(path)
-    problems = [*_repeated_names(content)]
+    problems = [*_repeated_names(content), *_mixed_sources(content)]
     try:
         file = _File.model_validate(content)
     except ValidationError as error:
@@ -294,11 +347,13 @@ def _project(directory: Path, file: _File) -> Project:
         explain_top=file.project.explain_top,
         buckets=file.history.buckets,
         history_root=_history_root(directory, file.history.root),
+        storage_options=file.history.storage_options,
         earliest=datetime.combine(file.history.earliest, time(), zone),
         tracking_uri=_tracking_uri(directory, file.mlflow.tracking_uri),
         sources=tuple(table.to_features(directory) for table in file.sources),
         target_tables={name: _target(table) for name, table in file.targets.items()},
         training=Training(training.every_days, training.dates, training.min_history_days),
+        feature_files=tuple(directory / name for name in file.features.extend),
     )
 
 
@@ -336,6 +391,32 @@ def _repeated_names(content: Mapping[str, Any]) -> Iterator[str]:
         if name in names:
             yield f"sources[{position}].name = {_shown(name)}: sources[{names[name]}] has that name; give each its own"
         names.setdefault(name, position)
+
+
+OF_FILES, OF_DATABASES = ("from", "format", "options"), ("query", "table", "cursor", "late_days")
+
+
+def _mixed_sources(content: Mapping[str, Any]) -> Iterator[str]:
+    """What each source has too much or too little of: it is files, or it is a database."""
+    sources = content.get("sources")
+    for position, source in enumerate(sources if isinstance(sources, list) else []):
+        if isinstance(source, dict):
+            yield from (f"sources[{position}].{problem}" for problem in _mixed(source))
+
+
+def _mixed(source: Mapping[str, Any]) -> Iterator[str]:
+    if "database" not in source:
+        if "from" not in source:
+            yield 'from is missing: it must be a glob for files, like "data/invoices/*.parquet" (or name a database)'
+        for key in (key for key in OF_DATABASES if key in source):
+            yield f"{key} = {_shown(source[key])}: it belongs to a database; name one, or leave it out"
+        return
+    for key in (key for key in OF_FILES if key in source):
+        yield f"{key} = {_shown(source[key])}: it belongs to files, and this source is a database; leave it out"
+    if ("table" in source) == ("query" in source):
+        yield "table is missing: a database needs either table or query, to say what is read there; give one of them"
+    if "late_days" in source and "cursor" not in source:
+        yield f'late_days = {_shown(source["late_days"])}: it is counted back from a cursor; name one, like "updated_at"'
 
 
 def _problem(error: Mapping[str, Any]) -> str:

@@ -1,11 +1,11 @@
 """The reference pages in docs/, written from the declarations so that they cannot drift: python -m foresail.reference."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from features.catalog import CATALOG
-from features.definitions import Aggregate, Definition, Derived, Season
-from features.streams import STREAMS, Column, Stream
+from features.catalog import CATALOG, FAMILIES
+from features.definitions import Constant, Definition, Derived, Feature, Season
+from features.streams import ENGAGEMENT, ENGAGEMENT_KINDS, STATUSES, STREAMS, Column, Stream
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -27,30 +27,48 @@ def streams_page() -> str:
 
 
 def features_page() -> str:
-    """docs/features.md: the whole catalog."""
-    rows = [
-        f"| `{one.name}` | {_streams(one.definition)} | {one.meaning} | {one.unit} | {one.absent} |" for one in CATALOG
-    ]
+    """docs/features.md: the whole catalog, family by family."""
     return "\n".join(
         [
             "# Features",
             "",
             f"{len(CATALOG)} features, one value per account and as_of, from what was known by then. Windows are",
             "(as_of − w, as_of]; a day is 24 hours. A trend is (now − before) / (now + before): −1 stopped, 0 unchanged, +1 new.",
-            "Absent is NaN unless it says 0. Written by `python -m foresail.reference`.",
+            "Absent is NaN unless it says 0. Names say family, what, stat and window; `lag90d` is a window that ended 90 days",
+            "ago. Written by `python -m foresail.reference`.",
             "",
-            "| feature | stream | meaning | unit | absent |",
-            "| --- | --- | --- | --- | --- |",
-            *rows,
+            *(f"- [{title}](#{title}): {what}" for title, what, _ in _families()),
+            *(line for title, what, features in _families() for line in _family(title, what, features)),
             "",
         ]
     )
+
+
+def _families() -> Iterator[tuple[str, str, Sequence[Feature]]]:
+    """Each family's name, what it tells, and its features."""
+    for family in FAMILIES:
+        first_line = (family.__doc__ or "").strip().splitlines()[0]
+        yield family.__name__.rsplit(".", 1)[-1], first_line[0].lower() + first_line[1:], family.FEATURES
+
+
+def _family(title: str, what: str, features: Sequence[Feature]) -> Iterator[str]:
+    yield from ["", f"## {title}", "", what[0].upper() + what[1:], ""]
+    yield from ["| feature | meaning | unit | absent | stream |", "| --- | --- | --- | --- | --- |"]
+    for one in features:
+        yield f"| `{one.name}` | {one.meaning} | {one.unit} | {one.absent} | {_streams(one.definition)} |"
 
 
 def _stream(stream: Stream) -> Iterator[str]:
     yield from ["", f"## {stream.name}", "", f"Grain: {stream.grain}.", ""]
     yield from ["| column | type | meaning | if missing | checked |", "| --- | --- | --- | --- | --- |"]
     yield from map(_column, stream.columns)
+    if stream is ENGAGEMENT:
+        yield from ["", "| kind | what happened | its status |", "| --- | --- | --- |"]
+        yield from (f"| `{kind}` | {meaning} | {_status(kind)} |" for kind, meaning in ENGAGEMENT_KINDS.items())
+
+
+def _status(kind: str) -> str:
+    return ", ".join(STATUSES.get(kind, ()))
 
 
 def _column(column: Column) -> str:
@@ -61,11 +79,18 @@ def _column(column: Column) -> str:
 
 
 def _streams(definition: Definition) -> str:
-    if isinstance(definition, Aggregate):
-        return definition.stream
+    """Where the events come from, each stream once."""
+    return " and ".join(dict.fromkeys(_read(definition)))
+
+
+def _read(definition: Definition) -> Iterator[str]:
     if isinstance(definition, Derived):
-        return " and ".join(dict.fromkeys([_streams(definition.first), _streams(definition.second)]))
-    return "the calendar" if isinstance(definition, Season) else ""
+        yield from _read(definition.first)
+        yield from _read(definition.second)
+    elif isinstance(definition, Season):
+        yield "the calendar"
+    elif not isinstance(definition, Constant):
+        yield definition.stream
 
 
 PAGES = {"streams.md": streams_page, "features.md": features_page}

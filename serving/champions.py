@@ -3,9 +3,11 @@
 import logging
 from collections.abc import Mapping
 
+from features.catalog import CATALOG
+from features.plan import FeatureSet
 from serving import model_store
 from serving.api.problems import MODEL_REFUSED, NO_CHAMPION, REGISTRY_UNAVAILABLE, Kind, Problem
-from serving.model_store import LoadedModel, ModelUnavailable, NoChampion, RegistryUnavailable
+from serving.model_store import CHAMPION, LoadedModel, ModelUnavailable, NoChampion, RegistryUnavailable
 
 LOOKS_BETWEEN_TRIES = 12
 """A refused model is read again after that many looks: files may have been out of reach for a while."""
@@ -19,8 +21,9 @@ class Champions:
     A version that cannot be put into service is refused, which is logged once, and the model before it stays.
     """
 
-    def __init__(self, tracking_uri: str, names: Mapping[str, str]) -> None:
+    def __init__(self, tracking_uri: str, names: Mapping[str, str], catalog: FeatureSet = CATALOG) -> None:
         self.tracking_uri = tracking_uri
+        self.catalog = catalog
         self.names = names
         self.models: Mapping[str, LoadedModel] = {}
         self.problems: dict[str, Problem] = {}
@@ -39,7 +42,7 @@ class Champions:
             if before is None or before.version != version:
                 if self._is_refused(target, version):
                     return before
-                before = model_store.load(self.tracking_uri, name)
+                before = model_store.load(self.tracking_uri, name, CHAMPION, self.catalog)
                 log.info("%s: model %s version %s is in service", target, name, before.version)
         except ModelUnavailable as unavailable:
             self._say(target, unavailable, before)

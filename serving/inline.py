@@ -66,27 +66,44 @@ class InlineAccounts:
             return {}, []
         kept: dict[str, list[dict[str, Any]]] = {}
         errors: list[tuple[int, dict[str, str]]] = []
-        for row in self._judged(stream, _mapped(stream, accounts, places)):
+        for row in self._judged(stream, _mapped(stream, accounts, places), _as_they_are(len(accounts))):
             if row["bucket"] == REFUSED:
-                position = int(json.loads(row["refused_row"])["position"])
+                position = int(json.loads(row["row"])["position"])
                 errors.append((position, _error(stream, row["refused_reason"], places[position])))
             else:
                 kept.setdefault(row["account_id"], []).append(row)
         return kept, [error for _, error in sorted(errors, key=lambda error: error[0])]
 
-    def _judged(self, stream: Stream, mapped: pa.Table) -> list[dict[str, Any]]:
+    def _judged(self, stream: Stream, mapped: pa.Table, accounts: pa.Table) -> list[dict[str, Any]]:
         given = {field.name: "DOUBLE" if pa.types.is_floating(field.type) else "VARCHAR" for field in mapped.schema}
-        staged = staging_query(stream, given, self.bounds, buckets=1)
+        staged = staging_query(stream, given, self.bounds)
         order = ", ".join(f"{name} nulls first" for name in canonical_order(stream))
         with self._database.cursor() as connection:
             connection.execute(f"set TimeZone = '{self.bounds.timezone}'")
             connection.register("mapped", mapped)
+            connection.register("accounts", accounts)
             # As ingest: of equal identities, the first in canonical order stays.
             repetition = f"row_number() over (partition by account_id, event_id order by {order})"
             distinct = f"select * from ({staged}) qualify bucket = {REFUSED} or {repetition} = 1"  # noqa: S608 - ours
             query = f"select * replace ({_times_of_kept(stream)}) from ({distinct})"  # noqa: S608 - ours alone
             rows: list[dict[str, Any]] = connection.sql(query).to_arrow_table().to_pylist()
             return rows
+
+
+def _as_they_are(accounts: int) -> pa.Table:
+    """What ingest works out of each account, for accounts that come with all their rows: none is merged or erased."""
+    numbers = pa.array(range(accounts), pa.int32())
+    ids = numbers.cast(pa.string())
+    unmerged = pa.nulls(accounts, pa.timestamp("us", tz="UTC"))
+    return pa.table(
+        {
+            "given": ids,
+            "surviving": ids,
+            "merged_at": unmerged,
+            "bucket": pa.repeat(pa.scalar(0, pa.int32()), accounts),
+            "place": numbers,
+        }
+    )
 
 
 def _times_of_kept(stream: Stream) -> str:

@@ -90,11 +90,12 @@ class LoadedModel:
     version: str
     model: ScoreModel
     target: Target
+    catalog: FeatureSet = CATALOG
 
     @cached_property
     def features(self) -> FeatureSet:
         """The declarations of the features that the model reads, in its order."""
-        return named(self.model.features)
+        return named(self.model.features, self.catalog)
 
     @cached_property
     def reference_scores(self) -> Floats:
@@ -102,15 +103,15 @@ class LoadedModel:
         return np.sort(np.asarray(self.model.card["reference"]["scores"], dtype=np.float64))
 
 
-def load(tracking_uri: str, name: str, alias: str = CHAMPION) -> LoadedModel:
-    """The model that carries the alias now.
+def load(tracking_uri: str, name: str, alias: str = CHAMPION, catalog: FeatureSet = CATALOG) -> LoadedModel:
+    """The model that carries the alias now, to be fed from this catalog.
 
     Raises NoChampion, FingerprintMismatch, BrokenModel or RegistryUnavailable, all of them ModelUnavailable.
     """
     version = version_of(tracking_uri, name, alias)
     model = _read(tracking_uri, name, version)
-    check_fingerprint(name, version, model)
-    return _proven(LoadedModel(name, version, model, _target(model.card)))
+    check_fingerprint(name, version, model, catalog)
+    return _proven(LoadedModel(name, version, model, _target(model.card), catalog))
 
 
 def version_of(tracking_uri: str, name: str, alias: str = CHAMPION) -> str:
@@ -134,17 +135,20 @@ def version_of(tracking_uri: str, name: str, alias: str = CHAMPION) -> str:
         raise _no_answer(tracking_uri, error) from error
 
 
-def check_fingerprint(name: str, version: str, model: ScoreModel) -> None:
+def check_fingerprint(name: str, version: str, model: ScoreModel, catalog: FeatureSet) -> None:
     """FingerprintMismatch unless the catalog computes exactly what the model was trained on."""
-    known = set(CATALOG.names)
+    known = set(catalog.names)
     unknown = [feature for feature in model.features if feature not in known]
-    remedy = "Train it again with this version of Foresail, or run the version that it was trained with."
+    remedy = (
+        "Train it again, or bring back what it was trained with: that version of Foresail and those files of "
+        "[features] extend. A service reads these files when it starts."
+    )
     if unknown:
         raise FingerprintMismatch(
             f"model '{name}' version {version} reads features that the catalog does not have: "
             f"{', '.join(unknown)}. {remedy}"
         )
-    trained, here = model.card["fingerprint"], fingerprint(named(model.features))
+    trained, here = model.card["fingerprint"], fingerprint(named(model.features, catalog))
     if trained != here:
         raise FingerprintMismatch(
             f"model '{name}' version {version} was trained on features that are computed differently here: its "

@@ -76,6 +76,8 @@ def _count(one: str, many: str) -> Unit:
 
 
 def _days(value: float) -> str:
+    if value <= -1:
+        return MINUS + _days(-value)
     whole = round(value)
     return "less than a day" if value < 1 else "1 day" if whole == 1 else f"{whole:,} days"
 
@@ -99,11 +101,30 @@ def _long(value: float) -> str:
 
 
 def _times(value: float) -> str:
-    return f"{value:,.1f} times"
+    return f"{value:,.1f} times" if abs(value) >= 0.1 else f"{number(value)} times"
 
 
-def _rating(value: float) -> str:
-    return f"{number(round(value, 1))} of 5"
+def _out_of(best: int) -> Unit:
+    return lambda value: f"{number(round(value, 1))} of {best}"
+
+
+def _signed(value: float) -> str:
+    """A change, with its sign: +1.5, −2."""
+    return f"+{number(value)}" if value > 0 else number(value)
+
+
+def _change_of_share(value: float) -> str:
+    return f"{_signed(round(value * 100, 1))} percentage points"
+
+
+def _net_share(value: float) -> str:
+    return f"{_signed(round(value * 100))}%"
+
+
+def _sentiment(value: float) -> str:
+    """How something sounds: sentiment from −1 to 1 in fifths."""
+    words = ("very negative", "negative", "neutral", "positive", "very positive")
+    return words[min(int((value + 1) / 2 * 5), 4)] if value > -1 else words[0]
 
 
 _ENGLISH_UNITS: dict[str, Unit] = {
@@ -116,14 +137,27 @@ _ENGLISH_UNITS: dict[str, Unit] = {
     "often": _often,
     "long": _long,
     "hours": _count("hour", "hours"),
-    "1-5": _rating,
+    "1-5": _out_of(5),
+    "1-7": _out_of(7),
+    "0-10": _out_of(10),
+    "points": _signed,
+    "change of share": _change_of_share,
+    "net share": _net_share,
+    "sentiment": _sentiment,
     "orders": _count("order", "orders"),
     "products": _count("different product", "different products"),
     "categories": _count("category", "categories"),
     "lines": _count("line", "lines"),
     "cases": _count("case", "cases"),
     "complaints": _count("complaint", "complaints"),
-    "contacts": _count("contact or use", "contacts and uses"),
+    "dealings": _count("contact or use", "contacts and uses"),
+    "contracts": _count("contract", "contracts"),
+    "contacts": _count("contact", "contacts"),
+    "meetings": _count("meeting", "meetings"),
+    "functions": _count("function", "functions"),
+    "faults": _count("fault", "faults"),
+    "times": _count("time", "times"),
+    "quarters": _count("quarter", "quarters"),
     "login": _count("login", "logins"),
     "usage": _count("use of the product", "uses of the product"),
     "visit": _count("visit", "visits"),
@@ -162,6 +196,42 @@ def _of_each_kind() -> dict[str, str]:
         }
     return phrases
 
+
+def _of_trend(key: str, what: str, *, many: str = "as many", those: str = "those") -> dict[str, str]:
+    """The phrases of a trend of something that is counted, or of an amount of it (`many` "as much", `those` "that")."""
+    now, before = "in the last {days} days", "in the {days} before"
+    return {
+        f"{key}.stopped": f"no {what} {now}, unlike {before}",
+        f"{key}.begun": f"{what} {now}, unlike {before}",
+        f"{key}.down": f"{what} down {{change:share}} in {{days}} days",
+        f"{key}.up": f"{what} up {{change:share}} in {{days}} days",
+        f"{key}.same": f"{many} {what} {now} as {before}",
+        f"{key}.against": f"{what} {now} {{times:ratio}} {those} {before}",
+        f"{key}.manifold": f"more than ten times {many} {what} {now} as {before}",
+        f"{key}.fraction": f"less than a tenth {many} {what} {now} as {before}",
+        f"{key}.absent": f"no {what} {now}, nor {before}",
+    }
+
+
+_ENGLISH_SIGNALS = {
+    "signal_purchases_down_two_quarters.some": "spend fell for two quarters running",
+    "signal_purchase_frequency_falling.some": "orders grow rarer: down by a quarter and more in half a year",
+    "signal_long_without_repurchase.some": "silent for longer than ever before",
+    "signal_browses_without_buying.some": "looks around and does not buy",
+    "signal_strategy_meeting_cancelled.some": "strategy meeting cancelled",
+    "signal_executive_meeting_overdue.some": "no meeting with an executive for more than a quarter",
+    "signal_middle_meeting_overdue.some": "no meeting with middle management for more than a month",
+    "signal_review_overdue.some": "business review overdue: none for more than a quarter",
+    "signal_reference_removed.some": "our reference case was removed",
+    "signal_champion_left.some": "the contact who spoke for us left",
+    "signal_complaint_unresolved_{days}d.some": "complaint unresolved for more than {days} days",
+    "signal_detractor.some": "would not recommend us",
+    "signal_use_falling.some": "use of the product down by a quarter and more in a month",
+    "signal_faults_rising.some": "the equipment reports more faults than the quarter before",
+    "signal_contract_ends_soon.some": "a contract ends within three months",
+    "signal_notice_given.some": "notice given on a contract that still runs",
+}
+"""What a signal says when it is on. One that is off may have nothing on record, and says nothing."""
 
 _ENGLISH_PHRASES = {
     "purchases_days_since_last.late": "no order for {value:days}, usually {typical:every}",
@@ -221,6 +291,31 @@ _ENGLISH_PHRASES = {
     "purchases_amount_trend_{days}d_year.absent": "nothing ordered in the last {days} days, nor a year ago",
     "purchases_amount_sum_{days}d_lag275d.some": "{value:currency} ordered in the coming {days} days last year",
     "purchases_amount_sum_{days}d_lag275d.none": "nothing ordered in the coming {days} days last year",
+    "purchases_days_until_expected.some": "next order expected in {value:days}, by its own rhythm",
+    "purchases_days_until_expected.past": "next order was expected {size:ago}, by its own rhythm",
+    "purchases_days_until_expected.absent": "no rhythm of orders on record",
+    "purchases_gap_days_mean.some": "usually orders {value:often}",
+    "purchases_gap_days_mean.absent": "no second order on record",
+    "purchases_gap_ratio_{days}d.some": "time between orders of the last {days} days {value:ratio} the usual",
+    "purchases_silence_ratio.some": "silent for {value:ratio} the longest time between orders so far",
+    "purchases_silent_{days}d_lag90d.some": "no order in the {days} days before the last {days}",
+    "purchases_silent_{days}d_lag90d.none": "orders in the {days} days before the last {days}",
+    "purchases_silent_quarters_sum.some": "{value:quarters} of the last four without an order",
+    "purchases_silent_quarters_sum.none": "orders in each of the last four quarters",
+    "purchases_order_amount_ratio_{days}d.some": "an order of the last {days} days is worth {value:ratio} the usual",
+    "purchases_net_amount_sum_{days}d.some": "{value:currency} ordered in the last {days} days, net of returns",
+    "purchases_season_share_{days}d_lag275d.some": "{value:share} of a year's spend fell into the coming {days} days last year",
+    "purchases_season_share_{days}d_lag275d.none": "nothing ordered in the coming {days} days last year",
+    "purchases_category_largest_share_{days}d.some": "{value:share} of spend in one category in the last {days} days",
+    "purchases_product_largest_share_{days}d.some": "{value:share} of spend on one product in the last {days} days",
+    "purchases_categories_dropped_{days}d.some": "{value:categories} dropped in the last {days} days",
+    "purchases_categories_dropped_{days}d.none": "no category dropped in the last {days} days",
+    "purchases_margin_share_{days}d.some": "margin of {value:share} in the last {days} days",
+    "purchases_margin_share_{days}d.past": "a loss of {size:share} on what was ordered in the last {days} days",
+    "purchases_days_since_cancellation.some": "last cancelled an order {value:ago}",
+    "purchases_days_since_cancellation.absent": "no cancelled order on record",
+    "purchases_cancellations_count_{days}d.some": "{value:lines} cancelled in the last {days} days",
+    "purchases_cancellations_count_{days}d.none": "nothing cancelled in the last {days} days",
     "purchases_products_distinct_{days}d.some": "{value:products} in the last {days} days",
     "purchases_products_distinct_{days}d.none": "no product on record in the last {days} days",
     "purchases_categories_distinct_{days}d.some": "orders from {value:categories} in the last {days} days",
@@ -242,7 +337,7 @@ _ENGLISH_PHRASES = {
     "purchases_returns_share_{days}d.absent": "no order in the last {days} days",
     "engagement_days_since_last.some": "last contact or use {value:ago}",
     "engagement_days_since_last.absent": "no contact or use on record",
-    "engagement_count_{days}d.some": "{value:contacts} in the last {days} days",
+    "engagement_count_{days}d.some": "{value:dealings} in the last {days} days",
     "engagement_count_{days}d.none": "no contact or use in the last {days} days",
     "engagement_count_trend_{days}d.stopped": "no contact or use in the last {days} days, unlike the {days} before",
     "engagement_count_trend_{days}d.begun": "contact or use in the last {days} days, unlike the {days} before",
@@ -256,12 +351,81 @@ _ENGLISH_PHRASES = {
     "as in the {days} before",
     "engagement_count_trend_{days}d.absent": "no contact or use in the last {days} days, nor in the {days} before",
     **_of_each_kind(),
+    **_of_trend("engagement_usage_quantity_trend_{days}d", "use of the product", many="as much", those="that"),
+    **_of_trend("engagement_usage_trend_{days}d", "uses of the product"),
+    **_of_trend("engagement_login_trend_{days}d", "logins"),
+    "engagement_functions_distinct_{days}d.some": "{value:functions} used in the last {days} days",
+    "engagement_functions_distinct_{days}d.none": "no function on record in the last {days} days",
+    "engagement_functions_dropped_{days}d.some": "{value:functions} used in the {days} days before, and not in the last {days}",
+    "engagement_functions_dropped_{days}d.none": "no function given up in the last {days} days",
+    "engagement_carts_abandoned_count_{days}d.some": "carts abandoned in the last {days} days: {value:number}",
+    "engagement_carts_abandoned_count_{days}d.none": "no abandoned cart on record in the last {days} days",
+    "engagement_stockouts_count_{days}d.some": "{value:times} out of stock in the last {days} days",
+    "engagement_stockouts_count_{days}d.none": "nothing out of stock on record in the last {days} days",
+    "meetings_held_count_{days}d.some": "{value:meetings} held in the last {days} days",
+    "meetings_held_count_{days}d.none": "no meeting on record in the last {days} days",
+    "meetings_called_off_sum_{days}d.some": "{value:meetings} cancelled or missed in the last {days} days",
+    "meetings_called_off_sum_{days}d.none": "no meeting cancelled in the last {days} days",
+    "meetings_days_since_executive.some": "last meeting with an executive {value:ago}",
+    "meetings_days_since_executive.absent": "no meeting with an executive on record",
+    "meetings_days_since_middle.some": "last meeting with middle management {value:ago}",
+    "meetings_days_since_middle.absent": "no meeting with middle management on record",
+    "meetings_days_since_review.some": "last business review {value:ago}",
+    "meetings_days_since_review.absent": "no business review on record",
+    "meetings_days_since_strategy.some": "last strategy meeting {value:ago}",
+    "meetings_days_since_strategy.absent": "no strategy meeting on record",
+    "surveys_nps_last.some": "latest answer to would you recommend us: {value:0-10}",
+    "surveys_nps_last.none": "latest answer to would you recommend us: {value:0-10}",
+    "surveys_nps_last.absent": "never asked, or never answered, whether it would recommend us",
+    "surveys_days_since_detractor.some": "said {value:ago} that it would not recommend us",
+    "surveys_days_since_detractor.absent": "nobody on record who would not recommend us",
+    "surveys_sentiment_mean_{days}d.some": "what was said in the last {days} days sounds {value:sentiment}",
+    "surveys_sentiment_mean_{days}d.none": "what was said in the last {days} days sounds {value:sentiment}",
+    "surveys_negative_count_{days}d.some": "said something negative {value:times} in the last {days} days",
+    "surveys_negative_count_{days}d.none": "nothing negative on record in the last {days} days",
+    "telemetry_faults_sum_{days}d.some": "the equipment reported {value:faults} in the last {days} days",
+    "telemetry_faults_sum_{days}d.none": "no fault of the equipment in the last {days} days",
+    **_of_trend("telemetry_faults_trend_{days}d", "faults of the equipment"),
+    "telemetry_energy_ratio_{days}d.some": "energy use of the last {days} days {value:ratio} that of the year before",
+    "contracts_in_force_count.some": "{value:contracts} in force",
+    "contracts_in_force_count.none": "no contract in force",
+    "contracts_value_sum.some": "contracts worth {value:currency} a year",
+    "contracts_value_sum.none": "no contract of a recorded value in force",
+    "contracts_days_left_min.some": "a contract ends in {value:days}",
+    "contracts_days_left_min.absent": "no contract that ends",
+    "contracts_days_to_notice.some": "{value:days} left to give notice",
+    "contracts_days_to_notice.past": "the time to give notice was over {size:ago}",
+    "contracts_notice_given_count.some": "notice given on {value:contracts}",
+    "contracts_notice_given_count.none": "no notice given",
+    "contracts_lapsed_count.some": "{value:contracts} ended without renewal",
+    "contracts_lapsed_count.none": "no contract ended without renewal",
+    "contracts_cancelled_count_{days}d.some": "{value:contracts} cancelled in the last {days} days",
+    "contracts_cancelled_count_{days}d.none": "no contract cancelled in the last {days} days",
+    "contracts_downgraded_count_{days}d.some": "{value:contracts} downgraded in the last {days} days",
+    "contracts_downgraded_count_{days}d.none": "no contract downgraded in the last {days} days",
+    "contacts_known_count.some": "{value:contacts} on record",
+    "contacts_known_count.none": "no contact on record",
+    "contacts_champions_count.some": "{value:contacts} speaking for us",
+    "contacts_champions_count.none": "no contact on record who speaks for us",
+    "contacts_left_count_{days}d.some": "{value:contacts} left in the last {days} days",
+    "contacts_left_count_{days}d.none": "no contact left in the last {days} days",
+    **_ENGLISH_SIGNALS,
     "service_days_since_opened.some": "last case opened {value:ago}",
     "service_days_since_opened.absent": "no case on record",
     "service_opened_count_{days}d.some": "{value:cases} opened in the last {days} days",
     "service_opened_count_{days}d.none": "no case opened in the last {days} days",
-    "service_open_cases_sum.some": "{value:cases} still open",
-    "service_open_cases_sum.none": "no open case",
+    "service_open_cases_count.some": "{value:cases} still open",
+    "service_open_cases_count.none": "no open case",
+    "service_open_complaints_count.some": "{value:complaints} still open",
+    "service_open_complaints_count.none": "no open complaint",
+    "service_overdue_cases_count_{days}d.some": "{value:cases} open for {days} days and longer",
+    "service_overdue_cases_count_{days}d.none": "no case open for longer than {days} days",
+    "service_days_open_max.some": "a case has been open for {value:days}",
+    "service_days_open_max.absent": "no open case",
+    "service_unanswered_cases_count.some": "{value:cases} without an answer",
+    "service_unanswered_cases_count.none": "no case without an answer",
+    **_of_trend("service_opened_trend_{days}d", "cases"),
+    **_of_trend("service_faults_trend_{days}d", "faults"),
     "service_days_since_complaint.some": "last complaint {value:ago}",
     "service_days_since_complaint.absent": "no complaint on record",
     "service_complaints_count_{days}d.some": "{value:complaints} in the last {days} days",
@@ -273,6 +437,10 @@ _ENGLISH_PHRASES = {
     "service_satisfaction_last.some": "latest case rated {value:1-5}",
     "service_satisfaction_last.absent": "no rating on record",
     "account_size_last.some": "size of the account: {value:number}",
+    "account_willing_to_be_reference_last.some": "may be named as a reference",
+    "account_willing_to_be_reference_last.none": "does not want to be named as a reference",
+    "account_days_since_joined.some": "an account for {value:long}",
+    "account_days_since_founded.some": "founded {value:long} ago",
     "calendar_year_sine.some": "the time of year",
     "calendar_year_cosine.some": "the time of year",
     "declared.some": "{meaning}: {value:{unit}}",

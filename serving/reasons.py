@@ -108,7 +108,9 @@ def _reason(story: Sequence[Told], values: Values, currency: str, language: Lang
     )
 
 
-_HARD_TO_READ = re.compile(r"_(std|slope|max)(_|$)|_decayed_|_lines_per_order_")
+_HARD_TO_READ = re.compile(
+    r"_(std|slope)(_|$)|_(amount|hours)_max(_|$)|_decayed_|_lines_per_order_|_variation|_active_life_|_largest_share"
+)
 """A reader has to think about what these features mean."""
 
 
@@ -139,21 +141,31 @@ def _strong_enough(preferred: list[Told], others: list[Told], share: float) -> l
 # --- themes ---
 
 _THEMES: tuple[tuple[str, str], ...] = (
-    ("rhythm", r"purchases_(days_since_last|gap_days|overdue)"),
-    ("tenure", r"purchases_days_since_first"),
-    ("trend", r"purchases_.*(trend|slope)"),
+    ("rhythm", r"purchases_(days_since_last|days_until_expected|gap_|silen|overdue|active_life)|signal_long_without"),
+    ("tenure", r"purchases_days_since_first|account_days_since|contracts_days_since_first"),
+    ("trend", r"purchases_.*(trend|slope)|purchases_order_amount_ratio|signal_purchase"),
     ("season", r"calendar_|purchases_.*_lag"),
     ("frequency", r"purchases_orders_"),
-    ("returns", r"purchases_.*return"),
-    ("discounts", r"purchases_discount"),
-    ("breadth", r"purchases_(products|categories|channels|lines_per_order)"),
+    ("returns", r"purchases_.*(return|cancellation)"),
+    ("margin", r"purchases_margin"),
+    ("discounts", r"purchases_(discount|price|list_price)"),
+    ("breadth", r"purchases_(product|categor|channels|order_largest|lines_per_order)"),
     ("spend", r"purchases_.*(amount|quantity)"),
-    ("outreach", r"engagement_(days_since_)?(mail|campaign|survey)"),
-    ("satisfaction", r"service_(satisfaction|poor_ratings)"),
-    ("complaints", r"service_.*(complaint|fault|urgent|escalated)"),
+    ("outreach", r"engagement_(days_since_)?(mail|campaign|survey|response|unsubscribed)"),
+    ("use", r"engagement_(days_since_)?(usage|login|function|stickiness)|signal_use"),
+    ("browsing", r"engagement_(days_since_)?(visit|portal|cart)|signal_browses"),
+    ("meetings", r"meetings_|engagement_(days_since_)?meeting|signal_(strategy|executive|middle|review)"),
+    ("loyalty", r"engagement_(days_since_)?(loyalty|points|tier)"),
+    ("reference", r"engagement_references|signal_reference|account_willing"),
+    ("opinion", r"surveys_|signal_detractor"),
+    ("equipment", r"telemetry_|signal_faults"),
+    ("satisfaction", r"service_(satisfaction|poor_ratings|effort)"),
+    ("complaints", r"service_.*(complaint|fault|urgent|escalated)|signal_complaint"),
+    ("contracts", r"contracts_|signal_(contract|notice)"),
+    ("contacts", r"contacts_|engagement_people|signal_champion"),
 )
 _THEME_OF = [(name, re.compile(pattern)) for name, pattern in _THEMES]
-_PURCHASES_IN_WINDOW = re.compile(r"purchases_(?!.*return).*?_(?P<days>\d+)d$")
+_PURCHASES_IN_WINDOW = re.compile(r"purchases_(?!.*(return|cancel|dropped)).*?_(?P<days>\d+)d$")
 
 
 def theme(name: str, values: Values) -> str:
@@ -187,17 +199,18 @@ def wording(feature: Feature, values: Values, raises: bool, language: Language =
     pattern, fields = _place(feature.name)
     fields |= {"value": value, "size": abs(value), "meaning": feature.meaning}
     case = _case(feature, value, values, raises, fields)
-    for key in (f"{pattern}.{case}", f"{pattern}.some" if case in ("none", "beyond") else ""):
+    for key in (f"{pattern}.{case}", f"{pattern}.some" if case in ("none", "beyond", "past") else ""):
         if key in language.phrases:
             return Wording(key, fields, feature.unit == TREND and (value > 0) == raises and case in _NEUTRAL)
     fields["unit"] = feature.unit if language.writes(feature.unit) and not _is_counted(feature) else "number"
     absent = math.isnan(value)
-    return Wording("declared.absent" if absent else "declared.some", fields, says_nothing=absent or case == "unclear")
+    silent = absent or case in ("unclear", "off")
+    return Wording("declared.absent" if absent else "declared.some", fields, says_nothing=silent)
 
 
 def _is_counted(feature: Feature) -> bool:
     """Whether the meaning already names what is counted ("orders in the last 90 days": 5, not 5 orders)."""
-    return feature.meaning.startswith(feature.unit)
+    return feature.unit != "share" and feature.meaning.startswith(feature.unit)
 
 
 _WINDOW = re.compile(r"_(?P<days>\d+)d(?=$|_)")
@@ -216,11 +229,17 @@ def _case(feature: Feature, value: float, values: Values, raises: bool, fields: 
         return _recency_case(value, values, raises, fields)
     if feature.unit == TREND:
         return _trend_case(value, raises, fields)
+    if value == 0:
+        # A signal that is off may have nothing on record: there is nothing to say of it.
+        return "off" if feature.name.startswith("signal_") else "none"
+    return _measured_case(feature, value)
+
+
+def _measured_case(feature: Feature, value: float) -> str:
+    """Of a value that is there: "past" where it is the other side of what its meaning speaks of, a day gone by or a loss."""
     if feature.unit == "share" and abs(value) > 1:
         return "beyond"
-    # More cases resolved than opened: some were opened before the history begins.
-    nothing = value == 0 or (value < 0 and feature.unit == "cases")
-    return "none" if nothing else "some"
+    return "past" if value < 0 and feature.unit in ("days", "share") else "some"
 
 
 def _recency_case(value: float, values: Values, raises: bool, fields: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -21,10 +22,14 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     history_root: str = Field(min_length=1)
+    storage_options: dict[str, str] | None = None
+    """For a history on an object store."""
     buckets: int = Field(default=16, ge=1)
     tracking_uri: str = Field(min_length=1)
     models: dict[str, str] = Field(min_length=1)
     """Target → name of its registered model."""
+    feature_files: tuple[Path, ...] = ()
+    """Files of the company's own features, as models were trained with them. Read once, when the service starts."""
     as_of: datetime | None = None
     """The moment that scores speak for; None is the moment of the request. A naive one is in `timezone`."""
     earliest: AwareDatetime = datetime(1970, 1, 1, tzinfo=UTC)

@@ -4,6 +4,8 @@ import logging
 import threading
 from collections.abc import Mapping
 
+from features.catalog import CATALOG
+from features.extension import ExtensionError, catalog_with
 from features.history import History, HistoryError
 from features.plan import FeatureSet
 from serving.accounts import Accounts
@@ -40,9 +42,12 @@ class Watch:
         self._saying: set[str] = set()
         self._looked = threading.Event()
         self._stopped = threading.Event()
+        self._catalog = CATALOG
         try:
-            self.settings = read_settings(environment)
-        except SettingsError as error:
+            settings = read_settings(environment)
+            self._catalog = catalog_with(settings.feature_files)
+            self.settings = settings
+        except (SettingsError, ExtensionError) as error:
             self._problem = Problem(NOT_CONFIGURED, str(error))
             log.warning("%s", error)
 
@@ -78,7 +83,7 @@ class Watch:
         if settings is None:
             return
         self._said, self._saying = self._saying, set()
-        self._champions = self._champions or Champions(settings.tracking_uri, settings.models)
+        self._champions = self._champions or Champions(settings.tracking_uri, settings.models, self._catalog)
         self._champions.look()
         models = self._champions.models
         missing = {target: self._champions.problems[target] for target in settings.models if target not in models}
@@ -99,7 +104,7 @@ class Watch:
         """The accounts as they are now: those before if nothing has changed, else new ones with the same buckets read."""
         before = self._in_service.accounts if self._in_service else None
         features = FeatureSet(needed_features(list(models.values())))
-        history = History(settings.history_root, buckets=settings.buckets)
+        history = History(settings.history_root, buckets=settings.buckets, storage_options=settings.storage_options)
         versions = self._versions(history, before.history.versions() if before else {})
         if before and before.history.versions() == versions and before.features.names == features.names:
             return before

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from features.catalog import fingerprint, named
+from features.plan import FeatureSet
 from training import tracking
-from training.dataset import Dataset, Floats, naive_utc
+from training.dataset import Dataset, Floats, digest_of, naive_utc
 from training.models import Fitted
 from training.selection import Climb, Refitted
 from training.splits import Split
@@ -30,6 +31,7 @@ class Origin:
     days: Split
     data_versions: Mapping[str, int]
     seed: int
+    catalog: FeatureSet
 
 
 def describe(
@@ -41,16 +43,17 @@ def describe(
     would be scored today: the reference for percentiles and drift.
     """
     card: dict[str, Any] = {
-        **_what(final),
+        **_what(final, origin.catalog),
         "project": origin.project,
         "target": origin.target.to_json(),
         "choice": climb.choice.reason,
         "notes": list(climb.notes),
-        "baseline": _what(baseline),
+        "baseline": _what(baseline, origin.catalog),
         "trained_as_of": origin.as_of.isoformat(),
         "as_of_dates": _dates(origin.days),
         "rows": [_rows(data, date) for date in origin.days.closed],
         "data_versions": dict(origin.data_versions),
+        "table": _table(data, origin),
         "seed": origin.seed,
         "metrics": _metrics(climb),
         "created_by": tracking.created_by(),
@@ -58,13 +61,24 @@ def describe(
     return card | {"reference": _reference(card, final.model, population)}
 
 
-def _what(refitted: Refitted) -> dict[str, Any]:
+def _what(refitted: Refitted, catalog: FeatureSet) -> dict[str, Any]:
     """What a ScoreModel needs to answer."""
     return {
         "format": tracking.model_code().FORMAT,
         **refitted.model.to_json(),
         "calibration": refitted.calibration.to_json(),
-        "fingerprint": fingerprint(named(refitted.model.features)),
+        "fingerprint": fingerprint(named(refitted.model.features, catalog)),
+    }
+
+
+def _table(data: Dataset, origin: Origin) -> dict[str, Any]:
+    """What the run learnt from, so that a table built again can be told to be the same: see `features.digest`."""
+    return {
+        "digest": digest_of(data),
+        "rows": len(data),
+        "dates": [date.isoformat() for date in origin.days.closed],
+        "features": list(data.features),
+        "fingerprint": fingerprint(named(data.features, origin.catalog)),
     }
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.definitions import Feature
+from features.digest import digest
 from features.history import History
 from features.table import build_feature_table
 from training.moments import in_utc
@@ -59,6 +60,11 @@ class Dataset:
         return self.matrix[:, [self.features.index(name) for name in names]]
 
 
+def digest_of(data: Dataset) -> str:
+    """The digest of `eligible_table`, had it been kept: see `features.digest`."""
+    return digest(data.features, data.account_id, data.as_of.astype(np.int64), data.matrix)
+
+
 def naive_utc(moment: datetime) -> np.datetime64:
     """An aware moment the way numpy holds it."""
     return np.datetime64(in_utc(moment).replace(tzinfo=None), "us")
@@ -77,7 +83,7 @@ def labelled(
     Every eligible account has a label then; ValueError if one has not.
     """
     churned = target.labels(history, dates, known_by)
-    table = _eligible(history, target, dates, features, progress)
+    table = eligible_table(history, target, dates, features, progress)
     labels = np.asarray(churned.reindex(table.index), dtype=np.float64)
     _refuse_missing(labels, table.index, target)
     return _dataset(table, features, labels)
@@ -91,7 +97,7 @@ def unlabelled(
     progress: Progress | None = None,
 ) -> Dataset:
     """Features of the population that would be scored at as_of; the labels are NaN."""
-    table = _eligible(history, target, [as_of], features, progress)
+    table = eligible_table(history, target, [as_of], features, progress)
     return _dataset(table, features, np.full(len(table), np.nan))
 
 
@@ -105,14 +111,17 @@ def _refuse_missing(labels: Floats, index: pd.Index, target: ChurnTarget) -> Non
         )
 
 
-def _eligible(
+def eligible_table(
     history: History,
     target: ChurnTarget,
     dates: Sequence[datetime],
     features: Sequence[Feature],
-    progress: Progress | None,
+    progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """The feature table of eligible accounts, one date after another so that the ineligible never pile up."""
+    """The feature table of eligible accounts, one date after another so that the ineligible never pile up.
+
+    With the versions, dates and features of a card it is the table that the model's run learnt from, bit for bit.
+    """
     needed = tuple({feature.name: feature for feature in (*features, *target.population.features)}.values())
     names = [feature.name for feature in features]
     parts = []

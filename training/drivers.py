@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from features.catalog import named
+from features.plan import FeatureSet
 from training import tracking
 from training.dataset import Dataset, Floats
 from training.models import Fitted
@@ -33,11 +34,13 @@ class Driver:
         return "more is riskier" if self.direction > 0 else "more is safer"
 
 
-def drivers(card: Mapping[str, Any], model: Fitted, population: Dataset, most: int = 12) -> list[Driver]:
+def drivers(
+    card: Mapping[str, Any], model: Fitted, population: Dataset, catalog: FeatureSet, most: int = 12
+) -> list[Driver]:
     """The features with the largest mean contribution, largest first; those that contribute nothing are left out."""
     matrix = population.matrix[:: max(1, len(population) // EXPLAINED_ROWS)]
     contributions = tracking.model_code().ScoreModel(dict(card), model.booster).contributions(matrix)
-    described = zip(named(population.features), matrix.T, contributions.T, strict=True)
+    described = zip(named(population.features, catalog), matrix.T, contributions.T, strict=True)
     found = [
         Driver(each.name, each.meaning, _size(share), _direction(values, share)) for each, values, share in described
     ]

@@ -7,8 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from features.catalog import UnknownFeature, fingerprint, named
+from features.catalog import CATALOG, UnknownFeature, fingerprint, named
 from features.history import History
+from features.plan import FeatureSet
 from training import report, tracking
 from training.coverage import StaleHistory, purchases_known
 from training.dataset import Dataset, labelled, unlabelled
@@ -37,7 +38,7 @@ class Hindsight:
     report_path: Path | None = None
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913  # all but two are given by name
     history: History,
     as_of: datetime,
     *,
@@ -47,6 +48,7 @@ def evaluate(
     alias: str = tracking.CHAMPION,
     seed: int = 0,
     report_to: Path | None = None,
+    catalog: FeatureSet = CATALOG,
 ) -> Hindsight:
     """Score with the model behind `alias` from what was known at as_of, and compare with what was known by `known_by`.
 
@@ -56,10 +58,10 @@ def evaluate(
     as_of, known_by = in_utc(as_of), in_utc(known_by)
     version, model = tracking.load_model(tracking_uri, name, alias)
     for card in (model.card, model.card["baseline"]):
-        _same_features(card, name, version)
+        _same_features(card, name, version, catalog)
     target = ChurnTarget.from_json(model.card["target"])
     history = history.at(history.versions())
-    data, open_because = _rows(history, target, as_of, known_by, model.card)
+    data, open_because = _rows(history, target, as_of, known_by, _features(model.card, catalog))
     scored = _scored(data, model)
     scores = pd.DataFrame(
         {"probability": scored.model, "churned": scored.labels}, index=pd.Index(data.account_id, name="account_id")
@@ -77,10 +79,9 @@ def evaluate(
 
 
 def _rows(
-    history: History, target: ChurnTarget, as_of: datetime, known_by: datetime, card: dict[str, Any]
+    history: History, target: ChurnTarget, as_of: datetime, known_by: datetime, features: FeatureSet
 ) -> tuple[Dataset, str | None]:
     """The eligible accounts, labelled if the horizon has closed; else the reason why not."""
-    features = named(list(dict.fromkeys([*card["features"], *card["baseline"]["features"]])))
     try:
         closes = as_of + target.horizon
         if target.closed(as_of, known_by):
@@ -88,6 +89,11 @@ def _rows(
         return labelled(history, target, [as_of], features, known_by), None
     except (HorizonOpen, StaleHistory) as still_open:
         return unlabelled(history, target, as_of, features), str(still_open)
+
+
+def _features(card: dict[str, Any], catalog: FeatureSet) -> FeatureSet:
+    """What the model and the baseline beside it read."""
+    return named(list(dict.fromkeys([*card["features"], *card["baseline"]["features"]])), catalog)
 
 
 def _scored(data: Dataset, model: Any) -> report.Scored:
@@ -103,10 +109,12 @@ def _judge(data: Dataset, scored: report.Scored, card: dict[str, Any], seed: int
     return judge(probabilities, data.labels, data.account, baseline=baseline, seed=seed)
 
 
-def _same_features(card: dict[str, Any], name: str, version: int) -> None:
-    remedy = "train again, or go back to the release of Foresail that it was trained with"
+def _same_features(card: dict[str, Any], name: str, version: int, catalog: FeatureSet) -> None:
+    remedy = (
+        "train again, or go back to the release of Foresail and the files of [features] extend that it was trained with"
+    )
     try:
-        here = fingerprint(named(card["features"]))
+        here = fingerprint(named(card["features"], catalog))
     except UnknownFeature as unknown:
         raise OtherFeatures(f"version {version} of '{name}' cannot be computed here, {unknown}: {remedy}") from unknown
     if here != card["fingerprint"]:

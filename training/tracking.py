@@ -147,6 +147,16 @@ def load_model(tracking_uri: str, name: str, alias: str = CHAMPION) -> tuple[int
         return version, _loaded(mlflow, name, version)
 
 
+def load_version(tracking_uri: str, name: str, version: int) -> "registered_model.ScoreModel":
+    """The model of that version, whatever its alias; NoModel that names the versions there are, or as `load_model`."""
+    known = [row.version for row in list_models(tracking_uri, name)]
+    if version not in known:
+        there = ", ".join(map(str, known)) or "none"
+        raise NoModel(f"'{name}' has no version {version}; it has {there}")
+    with _readable(tracking_uri), _tracking(tracking_uri) as mlflow:
+        return _loaded(mlflow, name, version)
+
+
 def _loaded(mlflow: Any, name: str, version: int) -> "registered_model.ScoreModel":
     try:
         return mlflow.pyfunc.load_model(f"models:/{name}/{version}").unwrap_python_model().model  # type: ignore[no-any-return]

@@ -8,6 +8,7 @@ from typing import Any
 
 from features.catalog import CATALOG, named
 from features.history import History
+from features.plan import FeatureSet
 from training import report, tracking
 from training.calibration import Calibration
 from training.card import Origin, describe
@@ -15,7 +16,7 @@ from training.coverage import purchases_known
 from training.dataset import labelled, unlabelled
 from training.drivers import drivers
 from training.evaluation import Evaluation
-from training.models import Fitted, ladder, learnable
+from training.models import Fitted, informative, ladder, learnable
 from training.moments import in_utc
 from training.selection import Climb, NotEnoughLabels, climb_ladder, refit
 from training.splits import Split, as_of_dates, split
@@ -65,9 +66,11 @@ def train(  # noqa: PLR0913  # all but three are given by name
     seed: int = 0,
     report_to: Path | None = None,
     progress: Progress | None = None,
+    catalog: FeatureSet = CATALOG,
 ) -> TrainingResult:
     """Fit, choose, judge, register and report one target.
 
+    `catalog` is what there is to learn from: with a company's own features, what `features.extension` made of them.
     `project` is the slug that begins the registered name. NotEnoughHistory, StaleHistory and NotEnoughLabels say
     what there is, what is needed and what to do; NoModel that the model store cannot be opened; ValueError that the seed
     is negative or as_of naive. The report goes to MLflow and, if given, to the file `report_to`.
@@ -80,17 +83,19 @@ def train(  # noqa: PLR0913  # all but three are given by name
     tracking.open_store(tracking_uri)
     ticks = _Ticks(len(days.closed) + 2 * len(ladder(())) + 2, progress)
     data = labelled(
-        history, target, days.closed, CATALOG, as_of, lambda done, of: ticks(f"features of date {done}/{of}")
+        history, target, days.closed, catalog, as_of, lambda done, of: ticks(f"features of date {done}/{of}")
     )
-    names, left_out = learnable(CATALOG, days.closed)
-    climb = climb_ladder(ladder(names), data, days, target, seed, ticks)
+    names, left_out = learnable(catalog, days.closed)
+    climb = climb_ladder(ladder(informative(data, names)), data, days, target, seed, ticks)
     climb = replace(climb, notes=(*left_out, *climb.notes))
     final, baseline = refit(climb.winner, data, seed), refit(climb.baseline, data, seed)
     ticks("describing the accounts of today")
-    population = unlabelled(history, target, as_of, named(final.model.features))
-    origin = Origin(project, target, as_of, days, history.versions(), seed)
+    population = unlabelled(history, target, as_of, named(final.model.features, catalog))
+    origin = Origin(project, target, as_of, days, history.versions(), seed, catalog)
     card = describe(origin, final, baseline, climb, data, population)
-    page = report.of_training(card, climb.evaluation, scored_at_test(climb), drivers(card, final.model, population))
+    page = report.of_training(
+        card, climb.evaluation, scored_at_test(climb), drivers(card, final.model, population, catalog)
+    )
     ticks.last("registering the model")
     registered = tracking.log_and_register(_logged(card, final.model, climb, settings, page), tracking_uri)
     return TrainingResult(

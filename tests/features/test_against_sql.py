@@ -25,6 +25,8 @@ AS_OF = [datetime(2010, 7, 1, tzinfo=UTC), datetime(2011, 1, 1, tzinfo=UTC)]
 ORDERS = "kind = 'order'"
 D30, D90, D365 = (f"{ORDERS} and occurred_at > as_of - interval {days} day" for days in (30, 90, 365))
 BEFORE = f"{ORDERS} and occurred_at <= as_of - interval 90 day and occurred_at > as_of - interval 180 day"
+BEFORE_THAT = f"{ORDERS} and occurred_at <= as_of - interval 180 day and occurred_at > as_of - interval 270 day"
+YEAR_BEFORE = f"{ORDERS} and occurred_at <= as_of - interval 90 day and occurred_at > as_of - interval 455 day"
 SQL = {
     "purchases_days_since_last": f"epoch(as_of - max(occurred_at) filter ({ORDERS})) / 86400",
     "purchases_days_since_first": f"epoch(as_of - min(occurred_at) filter ({ORDERS})) / 86400",
@@ -43,6 +45,29 @@ SQL = {
     "purchases_amount_trend_90d": f"""(coalesce(sum(amount) filter ({D90}), 0) - coalesce(sum(amount) filter ({BEFORE}), 0))
         / nullif(coalesce(sum(amount) filter ({D90}), 0) + coalesce(sum(amount) filter ({BEFORE}), 0), 0)""",
     "purchases_amount_slope_365d": f"regr_slope(amount, epoch(occurred_at - as_of) / 86400) filter ({D365})",
+    "purchases_active_life_share": f"""epoch(max(occurred_at) filter ({ORDERS}) - min(occurred_at) filter ({ORDERS}))
+        / nullif(epoch(as_of - min(occurred_at) filter ({ORDERS})), 0)""",
+    "purchases_amount_per_year_mean": f"""sum(amount) filter ({ORDERS})
+        / (epoch(as_of - min(occurred_at) filter ({ORDERS})) / 86400) * 365""",
+    "purchases_net_amount_sum_365d": "coalesce(sum(amount) filter (occurred_at > as_of - interval 365 day), 0)",
+    "purchases_amount_median_365d": f"median(amount) filter ({D365})",
+    "purchases_order_amount_ratio_90d": f"""(sum(amount) filter ({D90}) / count(distinct order_id) filter ({D90}))
+        / nullif(sum(amount) filter ({D365}) / count(distinct order_id) filter ({D365}), 0)""",
+    "purchases_silent_90d_lag90d": f"(count(*) filter ({BEFORE}) = 0)::int",
+    "purchases_products_new_90d": f"""len(list_filter(
+        list_distinct(coalesce(list(product_id) filter ({D90}), [])),
+        lambda product: not list_contains(coalesce(list(product_id) filter ({YEAR_BEFORE}), []), product)))""",
+    "purchases_price_ratio_90d": f"""(sum(amount) filter ({D90} and quantity >= 0) / nullif(sum(quantity) filter ({D90} and quantity >= 0), 0))
+        / nullif(sum(amount) filter ({YEAR_BEFORE} and quantity >= 0)
+            / nullif(sum(quantity) filter ({YEAR_BEFORE} and quantity >= 0), 0), 0)""",
+    "purchases_product_largest_share_365d": f"""list_max(map_values(map_from_entries(list_transform(
+            list_distinct(list(product_id) filter ({D365})),
+            lambda product: {{'k': product, 'v': list_sum(list_transform(
+                list_filter(list({{'p': product_id, 'a': amount}}) filter ({D365}), lambda line: line.p = product), lambda line: line.a))}}))))
+        / nullif(sum(amount) filter ({D365}), 0)""",
+    "signal_purchases_down_two_quarters": f"""(
+        coalesce(sum(amount) filter ({D90}), 0) < coalesce(sum(amount) filter ({BEFORE}), 0)
+        and coalesce(sum(amount) filter ({BEFORE}), 0) < coalesce(sum(amount) filter ({BEFORE_THAT}), 0))::int""",
 }
 
 

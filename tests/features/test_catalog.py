@@ -20,18 +20,22 @@ START = datetime(2020, 1, 1, tzinfo=UTC)
 def test__names__are_family_then_what__lower_case():
     """family_what_unit_stat_window, so that a name can be read without the catalog."""
     assert all(
-        re.fullmatch(r"(purchases|engagement|service|account|calendar)(_[a-z0-9]+)+", one) for one in CATALOG.names
+        re.fullmatch(
+            r"(purchases|engagement|meetings|surveys|telemetry|service|contracts|contacts|account|calendar|signal)(_[a-z0-9]+)+",
+            one,
+        )
+        for one in CATALOG.names
     )
 
 
 def windows(definition):
     if isinstance(definition, Derived):
         return windows(definition.first) | windows(definition.second)
-    return {definition.days} if isinstance(definition, Aggregate) else set()
+    return {definition.days, definition.lag_days} if isinstance(definition, Aggregate) else set()
 
 
 def test__a_window_in_the_name__is_the_window_of_the_declaration():
-    """purchases_amount_sum_90d may not look back 180 days."""
+    """purchases_amount_sum_90d may not look back 180 days; what is new in 90 days is told from what lies before them."""
     for feature in CATALOG:
         said = re.search(r"_(\d+)d(_|$)", feature.name)
         if said:

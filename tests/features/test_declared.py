@@ -3,7 +3,7 @@
 import pytest
 
 from features.declared import DeclarationError
-from features.definitions import Feature, Season, at_most, events, ratio, weights
+from features.definitions import Feature, Season, at_most, events, ratio, still_ahead, times, weights
 from features.plan import FeatureSet
 
 lines = events("purchases")
@@ -26,6 +26,17 @@ lines = events("purchases")
         (lines.count(days=30, lag_days=-1), "would look into the future"),
         (lines.decayed_sum("amount", half_life_days=0), "decayed_sum with 0.0 days makes no sense"),
         (ratio(lines.count(), lines.sum("amuont")), "did you mean amount?"),
+        (lines.quantile("amount", 50), "a quantile of 50.0 does not exist; give a share between 0 and 1"),
+        (lines.largest_share("amount", "quantity"), "column 'quantity' of 'purchases' holds numbers, a text is needed"),
+        (lines.sum(times("amount", "category")), "column 'category' of 'purchases' holds texts, a number is needed"),
+        (events("contracts").mean("ends_at"), "column 'ends_at' of 'contracts' holds times, a number is needed"),
+        (events("service").newest("case").count(), "has no column 'case' of its own; did you mean case_id?"),
+        (lines.newest("order_id").where(kind="ordr").count(), "'kind' of 'purchases' is never 'ordr'"),
+        (events("purchases", amount=still_ahead()).count(), "column 'amount' of 'purchases' holds numbers, a time is"),
+        (
+            events("contracts", ends_at=still_ahead()).newest("contract_id").count(),
+            "still_ahead() comes after newest()",
+        ),
     ],
 )
 def test__feature_set__declaration_over_what_is_not_there__names_feature_and_cause(definition, said):
@@ -44,7 +55,7 @@ def test__feature_set__sound_declarations__pass():
             Feature("c", Season.SINE, "", "", ""),
         ]
     )
-    assert sound.plan.columns.shape == (3,)
+    assert sound.plan.program.columns.shape == (3,)
 
 
 def test__days__whole_or_float__are_the_same_declaration():

@@ -207,3 +207,22 @@ def test__read__file_older_than_a_column__gives_nulls_and_may_be_replaced(tmp_pa
 def test__canonical_order__every_stream__covers_all_of_its_columns():
     for stream in STREAMS.values():
         assert sorted(canonical_order(stream)) == sorted(column.name for column in stream.columns)
+
+
+def test__log__holds_no_text_of_any_row(tmp_path):
+    """What the log says of a file would outlive the erasure of an account; how many rows it has is all a reader needs."""
+    history = store(tmp_path, {"Acme": {"purchases": [order(1)]}}, buckets=1)
+    log = "".join(path.read_text() for path in (tmp_path / "purchases" / "_delta_log").glob("*.json"))
+    assert "numRecords" in log
+    assert "Acme" not in log
+    assert history.snapshot("purchases").rows == 1
+
+
+def test__at__version_whose_files_are_gone__is_an_error_and_not_an_empty_history(tmp_path):
+    """A table rebuilt from nothing would be believed."""
+    history = store(tmp_path, {"a": {"purchases": [order(1)]}}, buckets=1)
+    then = history.versions()
+    for file in (tmp_path / "purchases" / "bucket=0").glob("*.parquet"):
+        file.unlink()
+    with pytest.raises(HistoryError, match=r"cannot be read at version 1: its files were vacuumed away"):
+        history.at(then).read("purchases", 0, ["account_id"])

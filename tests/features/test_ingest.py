@@ -24,9 +24,10 @@ def refusals(folder):
     return quarantined(history(folder))["reason"].tolist()
 
 
-def files(folder):
+def files(folder, table="."):
     """Every stored data file's bytes, by bucket."""
-    return sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in (folder / "history").rglob("*.parquet"))
+    found = (folder / "history" / table).rglob("*.parquet")
+    return sorted(hashlib.sha256(path.read_bytes()).hexdigest() for path in found)
 
 
 def instant(text):
@@ -233,7 +234,7 @@ def test__ingest__bad_row__is_quarantined_with_one_plain_reason(tmp_path, line, 
         ("purchases", "known_at,amount", "2010-12-31,1", "known_at is before occurred_at: it cannot be known before it happened: '2010-12-31'"),
         ("purchases", "known_at,amount", "abc,1", "known_at is not a time: 'abc'"),
         ("purchases", "known_at,amount", "2100-01-01,1", "known_at lies after 2012-01-01 00:00:00+00:00, the as_of of this ingest: '2100-01-01'"),
-        ("purchases", "kind,amount", "refund,1", "kind must be one of order, return: 'refund'"),
+        ("purchases", "kind,amount", "refund,1", "kind must be one of order, return, cancellation: 'refund'"),
         ("purchases", "discount,amount", "-1,1", "discount must not be negative: give what was taken off as a positive number: '-1'"),
         ("service", "case_id,kind,satisfaction", "c,rated,6", "satisfaction must lie between 1 and 5: '6'"),
         ("service", "case_id,kind", ",opened", "case_id is missing"),
@@ -373,7 +374,7 @@ def test__ingest__order_of_rows_and_files__does_not_change_the_stored_bytes(tmp_
         half = len(ordered) // (number + 1)
         source(folder, SIMPLE + "".join(ordered[half:]) or SIMPLE, "b.csv")
         bring(folder, source(folder, SIMPLE + "".join(ordered[:half]), "a.csv", pattern="*.csv"))
-        stored.append((rows(folder), files(folder)))
+        stored.append((rows(folder), files(folder, "purchases")))
 
     assert stored[0] == stored[1] == stored[2]
     assert len(stored[0][0]) == 60
@@ -388,7 +389,7 @@ def test__ingest__while_another_writes__is_refused_at_once(tmp_path):
 def test__ingest__leaves_no_scratch_files(tmp_path):
     bring(tmp_path, source(tmp_path, SIMPLE + "a,2011-01-01,1,A\n"))
 
-    assert {path.name for path in (tmp_path / "history").iterdir()} == {".lock", "mappings", "purchases"}
+    assert {path.name for path in (tmp_path / "history").iterdir()} == {".lock", "bookmarks", "mappings", "purchases"}
 
 
 def test__ingest__progress__counts_to_its_total(tmp_path):
@@ -469,8 +470,8 @@ def test__error__column_missing_from_the_select(tmp_path):
     )
 
     assert failure(tmp_path, one) == (
-        "source 'lines': stream 'purchases' needs a column 'amount' (net value of the line; negative for a return); "
-        "its select gives ['account_id', 'occurred_at']. Add `... as amount` to the select"
+        "source 'lines': stream 'purchases' needs a column 'amount' ("
+        f"{PURCHASES.column('amount').meaning}); its select gives ['account_id', 'occurred_at']. Add `... as amount` to the select"
     )
 
 
@@ -598,9 +599,9 @@ def test__error__not_parquet(tmp_path):
 
 
 def test__error__unknown_format(tmp_path):
-    message = failure(tmp_path, source(tmp_path, "hello", "lines.xlsx"))
+    message = failure(tmp_path, source(tmp_path, "hello", "lines.docx"))
 
-    assert message == "source 'lines': cannot tell the format of .xlsx files; set format = csv, parquet or json"
+    assert message == "source 'lines': cannot tell the format of .docx files; set format = csv, parquet, json or excel"
 
 
 def test__error__unknown_stream(tmp_path):

@@ -15,7 +15,9 @@ HEADER = "account_id,occurred_at,amount,order_id\n"
 
 
 def bring(folder, pattern="*.csv", **options):
-    bounds = BOUNDS | {key: options.pop(key) for key in ("timezone", "replace") if key in options}
+    bounds = (
+        BOUNDS | {"everything": True} | {key: options.pop(key) for key in ("timezone", "replace") if key in options}
+    )
     source = Source("sales", "purchases", pattern, folder, **options)
     return ingest(History(folder / "history", buckets=2), source, **bounds)
 

@@ -27,7 +27,10 @@ def retail(tmp_path_factory):
     history = History(tmp_path_factory.mktemp("retail"))
     one = Source("invoices", "purchases", "online_retail.parquet", FOLDER, SELECT)
     as_of, earliest = datetime(2011, 12, 31, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC)
-    reports = [ingest(history, one, as_of=as_of, timezone="Europe/London", earliest=earliest) for _ in range(2)]
+    reports = [
+        ingest(history, one, as_of=as_of, timezone="Europe/London", earliest=earliest, everything=True)
+        for _ in range(2)
+    ]
     return history, reports
 
 

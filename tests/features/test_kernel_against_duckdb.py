@@ -15,6 +15,7 @@ from features.table import build_feature_table
 DATES = [AS_OF - timedelta(days=60), AS_OF]
 WINDOWS = (7, 30, 365)
 lines = events("purchases")
+PRODUCT_SUMS = [f"sum(quantity) filter ({{inside}} and product_id = 'p{number}')" for number in range(6)]
 # Each stat as we declare it over a window, and as DuckDB says it over the rows that `inside` lets through.
 BOTH = {
     Stat.COUNT: (lambda over: lines.count(**over), "count(*) filter ({inside})"),
@@ -32,6 +33,17 @@ BOTH = {
     Stat.GAP_MEAN: (lambda over: lines.gap_mean(same_occasion_days=0, **over), "avg({gap}) filter ({inside} and {paired})"),
     Stat.GAP_STD: (
         lambda over: lines.gap_std(same_occasion_days=0, **over), "stddev_samp({gap}) filter ({inside} and {paired})"
+    ),
+    Stat.GAP_MEDIAN: (
+        lambda over: lines.gap_median(same_occasion_days=0, **over), "median({gap}) filter ({inside} and {paired})"
+    ),
+    Stat.GAP_MAX: (lambda over: lines.gap_max(same_occasion_days=0, **over), "max({gap}) filter ({inside} and {paired})"),
+    Stat.QUANTILE: (
+        lambda over: lines.quantile("quantity", 0.3, **over), "quantile_cont(quantity, 0.3) filter ({inside})"
+    ),
+    Stat.LARGEST_SHARE: (
+        lambda over: lines.largest_share("quantity", "product_id", **over),
+        f"greatest({', '.join(PRODUCT_SUMS)}) / sum(quantity) filter ({{inside}} and product_id is not null)",
     ),
     Stat.SLOPE: (
         lambda over: lines.slope("amount", **over),

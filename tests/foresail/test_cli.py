@@ -88,12 +88,20 @@ def test__no_project_file__exit_code_3_and_what_to_do(tmp_path):
 
 
 def test__ingest__twice__changes_nothing(project):
-    """Read = duplicates the second time, and the history stays at its versions."""
+    """A file that was read is not read again; read in spite of that, all is duplicates. The history stays as it is."""
     before = json.loads(foresail("status", "--project", project, "--json").stdout)
     (report,) = json.loads(foresail("ingest", "--project", project, "--as-of", "2022-01-01", "--json").stdout)
+    assert (report["read"], report["unchanged"]) == (0, 1)
+    again = foresail("ingest", "--everything", "--project", project, "--as-of", "2022-01-01", "--json")
+    (report,) = json.loads(again.stdout)
     assert report["read"] == report["duplicates"] > 0
     assert report["kept"] == report["quarantined"] == 0
-    assert json.loads(foresail("status", "--project", project, "--json").stdout) == before
+    after = json.loads(foresail("status", "--project", project, "--json").stdout)
+    assert [one.pop("last_ingest")["kept"] for one in (*before["sources"], *after["sources"])] == [
+        before["sources"][0]["rows"],
+        0,
+    ]
+    assert after == before
 
 
 def test__ingest__one_source_fails__exit_code_4_and_the_other_is_ingested(tmp_path):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from features.sources import Source
+from features.sources import Database, Source
 from foresail.project import _TABLES, ProjectError, initialise, load, template
 
 GOOD = """
@@ -88,7 +88,7 @@ def test__tracking_uri__environment_wins_then_the_file(tmp_path, monkeypatch):
         ('"Europe/London"', '"Europe/Londn"', 'project.timezone = "Europe/Londn": it must be a zone of the IANA database, like "Europe/London"'),
         ("currency =", "curency =", "project.currency is missing: it must be"),
         ("[project]", "[project]\nexplain_tpo = 3", "project.explain_tpo = 3: unknown key; did you mean explain_top?"),
-        ('"purchases"', '"purchase"', 'sources[0].stream = "purchase": it must be one of purchases, service, engagement, accounts'),
+        ('"purchases"', '"purchase"', 'sources[0].stream = "purchase": it must be one of purchases, service, engagement, contracts, contacts, accounts'),
         ('from = "data/*.parquet"', "", 'sources[0].from is missing: it must be a glob for files, like "data/invoices/*.parquet"'),
         ("horizon_days = 90", 'horizon_days = "90d"', 'targets.churn.horizon_days = "90d": it must be a whole number of days above 0, like 90, without a unit'),
         ("horizon_days = 90", "horizon_days = -5", "targets.churn.horizon_days = -5: it must be a whole number of days above 0, like 90, without a unit"),
@@ -156,6 +156,32 @@ def test__initialise__new_folder__writes_a_file_that_loads(tmp_path):
     )
 
 
+DATABASE = 'database = "sqlite:///shop.db"\ntable = "lines"\ncursor = "updated_at"\nlate_days = 3'
+
+
+def test__load__database__is_a_source_without_files(tmp_path):
+    found = project(tmp_path, GOOD.replace('from = "data/*.parquet"', DATABASE))
+
+    database = Database("sqlite:///shop.db", table="lines", cursor="updated_at", late_days=3)
+    assert found.sources == (Source("invoices", "purchases", folder=tmp_path, database=database),)
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        ('from = "a.csv"\ncursor = "at"', 'sources[0].cursor = "at": it belongs to a database; name one, or leave it out'),
+        (f'{DATABASE}\nfrom = "a.csv"', 'sources[0].from = "a.csv": it belongs to files, and this source is a database; leave it out'),
+        (f'{DATABASE}\nformat = "csv"', 'sources[0].format = "csv": it belongs to files, and this source is a database; leave it out'),
+        (f'{DATABASE}\nquery = "select 1"', "sources[0].table is missing: a database needs either table or query, to say what is read there; give one of them"),
+        ('database = "sqlite:///a.db"', "sources[0].table is missing: a database needs either table or query, to say what is read there; give one of them"),
+        (DATABASE.replace('cursor = "updated_at"', ""), 'sources[0].late_days = 3: it is counted back from a cursor; name one, like "updated_at"'),
+        (DATABASE.replace("= 3", "= 0.5"), "sources[0].late_days = 0.5: it must be a whole number of days, 0 or more"),
+    ],
+)  # fmt: skip
+def test__load__source_that_is_half_a_database__is_told_what_is_missing_or_too_much(tmp_path, lines, problem):
+    assert problems(tmp_path, GOOD.replace('from = "data/*.parquet"', lines)) == [problem]
+
+
 def test__initialise__file_there__is_left_alone(tmp_path):
     (tmp_path / "foresail.toml").write_text("mine")
 
@@ -172,7 +198,8 @@ def test__template__every_optional_line_uncommented__still_loads(tmp_path):
     shown = tomllib.loads(text)
     tables = {
         ("project",): shown["project"], ("history",): shown["history"], ("mlflow",): shown["mlflow"],
-        ("sources", "*"): shown["sources"][0], ("targets", "*"): shown["targets"]["churn"],
+        # A database is given either a table or a query, so that only one of them can be shown as a key.
+        ("sources", "*"): {"query": "", **shown["sources"][0], **shown["sources"][1]}, ("targets", "*"): shown["targets"]["churn"],
         ("targets", "*", "bands"): shown["targets"]["churn"]["bands"], ("training",): shown["training"],
     }  # fmt: skip
     for place, table in tables.items():

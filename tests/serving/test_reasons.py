@@ -114,14 +114,14 @@ def test__reasons__one_story_told_by_many_features__is_one_reason():
         LAST: 0.5,
         "purchases_overdue_ratio": 0.7,
         "purchases_orders_distinct_30d": 0.2,
-        "service_open_cases_sum": 0.3,
+        "service_open_cases_count": 0.3,
     }
     values = {
         LAST: 74.0,
         GAP: 21.0,
         "purchases_overdue_ratio": 3.5,
         "purchases_orders_distinct_30d": 0.0,
-        "service_open_cases_sum": 2.0,
+        "service_open_cases_count": 2.0,
     }
     found = explain(contributions, values)
     assert [(reason.words, reason.direction) for reason in found] == [
@@ -263,8 +263,10 @@ def test__words__read_as_english(name, value, said):
 
 
 def test__words__every_kind_of_engagement__has_phrases_of_its_own():
-    """A kind that is added to the stream is named here too, or this fails."""
-    for kind in ENGAGEMENT_KINDS:
+    """A kind that gets features of its own is named here too, or this fails."""
+    told = [kind for kind in ENGAGEMENT_KINDS if f"engagement_days_since_{kind}" in CATALOG.names]
+    assert len(told) == 10
+    for kind in told:
         for case in ("some", "absent"):
             assert f"engagement_days_since_{kind}.{case}" in ENGLISH.phrases
         for case in ("some", "none"):
@@ -308,3 +310,39 @@ def test__reasons__feature_that_is_hard_to_read__speaks_only_where_no_other_did_
     contributions = {hard: 0.8, "purchases_amount_sum_90d": 0.8 * others_share}
     (reason,) = explain(contributions, {hard: 12.0, "purchases_amount_sum_90d": 90.0})
     assert reason.feature == (speaks or hard)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("signal_purchases_down_two_quarters", 1.0, "spend fell for two quarters running"),
+        ("signal_complaint_unresolved_7d", 1.0, "complaint unresolved for more than 7 days"),
+        ("purchases_days_until_expected", 12.0, "next order expected in 12 days, by its own rhythm"),
+        ("purchases_days_until_expected", -12.0, "next order was expected 12 days ago, by its own rhythm"),
+        ("purchases_margin_share_365d", -0.125, "a loss of 12% on what was ordered in the last 365 days"),
+        ("purchases_active_life_share", 0.5, "share of the time since the first order that lies before the latest: 50%"),
+        ("contracts_days_left_min", 40.2, "a contract ends in 40 days"),
+        ("contracts_days_to_notice", -3.0, "the time to give notice was over 3 days ago"),
+        ("surveys_nps_last", 0.0, "latest answer to would you recommend us: 0 of 10"),
+        ("surveys_sentiment_mean_90d", -1.0, "what was said in the last 90 days sounds very negative"),
+        ("surveys_sentiment_mean_90d", 1.0, "what was said in the last 90 days sounds very positive"),
+        ("service_open_cases_count", 1.0, "1 case still open"),
+        ("service_satisfaction_change_90d", -1.5, "average rating of cases in the last 90 days less that of the last 365: −1.5"),
+        ("account_market_share_last", 0.25, "our share of what the account spends on what we sell: 25%"),
+        ("account_industry_growth_last", -0.034, "growth of the account's industry in a year: −3.4 percentage points"),
+        ("engagement_login_trend_30d", -1 / 3, "logins down 50% in 30 days"),
+        ("engagement_login_trend_30d", -1.0, "no logins in the last 30 days, unlike in the 30 before"),
+    ],
+)  # fmt: skip
+def test__words__of_the_other_streams__read_as_english(name, value, said):
+    """What the model reads of contracts, meetings, surveys and signals is told as plainly as orders are."""
+    assert words(name, value) == said
+
+
+def test__signals__each_has_words_for_when_it_is_on_and_says_nothing_when_it_is_off():
+    """'No strategy meeting cancelled' may mean that nobody writes down meetings: it is no reason for anything."""
+    names = [name for name in CATALOG.names if name.startswith("signal_")]
+    assert len(names) == 16
+    for name in names:
+        assert not words(name, 1.0).startswith("1 if")
+        assert explain({name: -0.9}, {name: 0.0}) == []

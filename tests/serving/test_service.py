@@ -175,7 +175,7 @@ BAD = [
     (purchases(GOOD | {"amont": 1}), "malformed-event", f"{ROW}/0/amont", "did you mean 'amount'?"),
     (purchases(GOOD, GOOD | {"occurred_at": "1.1.2020"}), "malformed-event", f"{ROW}/1", "occurred_at is not a time: '1.1.2020'"),
     (purchases(GOOD | {"occurred_at": "1969-01-01"}), "malformed-event", f"{ROW}/0", "occurred_at lies before 1970"),
-    (purchases(GOOD | {"kind": "gift"}), "malformed-event", f"{ROW}/0", "kind must be one of order, return: 'gift'"),
+    (purchases(GOOD | {"kind": "gift"}), "malformed-event", f"{ROW}/0", "kind must be one of order, return, cancellation: 'gift'"),
     (purchases(GOOD | {"discount": -1}), "malformed-event", f"{ROW}/0", "discount must not be negative"),
     (purchases(GOOD | {"known_at": "2019-01-01"}), "malformed-event", f"{ROW}/0", "known_at is before occurred_at"),
 ]  # fmt: skip

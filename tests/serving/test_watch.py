@@ -269,7 +269,7 @@ def test__watch__history_gone_and_a_champion_needs_more_of_it__the_old_one_stays
     watching = watch(small)
     watching.look()
     before = probability(watching)
-    more = recency_card() | {"features": ["purchases_days_since_last", "service_open_cases_sum"]}
+    more = recency_card() | {"features": ["purchases_days_since_last", "service_open_cases_count"]}
     crown(small, register(small.tracking_uri, more | {"fingerprint": fingerprint(named(more["features"]))}))
     shutil.move(small.folder / "history", small.folder / "elsewhere")
     for _ in range(3):

@@ -1,0 +1,194 @@
+"""Erasure: after `forget` no file of the history tells anything of an account, and no ingest brings it back.
+
+The order is what makes it safe to be killed at any moment: the tombstone first, so that nothing new can come; then the
+rows of every stream, a commit each; then the quarantine; then the past of every table, files and log; the names of accounts
+merged into this one last, since they say whose rows are meant. Asked for again, it completes what is left.
+"""
+
+import json
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+import pyarrow as pa
+
+from features import quarantine
+from features.history import History, HistoryError
+from features.identities import (
+    FORGOTTEN,
+    FORGOTTEN_SCHEMA,
+    MERGES,
+    IdentityError,
+    fingerprint_of,
+    identities,
+    refuse_unknown,
+    rows_of,
+    stored_columns,
+    whole_bucket,
+    without,
+)
+from features.retention import Vacuumed, give_up_past, tables
+from features.streams import STREAMS, Stream
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Erased:
+    """What was removed of an account, and of those that had been merged into it (`ids`, itself first).
+
+    `rows` counts events and attributes by stream, `quarantined` refused rows that named it. `tables` says for each
+    table how many files went and which versions can no longer be read.
+    """
+
+    ids: tuple[str, ...]
+    fingerprint: str
+    rows: Mapping[str, int]
+    quarantined: int
+    tables: tuple[Vacuumed, ...]
+
+
+def forget(history: History, account_id: str, progress: Progress | None = None) -> Erased:
+    """Remove every trace of an account, for good. What identifies it afterwards is the SHA-256 of its id, nowhere its id.
+
+    Every older version of every table is given up: it would bring the account back. Refused rows go if the id stands in
+    them as an account_id, or as a word of any other value or of the reason.
+
+    IdentityError if nothing is known of the account, or if it was merged into another: then that one is meant.
+    HistoryError if somebody else is writing.
+    """
+    with history.lock():
+        ids = ids_to_forget(history, account_id)
+        steps = _Steps(len(STREAMS) + 2 + len(tables(history)), progress)
+        _bury(history, ids)
+        rows = {stream.name: _remove(history, stream, ids, steps) for stream in STREAMS.values()}
+        steps()
+        refused = _remove_refused(history, ids)
+        _remove_staged(history)
+        past = [*_forget_past(history, steps), *_forget_merges(history, ids)]
+        steps()
+        removed = {stream: count for stream, count in rows.items() if count}
+        return Erased(tuple(ids), fingerprint_of(account_id), removed, refused, tuple(past))
+
+
+def ids_to_forget(history: History, account_id: str) -> list[str]:
+    """The account's id and those of all that were merged into it; IdentityError if it cannot be forgotten by this id."""
+    known = identities(history)
+    if account_id in known.merged:
+        survivor, _ = known.merged[account_id]
+        raise IdentityError(
+            f"'{account_id}' was merged into '{survivor}' and is one account with it; forget '{survivor}'"
+        )
+    ids = [account_id, *known.absorbed_by(account_id)]
+    # What was begun and killed is completed, whatever is left of it.
+    if not known.knows_forgotten(account_id) and not refused_rows(history, ids):
+        refuse_unknown(history, account_id)
+    return ids
+
+
+def holding(history: History, ids: Collection[str], versions: Mapping[str, int]) -> bool | None:
+    """Whether these versions of the history have a row of any of the ids; None if they can no longer be read."""
+    try:
+        pinned = history.at(versions)
+        return any(rows_of(pinned, stream, one, []).num_rows for stream in versions for one in ids)
+    except HistoryError:
+        return None
+
+
+def refused_rows(history: History, ids: Collection[str]) -> set[int]:
+    """The places in the quarantine of rows that name one of the ids."""
+    names = _naming(ids)
+    rows = quarantine.stored(history, ["row", "reason"]).to_pylist()
+    return {place for place, row in enumerate(rows) if names(row)}
+
+
+def _bury(history: History, ids: Sequence[str]) -> None:
+    fresh = [fingerprint_of(one) for one in ids if not identities(history).knows_forgotten(one)]
+    if fresh:
+        history.append(FORGOTTEN, pa.table({"fingerprint": fresh}, schema=FORGOTTEN_SCHEMA))
+
+
+def _remove(history: History, stream: Stream, ids: Sequence[str], steps: "_Steps") -> int:
+    """Write the buckets of these accounts without them: how many rows went."""
+    steps()
+    counts = {one: rows_of(history, stream.name, one, []).num_rows for one in ids}
+    buckets = sorted({history.bucket_of(one) for one, rows in counts.items() if rows})
+    if buckets:
+        history.replace(stream.name, buckets, _cleaned(history, stream, buckets, ids))
+    return sum(counts.values())
+
+
+def _cleaned(history: History, stream: Stream, buckets: Sequence[int], ids: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    for bucket in buckets:
+        rows = history.read(stream.name, bucket, stored_columns(stream))
+        for one in ids:
+            rows = without(rows, one)
+        yield from whole_bucket(rows, stream, bucket)
+
+
+def _remove_refused(history: History, ids: Collection[str]) -> int:
+    places = refused_rows(history, ids)
+    if places:
+        rows = quarantine.stored(history, quarantine.SCHEMA.names)
+        stays = pa.array([place not in places for place in range(rows.num_rows)], pa.bool_())
+        history.rewrite(quarantine.TABLE, rows.filter(stays))
+    return len(places)
+
+
+def _naming(ids: Collection[str]) -> Callable[[Mapping[str, str]], bool]:
+    """Whether a refused row names one of the ids: as its account, or as a word anywhere."""
+    words = re.compile("|".join(rf"(?<!\w){re.escape(one)}(?!\w)" for one in ids))
+
+    def names(row: Mapping[str, str]) -> bool:
+        return bool(words.search(row["reason"] or "")) or any(map(words.search, _values(json.loads(row["row"]))))
+
+    return names
+
+
+def _values(content: Any) -> Iterator[str]:
+    """All values inside a JSON value, as text."""
+    if isinstance(content, dict):
+        content = list(content.values())
+    if isinstance(content, list):
+        for each in content:
+            yield from _values(each)
+    elif content is not None:
+        yield str(content)
+
+
+def _forget_past(history: History, steps: "_Steps") -> Iterator[Vacuumed]:
+    for name in tables(history):
+        steps()
+        if name != MERGES:
+            yield give_up_past(history, name)
+
+
+def _forget_merges(history: History, ids: Collection[str]) -> Iterator[Vacuumed]:
+    table = history.table(MERGES)
+    if table is not None:
+        rows = table.to_pyarrow_dataset().to_table()
+        kept = [row for row in rows.to_pylist() if not {row["absorbed"], row["into"]} & set(ids)]
+        if len(kept) < rows.num_rows:
+            history.rewrite(MERGES, pa.Table.from_pylist(kept, schema=rows.schema))
+        yield give_up_past(history, MERGES)
+
+
+def _remove_staged(history: History) -> None:
+    """What killed ingests had read; the lock is held, so that none is running."""
+    for folder in Path(history.root).glob(".staging-*") if history.is_local else ():
+        rmtree(folder)
+
+
+class _Steps:
+    """Counts steps aloud."""
+
+    def __init__(self, total: int, progress: Progress | None) -> None:
+        self._done, self._total, self._progress = 0, total, progress
+
+    def __call__(self) -> None:
+        self._done += 1
+        if self._progress:
+            self._progress(min(self._done, self._total), self._total, "forgetting")

@@ -1,0 +1,60 @@
+"""Commands on models: fit one, judge it afterwards, list them."""
+
+from typing import Annotated
+
+import typer
+
+from foresail.commands.terminal import HERE, AsOfOption, JsonOption, ProjectOption, SeedOption, moment, opened, say
+
+
+def train(
+    target: Annotated[str, typer.Argument(help="A target of the project file, such as churn.")],
+    project: ProjectOption = HERE,
+    as_of: AsOfOption = None,
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Fit a target on what was known at a moment, and register the model.
+
+    A ladder of models is tried, each judged out of time beside the rule that it must beat; the simplest one within
+    noise of the best is calibrated, judged on the newest closed horizon, which no choice has seen, and registered:
+    as champion if it is the first, else as challenger.
+    """
+    from foresail import show, workflow
+
+    found = opened(project)
+    with show.progress() as bars:
+        result = workflow.train(found, target, moment(found, as_of), seed=seed, progress=bars)
+    say(show.trained(result), as_json)
+
+
+def evaluate(
+    target: Annotated[str, typer.Argument(help="A target of the project file, such as churn.")],
+    project: ProjectOption = HERE,
+    as_of: AsOfOption = None,
+    known_by: Annotated[
+        str | None, typer.Option(metavar="DATE", help="What happened is taken from what was known then; default: now.")
+    ] = None,
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """What the champion would have said at a moment, beside what happened afterwards.
+
+    If the horizon has not closed by --known-by, says when it will. If the model was trained later than --as-of it
+    has seen the answer, and that is said.
+    """
+    from foresail import show, workflow
+
+    found = opened(project)
+    moments = moment(found, as_of), moment(found, known_by)
+    with show.progress() as bars:
+        hindsight = workflow.evaluate(found, target, *moments, seed=seed, progress=bars)
+    say(show.hindsight(hindsight, found.timezone), as_json)
+
+
+def models(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
+    """The registered models of every target: version, alias, kind, when trained, how good."""
+    from foresail import show, workflow
+
+    found = opened(project)
+    say(show.models(workflow.models(found), found.timezone), as_json)

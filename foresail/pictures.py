@@ -1,0 +1,68 @@
+"""Pictures that commands write."""
+
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from features.concentration import MOST, Concentration
+from training.figures import BASELINE, LINE, MODEL, PAPER, QUIET, STYLE
+
+
+def concentration(found: Concentration, path: Path) -> None:
+    """The share of revenue that the largest accounts bring, as PNG, SVG or PDF by the path's suffix.
+
+    ValueError where there is no revenue to share out.
+    """
+    if not found.lorenz:
+        raise ValueError(f"no revenue in the {found.days} days up to {found.as_of:%Y-%m-%d}: there is nothing to draw")
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(6.4, 4.6), layout="constrained")
+        axes = figure.subplots()
+        _curve(axes, found)
+        _most(axes, found)
+        axes.set(xlabel=f"share of {found.accounts:,} accounts, largest first", ylabel="share of revenue", xlim=(0, 1))
+        axes.set_title(_heading(found), loc="left", fontsize=10)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(lambda share, _: f"{share:.0%}")
+        axes.grid(color=LINE, lw=0.7)
+        axes.set_axisbelow(True)
+        axes.legend(frameon=False, loc="lower right")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=160, facecolor="white")
+
+
+def _curve(axes: Axes, found: Concentration) -> None:
+    accounts, revenue = (1 - np.array(found.lorenz)[::-1]).T
+    axes.plot([0, 1], [0, 1], color=QUIET, lw=1, ls=(0, (2, 3)), label="all accounts alike")
+    axes.plot(accounts, revenue, color=MODEL, lw=2.2, label=f"these accounts (Gini {found.gini:.2f})")
+    axes.fill_between(accounts, accounts, revenue, color=MODEL, alpha=0.08, lw=0)
+
+
+def _most(axes: Axes, found: Concentration) -> None:
+    """The fewest accounts that bring most of the revenue."""
+    where = found.bring_most_share
+    said = f"{found.bring_most:,} accounts ({where:.1%})\nbring {MOST:.0%} of the revenue"
+    axes.plot([where, where, 0], [0, MOST, MOST], color=BASELINE, lw=1)
+    axes.plot([where], [MOST], "o", color=BASELINE, ms=6)
+    left = where > 0.6
+    axes.annotate(
+        said,
+        (where, MOST),
+        (-12 if left else 12, -6),
+        textcoords="offset points",
+        va="top",
+        ha="right" if left else "left",
+        bbox=PAPER,
+    )
+
+
+def _heading(found: Concentration) -> str:
+    silent = (
+        f"{found.without_purchases:,} accounts without a purchase"
+        if found.without_purchases
+        else "every account bought"
+    )
+    return f"Revenue of the {found.days} days up to {found.as_of:%Y-%m-%d}, returns taken off\n{silent}"

@@ -1,0 +1,122 @@
+"""Tables of accounts that commands have written into the project folder, and accounts taken out of them."""
+
+import csv
+import json
+import os
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+if TYPE_CHECKING:
+    from foresail.project import Project
+
+SUFFIXES = (".parquet", ".csv")
+ACCOUNT, REFUSED = "account_id", "row"
+"""Columns that name an account: as the id, or as the JSON text of a refused row."""
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """A file, and how many rows were taken out of it."""
+
+    path: Path
+    rows: int
+
+
+def remove_accounts(project: "Project", ids: Collection[str]) -> Iterator[Cleaned]:
+    """Take the rows of these accounts out of every Parquet and CSV file of the project folder that has any.
+
+    A table of accounts has a column account_id, an export of the quarantine a column row. Each file is replaced at once.
+    The company's own sources are read, never written: what they still hold of the account is turned away by ingest.
+    """
+    for path in published(project):
+        rows = (_clean_parquet if path.suffix == ".parquet" else _clean_csv)(path, frozenset(ids))
+        if rows:
+            yield Cleaned(path, rows)
+
+
+def published(project: "Project") -> list[Path]:
+    """Parquet and CSV files below the project folder which are neither sources nor in a hidden folder nor the history."""
+    sources = {path.resolve() for source in project.sources for path in _files_of(source)}
+    root = Path(project.history_root).resolve()
+    found = []
+    for folder, folders, names in os.walk(project.directory):
+        here = Path(folder)
+        folders[:] = [name for name in folders if not name.startswith(".") and (here / name).resolve() != root]
+        found += [here / name for name in names if Path(name).suffix in SUFFIXES]
+    return sorted(path for path in found if path.resolve() not in sources)
+
+
+def _files_of(source: Any) -> Iterator[Path]:
+    for pattern in (source.pattern, *source.tables.values()):
+        if pattern and "://" not in pattern:
+            yield from Path(source.folder).glob(pattern) if not Path(pattern).is_absolute() else [Path(pattern)]
+
+
+def _clean_parquet(path: Path, ids: frozenset[str]) -> int:
+    """Row group by row group, so that a table of a million accounts need not fit into memory."""
+    with pq.ParquetFile(path) as file:
+        column = next((name for name in (ACCOUNT, REFUSED) if name in file.schema_arrow.names), None)
+        if column is None:
+            return 0
+        groups = range(file.num_row_groups)
+        if not any(pc.any(_names(file.read_row_group(group, [column])[column], ids)).as_py() for group in groups):
+            return 0
+        scratch, removed = _scratch(path), 0
+        with pq.ParquetWriter(scratch, file.schema_arrow, compression="zstd") as writer:
+            for group in groups:
+                rows = file.read_row_group(group)
+                kept = rows.filter(pc.invert(_names(rows[column], ids)))
+                removed += rows.num_rows - kept.num_rows
+                writer.write_table(kept)
+    scratch.replace(path)
+    return removed
+
+
+def _clean_csv(path: Path, ids: frozenset[str]) -> int:
+    scratch, removed = _scratch(path), 0
+    with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+        rows = csv.reader(file)
+        header = next(rows, [])
+        column = next((name for name in (ACCOUNT, REFUSED) if name in header), None)
+        if column is None:
+            return 0
+        place = header.index(column)
+        with scratch.open("w", newline="", encoding="utf-8", errors="surrogateescape") as out:
+            writer = csv.writer(out, lineterminator="\n")
+            writer.writerow(header)
+            for row in rows:
+                gone = len(row) > place and _is_named(row[place], ids)
+                removed += gone
+                if not gone:
+                    writer.writerow(row)
+    if removed:
+        scratch.replace(path)
+    else:
+        scratch.unlink()
+    return removed
+
+
+def _names(column: pa.ChunkedArray, ids: frozenset[str]) -> pa.Array:
+    return pa.array([_is_named(str(value), ids) for value in column.to_pylist()], pa.bool_())
+
+
+def _is_named(value: str, ids: frozenset[str]) -> bool:
+    """Whether a value is one of the ids, or the JSON of a refused row that has one among its values."""
+    if value in ids:
+        return True
+    if not value.startswith("{"):
+        return False
+    try:
+        return any(str(each) in ids for each in json.loads(value).values())
+    except ValueError:
+        return False
+
+
+def _scratch(path: Path) -> Path:
+    return path.with_name(f".{path.name}.cleaning")

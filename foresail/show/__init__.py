@@ -1,0 +1,30 @@
+"""What people see on the terminal, and the same facts for machines: a module for each room of the work."""
+
+from foresail.show.answers import Shown, console, progress, written
+from foresail.show.features import audited, catalog, concentration, rebuilt
+from foresail.show.history import forgotten, ingested, merged, quarantined, status, vacuumed
+from foresail.show.models import hindsight, judged, models, trained
+from foresail.show.scores import call_list, scored
+
+__all__ = [
+    "Shown",
+    "audited",
+    "call_list",
+    "catalog",
+    "concentration",
+    "console",
+    "forgotten",
+    "hindsight",
+    "ingested",
+    "judged",
+    "merged",
+    "models",
+    "progress",
+    "quarantined",
+    "rebuilt",
+    "scored",
+    "status",
+    "trained",
+    "vacuumed",
+    "written",
+]

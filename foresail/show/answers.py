@@ -1,0 +1,93 @@
+"""How answers look: parts for people, facts for machines, bars while they wait."""
+
+import math
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from foresail.workflow import Progress as Callback
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An answer: `parts` for people, printed one after the other, and `facts` that JSON can hold."""
+
+    parts: Sequence[RenderableType]
+    facts: Any
+
+
+def console() -> Console:
+    """Standard output. Markup is off: an account called "[red]" is an account."""
+    piped = not sys.stdout.isatty()
+    width = int(os.environ.get("COLUMNS", "120")) if piped else None
+    return Console(markup=False, highlight=False, soft_wrap=piped, width=width)
+
+
+@contextmanager
+def progress() -> Iterator["Callback"]:
+    """Bars on standard error, one for each kind of step; standard output stays free for the answer."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=not sys.stderr.isatty()) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def step(done: int, total: int, what: str) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+            bars.update(tasks[what], completed=done, total=total)
+
+        yield step
+
+
+def written(path: Path, **counts: int) -> Shown:
+    """A file that was written, and how large it is."""
+    said = ", ".join(f"{count:,} {what}" for what, count in counts.items())
+    return Shown([f"wrote {path}: {said}"], {"path": str(path), **counts})
+
+
+def grid(*headings: str, numbers: Sequence[int] = ()) -> Table:
+    table = Table(header_style="bold", title_justify="left", title_style="bold")
+    for position, heading in enumerate(headings):
+        number = position in numbers
+        table.add_column(heading, justify="right" if number else "left", overflow="fold", no_wrap=number)
+    return table
+
+
+def day(moment: datetime, timezone: str) -> str:
+    """A moment as people of the project write it: its date, and the time unless it is midnight."""
+    local = moment.astimezone(ZoneInfo(timezone))
+    return f"{local:%Y-%m-%d}" if (local.hour, local.minute) == (0, 0) else f"{local:%Y-%m-%d %H:%M}"
+
+
+def span(oldest: Any, newest: Any) -> str:
+    return f"{oldest:%Y-%m-%d} to {newest:%Y-%m-%d}" if oldest is not None else "–"
+
+
+def from_here(path: Path | None) -> Path | None:
+    """A path as one would type it in this folder."""
+    return path.relative_to(Path.cwd()) if path is not None and path.is_relative_to(Path.cwd()) else path
+
+
+def without_nan(facts: Any) -> Any:
+    """The same facts with null for NaN, which JSON does not have."""
+    if isinstance(facts, Mapping):
+        return {key: without_nan(value) for key, value in facts.items()}
+    if isinstance(facts, list | tuple):
+        return [without_nan(value) for value in facts]
+    return None if isinstance(facts, float) and math.isnan(facts) else facts

@@ -1,0 +1,54 @@
+"""What each command does, without the terminal: the command line, the demo and notebooks call the same functions.
+
+A module for each room of the work; all of them can be had from here. Libraries that take long to import are imported
+where they are needed, so that `foresail --help` answers at once.
+"""
+
+from foresail.workflow.erasure import Forgotten, forget
+from foresail.workflow.features import TABLE_FORMATS, TrainingTable, audit, feature_table, training_table, write_table
+from foresail.workflow.history import (
+    SourceFailure,
+    concentration,
+    draw_concentration,
+    has_failed,
+    ingest_sources,
+    merge,
+    quarantined,
+    status,
+    vacuum,
+)
+from foresail.workflow.models import evaluate, model_name, models, report_path, train
+from foresail.workflow.progress import Progress
+from foresail.workflow.scoring import Scored, score, write_scores
+from foresail.workflow.serving import serve, serving_settings
+
+__all__ = [
+    "TABLE_FORMATS",
+    "Forgotten",
+    "Progress",
+    "Scored",
+    "SourceFailure",
+    "TrainingTable",
+    "audit",
+    "concentration",
+    "draw_concentration",
+    "evaluate",
+    "feature_table",
+    "forget",
+    "has_failed",
+    "ingest_sources",
+    "merge",
+    "model_name",
+    "models",
+    "quarantined",
+    "report_path",
+    "score",
+    "serve",
+    "serving_settings",
+    "status",
+    "train",
+    "training_table",
+    "vacuum",
+    "write_scores",
+    "write_table",
+]

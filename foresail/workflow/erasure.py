@@ -1,0 +1,54 @@
+"""Erasing an account wherever Foresail has it: history, published files, and the models that learnt from it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from foresail.workflow.models import TrainedOn, trained_on
+from foresail.workflow.progress import Progress
+
+if TYPE_CHECKING:
+    from features.erasure import Erased
+    from features.history import History
+    from foresail.project import Project
+    from foresail.published import Cleaned
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """What was removed, and what cannot be: `learnt` are registered models that were trained with the account.
+
+    Of the models in `perhaps_learnt` the versions that they were trained on can no longer be read, or not told.
+    """
+
+    erased: "Erased"
+    published: "tuple[Cleaned, ...]"
+    learnt: tuple[TrainedOn, ...]
+    perhaps_learnt: tuple[TrainedOn, ...]
+
+
+def forget(project: "Project", account_id: str, progress: Progress | None = None) -> Forgotten:
+    """Remove every trace of an account, and say which models were trained with it.
+
+    The models are looked through first: afterwards nobody can tell. Published files come before the history, so that a
+    killed run, asked for again, still knows every id that was merged into the account.
+    """
+    from features.erasure import forget, ids_to_forget
+    from foresail.published import remove_accounts
+
+    history = project.history
+    ids = ids_to_forget(history, account_id)
+    learnt, perhaps = _learnt(history, ids, trained_on(project, unreadable_is_unknown=True))
+    published = tuple(remove_accounts(project, ids))
+    # The operational database (serving/database.py) belongs here, before the history, once it exists.
+    return Forgotten(forget(history, account_id, progress), published, learnt, perhaps)
+
+
+def _learnt(
+    history: "History", ids: Sequence[str], models: Sequence[TrainedOn]
+) -> tuple[tuple[TrainedOn, ...], tuple[TrainedOn, ...]]:
+    """The models that were trained with one of the accounts, and those of which that cannot be told."""
+    from features.erasure import holding
+
+    told = [(model, holding(history, ids, model.versions) if model.versions else None) for model in models]
+    return tuple(model for model, held in told if held), tuple(model for model, held in told if held is None)

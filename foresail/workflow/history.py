@@ -1,0 +1,139 @@
+"""Bringing rows into the history, looking at what it holds, and putting it right."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from foresail.workflow.models import trained_on
+from foresail.workflow.progress import Progress, by_bucket, named
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from features.concentration import Concentration
+    from features.identities import Merged
+    from features.ingest import IngestReport
+    from features.retention import Vacuumed
+    from features.sources import Source
+    from features.status import HistoryStatus
+    from foresail.project import Project
+
+
+@dataclass(frozen=True)
+class SourceFailure:
+    """A source that could not be ingested. The others are not held up by it."""
+
+    source: str
+    stream: str
+    problem: str
+
+
+def ingest_sources(
+    project: "Project",
+    as_of: datetime,
+    names: Sequence[str] = (),
+    *,
+    replace: bool = False,
+    everything: bool = False,
+    progress: Progress | None = None,
+) -> "list[IngestReport | SourceFailure]":
+    """Ingest the project's sources in their order, or only those named; one entry each, failures included.
+
+    With `replace` what a source brings takes the place of all that it has brought before; with `everything` files are
+    read again that have been read before.
+    """
+    from features import arrivals
+    from features.history import HistoryError
+    from features.ingest import IngestError, ingest
+
+    outcomes: list[IngestReport | SourceFailure] = []
+    for source in _sources(project, names):
+        try:
+            report = ingest(
+                project.history,
+                source,
+                as_of=as_of,
+                timezone=project.timezone,
+                earliest=project.earliest,
+                replace=replace,
+                everything=everything,
+                progress=named(progress, source.name),
+            )
+            arrivals.note(project.history, source.name, source.stream, as_of, report.read, report.kept)
+            outcomes.append(report)
+        except (IngestError, HistoryError, OSError) as error:
+            outcomes.append(SourceFailure(source.name, source.stream, str(error)))
+    return outcomes
+
+
+def has_failed(outcome: "IngestReport | SourceFailure") -> bool:
+    """Whether nothing of a source could be used: it failed, or every row of it was refused."""
+    return isinstance(outcome, SourceFailure) or (outcome.quarantined > 0 and outcome.quarantined == outcome.read)
+
+
+def quarantined(project: "Project") -> "pd.DataFrame":
+    """The refused rows: source, stream, kind, reason, row (JSON text of what the select gave)."""
+    from features.quarantine import quarantined
+
+    return quarantined(project.history).drop(columns=["row_id", "as_of"])
+
+
+def status(project: "Project", progress: Progress | None = None) -> "HistoryStatus":
+    """What the history holds, source by source, and what is missing."""
+    from features.status import status
+
+    return status(project.history, project.timezone, by_bucket(progress, "reading"))
+
+
+def _sources(project: "Project", names: Sequence[str]) -> "list[Source]":
+    """The sources called so, in the project's order; all without names; ProjectError for a name that it has not."""
+    from foresail.project import ProjectError
+
+    known = {source.name: source for source in project.sources}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ProjectError(f"the project has no source {', '.join(unknown)}; it has {', '.join(known) or 'none'}")
+    return [source for name, source in known.items() if not names or name in names]
+
+
+def merge(
+    project: "Project", absorbed: str, into: str, known_at: datetime, progress: Progress | None = None
+) -> "Merged":
+    """Make two accounts one, as known from `known_at` on."""
+    from features.identities import merge
+
+    return merge(project.history, absorbed, into, known_at, progress)
+
+
+def vacuum(project: "Project", now: datetime, days: int, progress: Progress | None = None) -> "list[Vacuumed]":
+    """Give up what neither a registered model nor the last `days` need of the past."""
+    from features import arrivals
+    from features.retention import vacuum
+
+    history = project.history
+    arrivals.shorten(history)
+    return vacuum(history, [model.versions for model in trained_on(project)], now, days, progress)
+
+
+def concentration(project: "Project", as_of: datetime, days: int) -> "Concentration":
+    """Which share of the accounts brings which share of the net revenue of the last `days`."""
+    from features.concentration import concentration
+    from features.history import HistoryError
+
+    try:
+        return concentration(project.history, as_of, days)
+    except ValueError as nobody:
+        raise HistoryError(str(nobody)) from nobody
+
+
+def draw_concentration(found: "Concentration", path: Path) -> None:
+    """Its picture, as the path's suffix says; HistoryError where there is no revenue to share out."""
+    from features.history import HistoryError
+    from foresail.pictures import concentration
+
+    try:
+        concentration(found, path)
+    except ValueError as nothing:
+        raise HistoryError(str(nothing)) from nothing

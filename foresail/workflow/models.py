@@ -1,0 +1,127 @@
+"""Training models, judging them in hindsight, and listing them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from foresail.workflow.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from foresail.project import Project
+    from training.hindsight import Hindsight
+    from training.tracking import ModelRow
+    from training.train import TrainingResult
+
+
+@dataclass(frozen=True)
+class TrainedOn:
+    """A registered model and the versions of the history that it was trained on; none if its card cannot be read."""
+
+    target: str
+    version: int
+    aliases: tuple[str, ...]
+    versions: Mapping[str, int]
+
+
+def train(
+    project: "Project", target: str, as_of: datetime, *, seed: int = 0, progress: Progress | None = None
+) -> "TrainingResult":
+    """Train a target on what was known by as_of and register the model."""
+    from training.train import Settings, train
+
+    schedule = project.training
+    return train(
+        project.history,
+        project.target(target),
+        as_of,
+        project=project.slug,
+        tracking_uri=project.tracking_uri,
+        settings=Settings(
+            every_days=schedule.every_days,
+            dates=schedule.dates,
+            min_history_days=project.min_history_days(target),
+        ),
+        seed=seed,
+        report_to=report_path(project, target, "training", as_of),
+        progress=progress,
+        catalog=project.catalog,
+    )
+
+
+def evaluate(
+    project: "Project",
+    target: str,
+    as_of: datetime,
+    known_by: datetime,
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> "Hindsight":
+    """What the champion would have said at as_of, beside what was known to have happened by `known_by`."""
+    from training.hindsight import evaluate
+
+    report = progress or silent
+    report(0, 1, "scoring in hindsight")
+    found = evaluate(
+        project.history,
+        as_of,
+        name=model_name(project, target),
+        tracking_uri=project.tracking_uri,
+        known_by=known_by,
+        seed=seed,
+        report_to=report_path(project, target, "evaluation", as_of),
+        catalog=project.catalog,
+    )
+    report(1, 1, "scoring in hindsight")
+    return found
+
+
+def models(project: "Project") -> "dict[str, list[ModelRow]]":
+    """The registered versions of every target, newest first."""
+    from training.tracking import list_models
+
+    return {target: list_models(project.tracking_uri, model_name(project, target)) for target in project.targets}
+
+
+def model_name(project: "Project", target: str) -> str:
+    """The registered name of a target's models; ProjectError if the project has no such target."""
+    from training.tracking import registered_name
+
+    return registered_name(project.slug, project.target(target).name)
+
+
+def report_path(project: "Project", target: str, kind: str, as_of: datetime) -> Path:
+    """Where the report of a training or an evaluation is written; its date is that of the project's timezone."""
+    day = as_of.astimezone(ZoneInfo(project.timezone))
+    return project.directory / "reports" / f"{target}-{kind}-{day:%Y-%m-%d}.html"
+
+
+def trained_on(project: "Project", *, unreadable_is_unknown: bool = False) -> list[TrainedOn]:
+    """What every registered model of the project was trained on, newest first within a target.
+
+    NoModel for a model whose card cannot be read, unless it is enough to list it with no versions.
+    """
+    from training.tracking import NoModel
+
+    found = []
+    for target, rows in models(project).items():
+        for row in rows:
+            try:
+                versions = dict(card(project, target, row.version)["data_versions"])
+            except NoModel:
+                if not unreadable_is_unknown:
+                    raise
+                versions = {}
+            found.append(TrainedOn(target, row.version, row.aliases, versions))
+    return found
+
+
+def card(project: "Project", target: str, version: int) -> Mapping[str, Any]:
+    """The card of one version of a target's model; NoModel if there is none, or if it cannot be read."""
+    from training.tracking import load_version
+
+    known: Mapping[str, Any] = load_version(project.tracking_uri, model_name(project, target), version).card
+    return known

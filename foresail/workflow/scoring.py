@@ -1,0 +1,96 @@
+"""Scores of every account, and who is most worth a call."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from foresail.workflow.features import write_table
+from foresail.workflow.models import model_name
+from foresail.workflow.progress import Progress, by_bucket
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from foresail.project import Project
+    from serving.model_store import LoadedModel
+
+
+@dataclass(frozen=True)
+class Scored:
+    """`scores`: one row per account and target, riskiest first. `calls`: by target, who has the most at stake.
+
+    `notes` say in words what a reader of the scores should know: old data, a target changed since training.
+    """
+
+    scores: "pd.DataFrame"
+    calls: "dict[str, pd.DataFrame]"
+    notes: tuple[str, ...]
+
+
+def score(project: "Project", as_of: datetime, *, calls: int = 0, progress: Progress | None = None) -> Scored:
+    """Every account and target at as_of by the champions, and the accounts most worth a call.
+
+    Targets without a champion are an error, NoChampion: a table that silently lacked them would be read as complete.
+    """
+    import pandas as pd
+
+    from features.history import HistoryError
+    from features.table import build_feature_table
+    from foresail.project import FILE_NAME, ProjectError
+    from serving.calls import FEATURES, worth_a_call
+    from serving.model_store import load
+    from serving.scoring import needed_features, score_table
+
+    if not project.targets:
+        raise ProjectError(f"{project.directory / FILE_NAME} has no target to score; add a table [targets.churn]")
+    models = [
+        load(project.tracking_uri, model_name(project, target), catalog=project.catalog) for target in project.targets
+    ]
+    needed = dict.fromkeys([*needed_features(models), *FEATURES])
+    table = build_feature_table(project.history, as_of, needed, progress=by_bucket(progress, "features"))
+    if table.empty:
+        raise HistoryError(
+            f"no account is known as of {as_of:%Y-%m-%d %H:%M} UTC; ingest the sources, or take a later moment"
+        )
+    scores, most = [], {}
+    for done, model in enumerate(models):
+        if progress:
+            progress(done, len(models), "scores and reasons")
+        scores.append(score_table(model, table, project.explain_top, currency=project.currency))
+        most[model.target.name] = worth_a_call(model, table, scores[-1], calls, currency=project.currency)
+    if progress:
+        progress(len(models), len(models), "scores and reasons")
+    riskiest_first = pd.concat(scores).sort_values(
+        ["target", "probability", "account_id"], ascending=[True, False, True], ignore_index=True
+    )
+    return Scored(riskiest_first, most, tuple(_notes(project, models, table)))
+
+
+def _notes(project: "Project", models: "Sequence[LoadedModel]", table: "pd.DataFrame") -> Iterator[str]:
+    """Models whose target has been changed since, and purchases that end long before as_of."""
+    for model in models:
+        wanted = project.target(model.target.name).definition
+        if model.target.definition != wanted:
+            yield (
+                f"the champion of {model.target.name} answers another question than the project file asks now: it was trained "
+                f"for «{model.target.definition}», the file says «{wanted}». Train it again"
+            )
+        silent = table["purchases_days_since_last"].min()
+        if not silent <= model.target.horizon_days / 4:
+            yield (
+                f"{model.target.name}: nobody has bought for {silent:.0f} days before this moment. Is the newest data ingested, "
+                "or was an earlier --as-of meant?"
+            )
+
+
+def write_scores(scores: "pd.DataFrame", path: Path) -> None:
+    """Write scores as Parquet, in the published schema, or as CSV with the reasons' words for those who read it."""
+    from serving.publish import write_scores
+
+    if path.suffix == ".csv":
+        words = ["; ".join(reason["words"] for reason in reasons or ()) for reasons in scores["reasons"]]
+        write_table(scores.assign(reasons=words), path)
+    else:
+        write_scores(scores, path)

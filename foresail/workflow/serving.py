@@ -1,0 +1,67 @@
+"""The HTTP service of a project."""
+
+import os
+import socket
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from foresail.workflow.models import model_name
+
+if TYPE_CHECKING:
+    from foresail.project import Project
+    from serving.settings import Settings
+
+
+def serving_settings(project: "Project", as_of: datetime | None) -> "Settings":
+    """What the service has to be told about the project."""
+    from serving.settings import Settings
+
+    return Settings(
+        history_root=str(project.history_root),
+        storage_options=dict(project.storage_options) or None,
+        buckets=project.buckets,
+        tracking_uri=project.tracking_uri,
+        models={target: model_name(project, target) for target in project.targets},
+        as_of=as_of,
+        currency=project.currency,
+        timezone=project.timezone,
+        earliest=project.earliest,
+        feature_files=project.feature_files,
+    )
+
+
+def serve(project: "Project", as_of: datetime | None, host: str, port: int) -> None:
+    """Become the BentoML server of the project's champions; returns only if it cannot start."""
+    from foresail.project import FILE_NAME, ProjectError
+    from serving.settings import VARIABLE
+
+    if not project.targets:
+        raise ProjectError(f"{project.directory / FILE_NAME} has no target to serve; add a table [targets.churn]")
+    with socket.socket() as probe:
+        # As the server will ask for it: a port in its last minute after a stop is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as taken:
+            raise OSError(
+                f"cannot listen on {host}:{port} ({taken.strerror}); choose another one with --port"
+            ) from taken
+    environment = {
+        **os.environ,
+        VARIABLE: serving_settings(project, as_of).model_dump_json(),
+        "BENTOML_DO_NOT_TRACK": "True",
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "bentoml",
+        "serve",
+        "serving.service:Foresail",
+        "--host",
+        host,
+        "--port",
+        str(port),
+    ]
+    # In the place of this process, so that whoever stops this one stops the server.
+    os.execve(sys.executable, command, environment)  # noqa: S606  no shell is wanted

@@ -1,0 +1,81 @@
+"""Accounts taken out of published tables: theirs alone, out of what Foresail wrote alone."""
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from foresail.project import load
+from foresail.published import Cleaned, published, remove_accounts
+
+PROJECT = """
+[project]
+name = "Small"
+currency = "EUR"
+timezone = "UTC"
+
+[history]
+root = "kept/history"
+
+[[sources]]
+name = "orders"
+stream = "purchases"
+from = "data/*.csv"
+tables = { products = "data/products.parquet" }
+"""
+LINES = "account_id,amount\nc1,1\nc10,2\n"
+
+
+def project(folder):
+    (folder / "foresail.toml").write_text(PROJECT)
+    for name in ("data", "out/deep", ".hidden", "kept/history/purchases"):
+        (folder / name).mkdir(parents=True)
+    return load(folder)
+
+
+def test__published__tables_below_the_project__without_sources_history_and_hidden_folders(tmp_path):
+    """What the company gave us is read, never written."""
+    one = project(tmp_path)
+    names = ("data/orders.csv", "data/products.parquet", ".hidden/x.csv", "kept/history/purchases/x.parquet")
+    for name in (*names, "data/other.parquet", "out/deep/scores.csv", "out/notes.txt"):
+        (tmp_path / name).write_text(LINES)
+    assert published(one) == [tmp_path / "data/other.parquet", tmp_path / "out/deep/scores.csv"]
+
+
+def test__remove_accounts__csv__loses_the_rows_of_exactly_this_id(tmp_path):
+    """C10 begins like c1 and stays; quoted text and other encodings come through as they were."""
+    one = project(tmp_path)
+    path = tmp_path / "out" / "scores.csv"
+    path.write_bytes('account_id,why\nc1,a\nc10,"b, ""c"""\nc2,Caf\xe9\n'.encode("latin-1"))
+    assert list(remove_accounts(one, ["c1"])) == [Cleaned(path, 1)]
+    assert path.read_bytes() == 'account_id,why\nc10,"b, ""c"""\nc2,Caf\xe9\n'.encode("latin-1")
+
+
+def test__remove_accounts__parquet__keeps_schema_and_the_other_row_groups(tmp_path):
+    """Row group by row group, types and all."""
+    one = project(tmp_path)
+    path = tmp_path / "out" / "scores.parquet"
+    table = pa.table({"account_id": ["a", "c1", "b", "c1"], "score": pa.array([1, 2, 3, 4], pa.float32())})
+    pq.write_table(table, path, row_group_size=2)
+    assert list(remove_accounts(one, ["c1", "nobody"])) == [Cleaned(path, 2)]
+    assert pq.read_table(path).equals(table.take([0, 2]))
+
+
+def test__remove_accounts__files_without_the_account__are_not_written(tmp_path):
+    """A table that is being read by somebody is not touched without need."""
+    one = project(tmp_path)
+    (tmp_path / "out" / "scores.csv").write_text("account_id;x\n")
+    (tmp_path / "out" / "other.csv").write_text(LINES)
+    pq.write_table(pa.table({"account_id": ["a"]}), tmp_path / "out" / "a.parquet")
+    pq.write_table(pa.table({"x": ["c9"]}), tmp_path / "out" / "b.parquet")
+    before = {path: path.stat().st_mtime_ns for path in published(one)}
+    assert list(remove_accounts(one, ["c9"])) == []
+    assert {path: path.stat().st_mtime_ns for path in published(one)} == before
+    assert not list(tmp_path.rglob("*.cleaning"))
+
+
+def test__remove_accounts__export_of_the_quarantine__by_the_values_of_the_refused_row(tmp_path):
+    """Its rows are JSON of what the select gave; numbers are ids too."""
+    one = project(tmp_path)
+    path = tmp_path / "refused.csv"
+    path.write_text('source,row\ns,"{""account_id"":77,""amount"":""x""}"\ns,"{""account_id"":770}"\ns,"{broken"\n')
+    assert list(remove_accounts(one, ["77"])) == [Cleaned(path, 1)]
+    assert path.read_text().count("770") == 1
