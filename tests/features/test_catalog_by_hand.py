@@ -153,7 +153,7 @@ PURCHASES_BY_HAND = {
     "purchases_amount_std_365d": statistics.stdev([100, 50, 60, 30, 20, 80]),
     "purchases_amount_max_365d": 100,
     "purchases_quantity_sum_90d": 4,
-    "purchases_net_amount_sum": 430 - 50 - 25,
+    "purchases_net_amount_sum": 430 - 50 - 25 - 5,
     "purchases_net_amount_sum_365d": 340 - 50 - 25,
     "purchases_amount_per_year_mean": 430 / 400 * 365,
     "purchases_order_amount_ratio_90d": 105 / 68,

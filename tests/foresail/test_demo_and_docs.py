@@ -137,7 +137,7 @@ def free_port():
         return listener.getsockname()[1]
 
 
-def wait_until_ready(port, server, seconds=90):
+def wait_until_ready(port, server, seconds=180):
     for _ in range(seconds * 5):
         assert server.poll() is None, "the server has ended"
         with contextlib.suppress(httpx.TransportError):  # it does not listen yet
