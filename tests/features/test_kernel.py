@@ -267,6 +267,15 @@ def test__quantile__more_values_than_are_put_in_order_one_by_one__equals_numpy()
         assert row([lines.quantile("amount", 0.37)], history)[0] == pytest.approx(np.quantile(amounts[:count], 0.37))
 
 
+@pytest.mark.parametrize("different", [1, 63, 64, 65, 200])
+def test__distinct__more_words_than_a_word_has_bits__are_all_counted(different):
+    """Each product twice, one a day: a window of n days has n of them, as long as there are so many."""
+    history = {"purchases": [line(day, product_id=f"p{day % different}") for day in range(2 * different)]}
+    windows = (0.5, 10.5, 63.5, 64.5, 1000)
+    expected = [min(int(days) + 1, different) for days in windows]
+    assert row([lines.distinct("product_id", days=days) for days in windows], history).tolist() == expected
+
+
 def test__many_tests__more_than_a_word_has_bits__are_all_made():
     """A company may ask about hundreds of words of one column; sixty-four fit on a page."""
     history = {"purchases": [line(1, product_id=f"p{number}") for number in range(150)]}
