@@ -37,8 +37,9 @@ check: $(READY)   ## Formatter, linter, types, import contracts, unused dependen
 	$(RUN)/lint-imports
 	$(RUN)/deptry .
 
+# BENCH_EVENTS=20_000_000 for the full size
 bench: $(READY)   ## Every stage beside its peers on the same input; needs some minutes
-	for benchmark in benchmarks/*.py; do echo "== $$benchmark" && $(RUN)/python $$benchmark || exit 1; done
+	$(RUN)/python benchmarks --events $(or $(BENCH_EVENTS),2_000_000)
 
 soak: $(READY)    ## A hundred kills -9 each of ingest, merge and erasure; needs some ten minutes
 	FORESAIL_SOAK_KILLS=100 $(RUN)/pytest tests/soak -q

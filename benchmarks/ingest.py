@@ -22,6 +22,8 @@ import duckdb
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from measure import Line, Run, note
+
 from features.history import History
 from features.ingest import MEMORY_LIMIT, Source, ingest
 
@@ -86,7 +88,7 @@ def only(name, path):
 
 
 def pair(path, rows):
-    """One turn of each way, printed; CPU seconds of ours."""
+    """One turn of each way, printed and given: the rival's, ours."""
     rival, own = measure("plain", path), measure("ours", path)
     if own["rows"] != rival["rows"] or abs(own["amount"] / rival["amount"] - 1) > 1e-9:
         raise SystemExit(f"different answers: {rival} {own}")
@@ -96,14 +98,33 @@ def pair(path, rows):
         f"ratio {own['seconds'] / rival['seconds']:.2f} wall {own['cpu'] / rival['cpu']:.2f} CPU",
         flush=True,
     )
-    return own["cpu"]
+    return rival, own
 
 
 def compare(rows, repeat):
+    """The medians of each way: the rival's, ours."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "lines.parquet"
         generate(path, rows)
-        return statistics.median(pair(path, rows) for _ in range(repeat))
+        turns = zip(*(pair(path, rows) for _ in range(repeat)), strict=True)
+        return [medians(list(turn)) for turn in turns]
+
+
+def medians(turns):
+    seconds, peak, cpu = (statistics.median(turn[key] for turn in turns) for key in ("seconds", "peak_mb", "cpu"))
+    return Run(seconds, peak, cpu_seconds=cpu)
+
+
+def lines(runs, tenth):
+    """Growth is that of CPU seconds, as is the ratio that counts on a busy machine."""
+    plain, _ = runs
+    return [
+        Line(
+            who, run.seconds, run.seconds / plain.seconds, run.peak_mb, run.cpu_seconds / small.cpu_seconds,
+            run.cpu_seconds, f"{run.cpu_seconds / plain.cpu_seconds:.2f} times the CPU",
+        )
+        for who, run, small in zip(("DuckDB, order by to Parquet", "foresail, ingest"), runs, tenth, strict=True)
+    ]  # fmt: skip
 
 
 def main():
@@ -116,7 +137,7 @@ def main():
         only(arguments.only[0], Path(arguments.only[1]))
         return
     tenth, whole = (compare(rows, arguments.repeat) for rows in (arguments.rows // 10, arguments.rows))
-    print(f"ten times the rows take {whole / tenth:.1f} times the CPU (medians)")
+    note("ingest", f"Ingest: {arguments.rows:,} rows of Parquet to a committed history", lines(whole, tenth))
 
 
 if __name__ == "__main__":

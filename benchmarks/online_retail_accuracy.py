@@ -43,7 +43,7 @@ def judge(folder: str) -> None:
     project, console = load(folder), Console(width=130)
     as_of, known_by = (read_moment(text, project.timezone) for text in (AS_OF, KNOWN_BY))
     for shown in (
-        show.ingested(workflow.ingest_sources(project, known_by)),
+        show.ingested(workflow.ingest_sources(project, known_by), project.timezone),
         show.trained(workflow.train(project, "churn", as_of)),
     ):
         for part in shown.parts:

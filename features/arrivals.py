@@ -35,7 +35,8 @@ class Arrival:
 
 
 def note(history: History, source: str, stream: str, as_of: datetime, read: int, kept: int) -> None:
-    """Keep that a source was ingested."""
+    """Keep that a source was ingested. Called with the history locked."""
+    _shorten(history)
     number = max((row["number"] for row in _stored(history)), default=0) + 1
     row = {
         "number": number, "source": source, "stream": stream, "as_of": as_of, "read": read, "kept": kept,
@@ -55,7 +56,7 @@ def last_arrivals(history: History) -> dict[tuple[str, str], Arrival]:
     return found
 
 
-def shorten(history: History) -> None:
+def _shorten(history: History) -> None:
     """Put the last arrivals in the place of all lines, once they are many; each is a file of its own until then."""
     if len(_stored(history)) > LINES_TO_KEEP:
         last = last_arrivals(history).items()
@@ -73,5 +74,5 @@ def _committed_at(history: History, stream: str) -> datetime | None:
 
 
 def _stored(history: History) -> list[dict[str, Any]]:
-    table = history.table(TABLE)
-    return [] if table is None else table.to_pyarrow_dataset().to_table().to_pylist()
+    rows = history.rows_of(TABLE)
+    return [] if rows is None else rows.to_pylist()

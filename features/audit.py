@@ -214,7 +214,7 @@ def _report(trial: _Trial, made: Sequence[Poison], seed: int) -> AuditReport:
             noticed = _noticed(before, trial.table(poison.visible))
             exercised |= noticed
         if poison.at_as_of:
-            blind = noticed - _noticed(before, trial.table(poison.at_as_of))
+            blind |= noticed - _noticed(before, trial.table(poison.at_as_of))
     moved += _moved(before, trial.table(without_future=True), REMOVED, trial.as_of)
     names = tuple(map(str, before.columns))
     return AuditReport(

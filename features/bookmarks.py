@@ -7,7 +7,7 @@ and never too little.
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -24,10 +24,18 @@ SCHEMA = pa.schema([(name, pa.string()) for name in ("source", "stream", "readin
 """One row for each file and cursor: its `mark` is how far it was read in the `reading` that is in force."""
 
 
-def reading_of(history: History, source: Source, mapping: str, earliest: datetime) -> str:
+Lookups = Mapping[str, Mapping[str, str]]
+"""The files of each further table of a source, and the mark of each."""
+
+
+def lookups_of(source: Source) -> Lookups:
+    """What the further tables are now: to be asked before they are read, so that no change in between is passed over."""
+    return {name: {str(path): mark_of(path) for path in one.files()} for name, one in source.lookups().items()}
+
+
+def reading_of(history: History, source: Source, mapping: str, earliest: datetime, lookups: Lookups) -> str:
     """What decides which rows come of a file besides the file itself, as a hash."""
     table = history.table(source.stream)
-    lookups = {name: {str(path): mark_of(path) for path in one.files()} for name, one in source.lookups().items()}
     # A history that was moved away and begun anew has read nothing yet.
     identity = table.metadata().id if table is not None else None
     where = databases.identity(source.database, source.folder) if source.database else None
@@ -62,9 +70,20 @@ def note(history: History, source: Source, reading: str, found: Iterable[tuple[s
         history.rewrite(TABLE, pa.concat_tables([others, pa.table(columns, schema=SCHEMA)]))
 
 
+def forget_others(history: History, source: Source) -> None:
+    """Make all other sources of the stream be read again, because one is about to be replaced.
+
+    An event that two sources bring is stored as one of theirs; where that one brings it no longer, the other must.
+    """
+    stored = _stored(history)
+    kept = stored.filter((pc.field("stream") != source.stream) | (pc.field("source") == source.name))
+    if kept.num_rows < stored.num_rows:
+        history.rewrite(TABLE, kept)
+
+
 def _stored(history: History) -> pa.Table:
-    table = history.table(TABLE)
-    return SCHEMA.empty_table() if table is None else table.to_pyarrow_dataset().to_table().cast(SCHEMA)
+    rows = history.rows_of(TABLE)
+    return SCHEMA.empty_table() if rows is None else rows.cast(SCHEMA)
 
 
 def _is_of(source: Source) -> pc.Expression:

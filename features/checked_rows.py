@@ -9,7 +9,7 @@ The query is built in steps, each a common table expression:
     judged   the number of the first rule that a row breaks, null for a good row
 
 What depends on the account alone (its bucket, the account that absorbed it, whether it was erased) is worked out once
-for each account in the table `accounts` and joined, because hashing an id for every row costs as much as all rules.
+for each account in the table `foresail_accounts` and joined, because hashing an id for every row costs as much as all rules.
 """
 
 # ruff: noqa: S608  built from declared columns and quoted literals
@@ -62,39 +62,39 @@ class Rule:
 
 
 def accounts_query(stream: Stream, given: Mapping[str, str], buckets: int) -> str:
-    """The query for the table `accounts`: what becomes of each account_id in the view `mapped`.
+    """The query for the table `foresail_accounts`: what becomes of each account_id in the view `mapped`.
 
     given → surviving (the account that it is today), merged_at (null where nothing was merged), bucket, place (the rank
-    of the account in the stored order). It reads the tables `merged` (absorbed, survivor, merged_at) and `forgotten`
-    (fingerprint).
+    of the account in the stored order). It reads the tables `foresail_merged` (absorbed, survivor, merged_at) and
+    `foresail_forgotten` (fingerprint). All are named so that no table of the user's select can have their names.
     """
     account = stream.column("account_id")
     kind = {name.lower(): kind for name, kind in given.items()}["account_id"]
     return f"""
         with given as (select distinct given_account_id from (select "{_name_of(given, "account_id")}" as given_account_id from mapped)),
         clean as (select distinct {_typed(account, kind)} as given from given),
-        named as (select given, coalesce(survivor, given) as surviving, merged_at from clean left join merged on absorbed = given),
-        placed as (select *, case when sha256(given) in (select fingerprint from forgotten)
-            or sha256(surviving) in (select fingerprint from forgotten) then {FORGOTTEN}
+        named as (select given, coalesce(survivor, given) as surviving, merged_at from clean left join foresail_merged on absorbed = given),
+        placed as (select *, case when sha256(given) in (select fingerprint from foresail_forgotten)
+            or sha256(surviving) in (select fingerprint from foresail_forgotten) then {FORGOTTEN}
             else md5_number_lower(surviving) % {buckets} end::integer as bucket from named where given is not null)
         select *, case when bucket < 0 then bucket else dense_rank() over (order by bucket, surviving) end::integer as place
         from placed"""
 
 
 def staging_query(stream: Stream, given: Mapping[str, str], bounds: Bounds, awaited: bool = False) -> str:
-    """The query over the view `mapped` and the table `accounts`: bucket, place, the stream's columns in canonical types,
+    """The query over the view `mapped` and the table `foresail_accounts`: bucket, place, the stream's columns in canonical types,
     and for a refused row (bucket −1) refused_kind, refused_reason and row (JSON of what the select returned, values as
     text).
 
     `given` maps each column that the select returns to its SQL type. `awaited`: good rows have their JSON too where
-    their account is in the table `waiting`, which is how a row that was refused before is known again.
+    their account is in the table `foresail_waiting`, which is how a row that was refused before is known again.
     """
     reasons = rules(stream, given, bounds)
     # The identity is made from what the source says, absorbed account included: read again, the row is the same row.
     identity = f"coalesce(event_id, {content_hash(stream)}) as identity"
     replaced = {"account_id": "surviving", "known_at": "greatest(known_at, merged_at)", "event_id": "identity"}
     columns = [f"{replaced.get(column.name, column.name)} as {column.name}" for column in stream.columns]
-    shown = " or given_account_id::varchar in (select account_id from waiting)" if awaited else ""
+    shown = " or given_account_id::varchar in (select account_id from foresail_waiting)" if awaited else ""
     bucket = f"case when accounts.bucket = {FORGOTTEN} then {FORGOTTEN} when broken is null then accounts.{{}} else {REFUSED} end"
     return f"""
         with given as (select {_comma(f'"{name}" as given_{name.lower()}' for name in given)} from mapped),
@@ -105,7 +105,7 @@ def staging_query(stream: Stream, given: Mapping[str, str], bounds: Bounds, awai
             case when broken is not null then {_of_broken(reasons, lambda rule: literal(rule.kind))} end as refused_kind,
             case when broken is not null then {_of_broken(reasons, _reason)} end as refused_reason,
             case when broken is not null{shown} then {_row_as_json(given)} end as row
-        from judged left join accounts on accounts.given = account_id"""
+        from judged left join foresail_accounts as accounts on accounts.given = account_id"""
 
 
 def rules(stream: Stream, given: Mapping[str, str], bounds: Bounds) -> list[Rule]:

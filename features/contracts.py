@@ -19,6 +19,7 @@ YEAR = 365
 newest = events("contracts").newest("contract_id")
 """Each contract as it stands: only its newest event counts."""
 uncancelled = newest.where(kind=IN_FORCE)
+"""Those on which notice is given count no more, though they may run on: what is left of them is no promise."""
 open_ended = uncancelled.where(term="open")
 running = uncancelled.where(ends_at=still_ahead())
 """Contracts of fixed term that have not ended yet."""
@@ -32,7 +33,7 @@ def changed(kind: str) -> Selected:
 
 
 def in_force(value: str | None = None) -> Derived:
-    """How many contracts are in force, or the sum of a value over them."""
+    """How many contracts are in force with no notice given, or the sum of a value over them."""
     return total(_number(open_ended, value), _number(running, value))
 
 
@@ -46,18 +47,24 @@ days_left = days_until(running.min("ends_at"))
 """Days until the first of them ends."""
 
 FEATURES = (
-    Feature("contracts_in_force_count", contracts_in_force, "contracts in force", "contracts", "0: none"),
+    Feature(
+        "contracts_in_force_count",
+        contracts_in_force,
+        "contracts in force on which no notice is given",
+        "contracts",
+        "0: none",
+    ),
     Feature(
         "contracts_value_sum",
         value_in_force,
-        "what the contracts in force are worth in a year",
+        "what the contracts in force are worth in a year, those left out on which notice is given",
         "currency a year",
         "0: none, or values are not recorded",
     ),
     Feature(
         "contracts_quantity_sum",
         in_force("quantity"),
-        "seats or pieces that the contracts in force cover",
+        "seats or pieces that the contracts in force cover, those left out on which notice is given",
         "pieces",
         "0: none, or quantities are not recorded",
     ),

@@ -1,8 +1,9 @@
 """Rows of a database → Parquet files that ingest reads: streamed in portions, and only those that are new.
 
 New are the rows whose cursor column has reached, or passed, what it had reached before; those without a value in it;
-and, where the cursor is a time, whatever lies within `late_days` before. Rows read a second time are recognised, so
-reading too much costs time and nothing else.
+and what may have been committed after rows that come later by their cursor: of times whatever lies within `late_days`
+before, of numbers the last LATE_NUMBERS. Rows read a second time are recognised, so reading too much costs time and
+nothing else.
 """
 
 import os
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
 ROWS_AT_ONCE = 50_000
+LATE_NUMBERS = 10_000
+"""A number is drawn before its row is committed, so that others can come first; a long transaction draws many."""
+SECRET = re.compile(r"pass|pwd|secret|token|key", re.IGNORECASE)
+"""In the name of a URL's parameter: its value is not for other eyes."""
 VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 Reached = datetime | date | int | str
@@ -120,10 +125,11 @@ def _statement(database: Database, since: Reached | None) -> "sa.Select[Any]":
 
     rows = _rows(database)
     query = sa.select(sa.text("*")).select_from(rows)
-    if database.cursor is None or since is None:
+    beginning = None if since is None else _from(since, database.late_days)
+    if database.cursor is None or beginning is None:
         return query
     cursor: sa.ColumnClause[Any] = sa.column(database.cursor)
-    return query.where(sa.or_(cursor >= _from(since, database.late_days), cursor.is_(None)))
+    return query.where(sa.or_(cursor >= beginning, cursor.is_(None)))
 
 
 def _rows(database: Database) -> "sa.FromClause":
@@ -137,14 +143,18 @@ def _rows(database: Database) -> "sa.FromClause":
     return sa.text(text).columns().subquery("rows_read")
 
 
-def _from(since: Reached, late_days: int) -> Reached:
-    """Where reading begins again."""
+def _from(since: Reached, late_days: int) -> Reached | None:
+    """Where reading begins again; None for the very beginning."""
     if isinstance(since, int):
-        return since
-    if isinstance(since, str):
-        # ISO texts have the order of time, and the day alone comes before all its moments, whatever stands after it.
-        return (date.fromisoformat(since[:10]) - timedelta(days=late_days)).isoformat()
-    return since - timedelta(days=late_days)
+        return since - LATE_NUMBERS
+    try:
+        if isinstance(since, str):
+            # ISO texts have the order of time, and the day alone comes before all its moments, whatever stands after it.
+            return (date.fromisoformat(since[:10]) - timedelta(days=late_days)).isoformat()
+        return since - timedelta(days=late_days)
+    except OverflowError:
+        # Many a program writes the year 1 where it has no time.
+        return None
 
 
 def _written(
@@ -230,6 +240,12 @@ def _driver_missing(url: "sa.URL", error: ModuleNotFoundError) -> str:
 def _told(url: "sa.URL", error: Exception) -> str:
     """What a database says, in one line, without SQLAlchemy's own advice and without the password."""
     said = " ".join(str(getattr(error, "orig", None) or error).split())
-    if url.password:
-        said = said.replace(str(url.password), "***")
-    return f"{url.render_as_string(hide_password=True)} cannot be read: {said}"
+    for secret in filter(None, (url.password, *_secret_parameters(url))):
+        said = said.replace(str(secret), "***")
+    return f"{url.set(query={}).render_as_string(hide_password=True)} cannot be read: {said}"
+
+
+def _secret_parameters(url: "sa.URL") -> Iterator[str]:
+    for name, values in url.normalized_query.items():
+        if SECRET.search(name):
+            yield from values

@@ -74,7 +74,7 @@ class Formula(IntEnum):
     MINIMUM = 7
     """of two that are 0 or 1: both"""
     MAXIMUM = 8
-    """of two that are 0 or 1: either"""
+    """the larger one; of two that are 0 or 1: either"""
     OR_ELSE = 9
     """first, or second where first is NaN"""
 
@@ -378,6 +378,11 @@ def both(first: Definition, second: Definition) -> Derived:
 
 def either(first: Definition, second: Definition) -> Derived:
     """1 where one of them is 1, else 0: the larger of the two."""
+    return Derived(Formula.MAXIMUM, first, second)
+
+
+def larger(first: Definition, second: Definition) -> Derived:
+    """The larger of the two: `larger(since_first, Constant(90))` is 90 at least."""
     return Derived(Formula.MAXIMUM, first, second)
 
 

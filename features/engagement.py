@@ -73,13 +73,6 @@ OVERALL = (
         "none in the 180 days",
     ),
     Feature(
-        "engagement_quantity_sum_90d",
-        contacts.sum("quantity", days=QUARTER),
-        "quantity used in the last 90 days",
-        "of the kind",
-        "0: none, or quantities are not recorded",
-    ),
-    Feature(
         "engagement_subjects_distinct_90d",
         contacts.distinct("subject", days=QUARTER),
         "different functions, campaigns or pages in the last 90 days",
@@ -112,12 +105,15 @@ BY_KIND = tuple(
 )
 
 USAGE = (
-    Feature(
-        "engagement_usage_quantity_sum_30d",
-        used(MONTH),
-        "how much was used in the last 30 days",
-        "of what is used",
-        "0: nothing, or quantities are not recorded",
+    *(
+        Feature(
+            f"engagement_usage_quantity_sum_{days}d",
+            used(days),
+            f"how much was used in the last {days} days",
+            "of what is used",
+            "0: nothing, or quantities are not recorded",
+        )
+        for days in (MONTH, QUARTER)
     ),
     Feature(
         "engagement_usage_quantity_trend_90d",
@@ -273,7 +269,7 @@ GIVING_BACK = (
         references.where(status="published").count(),
         "reference cases with the account that are public",
         "references",
-        "0: none",
+        "0: none, or it is not recorded which case it was",
     ),
 )
 
@@ -290,14 +286,14 @@ HAPPENING = (
         projects.where(status=("started", "delayed")).count(),
         "projects with the account that are running",
         "projects",
-        "0: none",
+        "0: none, or it is not recorded which project it was",
     ),
     Feature(
         "engagement_projects_delayed_count",
         projects.where(status="delayed").count(),
         "projects with the account that are delayed",
         "projects",
-        "0: none",
+        "0: none, or it is not recorded which project it was",
     ),
 )
 

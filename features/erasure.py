@@ -11,11 +11,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
-from typing import Any
 
 import pyarrow as pa
 
 from features import quarantine
+from features.checked_rows import BLANK, ISO_TIME
 from features.history import History, HistoryError
 from features.identities import (
     FORGOTTEN,
@@ -34,6 +34,9 @@ from features.retention import Vacuumed, give_up_past, tables
 from features.streams import STREAMS, Stream
 
 Progress = Callable[[int, int, str], None]
+
+FIGURE = re.compile(rf"\s*([-+]?[\d.,]+([eE][-+]?\d+)?|{ISO_TIME})\s*")
+"""A number or a time, written as they are."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,8 @@ def forget(history: History, account_id: str, progress: Progress | None = None) 
     """Remove every trace of an account, for good. What identifies it afterwards is the SHA-256 of its id, nowhere its id.
 
     Every older version of every table is given up: it would bring the account back. Refused rows go if the id stands in
-    them as an account_id, or as a word of any other value or of the reason.
+    them as an account_id, or as a word of any other value but numbers and times that could be read: account 5 loses no
+    order of 5 pieces.
 
     IdentityError if nothing is known of the account, or if it was merged into another: then that one is meant.
     HistoryError if somebody else is writing.
@@ -84,9 +88,15 @@ def ids_to_forget(history: History, account_id: str) -> list[str]:
         )
     ids = [account_id, *known.absorbed_by(account_id)]
     # What was begun and killed is completed, whatever is left of it.
-    if not known.knows_forgotten(account_id) and not refused_rows(history, ids):
+    if not known.knows_forgotten(account_id) and not _is_account_of_refused_rows(history, ids):
         refuse_unknown(history, account_id)
     return ids
+
+
+def _is_account_of_refused_rows(history: History, ids: Collection[str]) -> bool:
+    """Whether a refused row is one of these accounts' own: to be mentioned somewhere makes no account of a word."""
+    accounts = map(quarantine.account_of, quarantine.stored(history, ["row"])["row"].to_pylist())
+    return any(account is not None and account.strip(BLANK) in ids for account in accounts)
 
 
 def holding(history: History, ids: Collection[str], versions: Mapping[str, int]) -> bool | None:
@@ -101,7 +111,7 @@ def holding(history: History, ids: Collection[str], versions: Mapping[str, int])
 def refused_rows(history: History, ids: Collection[str]) -> set[int]:
     """The places in the quarantine of rows that name one of the ids."""
     names = _naming(ids)
-    rows = quarantine.stored(history, ["row", "reason"]).to_pylist()
+    rows = quarantine.stored(history, ["stream", "row"]).to_pylist()
     return {place for place, row in enumerate(rows) if names(row)}
 
 
@@ -139,24 +149,25 @@ def _remove_refused(history: History, ids: Collection[str]) -> int:
 
 
 def _naming(ids: Collection[str]) -> Callable[[Mapping[str, str]], bool]:
-    """Whether a refused row names one of the ids: as its account, or as a word anywhere."""
+    """Whether a refused row names one of the ids: as its account, or as a word of a value that may be a name.
+
+    The reason says no more than the row: its own words, and one of the row's values.
+    """
     words = re.compile("|".join(rf"(?<!\w){re.escape(one)}(?!\w)" for one in ids))
 
     def names(row: Mapping[str, str]) -> bool:
-        return bool(words.search(row["reason"] or "")) or any(map(words.search, _values(json.loads(row["row"]))))
+        stream = STREAMS[row["stream"]]
+        return any(map(words.search, _possible_names(stream, json.loads(row["row"]))))
 
     return names
 
 
-def _values(content: Any) -> Iterator[str]:
-    """All values inside a JSON value, as text."""
-    if isinstance(content, dict):
-        content = list(content.values())
-    if isinstance(content, list):
-        for each in content:
-            yield from _values(each)
-    elif content is not None:
-        yield str(content)
+def _possible_names(stream: Stream, row: Mapping[str, str | None]) -> Iterator[str]:
+    """The values of a refused row, without what was read as a number or a time."""
+    figures = {column.name for column in stream.columns if column.type != "text"}
+    for name, value in row.items():
+        if value is not None and not (name.lower() in figures and FIGURE.fullmatch(value)):
+            yield value
 
 
 def _forget_past(history: History, steps: "_Steps") -> Iterator[Vacuumed]:
@@ -167,9 +178,8 @@ def _forget_past(history: History, steps: "_Steps") -> Iterator[Vacuumed]:
 
 
 def _forget_merges(history: History, ids: Collection[str]) -> Iterator[Vacuumed]:
-    table = history.table(MERGES)
-    if table is not None:
-        rows = table.to_pyarrow_dataset().to_table()
+    rows = history.rows_of(MERGES)
+    if rows is not None:
         kept = [row for row in rows.to_pylist() if not {row["absorbed"], row["into"]} & set(ids)]
         if len(kept) < rows.num_rows:
             history.rewrite(MERGES, pa.Table.from_pylist(kept, schema=rows.schema))

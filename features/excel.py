@@ -37,7 +37,7 @@ def write_as_parquet(workbook: Path, options: Mapping[str, Any], to: Path, error
 
 def _skipped(options: Mapping[str, Any], error: Say) -> int:
     skip = options.get("skip", 0)
-    if not isinstance(skip, int) or skip < 0:
+    if isinstance(skip, bool) or not isinstance(skip, int) or skip < 0:
         raise error(f"skip = {skip!r} must be a whole number of rows, 0 or more")
     return skip
 

@@ -23,7 +23,7 @@ from types import ModuleType
 from features.catalog import CATALOG
 from features.declared import DeclarationError, check
 from features.definitions import Aggregate, Constant, Definition, Derived, Feature, Season
-from features.plan import FeatureSet
+from features.plan import FeatureSet, make_plan
 
 DECLARES = "FEATURES"
 _NOTHING = object()
@@ -119,13 +119,25 @@ def _problems(feature: Feature, number: int, taken: set[str]) -> Iterator[str]:
         yield f"entry {number} of {DECLARES} is {_shown(feature)}; give a Feature(name, definition, meaning, unit, absent)"
         return
     yield from _name_problems(feature.name, taken)
-    if not _is_definition(feature.definition):
-        yield f"{feature.name}: {_shown(feature.definition)} is no definition; give what events(...) and its methods return"
-        return
+    yield from _wording_problems(feature)
     try:
-        check((feature,))
+        if _is_definition(feature.definition):
+            check((feature,))
+            make_plan((feature.definition,))
+        else:
+            yield f"{feature.name}: {_shown(feature.definition)} is no definition; give what events(...) and its methods return"
     except DeclarationError as error:
-        yield str(error)
+        yield str(error) if str(error).startswith(f"{feature.name}:") else f"{feature.name}: {error}"
+    # A dataclass takes anything for a field, and what comes of it may fail anywhere.
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        yield f"{feature.name}: it cannot be computed ({type(error).__name__}: {error}); declare it with events(...) and its methods"
+
+
+def _wording_problems(feature: Feature) -> Iterator[str]:
+    """Pages and reasons are written with these words."""
+    for what in ("meaning", "unit", "absent"):
+        if not isinstance(getattr(feature, what), str):
+            yield f"{feature.name}: its {what} is {_shown(getattr(feature, what))}; give a text"
 
 
 def _name_problems(name: str, taken: set[str]) -> Iterator[str]:
@@ -138,9 +150,10 @@ def _name_problems(name: str, taken: set[str]) -> Iterator[str]:
 
 
 def _is_definition(definition: Definition) -> bool:
-    if isinstance(definition, Derived):
+    """Of the vocabulary's own classes: of a class of the file's own, another process could not make it."""
+    if type(definition) is Derived:
         return _is_definition(definition.first) and _is_definition(definition.second)
-    return isinstance(definition, Aggregate | Season | Constant)
+    return type(definition) in (Aggregate, Season, Constant)
 
 
 def _shown(value: object) -> str:

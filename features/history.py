@@ -194,6 +194,16 @@ class History:
                 f"({Path(str(gone.filename or gone)).name}). Take a newer version"
             ) from gone
 
+    def rows_of(self, table: str, columns: Sequence[str] | None = None) -> pa.Table | None:
+        """All rows of a table that is not divided into buckets, in no particular order; None where there is none."""
+        opened = self.table(table)
+        if opened is None:
+            return None
+        # Not through Delta's own file system, which is made of Python: threads of Arrow that let go of it when Python has
+        # ended abort the process, one command in a hundred on a busy machine, though all its work was done.
+        dataset = opened.to_pyarrow_dataset(filesystem=self.filesystem(table))
+        return dataset.to_table(columns=None if columns is None else list(columns))
+
     def table(self, name: str, version: int | None = None) -> DeltaTable | None:
         """The Delta table of a stream or of the quarantine, None where nothing was ever written.
 

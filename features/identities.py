@@ -245,5 +245,5 @@ def _end(steps: Mapping[str, tuple[str, datetime]], into: str, known_at: datetim
 
 
 def _stored(history: History, table: str) -> list[dict[str, Any]]:
-    opened = history.table(table)
-    return [] if opened is None else opened.to_pyarrow_dataset().to_table().to_pylist()
+    rows = history.rows_of(table)
+    return [] if rows is None else rows.to_pylist()

@@ -43,7 +43,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features import bookmarks, databases, mappings, quarantine
+from features import arrivals, bookmarks, databases, mappings, quarantine
 from features.checked_rows import FORGOTTEN, FUTURE, REFUSED, Bounds, accounts_query, staging_query
 from features.history import TEXT, TIME, History, canonical_order, one_batch, stored_schema
 from features.identities import identities
@@ -124,7 +124,7 @@ def ingest(
 
     A source whose rows have no event_id of their own is refused if its select, options or timezone have changed since
     it was last ingested: the same rows would be stored a second time. With `replace` all that the source has brought
-    into the stream before makes room for what it brings now, in the same commit. `everything` reads again what was
+    into the stream before makes room for what it brings now, in the same commit; not if every row is refused. `everything` reads again what was
     read before; so does `replace`.
 
     The quarantine is committed first, then the stream, each atomically: killed at any moment, the ingest leaves the
@@ -137,7 +137,10 @@ def ingest(
     try:
         with history.lock(), _scratch(history) as scratch, _connection(scratch, timezone) as connection:
             batch = _Batch(history, source, STREAMS[source.stream], connection, replace)
-            return _ingested(batch, scratch, bounds, report, again=replace or everything)
+            outcome = _ingested(batch, scratch, bounds, report, again=replace or everything)
+            # With the history still locked: an erasure or a vacuum would take a file that is about to be noted.
+            arrivals.note(history, source.name, source.stream, as_of, outcome.read, outcome.kept)
+            return outcome
     except databases.DatabaseError as error:
         raise source.error(str(error)) from None
 
@@ -163,9 +166,10 @@ def _ingested(batch: "_Batch", scratch: Path, bounds: Bounds, report: Progress, 
 class _Portion:
     """What of a source is read now: files by the marks they have, the unchanged among them, or what a cursor has not reached."""
 
+    lookups: bookmarks.Lookups
     files: Sequence[Path] = ()
     marks: Sequence[tuple[str, str]] = ()
-    """Taken before anything is read: what is written to a file meanwhile is read next time."""
+    """Taken before anything is read, as `lookups` are: what is written to a file meanwhile is read next time."""
     unchanged: Sequence[Path] = ()
     since: databases.Reached | None = None
     passed_over: int = 0
@@ -182,19 +186,20 @@ class _Portion:
     def note(self, history: History, source: Source, mapping: str, bounds: Bounds, outcome: IngestReport) -> None:
         """Keep what has been read now, unless a later ingest may accept rows of it."""
         if not any(kind.endswith(FUTURE) for kind in outcome.reasons):
-            reading = bookmarks.reading_of(history, source, mapping, bounds.earliest)
+            reading = bookmarks.reading_of(history, source, mapping, bounds.earliest, self.lookups)
             bookmarks.note(history, source, reading, self.marks)
 
 
 def _portion(history: History, source: Source, mapping: str, bounds: Bounds, *, again: bool) -> _Portion:
-    reading = bookmarks.reading_of(history, source, mapping, bounds.earliest)
+    lookups = bookmarks.lookups_of(source)
+    reading = bookmarks.reading_of(history, source, mapping, bounds.earliest, lookups)
     known = {} if again else bookmarks.marks(history, source, reading)
     if source.database is not None:
         reached = known.get(bookmarks.cursor_name(source))
-        return _Portion(since=databases.from_stored(reached) if reached else None)
+        return _Portion(lookups, since=databases.from_stored(reached) if reached else None)
     files = source.files()
     marks = [(bookmarks.name_of(source, path), bookmarks.mark_of(path)) for path in files]
-    return _Portion(files, marks, bookmarks.unchanged(source, files, known))
+    return _Portion(lookups, files, marks, bookmarks.unchanged(source, files, known))
 
 
 def _nothing_new(history: History, source: Source, portion: _Portion) -> IngestReport:
@@ -249,7 +254,9 @@ class _Batch:
 
     def _stage_rows(self, given: Mapping[str, str], bounds: Bounds) -> None:
         awaited = not self.is_mapped_anew and quarantine.register_waiting(self.history, self.connection, self.source)
-        self.connection.execute(f"create table accounts as {accounts_query(self.stream, given, self.history.buckets)}")
+        self.connection.execute(
+            f"create table foresail_accounts as {accounts_query(self.stream, given, self.history.buckets)}"
+        )
         query = staging_query(self.stream, given, bounds, awaited=awaited)
         order = "place nulls first, known_at nulls first, occurred_at nulls first"
         self.connection.execute(f"create table staged as {query} order by {order}")
@@ -274,14 +281,15 @@ class _Batch:
         return sorted(folder.iterdir())
 
     def _register_identities(self) -> None:
-        """The tables `merged` and `forgotten`, empty where nobody was."""
+        """The tables `foresail_merged` and `foresail_forgotten`, empty where nobody was."""
         known = identities(self.history)
         merged = [(absorbed, survivor, moment) for absorbed, (survivor, moment) in known.merged.items()]
         absorbed, survivors, moments = zip(*merged, strict=True) if merged else ((), (), ())
         columns = {"absorbed": (absorbed, TEXT), "survivor": (survivors, TEXT), "merged_at": (moments, TIME)}
-        self.connection.register("merged", pa.table({name: pa.array(*column) for name, column in columns.items()}))
+        table = pa.table({name: pa.array(*column) for name, column in columns.items()})
+        self.connection.register("foresail_merged", table)
         forgotten = pa.array(sorted(known.forgotten), TEXT)
-        self.connection.register("forgotten", pa.table({"fingerprint": forgotten}))
+        self.connection.register("foresail_forgotten", pa.table({"fingerprint": forgotten}))
 
     def drop_duplicates(self, progress: Progress) -> None:
         """Delete from `staged` what the history has, and all but the first of equal identities."""
@@ -302,12 +310,16 @@ class _Batch:
         kept, refused = sum(fresh.values()), sum(reasons.values())
         forgotten = self._count(f"select count(*) from staged where bucket = {FORGOTTEN}")
         self._assert_conserved(kept, refused, forgotten)
+        replaced = self._buckets_to_clear()
+        if replaced:
+            self._refuse_to_replace_by_nothing(refused, examples)
+            bookmarks.forget_others(self.history, self.source)
         oldest, newest = self._span()
         if self.is_mapped_anew:
             quarantine.clear(self.history, self.source.name, self.stream.name)
         if refused:
             quarantine.add(self.history, self.connection, self._refused(as_of))
-        touched = {bucket: fresh.get(bucket, 0) for bucket in sorted({*fresh, *self._buckets_to_clear()})}
+        touched = {bucket: fresh.get(bucket, 0) for bucket in sorted({*fresh, *replaced})}
         if touched:
             self.history.replace(self.stream.name, list(touched), self._batches(touched, progress))
         # Last of all: an event is never out of the quarantine and not yet in the stream.
@@ -326,6 +338,13 @@ class _Batch:
                 "its select, options or timezone have changed since it was last ingested, and its rows have no event_id: "
                 "they would be stored a second time. Put the new rows in the place of the old ones: "
                 f"foresail ingest {self.source.name} --replace"
+            )
+
+    def _refuse_to_replace_by_nothing(self, refused: int, examples: Mapping[str, str]) -> None:
+        if refused == self.read:
+            raise self.source.error(
+                f"each of its {refused:,} rows would be refused ({'; '.join(examples.values())}), so nothing was put in the "
+                "place of what it brought before. Correct the select, or the file"
             )
 
     def _has_stored_rows(self) -> bool:

@@ -46,5 +46,5 @@ def note(history: History, source: Source, mapping: str) -> None:
 
 
 def _stored(history: History) -> list[dict[str, Any]]:
-    table = history.table(TABLE)
-    return [] if table is None else table.to_pyarrow_dataset().to_table().to_pylist()
+    rows = history.rows_of(TABLE)
+    return [] if rows is None else rows.to_pylist()

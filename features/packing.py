@@ -105,7 +105,8 @@ def _numbers(events: StreamEvents, value: Value) -> Array:
         words = _words(events, value.column)
         return _by_word(words, dict(value.weights), np.float64(np.nan))[words.codes]
     if isinstance(value, Product):
-        return _numbers(events, value.first) * _numbers(events, value.second)
+        with np.errstate(over="ignore", invalid="ignore"):  # too large a number is infinite, in a sum as here
+            return _numbers(events, value.first) * _numbers(events, value.second)
     return _number_column(events, value)
 
 

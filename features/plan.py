@@ -421,7 +421,8 @@ def _bounds(own: Sequence[Aggregate]) -> list[int]:
 
 
 def _edge(days: float) -> int:
-    return _BEFORE_ANY_EVENT if math.isinf(days) else round(days * DAY)
+    """µs before as_of. So many days that no event can be that old are all time."""
+    return round(days * DAY) if days * DAY < _BEFORE_ANY_EVENT else _BEFORE_ANY_EVENT
 
 
 def _paginated(selections: Sequence[_Selection]) -> tuple[dict[_Selection, int], list[Page]]:

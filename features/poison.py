@@ -5,7 +5,6 @@ conditions, have its value and lie in its window, so that whoever looks too far 
 taken from the account's own rows and from those of others.
 """
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -29,8 +28,10 @@ NEWCOMERS = 5
 NEW_WORDS = 20
 AROUND_DAYS = 400.0
 LATEST_DAYS = 60.0
+LONGEST_DAYS = 100_000.0
+"""A window of more days is taken for one without an end: Python knows no moments before the year 1."""
 SOON_DAYS = 1 / 24
-"""Poison but that at the edge keeps this far from as_of, so that each kind catches a mistake of its own."""
+"""Poison but that at the edges keeps this far from as_of, so that each kind catches a mistake of its own."""
 
 Row = dict[str, Any]
 Rows = Mapping[str, Sequence[Row]]
@@ -90,6 +91,7 @@ def poisons(sample: Sample, features: Iterable[Feature], as_of: datetime, seed: 
     return (
         Poison("known late", forger.known_late(made), _as_it_occurred(made)),
         Poison("at the edge", _all_at(made, as_of + EDGE), _all_at(made, as_of - EDGE), _all_at(made, as_of)),
+        Poison("known at the edge", *(_known_at(made, at) for at in (as_of + EDGE, as_of - EDGE, as_of))),
         Poison("in the future", forger.in_future(made), _as_it_occurred(made)),
         Poison("attributes known later", forger.known_late(attributes), _as_it_occurred(attributes)),
         Poison("accounts first heard of later", forger.known_late(list(forger.rows(newcomers, aggregates))), {}),
@@ -122,6 +124,11 @@ def _as_it_occurred(made: Made) -> Rows:
 
 def _all_at(made: Made, moment: datetime) -> Rows:
     return _by_stream([(stream, row | {"occurred_at": moment, "known_at": moment}) for stream, row in made])
+
+
+def _known_at(made: Made, moment: datetime) -> Rows:
+    """The rows where they are, known at that moment, or as they occurred where that is later."""
+    return _by_stream([(stream, row | {"known_at": max(moment, row["occurred_at"])}) for stream, row in made])
 
 
 @dataclass(frozen=True)
@@ -210,8 +217,10 @@ class _Forger:
 
     def _moment_in(self, account: str, aggregate: Aggregate) -> datetime:
         """A moment inside the aggregate's window, if need be before all that is known of the account."""
-        days = aggregate.days if math.isfinite(aggregate.days) else self._days_known(account, aggregate.stream) + 30.0
-        return self.as_of - timedelta(days=aggregate.lag_days + days * float(self.draw.uniform(0.001, 0.999)))
+        endless = aggregate.days > LONGEST_DAYS
+        days = self._days_known(account, aggregate.stream) + 30.0 if endless else aggregate.days
+        lag_days = min(aggregate.lag_days, LONGEST_DAYS)
+        return self.as_of - timedelta(days=lag_days + days * float(self.draw.uniform(0.001, 0.999)))
 
     def _days_known(self, account: str, stream: str) -> float:
         own = self.sample.own.get((stream, account), ())

@@ -12,6 +12,7 @@ from features.definitions import (
     at_least,
     difference,
     events,
+    larger,
     less,
     product,
     ratio,
@@ -83,6 +84,8 @@ def gone_since(column: str, days: float, before_days: float) -> Derived:
 
 
 since_last, since_first = order_lines.days_since_last(), order_lines.days_since_first()
+customer_days = larger(since_first, Constant(QUARTER))
+"""For how long the account has ordered, a quarter at least: who ordered first yesterday does not order 365 times a year."""
 
 _NEVER = "never ordered"
 _NONE = "0: no order in that time"
@@ -115,10 +118,10 @@ FREQUENCY = (
     ),
     Feature(
         "purchases_orders_per_year_mean",
-        product(ratio(orders(), since_first), Constant(YEAR)),
-        "orders in a year, on average since the first",
+        product(ratio(orders(), customer_days), Constant(YEAR)),
+        "orders in a year, on average since the first, over 90 days at least",
         "orders a year",
-        "never ordered, or for the first time right now",
+        _NEVER,
     ),
 )
 
@@ -188,10 +191,10 @@ MONETARY = (
     ),
     Feature(
         "purchases_amount_per_year_mean",
-        product(ratio(amount(), since_first), Constant(YEAR)),
-        "value ordered in a year, on average since the first order",
+        product(ratio(amount(), customer_days), Constant(YEAR)),
+        "value ordered in a year, on average since the first order, over 90 days at least",
         "currency a year",
-        "never ordered, or for the first time right now",
+        _NEVER,
     ),
     Feature(
         "purchases_order_amount_ratio_90d",

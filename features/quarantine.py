@@ -43,10 +43,8 @@ def quarantined(history: History) -> pd.DataFrame:
 
 def stored(history: History, columns: list[str]) -> pa.Table:
     """Columns of the quarantine table, in no particular order."""
-    table = history.table(TABLE)
-    if table is None:
-        return pa.schema([SCHEMA.field(name) for name in columns]).empty_table()
-    return table.to_pyarrow_dataset().to_table(columns=columns)
+    rows = history.rows_of(TABLE, columns)
+    return pa.schema([SCHEMA.field(name) for name in columns]).empty_table() if rows is None else rows
 
 
 def add(history: History, connection: duckdb.DuckDBPyConnection, refused: str) -> int:
@@ -73,10 +71,10 @@ def clear(history: History, source: str, stream: str) -> None:
 
 
 def register_waiting(history: History, connection: duckdb.DuckDBPyConnection, source: Source) -> bool:
-    """Create the table `waiting`, the account_ids of what was refused of a source; whether there is any."""
+    """Create the table `foresail_waiting`, the account_ids of what was refused of a source; whether there is any."""
     rows = _of_source(stored(history, ["source", "stream", "row"]), source)["row"].to_pylist()
-    accounts = {account for row in rows if (account := _account_of(row)) is not None}
-    connection.register("waiting", pa.table({"account_id": pa.array(sorted(accounts), pa.string())}))
+    accounts = {account for row in rows if (account := account_of(row)) is not None}
+    connection.register("foresail_waiting", pa.table({"account_id": pa.array(sorted(accounts), pa.string())}))
     return bool(accounts)
 
 
@@ -100,7 +98,7 @@ def _is_of(rows: pa.Table, source: Source) -> pa.ChunkedArray:
     return pc.and_(pc.equal(rows["source"], source.name), pc.equal(rows["stream"], source.stream))
 
 
-def _account_of(row: str) -> str | None:
+def account_of(row: str) -> str | None:
     """The account_id as the select returned it; its name is written as the select writes it."""
     return {name.lower(): value for name, value in json.loads(row).items()}.get("account_id")
 

@@ -106,7 +106,10 @@ def _vacuum(history: History, name: str, wanted: Collection[int], oldest: int, d
     newest, recent = table.version(), _current_since(readable, oldest)
     keep = sorted((readable.keys() & wanted) | recent | {newest})
     hours = 0 if history.is_local else max(days, 1) * 24
-    table.vacuum(hours, enforce_retention_duration=False, dry_run=False, full=True, keep_versions=keep)
+    how: dict[str, Any] = {"enforce_retention_duration": False, "full": True, "keep_versions": keep}
+    # Each vacuum is a version of its own; where there is nothing to remove it would only add one.
+    if table.vacuum(hours, dry_run=True, **how):
+        table.vacuum(hours, dry_run=False, **how)
     left = _sizes(history, name)
     removed = {path: size for path, size in sizes.items() if path not in left}
     removed |= dict(_remove_unfinished(history, name))

@@ -29,11 +29,8 @@ open_cases = (
 )
 """Cases that were opened, or opened again, and not resolved since; each stands at the moment of that."""
 open_complaints = open_cases.where(topic="complaint")
-unanswered_cases = (
-    events("service", kind=("opened", "answered", "reopened", "resolved"))
-    .newest("case_id")
-    .where(kind=("opened", "reopened"))
-)
+unanswered_cases = events("service", kind=("opened", "answered", "resolved")).newest("case_id").where(kind="opened")
+"""Only the first answer to a case is an event: one that is opened again has had it, or was resolved without."""
 
 
 def open_longer_than(days: float, *, complaints_only: bool = False) -> Derived:
@@ -139,7 +136,7 @@ OPEN = (
     Feature(
         "service_unanswered_cases_count",
         unanswered_cases.count(),
-        "open cases that nobody has answered since they were opened",
+        "cases that nobody has answered or resolved since they were opened",
         "cases",
         "0: none",
     ),

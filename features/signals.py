@@ -54,6 +54,8 @@ def fallen(now: Definition, before: Definition) -> Derived:
 
 
 _latest_strategy_meeting = meetings.where(subject="strategy", status=("held", "cancelled", "missed")).newest("subject")
+_latest_reference = events("engagement", kind="reference").newest("kind")
+"""Of whatever reference case: companies that have one each do not say which."""
 _champions_left = gone.where(stance="champion")
 _announced = events("engagement", kind="champion", status="left")
 _browsing = either(
@@ -109,7 +111,10 @@ WARNINGS: tuple[tuple[str, Definition, str], ...] = (
     ),
     (
         "signal_reference_removed",
-        is_any(references.where(status="removed").count(days=YEAR)),
+        either(
+            is_any(references.where(status="removed").count(days=YEAR)),
+            is_any(_latest_reference.where(status="removed").count(days=YEAR)),
+        ),
         "our reference case with the account was removed within the last 365 days",
     ),
     (

@@ -46,6 +46,12 @@ READERS = {"csv": "read_csv", "parquet": "read_parquet", "json": "read_json"}
 FILE = "foresail_file"
 """A column that the reader adds for the length of an ingest: the file that a row stands in."""
 
+RESERVED = ("source", "mapped", "staged")
+"""Tables of an ingest whose names no further table may have, nor any that begins with `foresail_`."""
+
+OPENED_BY_EXCEL = "~$"
+"""How the name begins of what Excel puts beside a workbook for as long as somebody has it open."""
+
 ENCODINGS_OF_READER = ("latin-1", "utf-16")
 
 
@@ -101,11 +107,15 @@ class Source:
         same_format = file_format(table) == file_format(self)
         return replace(table, options=self.options) if same_format else table
 
-    def files(self) -> list[Path]:
-        """The files that match, sorted; IngestError if there is none, or one is empty."""
+    def present(self) -> list[Path]:
+        """The files that match now, sorted; none where there is none."""
         # Not Path.glob: it refuses absolute patterns.
         found = [self.folder / name for name in glob.glob(self.pattern, root_dir=self.folder, recursive=True)]  # noqa: PTH207
-        files = sorted(path.resolve() for path in found if path.is_file())
+        return sorted(path.resolve() for path in found if path.is_file() and not path.name.startswith(OPENED_BY_EXCEL))
+
+    def files(self) -> list[Path]:
+        """The files that match, sorted; IngestError if there is none, or one is empty."""
+        files = self.present()
         if not files:
             raise self.error(
                 f"no file matches from = '{self.pattern}' in {self.folder}; correct the path or the pattern"
@@ -144,7 +154,7 @@ def create_source_views(
 def leave_out(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> None:
     """Make the view `source` pass over some of its files; all of them still decide about columns and types."""
     names = literal([str(path) for path in files])
-    others = f"select * exclude ({FILE}) from source_files where {FILE} not in {names}"
+    others = f"select * exclude ({FILE}) from foresail_files where {FILE} not in {names}"
     connection.execute(f"create or replace view source as {others}")
 
 
@@ -165,7 +175,7 @@ def _create_view(
         connection.execute(f"create view {identifier(name)} as select * from {call}")
         if name == "source" and "filename" not in options:
             call = _reader_call(table, files, {**options, "filename": FILE})
-            connection.execute(f"create view source_files as select * from {call}")
+            connection.execute(f"create view foresail_files as select * from {call}")
     except duckdb.Error as error:
         raise reading_error(table, files, error) from error
     return files
@@ -177,7 +187,7 @@ def takes_rows_singly(connection: duckdb.DuckDBPyConnection, source: Source) -> 
     Only then do new files give the same rows without the old ones: a sum, a rank, a limit would be another. It is
     read off the plan that DuckDB makes for tables of the same shape; what is not known to be harmless is not.
     """
-    if not connection.execute("select 1 from duckdb_views() where view_name = 'source_files'").fetchall():
+    if not connection.execute("select 1 from duckdb_views() where view_name = 'foresail_files'").fetchall():
         return False
     with duckdb.connect(config={"enable_external_access": False}) as empty:
         for name in ("source", *source.tables):

@@ -1,6 +1,8 @@
 """The command line, put together: commands are declared in `foresail.commands`, errors become sentences here."""
 
+import contextlib
 import json
+import os
 import sys
 
 import typer
@@ -33,7 +35,7 @@ WORK = {
     "History": (history.ingest, history.status, history.quarantine, history.concentration),
     "Put right": (history.merge, history.forget, history.vacuum),
     "Features": (features.features, features.audit_features),
-    "Models": (models.train, models.evaluate, models.models),
+    "Models": (models.train, models.evaluate, models.models, models.promote),
     "Answers": (serve.score, serve.serve),
 }
 """Every command, under the heading that `foresail --help` shows it with."""
@@ -47,6 +49,8 @@ def main() -> None:
     """Entry point: known errors become one sentence on standard error and an exit code that means something."""
     try:
         app()
+    except SystemExit as done:
+        _leave(done)
     except Exception as error:
         code = _exit_code(error)
         if code is None:
@@ -55,7 +59,19 @@ def main() -> None:
             typer.echo(json.dumps({"error": str(error), "exit_code": code}), err=True)
         else:
             typer.secho(f"error: {error}", err=True, fg=typer.colors.RED)
-        sys.exit(code)
+        _leave(SystemExit(code))
+
+
+def _leave(done: SystemExit) -> None:
+    """End the process at once when the answer is out.
+
+    Threads of the libraries that read Parquet and Delta may still be at their own clearing up; one that is caught by
+    the end of the interpreter aborts the process, and a command that has succeeded would exit with 134.
+    """
+    with contextlib.suppress(BrokenPipeError):  # who reads has seen enough
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(done.code if isinstance(done.code, int) else 0 if done.code is None else 1)
 
 
 def _exit_code(error: Exception) -> int | None:

@@ -53,7 +53,7 @@ def _ingest(console: Console, project: Project, directory: Path) -> None:
     _heading(console, directory, "ingest", f"--as-of {TODAY}T12:00")
     with show.progress() as bars:
         outcomes = workflow.ingest_sources(project, _moment(project, f"{TODAY}T12:00"), progress=bars)
-    _print(console, show.ingested(outcomes))
+    _print(console, show.ingested(outcomes, project.timezone))
 
 
 def _train(console: Console, project: Project, directory: Path) -> None:

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, ValidationError, model_validator
 
-from features.sources import FORMATS, Database, Source
+from features.sources import FORMATS, RESERVED, Database, Source
 from features.streams import STREAMS
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 FILE_NAME = "foresail.toml"
 MOST_DAYS = 36_500
+PASSWORD = re.compile(r"(://[^:/@]*:).*@")
+"""In a URL, with what stands around it."""
 
 
 class ProjectError(Exception):
@@ -49,7 +51,7 @@ def _known_stream(value: str) -> str:
 
 def _table_name(value: str) -> str:
     # Ingest's own tables must not be replaced.
-    if not re.fullmatch(r"[A-Za-z_]\w*", value) or value.lower() in {"source", "mapped", "staged"}:
+    if not re.fullmatch(r"[A-Za-z_]\w*", value) or value.lower() in RESERVED or value.lower().startswith("foresail_"):
         raise ValueError
     return value
 
@@ -408,6 +410,8 @@ def _mixed(source: Mapping[str, Any]) -> Iterator[str]:
     if "database" not in source:
         if "from" not in source:
             yield 'from is missing: it must be a glob for files, like "data/invoices/*.parquet" (or name a database)'
+        elif "://" in str(source["from"]):
+            yield f"from = {_shown(source['from'])}: it must be a glob for files; the URL of a database belongs into database"
         for key in (key for key in OF_DATABASES if key in source):
             yield f"{key} = {_shown(source[key])}: it belongs to a database; name one, or leave it out"
         return
@@ -456,4 +460,5 @@ def _shown(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False, default=str)
     if isinstance(value, BaseModel):
         text = "{ " + ", ".join(f"{name} = {item}" for name, item in value.model_dump().items()) + " }"
+    text = PASSWORD.sub(r"\1***@", text)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -3,19 +3,24 @@
 import csv
 import json
 import os
+import sys
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from features.history import HistoryError
+
 if TYPE_CHECKING:
+    from features.sources import Source
     from foresail.project import Project
 
 SUFFIXES = (".parquet", ".csv")
+DELTA_LOG = "_delta_log"
 ACCOUNT, REFUSED = "account_id", "row"
 """Columns that name an account: as the id, or as the JSON text of a refused row."""
 
@@ -33,9 +38,15 @@ def remove_accounts(project: "Project", ids: Collection[str]) -> Iterator[Cleane
 
     A table of accounts has a column account_id, an export of the quarantine a column row. Each file is replaced at once.
     The company's own sources are read, never written: what they still hold of the account is turned away by ingest.
+    HistoryError if a file cannot be read: nobody could say that the account is not in it.
     """
     for path in published(project):
-        rows = (_clean_parquet if path.suffix == ".parquet" else _clean_csv)(path, frozenset(ids))
+        try:
+            rows = (_clean_parquet if path.suffix == ".parquet" else _clean_csv)(path, frozenset(ids))
+        except (pa.ArrowInvalid, csv.Error) as error:
+            raise HistoryError(
+                f"{path} cannot be searched for the account ({error}): delete it, or move it out of the project folder"
+            ) from error
         if rows:
             yield Cleaned(path, rows)
 
@@ -47,15 +58,19 @@ def published(project: "Project") -> list[Path]:
     found = []
     for folder, folders, names in os.walk(project.directory):
         here = Path(folder)
+        if DELTA_LOG in folders:
+            # A table of the history, wherever its root is: Delta alone may write there.
+            folders.clear()
+            continue
         folders[:] = [name for name in folders if not name.startswith(".") and (here / name).resolve() != root]
         found += [here / name for name in names if Path(name).suffix in SUFFIXES]
     return sorted(path for path in found if path.resolve() not in sources)
 
 
-def _files_of(source: Any) -> Iterator[Path]:
+def _files_of(source: "Source") -> Iterator[Path]:
     for pattern in (source.pattern, *source.tables.values()):
-        if pattern and "://" not in pattern:
-            yield from Path(source.folder).glob(pattern) if not Path(pattern).is_absolute() else [Path(pattern)]
+        if pattern:
+            yield from replace(source, pattern=pattern).present()
 
 
 def _clean_parquet(path: Path, ids: frozenset[str]) -> int:
@@ -80,6 +95,8 @@ def _clean_parquet(path: Path, ids: frozenset[str]) -> int:
 
 def _clean_csv(path: Path, ids: frozenset[str]) -> int:
     scratch, removed = _scratch(path), 0
+    # Python's own limit is for files that nobody trusts.
+    csv.field_size_limit(sys.maxsize)
     with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
         rows = csv.reader(file)
         header = next(rows, [])

@@ -81,7 +81,7 @@ class InlineAccounts:
         with self._database.cursor() as connection:
             connection.execute(f"set TimeZone = '{self.bounds.timezone}'")
             connection.register("mapped", mapped)
-            connection.register("accounts", accounts)
+            connection.register("foresail_accounts", accounts)
             # As ingest: of equal identities, the first in canonical order stays.
             repetition = f"row_number() over (partition by account_id, event_id order by {order})"
             distinct = f"select * from ({staged}) qualify bucket = {REFUSED} or {repetition} = 1"  # noqa: S608 - ours

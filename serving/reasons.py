@@ -202,10 +202,17 @@ def wording(feature: Feature, values: Values, raises: bool, language: Language =
     for key in (f"{pattern}.{case}", f"{pattern}.some" if case in ("none", "beyond", "past") else ""):
         if key in language.phrases:
             return Wording(key, fields, feature.unit == TREND and (value > 0) == raises and case in _NEUTRAL)
-    fields["unit"] = feature.unit if language.writes(feature.unit) and not _is_counted(feature) else "number"
+    fields["unit"] = _unit(feature, value, language)
     absent = math.isnan(value)
     silent = absent or case in ("unclear", "off")
     return Wording("declared.absent" if absent else "declared.some", fields, says_nothing=silent)
+
+
+def _unit(feature: Feature, value: float, language: Language) -> str:
+    """What writes a value beside its declaration's own words, which do not tell its sign."""
+    if feature.unit == "share" and value < 0:
+        return "negative share"
+    return feature.unit if language.writes(feature.unit) and not _is_counted(feature) else "number"
 
 
 def _is_counted(feature: Feature) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from features.catalog import named
 from features.plan import FeatureSet
@@ -53,7 +54,8 @@ def _size(contribution: Floats) -> float:
 
 def _direction(values: Floats, contribution: Floats) -> float:
     present = ~np.isnan(values)
-    ranks = np.argsort(np.argsort(values[present], kind="stable"), kind="stable").astype(np.float64)
-    if len(ranks) < 2 or np.ptp(contribution[present]) == 0:
+    # Equal values share a rank: of a signal that is 0 for nearly everybody the order of rows would be all that counts.
+    ranks = pd.Series(values[present]).rank().to_numpy()
+    if len(ranks) < 2 or np.ptp(ranks) == 0 or np.ptp(contribution[present]) == 0:
         return 0.0
     return float(np.corrcoef(ranks, contribution[present])[0, 1])

@@ -157,13 +157,28 @@ def load_version(tracking_uri: str, name: str, version: int) -> "registered_mode
         return _loaded(mlflow, name, version)
 
 
+def promote(tracking_uri: str, name: str, version: int) -> int | None:
+    """Make a version the champion, once it has been read; the version that was champion before, None if there was none.
+
+    The alias moves in one step, so that a service which looks meanwhile finds the one or the other. NoModel: see load_version.
+    """
+    load_version(tracking_uri, name, version)
+    with _readable(tracking_uri), _tracking(tracking_uri) as mlflow, _turn(tracking_uri):
+        client = mlflow.MlflowClient()
+        aliases = dict(client.get_registered_model(name).aliases)
+        client.set_registered_model_alias(name, CHAMPION, str(version))
+        if str(aliases.get(CHALLENGER)) == str(version):
+            client.delete_registered_model_alias(name, CHALLENGER)
+        return int(aliases[CHAMPION]) if CHAMPION in aliases else None
+
+
 def _loaded(mlflow: Any, name: str, version: int) -> "registered_model.ScoreModel":
     try:
         return mlflow.pyfunc.load_model(f"models:/{name}/{version}").unwrap_python_model().model  # type: ignore[no-any-return]
     except Exception as error:  # a model brings files and code of its own, which may fail in any way
         raise NoModel(
             f"version {version} of '{name}' cannot be read ({_first_line(error)}); bring back the files of its run from a backup, "
-            f"or train again and give the new version its alias in MLflow"
+            f"or train again and promote the new version: foresail promote TARGET VERSION"
         ) from error
 
 

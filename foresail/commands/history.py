@@ -20,6 +20,7 @@ from foresail.commands.terminal import (
 
 PICTURES = (".png", ".svg", ".pdf")
 """What a picture can be written as."""
+MOST_DAYS = 36_500
 
 
 def ingest(
@@ -48,7 +49,7 @@ def ingest(
     with show.progress() as bars:
         how = {"replace": replace, "everything": everything}
         outcomes = workflow.ingest_sources(found, moment(found, as_of), sources or (), **how, progress=bars)
-    say(show.ingested(outcomes), as_json)
+    say(show.ingested(outcomes, found.timezone), as_json)
     if any(map(workflow.has_failed, outcomes)):
         raise typer.Exit(4)
 
@@ -99,8 +100,8 @@ def merge(
 ) -> None:
     """Make two account ids one: everything that OLD did belongs to INTO, from the moment on at which that was known.
 
-    Features at an earlier --as-of do not see the joined history, so that no model learns from what nobody knew. Rows
-    that later ingests bring under OLD follow it. Killed on the way, the same command completes it.
+    Features at an earlier --as-of do not see the joined history, so that no model learns from what nobody knew: at such a
+    moment INTO is as it was known then, and OLD with what it did is missing. Rows that later ingests bring under OLD follow it. Killed on the way, the same command completes it.
 
     foresail merge C-1007 C-0042 --known-at 2026-03-01
     """
@@ -143,7 +144,7 @@ def forget(
 def vacuum(
     project: ProjectOption = HERE,
     days: Annotated[
-        int, typer.Option(min=0, help="Versions that were current within that many days stay readable.")
+        int, typer.Option(min=0, max=MOST_DAYS, help="Versions that were current within that many days stay readable.")
     ] = 30,
     yes: YesOption = False,
     as_json: JsonOption = False,
@@ -167,7 +168,7 @@ def vacuum(
 def concentration(
     project: ProjectOption = HERE,
     as_of: AsOfOption = None,
-    days: Annotated[int, typer.Option(min=1, help="How many days before --as-of count.")] = 365,
+    days: Annotated[int, typer.Option(min=1, max=MOST_DAYS, help="How many days before --as-of count.")] = 365,
     out: Annotated[Path | None, typer.Option(help="Picture to write: .png, .svg or .pdf.")] = None,
     as_json: JsonOption = False,
 ) -> None:

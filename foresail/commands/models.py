@@ -52,6 +52,24 @@ def evaluate(
     say(show.hindsight(hindsight, found.timezone), as_json)
 
 
+def promote(
+    target: Annotated[str, typer.Argument(help="A target of the project file, such as churn.")],
+    version: Annotated[
+        int, typer.Argument(min=1, help="The version that is to score from now on: see foresail models.")
+    ],
+    project: ProjectOption = HERE,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a version of a target's model the champion: the one that scores. A running service takes it up by itself.
+
+    foresail promote churn 3     and back again, should it disappoint:     foresail promote churn 2
+    """
+    from foresail import show, workflow
+
+    before = workflow.promote(opened(project), target, version)
+    say(show.promoted(target, version, before), as_json)
+
+
 def models(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
     """The registered models of every target: version, alias, kind, when trained, how good."""
     from foresail import show, workflow

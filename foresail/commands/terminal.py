@@ -1,7 +1,7 @@
 """What all commands share: how they are told where and when, and how they answer."""
 
 import json
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -67,8 +67,13 @@ def say(shown: Any, as_json: bool) -> None:
     from foresail.show import console
 
     if as_json:
-        typer.echo(json.dumps(shown.facts, default=str, ensure_ascii=False, allow_nan=False))
+        typer.echo(json.dumps(shown.facts, default=_as_json, ensure_ascii=False, allow_nan=False))
         return
     screen = console()
     for part in shown.parts:
         screen.print(part)
+
+
+def _as_json(value: Any) -> str:
+    """Moments as ISO 8601 writes them, with a T: not every reader takes them with a blank."""
+    return value.isoformat() if isinstance(value, date) else str(value)

@@ -3,7 +3,7 @@
 from foresail.show.answers import Shown, console, progress, written
 from foresail.show.features import audited, catalog, concentration, rebuilt
 from foresail.show.history import forgotten, ingested, merged, quarantined, status, vacuumed
-from foresail.show.models import hindsight, judged, models, trained
+from foresail.show.models import hindsight, judged, models, promoted, trained
 from foresail.show.scores import call_list, scored
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "merged",
     "models",
     "progress",
+    "promoted",
     "quarantined",
     "rebuilt",
     "scored",

@@ -75,8 +75,16 @@ def day(moment: datetime, timezone: str) -> str:
     return f"{local:%Y-%m-%d}" if (local.hour, local.minute) == (0, 0) else f"{local:%Y-%m-%d %H:%M}"
 
 
-def span(oldest: Any, newest: Any) -> str:
-    return f"{oldest:%Y-%m-%d} to {newest:%Y-%m-%d}" if oldest is not None else "–"
+def span(oldest: datetime | None, newest: datetime | None, timezone: str) -> str:
+    """From the day of the first to the moment of the last."""
+    if oldest is None or newest is None:
+        return "–"
+    return f"{oldest.astimezone(ZoneInfo(timezone)):%Y-%m-%d} to {day(newest, timezone)}"
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """A number and what it counts: 1 row, 1,234 rows."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def from_here(path: Path | None) -> Path | None:

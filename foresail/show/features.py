@@ -52,7 +52,7 @@ def rebuilt(found: "TrainingTable", path: Path) -> Shown:
 
 def audited(report: "AuditReport") -> Shown:
     """Which features noticed poison put into the future, and of which nothing could be proved."""
-    poison = ", ".join(f"{rows:,} {name}" for name, rows in report.poison.items())
+    poison = ", ".join(f"{name} {rows:,}" for name, rows in report.poison.items())
     parts: list[RenderableType] = [f"{len(report.features)} features of {report.accounts:,} accounts; poison: {poison}"]
     if report.moved:
         moved = grid("feature", "moved by", "accounts", "one of them", "before", "after", numbers=(2,))
@@ -83,15 +83,19 @@ def concentration(found: "Concentration", currency: str, picture: Path | None = 
     for one in found.largest:
         shared = _percent(one.share), _percent(one.cumulative)
         largest.add_row(one.account_id, one.name or "–", f"{one.revenue:,.0f}", *shared)
+    bought_nothing = f"{found.without_purchases:,} of the accounts bought nothing"
     parts: list[RenderableType] = [
-        f"{found.accounts:,} accounts brought {found.revenue:,.0f} {currency} in {found.days} days",
-        shares,
-        f"{found.without_purchases:,} of the accounts bought nothing",
-        f"{found.bring_most:,} accounts ({_percent(found.bring_most_share)}) bring 80 %; Gini {found.gini:.2f}",
-        largest,
-        *([f"wrote {picture}"] if picture else []),
+        f"{found.accounts:,} accounts brought {found.revenue:,.0f} {currency} in {found.days} days"
     ]
+    if found.lorenz:
+        parts += [shares, bought_nothing, _most(found), largest]
+    if picture:
+        parts.append(f"wrote {picture}")
     return Shown(parts, without_nan(found.to_json()))
+
+
+def _most(found: "Concentration") -> str:
+    return f"{found.bring_most:,} accounts ({_percent(found.bring_most_share)}) bring 80 %; Gini {found.gini:.2f}"
 
 
 def _percent(share: float) -> str:

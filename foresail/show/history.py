@@ -2,14 +2,13 @@
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
 from rich.text import Text
 
-from foresail.show.answers import Shown, day, from_here, grid, span
+from foresail.show.answers import Shown, counted, day, from_here, grid, span
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,8 +21,10 @@ if TYPE_CHECKING:
     from foresail.workflow import Forgotten, SourceFailure
     from foresail.workflow.models import TrainedOn
 
+EMPTY = "nothing is stored yet; describe your sources in foresail.toml, then: foresail ingest"
 
-def ingested(outcomes: "Sequence[IngestReport | SourceFailure]") -> Shown:
+
+def ingested(outcomes: "Sequence[IngestReport | SourceFailure]", timezone: str) -> Shown:
     """What became of each source's rows, with read = kept + duplicates + quarantined + forgotten to be seen."""
     headings = "source", "stream", "read", "= kept", "+ duplicates", "+ quarantined", "+ forgotten", "span"
     shown = grid(*headings, numbers=(2, 3, 4, 5, 6))
@@ -35,7 +36,7 @@ def ingested(outcomes: "Sequence[IngestReport | SourceFailure]") -> Shown:
             notes.append(Text(f"failed: {facts['problem']}", style="red"))
             continue
         counts = [f"{facts[name]:,}" for name in ("read", "kept", "duplicates", "quarantined", "forgotten")]
-        shown.add_row(outcome.source, outcome.stream, *counts, span(facts["oldest"], facts["newest"]))
+        shown.add_row(outcome.source, outcome.stream, *counts, span(facts["oldest"], facts["newest"], timezone))
         notes += _refused(outcome.source, facts["reasons"], facts["examples"])
         notes += [Text(f"{outcome.source}: {note}", style=style) for note, style in _remarks(facts)]
     return Shown([shown, *notes], [dataclasses.asdict(outcome) for outcome in outcomes])
@@ -44,18 +45,18 @@ def ingested(outcomes: "Sequence[IngestReport | SourceFailure]") -> Shown:
 def _remarks(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What a reader of the counts should know besides, and how it is to be shown."""
     if facts["unchanged"]:
-        yield f"{facts['unchanged']:,} files were read before and have not changed since", "dim"
+        yield f"not read again, because nothing has changed since: {counted(facts['unchanged'], 'file')}", "dim"
     if facts["released"]:
-        yield f"{facts['released']:,} rows that had been refused are accepted now", "green"
+        yield f"accepted now, and refused before: {counted(facts['released'], 'row')}", "green"
     if facts["changed"]:
         said = (
-            f"{facts['changed']:,} rows say something else than the event of the same id that is stored, which stays. "
+            f"{counted(facts['changed'], 'row')} with the id of an event that is stored, and other content: what is stored stays. "
             f"To take up corrections: foresail ingest {facts['source']} --replace"
         )
         yield said, "yellow"
     if facts["repeated"]:
         said = (
-            f"{facts['repeated']:,} rows are alike in every column that the select gives, and count once. "
+            f"{counted(facts['repeated'], 'row')} alike another one in every column that the select gives: they count once. "
             "If they are different events, give what tells them apart: order_id, product_id, or an event_id"
         )
         yield said, "yellow"
@@ -63,22 +64,20 @@ def _remarks(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def status(found: "HistoryStatus", timezone: str) -> Shown:
     """What the history holds: one line for each source of each stream, how fresh it is, what is missing, what was refused."""
-    headings = "stream", "source", "rows", "accounts", "span", "newest event", "last ingest", "quarantined", "gaps"
-    shown = grid(*headings, numbers=(2, 3, 7))
+    headings = "stream", "source", "rows", "accounts", "span", "last ingest", "quarantined"
+    shown = grid(*headings, numbers=(2, 3, 6))
     notes: list[RenderableType] = []
     for one in found.sources:
         refused = f"{one.share_quarantined:.1%}" if one.quarantined else "–"
         shown.add_row(
-            one.stream, one.source, f"{one.rows:,}", f"{one.accounts:,}", span(one.oldest, one.newest),
-            _moment(one.newest, timezone), _arrived(one.last_ingest, timezone), refused, _gaps(one.gaps),
+            one.stream, one.source, f"{one.rows:,}", f"{one.accounts:,}", span(one.oldest, one.newest, timezone),
+            _arrived(one.last_ingest, timezone), refused,
         )  # fmt: skip
         notes += _refused(one.source, one.quarantined, {})
+        notes += _gaps(one.source, one.gaps)
     silent = f", {found.without_events:,} of them without any event" if found.without_events else ""
-    return Shown([shown, *notes, f"{found.accounts:,} accounts in all{silent}"], dataclasses.asdict(found))
-
-
-def _moment(moment: datetime | None, timezone: str) -> str:
-    return "–" if moment is None else day(moment, timezone)
+    said = f"{counted(found.accounts, 'account')} in all{silent}" if found.sources else EMPTY
+    return Shown([shown, *notes, said] if found.sources else [said], dataclasses.asdict(found))
 
 
 def _arrived(arrival: "Arrival | None", timezone: str) -> str:
@@ -91,10 +90,12 @@ def _arrived(arrival: "Arrival | None", timezone: str) -> str:
     return f"{said}, nothing new; last written {day(arrival.committed_at, timezone)}"
 
 
-def _gaps(gaps: "Gaps | None") -> str:
+def _gaps(source: str, gaps: "Gaps | None") -> list[RenderableType]:
+    """On how many days a source has nothing, and the longest time without."""
     if gaps is None or not gaps.days:
-        return "–"
-    return f"{gaps.days:,} days; longest {gaps.longest:,}: {gaps.first} to {gaps.last}"
+        return []
+    longest = f"the longest time without was {counted(gaps.longest, 'day')}, {gaps.first} to {gaps.last}"
+    return [Text(f"{source}: nothing on {counted(gaps.days, 'day')} of its span; {longest}", style="dim")]
 
 
 def quarantined(refused: "pd.DataFrame", top: int, out: Path | None) -> Shown:
@@ -103,10 +104,12 @@ def quarantined(refused: "pd.DataFrame", top: int, out: Path | None) -> Shown:
     facts = []
     for (source, kind), rows in refused.groupby(["source", "kind"], sort=False):
         shown = rows.head(top)
-        parts.append(Text(f"{source}: {len(rows):,} rows: {kind}", style="bold"))
+        parts.append(Text(f"{source}: {counted(len(rows), 'row')}: {kind}", style="bold"))
         parts += [Text(f"  {reason}   {row}") for reason, row in zip(shown["reason"], shown["row"], strict=True)]
         facts.append({"source": source, "kind": kind, "rows": len(rows), "examples": shown.to_dict("records")})
-    parts.append(f"wrote {out}: {len(refused):,} rows" if out else f"{len(refused):,} rows in quarantine")
+    parts.append(
+        f"wrote {out}: {counted(len(refused), 'row')}" if out else f"{counted(len(refused), 'row')} in quarantine"
+    )
     return Shown(parts, facts)
 
 
@@ -126,7 +129,7 @@ def _example(reason: str, example: str) -> str:
 
 def merged(done: "Merged", timezone: str) -> Shown:
     """Two accounts made one: what moved, and since when it counts."""
-    said = ", ".join(f"{rows:,} rows of {stream}" for stream, rows in done.moved.items()) or "nothing was left to move"
+    said = _by_stream(done.moved) or "nothing was left to move"
     parts: list[RenderableType] = [
         Text(f"{done.absorbed} is {done.into} now, as known from {day(done.known_at, timezone)} on", style="bold"),
         f"moved: {said}",
@@ -142,18 +145,22 @@ def merged(done: "Merged", timezone: str) -> Shown:
     return Shown(parts, dataclasses.asdict(done))
 
 
+def _by_stream(rows: Mapping[str, int]) -> str:
+    return ", ".join(f"{counted(count, 'row')} of {stream}" for stream, count in rows.items())
+
+
 def forgotten(done: "Forgotten") -> Shown:
     """Everything that was removed of an account, and the models that still have learnt from it."""
     erased = done.erased
     others = f" and {', '.join(erased.ids[1:])}, merged into it," if erased.ids[1:] else ""
-    rows = ", ".join(f"{count:,} rows of {stream}" for stream, count in erased.rows.items()) or "no rows"
+    rows = _by_stream(erased.rows) or "no rows"
     files, given_up = sum(one.files for one in erased.tables), sum(len(one.given_up) for one in erased.tables)
     parts: list[RenderableType] = [
         Text(f"{erased.ids[0]}{others} is forgotten", style="bold"),
-        f"history: {rows}, {erased.quarantined:,} refused rows",
-        f"past of the history: {files:,} files and {given_up:,} older versions of {len(erased.tables)} tables",
+        f"history: {rows}, {counted(erased.quarantined, 'refused row')}",
+        f"past of the history: {counted(files, 'file')} and {counted(given_up, 'older version')} of {len(erased.tables)} tables",
         "given up with it: the tables of earlier trainings, which cannot be built again",
-        *(f"published: {one.rows:,} rows out of {from_here(one.path)}" for one in done.published),
+        *(f"published: {counted(one.rows, 'row')} removed from {from_here(one.path)}" for one in done.published),
         f"kept: the fingerprint {erased.fingerprint}, so that no ingest brings the account back",
         *_learnt(done.learnt, "was trained with it; train again and promote to be rid of what it learnt"),
         *_learnt(done.perhaps_learnt, "may have been trained with it: its data versions can no longer be read"),
@@ -185,7 +192,7 @@ def vacuumed(done: "Sequence[Vacuumed]") -> Shown:
     for one in done:
         kept, given_up = _ranges(one.kept), _ranges(one.given_up)
         shown.add_row(one.table, f"{one.files:,}", f"{one.bytes / 1e6:,.1f}", kept, given_up)
-    total = f"{sum(one.files for one in done):,} files, {sum(one.bytes for one in done) / 1e6:,.1f} MB"
+    total = f"{counted(sum(one.files for one in done), 'file')}, {sum(one.bytes for one in done) / 1e6:,.1f} MB"
     return Shown([shown, f"removed {total}"], [dataclasses.asdict(one) for one in done])
 
 

@@ -79,6 +79,17 @@ def _estimate(evaluation: "Evaluation", model: str, metric: str) -> Text:
     return Text(f"{one.value:.3f}  {one.low:.3f}–{one.high:.3f}", style="bold" if better else "")
 
 
+def promoted(target: str, version: int, before: int | None) -> Shown:
+    """Which version scores from now on, and how to go back."""
+    if before in {None, version}:
+        said = f"{target}: version {version} is champion"
+    else:
+        said = (
+            f"{target}: version {version} is champion now; back to the one before: foresail promote {target} {before}"
+        )
+    return Shown([said], {"target": target, "version": version, "before": before})
+
+
 def models(rows: "Mapping[str, Sequence[ModelRow]]", timezone: str) -> Shown:
     """The registered versions of each target."""
     table = grid("target", "version", "alias", "kind", "trained as of", "log loss", "AUROC", numbers=(1, 5, 6))

@@ -1,14 +1,14 @@
 """Scores on the terminal: who is most worth a call, and why."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from foresail.show.answers import Shown, grid, without_nan
+from foresail.workflow.scoring import in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,12 +57,8 @@ def call_list(calls: "pd.DataFrame", title: str, currency: str) -> Table:
     shown = grid(*headings, numbers=(1, 2, 3))
     shown.title, shown.show_lines = f"{title} (amounts in {currency})", True
     for row in calls.to_dict("records"):
-        why = "\n".join(_signed(reason) for reason in row["reasons"] or ())
+        why = "\n".join(in_words(reason) for reason in row["reasons"] or ())
         band = Text(row["band"], style=BAND_STYLES[row["band"]])
         amounts = f"{row['at_stake']:,.0f}", f"{row['probability']:.0%}", f"{row['net_365d']:,.0f}"
         shown.add_row(row["account_id"], *amounts, band, why)
     return shown
-
-
-def _signed(reason: Mapping[str, Any]) -> str:
-    return f"{'▲' if reason['direction'] == 'raises' else '▼'} {reason['words']}"

@@ -17,7 +17,7 @@ from foresail.workflow.history import (
     status,
     vacuum,
 )
-from foresail.workflow.models import evaluate, model_name, models, report_path, train
+from foresail.workflow.models import evaluate, model_name, models, promote, report_path, train
 from foresail.workflow.progress import Progress
 from foresail.workflow.scoring import Scored, score, write_scores
 from foresail.workflow.serving import serve, serving_settings
@@ -40,6 +40,7 @@ __all__ = [
     "merge",
     "model_name",
     "models",
+    "promote",
     "quarantined",
     "report_path",
     "score",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from foresail.workflow.models import trained_on
 from foresail.workflow.progress import Progress, by_bucket, named
@@ -44,7 +45,6 @@ def ingest_sources(
     With `replace` what a source brings takes the place of all that it has brought before; with `everything` files are
     read again that have been read before.
     """
-    from features import arrivals
     from features.history import HistoryError
     from features.ingest import IngestError, ingest
 
@@ -61,7 +61,6 @@ def ingest_sources(
                 everything=everything,
                 progress=named(progress, source.name),
             )
-            arrivals.note(project.history, source.name, source.stream, as_of, report.read, report.kept)
             outcomes.append(report)
         except (IngestError, HistoryError, OSError) as error:
             outcomes.append(SourceFailure(source.name, source.stream, str(error)))
@@ -109,12 +108,9 @@ def merge(
 
 def vacuum(project: "Project", now: datetime, days: int, progress: Progress | None = None) -> "list[Vacuumed]":
     """Give up what neither a registered model nor the last `days` need of the past."""
-    from features import arrivals
     from features.retention import vacuum
 
-    history = project.history
-    arrivals.shorten(history)
-    return vacuum(history, [model.versions for model in trained_on(project)], now, days, progress)
+    return vacuum(project.history, [model.versions for model in trained_on(project)], now, days, progress)
 
 
 def concentration(project: "Project", as_of: datetime, days: int) -> "Concentration":
@@ -123,7 +119,7 @@ def concentration(project: "Project", as_of: datetime, days: int) -> "Concentrat
     from features.history import HistoryError
 
     try:
-        return concentration(project.history, as_of, days)
+        return concentration(project.history, as_of.astimezone(ZoneInfo(project.timezone)), days)
     except ValueError as nobody:
         raise HistoryError(str(nobody)) from nobody
 

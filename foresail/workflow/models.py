@@ -86,6 +86,13 @@ def models(project: "Project") -> "dict[str, list[ModelRow]]":
     return {target: list_models(project.tracking_uri, model_name(project, target)) for target in project.targets}
 
 
+def promote(project: "Project", target: str, version: int) -> int | None:
+    """Make a version of the target's model the champion; the version that was it before, None if there was none."""
+    from training.tracking import promote
+
+    return promote(project.tracking_uri, model_name(project, target), version)
+
+
 def model_name(project: "Project", target: str) -> str:
     """The registered name of a target's models; ProjectError if the project has no such target."""
     from training.tracking import registered_name

@@ -1,10 +1,10 @@
 """Scores of every account, and who is most worth a call."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from foresail.workflow.features import write_table
 from foresail.workflow.models import model_name
@@ -90,7 +90,12 @@ def write_scores(scores: "pd.DataFrame", path: Path) -> None:
     from serving.publish import write_scores
 
     if path.suffix == ".csv":
-        words = ["; ".join(reason["words"] for reason in reasons or ()) for reasons in scores["reasons"]]
+        words = ["; ".join(map(in_words, reasons or ())) for reasons in scores["reasons"]]
         write_table(scores.assign(reasons=words), path)
     else:
         write_scores(scores, path)
+
+
+def in_words(reason: Mapping[str, Any]) -> str:
+    """A reason as the terminal shows it: an arrow for its direction, and its words."""
+    return f"{'▲' if reason['direction'] == 'raises' else '▼'} {reason['words']}"

@@ -48,7 +48,7 @@ SQL = {
     "purchases_active_life_share": f"""epoch(max(occurred_at) filter ({ORDERS}) - min(occurred_at) filter ({ORDERS}))
         / nullif(epoch(as_of - min(occurred_at) filter ({ORDERS})), 0)""",
     "purchases_amount_per_year_mean": f"""sum(amount) filter ({ORDERS})
-        / (epoch(as_of - min(occurred_at) filter ({ORDERS})) / 86400) * 365""",
+        / greatest(epoch(as_of - min(occurred_at) filter ({ORDERS})) / 86400, 90) * 365""",
     "purchases_net_amount_sum_365d": "coalesce(sum(amount) filter (occurred_at > as_of - interval 365 day), 0)",
     "purchases_amount_median_365d": f"median(amount) filter ({D365})",
     "purchases_order_amount_ratio_90d": f"""(sum(amount) filter ({D90}) / count(distinct order_id) filter ({D90}))

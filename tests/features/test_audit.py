@@ -99,7 +99,7 @@ def test__audit__table_built_with_leak_until__every_feature_is_caught_by_what_is
     report = audit(history, AS_OF, OURS, builder=leaky)
     assert not report.passed
     assert set(report.leaking) == set(OURS.names)
-    assert caught(report) == {"known late", "attributes known later", REMOVED}
+    assert caught(report) == {"known late", "known at the edge", "attributes known later", REMOVED}
 
 
 def test__audit__a_finding__names_feature_account_moment_and_both_values(history):
@@ -137,21 +137,35 @@ def test__audit__a_builder_of_ones_own_that_is_fair__passes(history):
         # When it happened is not when it was known: nothing but late arrivals tells the two apart.
         (
             lambda history, as_of: by_hand(history, lambda rows: rows["occurred_at"] <= as_of),
-            {"known late", "accounts first heard of later", REMOVED},
+            {"known late", "known at the edge", "accounts first heard of later", REMOVED},
         ),
         # One microsecond too many.
-        (lambda history, as_of: fair(history, as_of + timedelta(microseconds=1)), {"at the edge"}),
+        (lambda history, as_of: fair(history, as_of + timedelta(microseconds=1)), {"at the edge", "known at the edge"}),
+        # What became known within the minute, as a clock that is cut to minutes has it.
+        (
+            lambda history, as_of: by_hand(
+                history, lambda rows: (rows["occurred_at"] <= as_of) & (rows["known_at"] < as_of + timedelta(minutes=1))
+            ),
+            {"known at the edge"},
+        ),
         # No look at time at all.
         (
             lambda history, as_of: by_hand(history, lambda rows: rows["amount"] > 0),
-            {"known late", "at the edge", "in the future", "accounts first heard of later", REMOVED},
+            {
+                "known late",
+                "at the edge",
+                "known at the edge",
+                "in the future",
+                "accounts first heard of later",
+                REMOVED,
+            },
         ),
         # A share among all accounts is moved by accounts that nobody knew yet.
         (
             lambda history, as_of: fair(history, as_of).assign(
                 share=lambda table: table["amount"] / by_hand(history, lambda rows: rows["amount"] > 0)["amount"].sum()
             ),
-            {"known late", "at the edge", "in the future", "accounts first heard of later"},
+            {"known late", "at the edge", "known at the edge", "in the future", "accounts first heard of later"},
         ),
         # Never twice the same.
         (
@@ -161,7 +175,14 @@ def test__audit__a_builder_of_ones_own_that_is_fair__passes(history):
             {NOTHING},
         ),
     ],
-    ids=["known_at ignored", "off by one", "time ignored", "share among the unknown", "random"],
+    ids=[
+        "known_at ignored",
+        "off by one",
+        "known within the minute",
+        "time ignored",
+        "share among the unknown",
+        "random",
+    ],
 )
 def test__audit__a_leaky_builder__is_caught_by_the_poison_of_its_mistake(history, builder, poisons):
     """Each mistake has its own poison, so that the report says what was done wrong."""
@@ -200,6 +221,33 @@ def test__audit__a_builder_that_stops_short_of_as_of__is_blind_there(history):
     assert report.moved == ()
     assert report.blind == ("amount", "count")
     assert not report.passed
+
+
+def test__audit__a_builder_that_stops_short_of_what_is_known_at_as_of__is_blind_there(history):
+    """The moment itself counts for when it was known as it does for when it happened."""
+
+    def short(history, as_of):
+        return by_hand(history, lambda rows: (rows["occurred_at"] <= as_of) & (rows["known_at"] < as_of))
+
+    def short_of_arrivals(history, as_of):
+        return by_hand(
+            history,
+            lambda rows: (rows["known_at"] < as_of) | ((rows["occurred_at"] == as_of) & (rows["known_at"] == as_of)),
+        )
+
+    for builder in (short, short_of_arrivals):
+        report = audit(history, AS_OF, OURS, builder=builder)
+        assert (report.moved, report.blind) == ((), ("amount", "count"))
+
+
+def test__audit__a_window_longer_than_the_calendar__is_poisoned_as_one_without_an_end(history):
+    """Python has no moment a million days ago."""
+    ever = [
+        Feature("ever", ORDERS.count(days=999_999), "", "", ""),
+        Feature("lag", ORDERS.count(lag_days=1e7), "", "", ""),
+    ]
+    report = audit(history, AS_OF, ever, accounts=5)
+    assert (report.passed, report.exercised) == (True, ("ever",))
 
 
 def test__audit__a_feature_that_nothing_can_move__is_not_counted_as_proved(history):

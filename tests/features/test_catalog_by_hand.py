@@ -8,7 +8,7 @@ import pytest
 from histories import AS_OF
 from storing import store
 
-from features.catalog import CATALOG
+from features.catalog import CATALOG, named
 from features.events import Events
 from features.prepared import PreparedBucket
 from features.table import build_feature_row
@@ -220,7 +220,7 @@ SERVICE_BY_HAND = {
     "service_open_complaints_count": 1,
     "service_overdue_cases_count_7d": 2,
     "service_days_open_max": 120,
-    "service_unanswered_cases_count": 1,
+    "service_unanswered_cases_count": 0,  # c2 and c4 had their first answer
     "service_days_since_complaint": 20,
     "service_complaints_count_365d": 1,
     "service_faults_count_365d": 1,
@@ -243,7 +243,6 @@ ENGAGEMENT_BY_HAND = {
     "engagement_count_365d": 20 + 5 + 2,  # 95 99 100 101 120, then 200 300
     "engagement_count_trend_30d": (8 - 7) / 15,
     "engagement_count_trend_90d": (20 - 5) / 25,
-    "engagement_quantity_sum_90d": 10 + 30 + 12 + 500 + 200,
     "engagement_subjects_distinct_90d": 3,  # a, b, strategy
     "engagement_login_count_90d": 3,
     "engagement_days_since_login": 3,
@@ -266,6 +265,7 @@ ENGAGEMENT_BY_HAND = {
     "engagement_loyalty_count_90d": 3,
     "engagement_days_since_loyalty": 44,
     "engagement_usage_quantity_sum_30d": 40,
+    "engagement_usage_quantity_sum_90d": 10 + 30 + 12,  # the points are no use of anything
     "engagement_usage_quantity_trend_90d": (52 - 8) / 60,
     "engagement_usage_trend_30d": 1,
     "engagement_stickiness_30d": 1 / 2,
@@ -379,6 +379,38 @@ def test__feature__one_account__as_worked_out_by_hand(name):
     """The declaration computes what its meaning says."""
     values = dict(zip(CATALOG.names, build_feature_row(Events.from_rows(HISTORY), AS_OF), strict=True))
     assert values[name] == pytest.approx(BY_HAND[name], rel=1e-12, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("days_ago", "orders", "amount"), [(0, 365 / 90, 3650 / 90), (1, 365 / 90, 3650 / 90), (180, 365 / 180, 3650 / 180)]
+)
+def test__per_year__first_order_just_now__is_not_multiplied_by_the_days_of_a_year(days_ago, orders, amount):
+    """One order of yesterday is no 365 orders a year."""
+    features = named(["purchases_orders_per_year_mean", "purchases_amount_per_year_mean"])
+    row = build_feature_row(Events.from_rows({"purchases": [bought(days_ago, "o", 10)]}), AS_OF, features)
+    assert row.tolist() == pytest.approx([orders, amount])
+
+
+@pytest.mark.parametrize(
+    ("kinds", "unanswered"),
+    [
+        (["opened"], 1),
+        (["opened", "escalated"], 1),
+        (["opened", "answered"], 0),
+        (["opened", "resolved"], 0),
+        (["opened", "answered", "resolved", "reopened"], 0),
+        (["opened", "resolved", "reopened"], 0),
+    ],
+)
+def test__unanswered_cases__first_answer_is_the_only_one_that_is_an_event__reopened_ones_do_not_wait_for_it(
+    kinds, unanswered
+):
+    """A case that was answered and opened again has no second first answer: it would count as unanswered for ever."""
+    events = [case(50 - number, "c", kind) for number, kind in enumerate(kinds)]
+    (value,) = build_feature_row(
+        Events.from_rows({"service": events}), AS_OF, named(["service_unanswered_cases_count"])
+    )
+    assert value == unanswered
 
 
 def test__features__all_are_worked_out_somewhere():

@@ -1,10 +1,26 @@
 """A mistake in a declaration is found when it is made, whatever the data."""
 
+import math
+
 import pytest
+from histories import AS_OF
 
 from features.declared import DeclarationError
-from features.definitions import Feature, Season, at_most, events, ratio, still_ahead, times, weights
+from features.definitions import (
+    Constant,
+    Derived,
+    Feature,
+    Season,
+    at_most,
+    events,
+    ratio,
+    still_ahead,
+    times,
+    weights,
+)
+from features.events import Events
 from features.plan import FeatureSet
+from features.table import build_feature_row
 
 lines = events("purchases")
 
@@ -33,6 +49,23 @@ lines = events("purchases")
         (events("service").newest("case").count(), "has no column 'case' of its own; did you mean case_id?"),
         (lines.newest("order_id").where(kind="ordr").count(), "'kind' of 'purchases' is never 'ordr'"),
         (events("purchases", amount=still_ahead()).count(), "column 'amount' of 'purchases' holds numbers, a time is"),
+        (events("purchases", category=()).count(), "'category' of 'purchases' is given no word that it may hold"),
+        (
+            events("purchases", category=(5,)).count(),
+            "'category' of 'purchases' holds texts, and is never 5; put words in",
+        ),
+        (lines.sum(weights("kind", order="1")), "the weight of 'order' is '1'; give a number"),
+        (lines.distinct(weights("kind", order=1.0)), "distinct counts words; give the name of a text column"),
+        (lines.distinct(times("amount", "quantity")), "distinct counts words; give the name of a text column"),
+        (lines.sum({"amount": 1}), "{'amount': 1} is no column of 'purchases'; give the name of one, as a text"),
+        (lines.largest_share("amount", by=["category"]), "['category'] is no column of 'purchases'"),
+        (lines.newest(None).count(), "None is no column of 'purchases'"),
+        (events(["purchases"]).count(), "there is no stream '['purchases']'"),
+        (lines.decayed_sum("amount", half_life_days=math.nan), "decayed_sum with nan days makes no sense"),
+        (events("purchases", amount=at_most(math.nan)).count(), "the bound of 'amount' is nan; give a number"),
+        (ratio(lines.count(), Constant("5")), "a constant is '5'; give a number"),
+        (Constant(math.nan), "a constant is nan; give a number"),
+        (Derived("ratio", lines.count(), lines.count()), "'ratio' is no formula; use ratio(), difference(), trend()"),
         (
             events("contracts", ends_at=still_ahead()).newest("contract_id").count(),
             "still_ahead() comes after newest()",
@@ -62,3 +95,12 @@ def test__days__whole_or_float__are_the_same_declaration():
     """A model must not be refused because somebody wrote 30.0."""
     assert lines.count(days=30) == lines.count(days=30.0)
     assert repr(lines.count(days=30)) == repr(lines.count(days=30.0))
+
+
+@pytest.mark.parametrize("days", [1e5, 99_999_999, 1e9, 1e300])
+def test__days__more_than_any_event_is_old__are_all_time(days):
+    """Whoever writes a great many days means ever, and gets no overflow for it."""
+    row = {"occurred_at": AS_OF, "known_at": AS_OF, "kind": "order", "amount": 3.0}
+    definitions = [lines.sum("amount", days=days), lines.count(days=days, lag_days=days)]
+    features = [Feature(f"f{number}", one, "", "", "") for number, one in enumerate(definitions)]
+    assert build_feature_row(Events.from_rows({"purchases": [row]}), AS_OF, features).tolist() == [3.0, 0.0]

@@ -198,3 +198,25 @@ def test__forget__by_url__leaves_no_trace_either(tmp_path):
     remote = History(Path(history.root).as_uri(), buckets=4)
     forget(remote, ID)
     assert [path for path in traces(history.root) if not path.endswith(os.sep)] == []
+
+
+@pytest.mark.parametrize("word", ["12", "5", "missing", "moved", ""])
+def test__forget__word_of_a_refused_row__is_no_account(tmp_path, word):
+    """`forget 12` must not report an account 12 as erased because an order of 12 was refused, nor turn 12 away for ever."""
+    bring(tmp_path, source(tmp_path, f"{SIMPLE}a,2011-01-01,1,x\na,soon,12,moved\nb,2011-01-05,,5\n"))
+    history = History(tmp_path / "history", buckets=4)
+    with pytest.raises(IdentityError, match="knows no account"):
+        forget(history, word)
+    assert len(quarantined(history)) == 2
+    assert identities(history).forgotten == frozenset()
+
+
+def test__forget__id_that_is_a_number__loses_nobody_elses_refused_rows(tmp_path):
+    """5 pieces, a day of May the 5th and a rule from 1 to 5 name no account 5."""
+    bring(
+        tmp_path,
+        source(tmp_path, f"{SIMPLE}5,2011-01-01,1,x\na,soon,5,x\nb,2999-5-5,5.5,x\n5,soon,1,x\nc,soon,1,of 5\n"),
+    )
+    history = History(tmp_path / "history", buckets=4)
+    assert forget(history, "5").quarantined == 2
+    assert ['"a"' in row or '"b"' in row for row in quarantined(history)["row"]] == [True, True]

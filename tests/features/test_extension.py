@@ -35,6 +35,18 @@ FEATURES = (feature(Window(days)) for days in (7, 14))
 """
 
 
+MANY_TESTS = """from features.definitions import Feature, at_least, events
+lines = events("purchases")
+for bound in range(70):
+    lines = lines.where(amount=at_least(bound))
+FEATURES = [Feature("our_a", lines.count(), "", "", "")]
+"""
+OF_THEIR_OWN = """from features.definitions import Aggregate, Feature, Stat
+class Ours(Aggregate): pass
+FEATURES = [Feature("our_a", Ours("purchases", (), Stat.COUNT), "", "", "")]
+"""
+
+
 def file(folder, text, name="our_features.py"):
     (folder / name).write_text(text, encoding="utf-8")
     return folder / name
@@ -98,6 +110,14 @@ def test__catalog_with__file_changed_within_the_second__is_read_as_it_is(tmp_pat
             declared('Feature("purchases_amount_sum_90d", orders.count(), "", "", "")'),
             "line 4: purchases_amount_sum_90d: there is a feature of that name already; give this one another",
         ),
+        (declared('Feature("our_a", orders.count(), None, "", "")'), "line 4: our_a: its meaning is None; give a text"),
+        (declared('Feature("our_a", orders.count(), "", 5, "")'), "line 4: our_a: its unit is 5; give a text"),
+        (
+            declared('Feature("our_a", type(orders.count())("purchases", (), 99), "", "", "")'),
+            "line 4: our_a: it cannot be computed (AttributeError: 'int' object has no attribute 'name'); declare it with",
+        ),
+        (MANY_TESTS, "line 5: our_a: 70 tests of one feature are too many; 64 can be made"),
+        (OF_THEIR_OWN, "line 3: our_a: Ours(stream='purchases'"),
         (declared('Feature("rfm_mine", orders.count(), "", "", "")'), "line 4: rfm_mine: names that begin with population_"),
     ],
 )  # fmt: skip

@@ -226,3 +226,12 @@ def test__at__version_whose_files_are_gone__is_an_error_and_not_an_empty_history
         file.unlink()
     with pytest.raises(HistoryError, match=r"cannot be read at version 1: its files were vacuumed away"):
         history.at(then).read("purchases", 0, ["account_id"])
+
+
+def test__rows_of__local__is_read_without_a_file_system_made_of_python(tmp_path, monkeypatch):
+    """Threads of Arrow that let go of one when Python has ended abort a command whose work was done."""
+    history = History(tmp_path, buckets=4)
+    history.append("mappings", pa.table({"number": [1, 2]}))
+    monkeypatch.setattr("deltalake.fs.DeltaStorageHandler", None)
+    assert sorted(history.rows_of("mappings", ["number"])["number"].to_pylist()) == [1, 2]
+    assert history.rows_of("quarantine") is None

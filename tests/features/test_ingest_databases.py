@@ -149,7 +149,9 @@ def test__database__row_of_the_future__is_accepted_when_its_time_has_come(shop):
     assert quarantined(History(shop.folder / "history", buckets=4)).empty
 
 
-def test__database__number_as_cursor__reads_what_grew(shop):
+def test__database__number_as_cursor__reads_what_grew(shop, monkeypatch):
+    """And nothing that lies far below."""
+    monkeypatch.setattr(databases, "LATE_NUMBERS", 0)
     for number in range(1, 6):
         shop.sells(number, day(number))
     shop.read(cursor="line_id")
@@ -281,3 +283,29 @@ def test__database__sqlite_texts_as_cursor__have_the_order_of_time(tmp_path):
     shop.sells(6, day(5) + timedelta(hours=3))
 
     assert bring(tmp_path, one, everything=False).read == 3
+
+
+def test__database__number_as_cursor__finds_rows_that_were_committed_late(shop):
+    """Line 2 was drawn before line 3 and committed after it."""
+    shop.sells(1, day(1))
+    shop.sells(3, day(1))
+    shop.read(cursor="line_id")
+    shop.sells(2, day(1))
+    shop.read(cursor="line_id")
+    assert shop.stored == [1, 2, 3]
+
+
+def test__database__year_one_as_cursor__is_read_from_the_beginning(shop):
+    """Many a program writes it where it has no time; a day before it there is none."""
+    shop.sells(1, day(1), updated_at=datetime(1, 1, 2, tzinfo=UTC))
+    assert (shop.read(late_days=3).kept, shop.read(late_days=3).duplicates) == (1, 1)
+
+
+@pytest.mark.parametrize("parameter", ["password", "sslpassword"])
+def test__database__password_among_the_parameters__is_in_no_error(tmp_path, parameter):
+    url = f"postgresql+psycopg://reader@127.0.0.1:1/shop?{parameter}=s3cret"
+    source = Source("shop", "purchases", folder=tmp_path, database=Database(url, table="orders"))
+    with pytest.raises(IngestError) as error:
+        bring(tmp_path, source)
+    assert "127.0.0.1:1/shop cannot be read" in str(error.value)
+    assert "s3cret" not in "".join(traceback.format_exception(error.value))

@@ -89,6 +89,7 @@ def test__excel__file_read_before__is_not_read_again(tmp_path):
         ({"A": [HEADER], "B": [HEADER]}, {}, "orders.xlsx has 2 sheets: 'A', 'B'. Name one: options = { sheet = \"A\" }"),
         ({"A": [HEADER]}, {"sheet": "B"}, "orders.xlsx has no sheet 'B'; it has 'A'. Correct options = { sheet = ... }"),
         ({"A": [HEADER]}, {"delim": ";"}, "an Excel source has no option 'delim'; it has sheet (the name of the sheet), skip (how many rows stand above the names of the columns)"),
+        ({"A": [HEADER]}, {"skip": True}, "skip = True must be a whole number of rows, 0 or more"),
         ({"A": [HEADER]}, {"skip": "two"}, "skip = 'two' must be a whole number of rows, 0 or more"),
         ({"A": [[], HEADER]}, {}, "orders.xlsx, sheet 'A', has no names of columns in its first row; remove the rows above them, or skip them: skip = 1"),
         ({"A": []}, {}, "orders.xlsx, sheet 'A', has no names of columns in its first row; remove the rows above them, or skip them: skip = 1"),
@@ -108,3 +109,10 @@ def test__excel__what_is_none__is_a_sentence(tmp_path):
 
     assert "a.xlsx cannot be read as an Excel workbook" in failure(tmp_path)
     assert "save it again as .xlsx" in failure(tmp_path)
+
+
+def test__excel__workbook_that_somebody_has_open__is_read_without_excels_own_file(tmp_path):
+    """Excel puts ~$orders.xlsx beside it, which is no workbook."""
+    workbook(tmp_path, {"Orders": [HEADER, ["a", MONEY_DATE, 5]]})
+    (tmp_path / "~$orders.xlsx").write_bytes(b"\x05somebody")
+    assert excel(tmp_path).kept == 1

@@ -3,12 +3,13 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import duckdb
 import pytest
 from ingesting import AS_OF, SIMPLE, bring, counts, rows, source
 
 from features import identities
 from features.history import History
-from features.ingest import Source, quarantined
+from features.ingest import IngestError, Source, quarantined
 
 ONE_BY_ONE = (
     "select account_id, occurred_at, try_cast(amount as double) as amount, order_id from source where amount <> ''"
@@ -250,3 +251,57 @@ def test__select__that_gives_other_rows_each_time__is_told_to_keep_still(tmp_pat
     one = Source("lines", "purchases", "a.parquet", tmp_path, "select * from source where random() < 0.5")
     with pytest.raises(Exception, match="its select returns other rows each time it is run"):
         bring(tmp_path, replace(one))
+
+
+# What must not get lost
+
+
+def test__replace__event_that_another_source_brings_too__comes_back_with_that_one(tmp_path):
+    """Stored as the shop's, it was a duplicate to the archive; the shop brings it no more, the archive has been read."""
+    both = "account_id,occurred_at,amount,event_id\nx,2011-01-01,1,e1\nx,2011-01-02,1,e2\n"
+    archive = source(tmp_path, both, "archive.csv", name="archive")
+    bring(tmp_path, source(tmp_path, both, "shop.csv", name="shop"), everything=False)
+    bring(tmp_path, archive, everything=False)
+    corrected = both.replace("x,2011-01-01,1,e1\n", "")
+    bring(tmp_path, source(tmp_path, corrected, "shop.csv", name="shop"), replace=True)
+
+    bring(tmp_path, archive, everything=False)
+    assert sorted(row["event_id"] for row in rows(tmp_path)) == ["e1", "e2"]
+
+
+def test__replace__every_row_refused__what_was_there_stays(folder):
+    """A mistake in the new select must not empty the history."""
+    news(folder)
+    broken = ONE_BY_ONE.replace("occurred_at,", "'soon' as occurred_at,")
+    with pytest.raises(IngestError, match=r"each of its 3 rows would be refused .occurred_at is not a time: 'soon'"):
+        news(folder, select=broken, replace=True)
+    assert orders(folder) == ["A", "B", "C"]
+
+
+def test__files__further_table_that_changes_while_it_is_read__is_read_again(tmp_path):
+    """Whatever of it was joined, nobody can say that it was all."""
+    month(tmp_path, 1, "a,2011-01-01,1,A", "b,2011-01-02,2,B")
+    (tmp_path / "known.csv").write_text("account_id\na\n")
+    known = {"select": "select s.* from source s join known using (account_id)", "tables": {"known": "known.csv"}}
+
+    def change(done, total, what):
+        if what == "writing buckets":
+            (tmp_path / "known.csv").write_text("account_id\na\nb\n")
+
+    bring(tmp_path, Source("lines", "purchases", "2011-*.csv", tmp_path, **known), everything=False, progress=change)
+    assert orders(tmp_path) == ["A"]
+    news(tmp_path, **known)
+    assert orders(tmp_path) == ["A", "B"]
+
+
+@pytest.mark.parametrize("name", ["accounts", "merged", "forgotten", "waiting", "stored", "source_files", "given"])
+def test__further_table__of_any_name__is_the_users_own(tmp_path, name):
+    """Ingest has tables of its own; a select that reads Parquet is run while they are there."""
+    duckdb.sql("select 'x' as account_id, timestamp '2011-01-01' as occurred_at, 1 as amount").write_parquet(
+        f"{tmp_path}/lines.parquet"
+    )
+    (tmp_path / "known.csv").write_text("account_id\nx\n")
+    select = f"select s.* from source s join {name} using (account_id)"
+    lines = Source("lines", "purchases", "lines.parquet", tmp_path, select, tables={name: "known.csv"})
+    assert counts(bring(tmp_path, lines)) == (1, 1, 0, 0)
+    assert counts(bring(tmp_path, lines)) == (1, 0, 1, 0)

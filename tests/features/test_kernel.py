@@ -281,3 +281,11 @@ def test__many_tests__more_than_a_word_has_bits__are_all_made():
     history = {"purchases": [line(1, product_id=f"p{number}") for number in range(150)]}
     definitions = [events("purchases", product_id=f"p{number}", kind="order").count() for number in range(0, 300, 2)]
     assert row(definitions, history).tolist() == [1.0] * 75 + [0.0] * 75
+
+
+@pytest.mark.filterwarnings("error")
+def test__product__too_large_for_a_number__is_infinite_without_a_warning():
+    """A slip of the pen in one row must not write onto the terminal of whoever builds a table."""
+    row = {"occurred_at": AS_OF, "known_at": AS_OF, "kind": "order", "amount": 1e308, "quantity": 1e308}
+    feature = Feature("f", events("purchases").sum(times("amount", "quantity")), "", "", "")
+    assert build_feature_row(Events.from_rows({"purchases": [row]}), AS_OF, [feature]).tolist() == [math.inf]

@@ -68,19 +68,19 @@ def test__status__last_ingest__its_moment_and_when_anything_new_came_last(tmp_pa
     history = History(tmp_path / "history", buckets=4)
     before = datetime.now(UTC).replace(microsecond=0)
     for moment in (JUNE, JULY):
-        report = bring(tmp_path, lines, as_of=moment)
-        arrivals.note(history, report.source, report.stream, moment, report.read, report.kept)
+        bring(tmp_path, lines, as_of=moment)
     (one,) = status(history).sources
     assert (one.last_ingest.as_of, one.last_ingest.read, one.last_ingest.kept) == (JULY, 1, 0)
     assert before <= one.last_ingest.committed_at <= datetime.now(UTC)
 
 
-def test__arrivals__many__are_shortened_to_the_last_and_say_the_same(tmp_path):
+def test__arrivals__many__are_shortened_to_the_last_and_say_the_same(tmp_path, monkeypatch):
     """A line an hour for years must not become as many files."""
     history = History(tmp_path, buckets=4)
-    for number in range(arrivals.LINES_TO_KEEP + 1):
-        arrivals.note(history, "lines", "purchases", datetime(2011, 1, 1 + number % 28, tzinfo=UTC), number, 0)
-    last = arrivals.last_arrivals(history)
-    arrivals.shorten(history)
-    assert arrivals.last_arrivals(history) == last
-    assert history.table(arrivals.TABLE).to_pyarrow_dataset().count_rows() == 1
+    for number in range(5):
+        arrivals.note(history, "lines", "purchases", JULY, number, 0)
+    last = arrivals.last_arrivals(history)["purchases", "lines"]
+    monkeypatch.setattr(arrivals, "LINES_TO_KEEP", 4)
+    arrivals.note(history, "visits", "engagement", JUNE, 7, 0)
+    assert arrivals.last_arrivals(history)["purchases", "lines"] == last
+    assert history.rows_of(arrivals.TABLE).num_rows == 2

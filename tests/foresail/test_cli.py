@@ -156,7 +156,7 @@ def test__ingest__select_changed__needs_replace(project):
 def test__show__names_that_look_like_markup__are_shown_as_they_are(monkeypatch):
     """Data is no markup: neither a crash nor a missing piece of a name."""
     monkeypatch.setenv("COLUMNS", "120")
-    shown = show.ingested([SourceFailure("[red]sales[/x]", "purchases", "no [b]file[/z]")])
+    shown = show.ingested([SourceFailure("[red]sales[/x]", "purchases", "no [b]file[/z]")], "UTC")
     console = show.console()
     with console.capture() as captured:
         for part in shown.parts:

@@ -86,6 +86,7 @@ def test__status__freshness_gaps_and_accounts_without_events(project):
     assert (found["accounts"], found["without_events"]) == (151, 1)
     assert (invoices["stream"], invoices["last_ingest"]["as_of"][:10]) == ("purchases", "2022-01-01")
     assert invoices["last_ingest"]["committed_at"]
+    assert invoices["newest"].partition("T")[2].endswith("+00:00"), "a moment as every reader of JSON takes it"
     assert crm["gaps"] is None
     table = foresail("status", "-p", project).stdout
     assert "1 of them without any event" in table
@@ -130,6 +131,13 @@ def test__merge__known_in_the_future__is_a_usage_error(project):
     done = foresail("merge", "c5", "c6", "--known-at", "2999-01-01", "--yes", "-p", project)
     assert done.returncode == 2
     assert "lies in the future" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["vacuum", "concentration"])
+def test__days__more_than_there_are_in_a_calendar__is_a_usage_error(project, command):
+    done = foresail(command, "--days", 999_999_999, "-p", project)
+    assert done.returncode == 2
+    assert "--days" in done.stderr
 
 
 def test__vacuum__keeps_what_the_model_was_trained_on(project, tmp_path):

@@ -125,11 +125,26 @@ def test__load__two_sources_of_one_name__is_an_error(tmp_path):
     ]
 
 
-def test__load__table_named_like_ingests_own__is_an_error(tmp_path):
-    text = GOOD.replace("[targets", 'tables = { source = "x.csv" }\n[targets')
+@pytest.mark.parametrize("name", ["source", "Staged", "foresail_merged"])
+def test__load__table_named_like_ingests_own__is_an_error(tmp_path, name):
+    text = GOOD.replace("[targets", f'tables = {{ {name} = "x.csv" }}\n[targets')
 
     (line,) = problems(tmp_path, text)
-    assert line.startswith("sources[0].tables.source")
+    assert line.startswith(f"sources[0].tables.{name}")
+
+
+@pytest.mark.parametrize(
+    ("key", "remedy"),
+    [
+        ("databse", "unknown key; did you mean database"),
+        ("from", "it must be a glob for files; the URL of a database belongs into database"),
+    ],
+)
+def test__load__url_in_the_wrong_place__is_shown_without_its_password(tmp_path, key, remedy):
+    found = "\n".join(problems(tmp_path, GOOD.replace("from =", f'{key} = "postgresql://me:s3@/cret@host/shop" #')))
+
+    assert f'sources[0].{key} = "postgresql://me:***@host/shop": {remedy}' in found
+    assert "cret" not in found
 
 
 def test__load__no_file__says_how_to_get_one(tmp_path):

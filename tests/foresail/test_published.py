@@ -2,7 +2,9 @@
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
+from features.history import HistoryError
 from foresail.project import load
 from foresail.published import Cleaned, published, remove_accounts
 
@@ -22,6 +24,7 @@ from = "data/*.csv"
 tables = { products = "data/products.parquet" }
 """
 LINES = "account_id,amount\nc1,1\nc10,2\n"
+BARE = PROJECT.partition("[history]")[0]
 
 
 def project(folder):
@@ -79,3 +82,36 @@ def test__remove_accounts__export_of_the_quarantine__by_the_values_of_the_refuse
     path.write_text('source,row\ns,"{""account_id"":77,""amount"":""x""}"\ns,"{""account_id"":770}"\ns,"{broken"\n')
     assert list(remove_accounts(one, ["77"])) == [Cleaned(path, 1)]
     assert path.read_text().count("770") == 1
+
+
+@pytest.mark.parametrize("pattern", ["data/**", "{folder}/data/*.csv", "{folder}/data/**/*.csv", "data/*/*.csv"])
+def test__published__what_a_source_reads__is_no_table_of_ours(tmp_path, pattern):
+    """However the pattern is written: the company's own files are not to be changed."""
+    lines = tmp_path / "data" / "lines.csv" if "*/*" not in pattern else tmp_path / "data" / "deep" / "lines.csv"
+    lines.parent.mkdir(parents=True)
+    lines.write_text("account_id\nc1\n")
+    declared = f'[[sources]]\nname = "lines"\nstream = "purchases"\nfrom = "{pattern.format(folder=tmp_path)}"\n'
+    (tmp_path / "foresail.toml").write_text(BARE + declared)
+    assert published(load(tmp_path)) == []
+
+
+def test__published__table_of_delta__is_left_to_delta(tmp_path):
+    """[history] root may be the project folder itself."""
+    (tmp_path / "foresail.toml").write_text(BARE)
+    (tmp_path / "purchases" / "_delta_log").mkdir(parents=True)
+    (tmp_path / "purchases" / "part.parquet").touch()
+    assert published(load(tmp_path)) == []
+
+
+def test__remove_accounts__file_that_cannot_be_read__is_named_with_what_to_do(tmp_path):
+    """An erasure that passed over it would claim too much."""
+    (tmp_path / "foresail.toml").write_text(BARE)
+    (tmp_path / "broken.parquet").write_text("no parquet")
+    with pytest.raises(HistoryError, match=r"broken\.parquet cannot be searched .*: delete it, or move it"):
+        list(remove_accounts(load(tmp_path), ["c1"]))
+
+
+def test__remove_accounts__csv_with_a_long_text__is_read(tmp_path):
+    (tmp_path / "foresail.toml").write_text(BARE)
+    (tmp_path / "mails.csv").write_text(f"account_id,mail\nc1,{'a' * 200_000}\nc2,b\n")
+    assert [done.rows for done in remove_accounts(load(tmp_path), ["c1"])] == [1]

@@ -331,12 +331,28 @@ def test__reasons__feature_that_is_hard_to_read__speaks_only_where_no_other_did_
         ("account_market_share_last", 0.25, "our share of what the account spends on what we sell: 25%"),
         ("account_industry_growth_last", -0.034, "growth of the account's industry in a year: −3.4 percentage points"),
         ("engagement_login_trend_30d", -1 / 3, "logins down 50% in 30 days"),
+        ("engagement_days_since_meeting", 3.0, "last meeting, held or not, 3 days ago"),
+        ("engagement_meeting_count_90d", 2.0, "2 meetings, held or not, in the last 90 days"),
+        ("meetings_held_count_365d", 0.0, "no meeting on record as held in the last 365 days"),
+        ("contracts_in_force_count", 0.0, "no contract in force without notice given"),
+        ("purchases_net_amount_sum", 1200.0, "£1,200 ordered so far, net of returns"),
+        ("signal_long_without_repurchase", 1.0, "no order for longer than ever before, or for long after the only one"),
         ("engagement_login_trend_30d", -1.0, "no logins in the last 30 days, unlike in the 30 before"),
     ],
 )  # fmt: skip
 def test__words__of_the_other_streams__read_as_english(name, value, said):
     """What the model reads of contracts, meetings, surveys and signals is told as plainly as orders are."""
     assert words(name, value) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(-0.2, "our share: −20%"), (0.2, "our share: 20%"), (-1.5, "our share: −150%")]
+)
+def test__words__negative_share_of_a_feature_without_a_phrase__keep_the_sign(value, said):
+    """A phrase of ours says 'a loss of'; the words of a declaration say nothing of the sign, and 20% is no −20%."""
+    own = Feature("our_share", CATALOG[0].definition, "our share", "share", "")
+    told = wording(own, {"our_share": value}, raises=True)
+    assert ENGLISH.say(told.key, "", told.fields) == said
 
 
 def test__signals__each_has_words_for_when_it_is_on_and_says_nothing_when_it_is_off():

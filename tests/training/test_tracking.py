@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from training_company import register_together, small_model
 
-from training.tracking import NoModel, list_models, load_model, log_and_register, open_store
+from training.tracking import NoModel, list_models, load_model, log_and_register, open_store, promote
 
 
 @pytest.fixture(scope="module")
@@ -91,3 +91,23 @@ def test__list_models__name_with_an_apostrophe__found_under_it(small_uri):
     """MLflow's filters would end the name at the apostrophe, and find nothing."""
     log_and_register(dataclasses.replace(small_model(), name="o'brien-churn"), small_uri)
     assert [row.version for row in list_models(small_uri, "o'brien-churn")] == [1]
+
+
+def test__promote__challenger__is_champion_alone_and_the_way_back_is_known(tmp_path):
+    """Version 2 came as challenger. Promoted it is champion and no longer challenger; version 1 is what it replaced."""
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    for _ in range(2):
+        log_and_register(small_model(), uri)
+    assert promote(uri, "small-churn", 2) == 1
+    assert {row.version: row.aliases for row in list_models(uri, "small-churn")} == {2: ("champion",), 1: ()}
+    assert load_model(uri, "small-churn")[0] == 2
+    assert promote(uri, "small-churn", 1) == 2
+
+
+def test__promote__version_that_is_not_there__champion_stays(tmp_path):
+    """A typing error must not leave a company without scores."""
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    log_and_register(small_model(), uri)
+    with pytest.raises(NoModel, match="'small-churn' has no version 7; it has 1"):
+        promote(uri, "small-churn", 7)
+    assert load_model(uri, "small-churn")[0] == 1
