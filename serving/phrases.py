@@ -304,6 +304,8 @@ _ENGLISH_PHRASES = {
     "purchases_silent_quarters_sum.some": "{value:quarters} of the last four without an order",
     "purchases_silent_quarters_sum.none": "orders in each of the last four quarters",
     "purchases_order_amount_ratio_{days}d.some": "an order of the last {days} days is worth {value:ratio} the usual",
+    "purchases_orders_per_year_mean.some": "usually {value:number} orders a year",
+    "purchases_amount_per_year_mean.some": "usually {value:currency} ordered a year",
     "purchases_net_amount_sum.some": "{value:currency} ordered so far, net of returns",
     "purchases_net_amount_sum_{days}d.some": "{value:currency} ordered in the last {days} days, net of returns",
     "purchases_season_share_{days}d_lag275d.some": "{value:share} of a year's spend fell into the coming {days} days last year",
