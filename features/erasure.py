@@ -108,15 +108,9 @@ def holding(history: History, ids: Collection[str], versions: Mapping[str, int])
         return None
 
 
-def refused_rows(history: History, ids: Collection[str]) -> set[int]:
-    """The places in the quarantine of rows that name one of the ids."""
-    names = _naming(ids)
-    rows = quarantine.stored(history, ["stream", "row"]).to_pylist()
-    return {place for place, row in enumerate(rows) if names(row)}
-
-
 def _bury(history: History, ids: Sequence[str]) -> None:
-    fresh = [fingerprint_of(one) for one in ids if not identities(history).knows_forgotten(one)]
+    known = identities(history)
+    fresh = [fingerprint_of(one) for one in ids if not known.knows_forgotten(one)]
     if fresh:
         history.append(FORGOTTEN, pa.table({"fingerprint": fresh}, schema=FORGOTTEN_SCHEMA))
 
@@ -140,12 +134,11 @@ def _cleaned(history: History, stream: Stream, buckets: Sequence[int], ids: Sequ
 
 
 def _remove_refused(history: History, ids: Collection[str]) -> int:
-    places = refused_rows(history, ids)
-    if places:
-        rows = quarantine.stored(history, quarantine.SCHEMA.names)
-        stays = pa.array([place not in places for place in range(rows.num_rows)], pa.bool_())
-        history.rewrite(quarantine.TABLE, rows.filter(stays))
-    return len(places)
+    rows, names = quarantine.stored(history, quarantine.SCHEMA.names), _naming(ids)
+    left = rows.filter(pa.array([not names(row) for row in rows.select(["stream", "row"]).to_pylist()], pa.bool_()))
+    if left.num_rows < rows.num_rows:
+        history.rewrite(quarantine.TABLE, left)
+    return int(rows.num_rows - left.num_rows)
 
 
 def _naming(ids: Collection[str]) -> Callable[[Mapping[str, str]], bool]:

@@ -124,8 +124,8 @@ def ingest(
 
     A source whose rows have no event_id of their own is refused if its select, options or timezone have changed since
     it was last ingested: the same rows would be stored a second time. With `replace` all that the source has brought
-    into the stream before makes room for what it brings now, in the same commit; not if every row is refused. `everything` reads again what was
-    read before; so does `replace`.
+    into the stream before makes room for what it brings now, in the same commit; not if every row is refused.
+    `everything` reads again what was read before; so does `replace`.
 
     The quarantine is committed first, then the stream, each atomically: killed at any moment, the ingest leaves the
     versions before it readable, and another run completes it. Where nothing is new, no version is written.
@@ -450,7 +450,9 @@ class _Batch:
         stored, schema = self._stored_rows(), stored_schema(self.stream)
         for number, (bucket, new) in enumerate(fresh.items()):
             progress(number, len(fresh), "writing buckets")
-            old = self._stored(bucket, ["source"]).num_rows if stored.get(bucket) else 0
+            old = stored.get(bucket, 0)
+            if old and self.replace:
+                old = self._stored(bucket, ["source"]).num_rows
             rows = self._merged_rows(bucket) if old else self._new_rows(bucket)
             if rows.num_rows != old + new:
                 raise self.source.error(f"bucket {bucket} would have {rows.num_rows} rows instead of {old} + {new}")

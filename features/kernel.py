@@ -28,9 +28,7 @@ KERNEL_VERSION = 2
 _PAGE, _KEY, _EDGE_FROM, _EDGE_TO, _RUN_FROM, _RUN_TO = range(6)
 _VALUE_FROM, _VALUE_TO, _LABEL_FROM, _LABEL_TO, _AHEAD_FROM, _AHEAD_TO = range(6, len(SELECTION))
 _FAMILY, _VALUE, _LABEL, _NEWER_EDGE, _WINDOW_FROM, _WINDOW_TO, _ABSENT_IS_OWN = range(len(RUN))
-_COUNT, _SINCE, _SUMS, _SPREAD, _DISTINCT = (
-    int(Family.COUNT), int(Family.SINCE), int(Family.SUMS), int(Family.SPREAD), int(Family.DISTINCT),
-)  # fmt: skip
+_COUNT, _SINCE, _SUMMARY, _DISTINCT = int(Family.COUNT), int(Family.SINCE), int(Family.SUMMARY), int(Family.DISTINCT)
 _GAPS, _SLOPE, _DECAYED, _QUANTILE = int(Family.GAPS), int(Family.SLOPE), int(Family.DECAYED), int(Family.QUANTILE)
 _RATIO, _DIFFERENCE, _TREND = int(Formula.RATIO), int(Formula.DIFFERENCE), int(Formula.TREND)
 _DAYS_UNTIL, _PRODUCT, _SUM, _LESS = (
@@ -56,7 +54,6 @@ class Scratch(NamedTuple):
     block: Array
     limbo: Array
     position: Array
-    place: Array
     t: Array
     v: Array
     w: Array
@@ -107,7 +104,6 @@ def _scratch(first_account: int, last_account: int, packed: Packed, program: Pro
     return Scratch(
         np.empty((dates, program.empty.shape[0]), dtype=np.float64),
         np.zeros(dates, dtype=np.bool_),
-        np.zeros(edges, dtype=np.int64),
         np.zeros(edges, dtype=np.int64),
         np.empty(most, dtype=np.int64), np.empty(most * values, dtype=np.float64), np.empty(most * labels, dtype=np.int32),
         np.empty(most, dtype=np.int64), np.empty(most * values, dtype=np.float64), np.empty(most * labels, dtype=np.int32),
@@ -191,11 +187,19 @@ def _one_selection(
         for date in range(as_of.shape[0]):
             if changes or scratch.limbo[date]:
                 count = _gather_at(selection, start, end, as_of[date], visible_until[date], packed, program, scratch)
-                scratch.place[: edges.shape[0]] = 0
+                scratch.position[: edges.shape[0]] = 0
                 t2 = scratch.t2[:count]
-                _find_edges(t2, as_of[date], edges, scratch.place)
+                _find_edges(t2, as_of[date], edges, scratch.position)
                 _answer(
-                    one, t2, scratch.v2, scratch.w2, scratch.place, as_of[date], program, scratch, scratch.block[date]
+                    one,
+                    t2,
+                    scratch.v2,
+                    scratch.w2,
+                    scratch.position,
+                    as_of[date],
+                    program,
+                    scratch,
+                    scratch.block[date],
                 )
 
 
@@ -350,10 +354,8 @@ def _answer(
             _distinct(words, hi, windows, position, base, run[_ABSENT_IS_OWN] == 1, scratch.seen, scratch.token, row)
         else:
             values = v[scratch.value_at[run[_VALUE]] : scratch.value_at[run[_VALUE]] + t.shape[0]]
-            if family == _SUMS:
-                _sums(values, hi, windows, position, base, row)
-            elif family == _SPREAD:
-                _spread(values, hi, windows, position, base, row)
+            if family == _SUMMARY:
+                _summary(values, hi, windows, position, base, row)
             elif family == _SLOPE:
                 _slope(t, values, hi, windows, position, base, row)
             elif family == _DECAYED:
@@ -382,31 +384,8 @@ def _since(t: Array, hi: int, windows: Array, position: Array, base: int, as_of:
 
 
 @compiled_without_memory
-def _sums(v: Array, hi: int, windows: Array, position: Array, base: int, row: Array) -> None:
-    """Sum, mean, first, last of the values that are there."""
-    count, total, first, last = 0, 0.0, np.nan, np.nan
-    walked = hi
-    for window in range(windows.shape[0]):
-        lo = position[windows[window, 0] - base]
-        for event in range(walked - 1, lo - 1, -1):
-            value = v[event]
-            if not np.isnan(value):
-                if count == 0:
-                    last = value
-                count += 1
-                total += value
-                first = value
-        walked = lo
-        if count > 0:
-            _set(row, windows[window, 1], total)
-            _set(row, windows[window, 2], total / count)
-            _set(row, windows[window, 3], first)
-            _set(row, windows[window, 4], last)
-
-
-@compiled_without_memory
-def _spread(v: Array, hi: int, windows: Array, position: Array, base: int, row: Array) -> None:
-    """As `_sums`, and standard deviation, least and greatest.
+def _summary(v: Array, hi: int, windows: Array, position: Array, base: int, row: Array) -> None:
+    """Sum, mean, first, last, standard deviation, least and greatest of the values that are there.
 
     Deviations are taken from the newest value, so that equal values give exactly 0.
     """

@@ -48,15 +48,14 @@ class Family(IntEnum):
 
     COUNT = 0
     SINCE = 1
-    SUMS = 2
-    SPREAD = 3
-    """as SUMS, with deviations and extremes as well"""
-    DISTINCT = 4
-    GAPS = 5
-    SLOPE = 6
-    DECAYED = 7
-    QUANTILE = 8
-    LARGEST_SHARE = 9
+    SUMMARY = 2
+    """sum, mean, first, last, standard deviation and extremes: together they cost no more than a sum alone"""
+    DISTINCT = 3
+    GAPS = 4
+    SLOPE = 5
+    DECAYED = 6
+    QUANTILE = 7
+    LARGEST_SHARE = 8
 
 
 # Of each stat its family, and which of the family's answers it is.
@@ -64,13 +63,13 @@ _ANSWERS = {
     Stat.COUNT: (Family.COUNT, 0),
     Stat.DAYS_SINCE_FIRST: (Family.SINCE, 0),
     Stat.DAYS_SINCE_LAST: (Family.SINCE, 1),
-    Stat.SUM: (Family.SUMS, 0),
-    Stat.MEAN: (Family.SUMS, 1),
-    Stat.FIRST: (Family.SUMS, 2),
-    Stat.LAST: (Family.SUMS, 3),
-    Stat.STD: (Family.SPREAD, 4),
-    Stat.MIN: (Family.SPREAD, 5),
-    Stat.MAX: (Family.SPREAD, 6),
+    Stat.SUM: (Family.SUMMARY, 0),
+    Stat.MEAN: (Family.SUMMARY, 1),
+    Stat.FIRST: (Family.SUMMARY, 2),
+    Stat.LAST: (Family.SUMMARY, 3),
+    Stat.STD: (Family.SUMMARY, 4),
+    Stat.MIN: (Family.SUMMARY, 5),
+    Stat.MAX: (Family.SUMMARY, 6),
     Stat.DISTINCT: (Family.DISTINCT, 0),
     Stat.GAP_MEAN: (Family.GAPS, 0),
     Stat.GAP_STD: (Family.GAPS, 1),
@@ -399,14 +398,10 @@ class _Writer:
 
 
 def _runs(own: Sequence[Aggregate]) -> dict[_Run, list[Aggregate]]:
-    """The aggregates of one selection by run. One walk for sums is enough where one for their spread is needed anyway."""
+    """The aggregates of one selection by run."""
     runs: dict[_Run, list[Aggregate]] = {}
     for one in own:
         runs.setdefault(_run(one), []).append(one)
-    for run in [run for run in runs if run.family is Family.SUMS]:
-        wider = _Run(Family.SPREAD, run.value, run.label, run.lag_days, run.parameter, run.absent_is_own)
-        if wider in runs:
-            runs[wider] += runs.pop(run)
     return runs
 
 

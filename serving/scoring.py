@@ -46,7 +46,9 @@ class Rows:
         return cls([str(name) for name in table.columns], table.to_numpy(dtype=np.float64))
 
     def columns(self, names: Sequence[str]) -> Floats:
-        """(rows, names), each row contiguous. KeyError if a feature is not there."""
+        """(rows, names), each row contiguous; not a copy if they are all there is. KeyError if a feature is not there."""
+        if list(names) == list(self.names):
+            return np.ascontiguousarray(self.matrix)
         position = {name: number for number, name in enumerate(self.names)}
         return self.matrix.take([position[name] for name in names], axis=1)
 
@@ -74,9 +76,9 @@ def needed_features(models: Sequence[LoadedModel]) -> tuple[Feature, ...]:
 def score_rows(loaded: LoadedModel, rows: Rows) -> Scores:
     """The scores of some accounts, in their order. KeyError if a feature of the model is not among theirs."""
     why_not = _why_not(loaded.target, rows)
-    eligible = np.flatnonzero([reason is None for reason in why_not])
-    probability = np.full(len(why_not), np.nan)
-    probability[eligible] = loaded.model.probability(rows.columns(loaded.model.features)[eligible])
+    eligible = np.array([reason is None for reason in why_not], dtype=np.bool_)
+    probability, matrix = np.full(len(why_not), np.nan), rows.columns(loaded.model.features)
+    probability[eligible] = loaded.model.probability(matrix if eligible.all() else matrix[eligible])
     percentile = percentile_in(loaded.reference_scores, probability)
     return Scores(probability, percentile, bands(percentile, loaded.target), why_not)
 
