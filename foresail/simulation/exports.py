@@ -1,0 +1,520 @@
+"""The book of what happened → the exports of a company's systems, each in a shape of its own.
+
+Every export is made of rows as somebody there would have kept them: an ERP's order lines, a help desk's cases with all
+their times in one row, a CRM's versions of an account. What is observed of the state is drawn here: how many minutes,
+which score, which rating. Nothing in this file moves a state.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features.moments import DAY
+from foresail.simulation import life
+from foresail.simulation.accounts import COUNTRIES, OWNERS_PER_REGION, REGIONS
+from foresail.simulation.lives import Lives
+from foresail.simulation.randomness import Array, mixed_all, normals, uniforms
+from foresail.simulation.settings import CATEGORIES, INDUSTRIES, Settings
+
+SECOND, HOUR = 1_000_000, 3_600_000_000
+OPENS, OPEN_HOURS = 8, 10
+"""Things happen between 8 and 18 o'clock UTC, so that a day is the same day in most of the world."""
+
+# What is drawn for a row.
+(
+    _TIME, _SPLIT, _ITEM, _QUANTITY, _DISCOUNT, _MARGIN, _RETURNED, _RETURN_DAYS, _CALLED_OFF, _CHANNEL, _ANSWER, _RATED,
+    _RATING, _EFFORT, _MINUTES, _FAULTS, _ENERGY, _PAGE, _ANSWERED, _SCORE, _OPT_OUT, _CORRECTED, _WRONG, _CORRECT_DAYS,
+    _ESCALATED, _USER, _NAME,
+) = range(27)  # fmt: skip
+
+FUNCTIONS = ("planning", "reporting")
+ITEMS_PER_CATEGORY = 12
+SEVERITIES = ("low", "normal", "high", "urgent")
+SEAT_PRICE = 240.0
+NAMES = ("Becker", "Chen", "Dubois", "Evans", "Fischer", "Garcia", "Huber", "Ivanova", "Jansen", "Kaya", "Li", "Moretti")
+FIRMS = ("Werke", "Group", "Industries", "& Sons", "Technik", "Trading", "Systems", "Logistics")
+
+
+@dataclass(frozen=True)
+class Export:
+    """Rows of one export before they are reported: `columns` as the system has them, and when each was true and entered."""
+
+    name: str
+    columns: dict[str, Any]
+    happened: Array
+    """UTC microseconds."""
+    keys: Array
+    """A key for the chance of each row."""
+    entered: Array | None = None
+    """UTC microseconds, where the system notes it; else what happened is entered at once."""
+    entered_column: str | None = None
+    happened_column: str | None = None
+    """The columns that hold the two; without one the system does not note it apart."""
+
+    def __len__(self) -> int:
+        return len(self.happened)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """What the exports of a block of accounts are made of."""
+
+    settings: Settings
+    lives: Lives
+    ids: pa.Array
+
+    @property
+    def start(self) -> int:
+        return (self.settings.company.start - date(1970, 1, 1)).days * DAY
+
+    @property
+    def end(self) -> int:
+        """The moment of the exports: what lies after it is in none of them."""
+        return self.start + self.settings.company.days * DAY
+
+    @property
+    def left(self) -> Array:
+        """For each account the last moment of its last day; the end of time for those that stay."""
+        left = self.lives.end["left"]
+        return np.where(left >= 0, self.start + (left.astype(np.int64) + 1) * DAY - 1, np.iinfo(np.int64).max)
+
+    def rows(self, *kinds: int) -> "_Rows":
+        """The lines of the book of these kinds, in its order."""
+        events = self.lives.events
+        return _Rows(self, events[np.isin(events["kind"], kinds)])
+
+    def account(self, numbers: Array) -> pa.Array:
+        return pa.DictionaryArray.from_arrays(pa.array(numbers, pa.int32()), self.ids)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Lines of the book, with what every export needs of them."""
+
+    block: _Block
+    events: Array
+
+    def __len__(self) -> int:
+        return len(self.events)
+
+    def __getitem__(self, name: str) -> Array:
+        column: Array = self.events[name]
+        return column
+
+    def only(self, which: Array) -> "_Rows":
+        return _Rows(self.block, self.events[which])
+
+    @property
+    def accounts(self) -> pa.Array:
+        return self.block.account(self["account"])
+
+    @property
+    def keys(self) -> Array:
+        """One of each line's own: of account, day, kind, and where it stands among those."""
+        own = self.block.lives.accounts.keys[self["account"]]
+        return mixed_all(own, self["day"].astype(np.int64) * 64 + self["kind"], self["quantity"].astype(np.int64) + 2)
+
+    @property
+    def moments(self) -> Array:
+        """When each happened: the lines of an order at once."""
+        own = self.block.lives.accounts.keys[self["account"]]
+        of_day = OPENS * HOUR + np.floor(
+            uniforms(own, self["day"].astype(np.int64) * 64 + self["kind"], 7 + _TIME) * OPEN_HOURS * 3600
+        ).astype(np.int64) * SECOND
+        moments: Array = self.block.start + self["day"].astype(np.int64) * DAY + of_day
+        return moments
+
+    @property
+    def left(self) -> Array:
+        return self.block.left[self["account"]]
+
+
+def account_ids(numbers: Array) -> pa.Array:
+    """What the company calls its accounts: A0000042."""
+    return pa.array(np.char.mod("A%07d", numbers))
+
+
+def exports(settings: Settings, lives: Lives) -> list[Export]:
+    """Every export's rows of a block of accounts, in the order of `SOURCES`, and the log of assignments."""
+    block = _Block(settings, lives, account_ids(lives.accounts.numbers))
+    makers: tuple[Callable[[_Block], Export], ...] = (
+        _accounts, _contacts, _contracts, _meetings, _relations, _orders, _backorders, _cases, _logins, _usage, _telemetry,
+        _visits, _surveys, _outreach, _assignments,
+    )  # fmt: skip
+    return [make(block) for make in makers]
+
+
+def _times(moments: Array, present: Array | None = None) -> pa.Array:
+    return pa.array(moments, pa.timestamp("us", tz="UTC"), mask=None if present is None else ~present)
+
+
+def _words(codes: Array, words: tuple[str, ...]) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), pa.array(words))
+
+
+def _numbers(values: Array, present: Array | None = None) -> pa.Array:
+    return pa.array(np.asarray(values, dtype=np.float64), mask=None if present is None else ~present)
+
+
+def _joined(*parts: Any, by: str = "-") -> pa.Array:
+    """Text of parts, row by row: A0000042-17."""
+    texts = [part.dictionary_decode() if isinstance(part, pa.DictionaryArray) else pc.cast(pa.array(part), pa.string()) for part in parts]
+    return pc.binary_join_element_wise(*texts, by)
+
+
+def _accounts(block: _Block) -> Export:
+    """Versions of an account: all that is known when it joins, then what changes."""
+    accounts, changes = block.lives.accounts, block.rows(life.ATTRIBUTE)
+    here = np.flatnonzero(accounts.made["first_day"] < block.settings.company.days)
+    known = {name: values[here] for name, values in accounts.attributes.items()}
+    joined = block.start + known["joined"].astype(np.int64) * DAY + (OPENS - 1) * HOUR
+    out = here[known["opted_out"]]
+    first, out_at = len(here), _opted_out_at(block, out)
+    everywhere = np.concatenate([here, changes["account"], out])
+    happened = np.concatenate([joined, changes.moments, out_at])
+    stays = happened < block.end
+    blank = np.full(len(changes) + len(out), np.nan)
+
+    def known_first(values: Array) -> pa.Array:
+        column = np.concatenate([values.astype(np.float64), blank])[stays]
+        return _numbers(column, ~np.isnan(column))
+
+    def words_first(codes: Array, words: tuple[str, ...]) -> pa.Array:
+        column = np.concatenate([codes, np.zeros(len(blank), dtype=np.int32)])[stays]
+        present = (np.arange(len(happened)) < first)[stays]
+        return pa.DictionaryArray.from_arrays(pa.array(column, pa.int32(), mask=~present), pa.array(words))
+
+    def changed(name: str, word: int, values: Array) -> pa.Array:
+        later = np.where(changes["word"] == word, values, np.nan)
+        column = np.concatenate([known[name].astype(np.float64), later, np.full(len(out), np.nan)])[stays]
+        return _numbers(column, ~np.isnan(column))
+
+    region = accounts.attributes["region"][everywhere]
+    moved = np.concatenate([np.zeros(first), (changes["word"] == life.OWNER) * 3, np.zeros(len(out))]).astype(np.int32)
+    owner = region * OWNERS_PER_REGION + (accounts.attributes["owner"][everywhere] + moved) % OWNERS_PER_REGION
+    owned = np.concatenate([np.ones(first, bool), changes["word"] == life.OWNER, np.zeros(len(out), bool)])
+    owners = tuple(f"{place}-{number + 1}" for place in REGIONS for number in range(OWNERS_PER_REGION))
+    names = tuple(f"{name} {firm}" for name in NAMES for firm in FIRMS)
+    named = (uniforms(accounts.keys[here], 0, 900 + _NAME) * len(names)).astype(np.int32)
+    growth = changes.block.lives.accounts.attributes["employees"][changes["account"]]
+    years = changes["day"] / 365.0
+    wallet = np.clip(
+        accounts.attributes["market_share"][changes["account"]] - 0.12 * changes["amount"] + 0.1 * (changes["quantity"] - 0.5), 0, 1
+    )
+    parent = known["parent"]
+    columns = {
+        "account_no": block.account(everywhere[stays]),
+        "name": words_first(named, names),
+        "industry": words_first(known["industry"], INDUSTRIES),
+        "region": words_first(known["region"], REGIONS),
+        "country": words_first(known["region"], tuple(COUNTRIES[place] for place in REGIONS)),
+        "owner": pa.DictionaryArray.from_arrays(pa.array(owner[stays], pa.int32(), mask=~owned[stays]), pa.array(owners)),
+        "employees": changed("employees", life.EMPLOYEES, np.round(growth * (1 + 0.05 * years))),
+        "parent_no": _parents(parent, accounts.numbers[here], len(blank), stays),
+        "founded_on": _times(
+            np.concatenate([joined - (known["founded"] * 365 * DAY).astype(np.int64), np.zeros(len(blank), np.int64)])[stays],
+            (np.arange(len(happened)) < first)[stays],
+        ),
+        "customer_since": _times(
+            np.concatenate([joined, np.zeros(len(blank), np.int64)])[stays], (np.arange(len(happened)) < first)[stays]
+        ),
+        "strategic_fit": known_first(known["strategic_fit"]),
+        "influence": known_first(known["influence"]),
+        "reference_ok": words_first(known["willing"].astype(np.int32), ("no", "yes")),
+        "industry_growth": known_first(known["industry_growth"]),
+        "share_of_wallet": changed("market_share", life.MARKET_SHARE, np.round(wallet, 2)),
+        "switching_cost": known_first(known["switching_cost"]),
+        "acquisition_cost": known_first(known["acquisition_cost"]),
+        "do_not_contact": _words_or_none(np.concatenate([np.zeros(first + len(changes), bool), np.ones(len(out), bool)])[stays], "yes"),
+    }
+    keys = mixed_all(accounts.keys[everywhere], happened.astype(np.int64) // SECOND + (1 << 40), 0)
+    return Export("accounts", columns, happened[stays], keys[stays], entered_column="recorded_at")
+
+
+def _opted_out_at(block: _Block, accounts: Array) -> Array:
+    made, keys = block.lives.accounts.made, block.lives.accounts.keys
+    first = np.maximum(made["first_day"][accounts], 0)
+    return block.start + (first + np.floor(uniforms(keys[accounts], 0, 900 + _OPT_OUT) * 60)).astype(np.int64) * DAY + OPENS * HOUR
+
+
+def _parents(parent: Array, own: Array, blanks: int, stays: Array) -> pa.Array:
+    """The group's account, where it is another one; groups are led by every tenth account."""
+    present = np.concatenate([parent != own, np.zeros(blanks, bool)])[stays]
+    numbers = np.concatenate([parent, np.zeros(blanks, parent.dtype)])[stays]
+    return pc.if_else(pa.array(present), account_ids(numbers), pa.scalar(None, pa.string()))
+
+
+def _words_or_none(present: Array, word: str) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(present), np.int32), mask=~present), pa.array([word]))
+
+
+def _contacts(block: _Block) -> Export:
+    """The people of an account: three from the beginning, and champions who come and go."""
+    accounts, moves = block.lives.accounts, block.rows(life.CHAMPION)
+    here = np.flatnonzero(accounts.made["first_day"] < block.settings.company.days)
+    champions = accounts.states["champion"][here] == 1
+    joined = block.start + accounts.made["first_day"][here].astype(np.int64) * DAY + (OPENS - 1) * HOUR
+    number = np.concatenate([np.full(len(here), 100), np.full(len(here), 0), np.full(len(here), 101), moves["serial"]])
+    who = np.concatenate([here, here, here, moves["account"]])
+    role = np.concatenate([np.zeros(len(here)), np.ones(len(here)), np.full(len(here), 2), np.ones(len(moves))]).astype(np.int32)
+    neutral = np.ones(len(here), np.int32)
+    stance = np.concatenate([neutral, np.where(champions, 0, 1), neutral, np.zeros(len(moves), np.int32)]).astype(np.int32)
+    status = np.concatenate([np.zeros(3 * len(here), np.int32), moves["word"]]).astype(np.int32)
+    happened = np.concatenate([joined, joined, joined, moves.moments])
+    keys = mixed_all(accounts.keys[who], happened // SECOND + (1 << 41), number)
+    columns = {
+        "account_no": block.account(who),
+        "contact_no": _joined(block.account(who), number, by="/"),
+        "name": _words((uniforms(mixed_all(accounts.keys[who], number, 5), 0, _NAME) * len(NAMES)).astype(np.int32), NAMES),
+        "role": _words(role, ("decides", "influences", "uses")),
+        "level": _words(role, ("executive", "middle", "operational")),
+        "stance": _words(stance, ("champion", "neutral")),
+        "status": _words(status, ("joined", "left")),
+    }
+    return Export("contacts", columns, happened, keys, entered_column="changed_at")
+
+
+def _contracts(block: _Block) -> Export:
+    """Each thing that happened to a contract, and how it stands after it."""
+    accounts, moves = block.lives.accounts, block.rows(life.CONTRACT)
+    made, states = accounts.made, accounts.states
+    signed = np.flatnonzero((made["software"] == 1) & (made["first_day"] < block.settings.company.days))
+    begins = np.maximum(made["first_day"], states["contract_ends"] - 7 * life.YEAR)[signed]
+    who = np.concatenate([signed, moves["account"]])
+    happened = np.concatenate([block.start + begins.astype(np.int64) * DAY + OPENS * HOUR, moves.moments])
+    seats = np.concatenate([states["seats"][signed], moves["amount"]])
+    ends = np.concatenate([states["contract_ends"][signed], moves["serial"]]).astype(np.int64)
+    word = np.concatenate([np.full(len(signed), life.SIGNED), moves["word"]]).astype(np.int32)
+    columns = {
+        "account_no": block.account(who),
+        "contract_no": _joined(block.account(who), np.full(len(who), 1), by="/K"),
+        "event": _words(word, ("signed", "renewed", "upgraded", "cancelled")),
+        "ends_on": _times(block.start + ends * DAY),
+        "edition": _words((seats > 20).astype(np.int32), ("team", "enterprise")),
+        "seats": _numbers(seats),
+        "value_a_year": _numbers(seats * SEAT_PRICE),
+    }
+    keys = mixed_all(accounts.keys[who], happened // SECOND + (1 << 42), word)
+    return Export("contracts", columns, happened, keys, entered_column="happened_at")
+
+
+def _meetings(block: _Block) -> Export:
+    rows = block.rows(life.MEETING)
+    columns = {
+        "account_no": rows.accounts,
+        "kind": _words(rows["word"], ("strategy", "qbr", "routine")),
+        "status": _words(rows["serial"], ("held", "cancelled")),
+        "level": _words(rows["word"], ("executive", "middle", "operational")),
+    }
+    return Export("meetings", columns, rows.moments, rows.keys, entered_column="held_at")
+
+
+def _relations(block: _Block) -> Export:
+    """Champions who join and leave, references that are published and taken back."""
+    accounts = block.lives.accounts
+    rows = block.rows(life.CHAMPION, life.REFERENCE)
+    published = np.flatnonzero(accounts.states["reference"] == 1)
+    who = np.concatenate([published, rows["account"]])
+    reference = np.concatenate([np.ones(len(published), bool), rows["kind"] == life.REFERENCE]).astype(np.int32)
+    words = np.concatenate([np.full(len(published), 2), rows["word"] + 2 * (rows["kind"] == life.REFERENCE)])
+    begins = block.start + np.full(len(published), -DAY) + OPENS * HOUR
+    happened = np.concatenate([begins, rows.moments])
+    columns = {
+        "account_no": block.account(who),
+        "about": _words(reference, ("champion", "reference")),
+        "status": _words(words, ("joined", "left", "published", "removed")),
+    }
+    return Export("relations", columns, happened, mixed_all(accounts.keys[who], happened // SECOND + (1 << 43), reference), entered_column="noticed_at")
+
+
+def _orders(block: _Block) -> Export:
+    """Order lines as the ERP booked them, then what came back, what was called off, and what was booked wrong at first."""
+    rows, chance = block.rows(life.ORDER_LINE), block.settings.orders
+    key, ordered = rows.keys, rows.moments
+    net, quantity = _line_values(rows, key), 1.0 + np.floor(uniforms(key, 0, _QUANTITY) * 9)
+    line = np.maximum(rows["quantity"], 0).astype(np.int64) + 1
+    days = np.floor(uniforms(key, 0, _RETURN_DAYS) * 20).astype(np.int64)
+    undone, called_off = uniforms(key, 0, _RETURNED), uniforms(key, 0, _CALLED_OFF) < chance.called_off
+    back = (undone < chance.returned) & ~called_off
+    after = ordered + np.where(called_off, 1 + days // 10, 5 + days) * DAY
+    undone_rows = np.flatnonzero((back | called_off) & _before(after, rows))
+    wrong = np.flatnonzero(uniforms(key, 0, _CORRECTED) < block.settings.reporting.corrected_share)
+    put_right = ordered + (2 + np.floor(uniforms(key, 0, _CORRECT_DAYS) * 8)).astype(np.int64) * DAY
+    wrong = wrong[_before(put_right, rows)[wrong] & ~np.isin(wrong, undone_rows)]
+    factor = np.where(uniforms(key[wrong], 0, _WRONG) < 0.5, 10.0, 0.1)
+    booked = net.copy()
+    booked[wrong] = np.round(net[wrong] * factor, 2)
+    # What is booked, sent back or called off, taken off where it was wrong, and booked again.
+    of = np.concatenate([np.arange(len(rows)), undone_rows, wrong, wrong])
+    kind = np.concatenate([
+        np.zeros(len(rows)), np.where(called_off[undone_rows], 2, 1), np.full(len(wrong), 2), np.zeros(len(wrong))
+    ]).astype(np.int32)  # fmt: skip
+    amount = np.concatenate([booked, -net[undone_rows], -booked[wrong], net[wrong]])
+    happened = np.concatenate([ordered, after[undone_rows], put_right[wrong], ordered[wrong]])
+    entered = np.concatenate([ordered, after[undone_rows], put_right[wrong], put_right[wrong]])
+    booking = np.concatenate([np.zeros(len(rows)), np.ones(len(undone_rows)), np.full(len(wrong), 2), np.full(len(wrong), 3)]).astype(np.int64)
+    pieces = np.where(amount < 0, -quantity[of], quantity[of])
+    cut = np.choose((uniforms(key[of], 0, _DISCOUNT) * 4).astype(np.int64), [0.0, 0.0, 0.05, 0.1])
+    category = rows["word"][of].astype(np.int32)
+    item = category * ITEMS_PER_CATEGORY + (uniforms(key[of], 0, _ITEM) * ITEMS_PER_CATEGORY).astype(np.int32)
+    items = tuple(f"{name[:3].upper()}-{number + 1:02}" for name in CATEGORIES for number in range(ITEMS_PER_CATEGORY))
+    columns = {
+        "order_no": _joined(rows.accounts.take(pa.array(of)), rows["serial"][of] + 1),
+        "position": pa.array(line[of] + 100 * booking),
+        "account_no": block.account(rows["account"][of]),
+        "booking": _words(kind, ("order", "return", "cancellation")),
+        "item": _words(item, items),
+        "item_group": _words(category, CATEGORIES),
+        "channel": _words((uniforms(key[of], 0, _CHANNEL) * 3).astype(np.int32), ("web", "field", "phone")),
+        "quantity": _numbers(pieces),
+        "net": _numbers(amount),
+        "discount": _numbers(np.round(np.abs(amount) * cut / (1.0 - cut), 2)),
+        "margin": _numbers(np.round(amount * (chance.margin - 0.1 + 0.2 * uniforms(key[of], 0, _MARGIN)), 2)),
+            }
+    return Export("orders", columns, happened, mixed_all(key[of], booking, 9), entered, "entered_at", "ordered_at")
+
+
+def _before(moments: Array, rows: _Rows) -> Array:
+    """Whether an account was still there, and the exports not yet made."""
+    return (moments <= rows.left) & (moments < rows.block.end)
+
+
+def _line_values(rows: _Rows, keys: Array) -> Array:
+    """The value of each line in whole cents: an order's value split at random among its lines, none of it lost."""
+    if len(rows) == 0:
+        return np.zeros(0)
+    starts = np.flatnonzero(np.maximum(rows["quantity"], 0) == 0)
+    of_order = np.repeat(np.arange(len(starts)), np.diff(np.r_[starts, len(rows)]))
+    weight = 0.3 + uniforms(keys, 0, _SPLIT)
+    total = np.round(np.add.reduceat(rows["amount"], starts), 2)
+    share: Array = np.round(total[of_order] * weight / np.add.reduceat(weight, starts)[of_order], 2)
+    share[starts] += np.round(total - np.add.reduceat(share, starts), 2)
+    return np.round(share, 2)
+
+
+def _backorders(block: _Block) -> Export:
+    rows = block.rows(life.SHORTAGE)
+    columns = {
+        "order_no": _joined(rows.accounts, rows["serial"] + 1),
+        "account_no": rows.accounts,
+        "missing_pieces": _numbers(1.0 + np.floor(uniforms(rows.keys, 0, _QUANTITY) * 5)),
+    }
+    return Export("backorders", columns, rows.moments, rows.keys, entered_column="noted_at")
+
+
+def _cases(block: _Block) -> Export:
+    """One row per case with all its times, as a help desk exports it; what lies ahead is empty."""
+    rows = block.rows(life.CASE)
+    key, created, hours = rows.keys, rows.moments, rows["amount"]
+    answer = np.minimum(hours, 1.0 + 0.4 * hours * uniforms(key, 0, _ANSWER))
+    severity = np.searchsorted([0.35, 0.75, 0.93], rows["quantity"]).astype(np.int32)
+    answered, solved = (created + np.round(each * 3600).astype(np.int64) * SECOND for each in (answer, hours))
+    escalated_at = created + np.round(hours * 1800).astype(np.int64) * SECOND
+    escalated = (severity >= 2) & (uniforms(key, 0, _ESCALATED) < 0.3) & _before(escalated_at, rows)
+    rated_at = solved + 3 * HOUR
+    rated = (uniforms(key, 0, _RATED) < 0.45) & _before(rated_at, rows)
+    feeling = 0.9 * rows["mood"] - 0.35 * np.log(hours / block.settings.service.hours_to_resolve)
+    columns = {
+        "case_no": _joined(rows.accounts, rows["serial"] + 1, by="-S"),
+        "account_no": rows.accounts,
+        "topic": _words(rows["word"], ("complaint", "fault", "question", "request")),
+        "severity": _words(severity, SEVERITIES),
+        "channel": _words((uniforms(key, 0, _CHANNEL) * 3).astype(np.int32), ("phone", "mail", "portal")),
+        "created_at": _times(created),
+        "first_reply_at": _times(answered, _before(answered, rows)),
+        "escalated_at": _times(escalated_at, escalated),
+        "solved_at": _times(solved, _before(solved, rows)),
+        "rated_at": _times(rated_at, rated),
+        "csat": _numbers(np.clip(np.round(3.7 + feeling + 0.8 * normals(key, 0, _RATING)), 1, 5), rated),
+        "effort": _numbers(np.clip(np.round(5.0 + feeling + 1.0 * normals(key, 0, _EFFORT)), 1, 7), rated),
+    }
+    return Export("cases", columns, created, key)
+
+
+def _logins(block: _Block) -> Export:
+    rows = block.rows(life.LOGIN)
+    columns = {"account_no": rows.accounts, "user_no": pa.array((uniforms(rows.keys, 0, _USER) * 6).astype(np.int64) + 1)}
+    return Export("logins", columns, rows.moments, rows.keys, entered_column="logged_in_at")
+
+
+def _usage(block: _Block) -> Export:
+    """Minutes of a week, a function each."""
+    rows, use = block.rows(life.USE), block.settings.engagement
+    which = np.repeat(np.arange(len(rows)), len(FUNCTIONS))
+    function = np.tile(np.arange(len(FUNCTIONS), dtype=np.int32), len(rows))
+    keys = mixed_all(rows.keys[which], function, 3)
+    mood = use.usage_satisfaction * rows["mood"][which] + use.usage_noise * normals(keys, 0, _MINUTES)
+    minutes = use.usage * np.exp(mood) * np.sqrt(rows["serial"][which]) / 4.0
+    columns = {
+        "account_no": block.account(rows["account"][which]),
+        "function": _words(function, FUNCTIONS),
+        "minutes": _numbers(np.round(minutes, 1)),
+    }
+    return Export("usage", columns, rows.moments[which], keys, rows.moments[which], "reported_at", "week_ending")
+
+
+def _telemetry(block: _Block) -> Export:
+    """What the machines report in a week: faults, and the energy that they took."""
+    rows, machine = block.rows(life.READING), block.settings.equipment
+    worn = rows["amount"] >= 1.0
+    draws = uniforms(rows.keys, 0, _FAULTS)
+    faults = np.where(
+        worn, _poisson(machine.faults_a_week * machine.worn_faults, draws), _poisson(machine.faults_a_week, draws)
+    )
+    energy = 100.0 * (1.0 + 0.1 * np.clip(rows["amount"], 0, 1) + 0.15 * worn + 0.06 * normals(rows.keys, 0, _ENERGY))
+    columns = {"account_no": rows.accounts, "faults": _numbers(faults), "energy_kwh": _numbers(np.round(energy, 1))}
+    return Export("telemetry", columns, rows.moments, rows.keys, rows.moments, "received_at", "read_at")
+
+
+def _poisson(mean: float, draws: Array) -> Array:
+    """Poisson counts of uniform draws, by the inverse of the distribution."""
+    from scipy.stats import poisson
+
+    most = int(poisson.ppf(1 - 1e-9, mean)) + 1
+    return np.searchsorted(poisson.cdf(np.arange(most), mean), draws).astype(np.float64)
+
+
+def _visits(block: _Block) -> Export:
+    """Pages of the web shop; the closer an order, the more of them are carts."""
+    rows = block.rows(life.VISIT)
+    page = (uniforms(rows.keys, 0, _PAGE) < 0.15 + 0.2 * np.minimum(rows["amount"], 2.0)).astype(np.int32)
+    columns = {"account_no": rows.accounts, "page": _words(page, ("catalogue", "cart"))}
+    return Export("visits", columns, rows.moments, rows.keys, entered_column="seen_at")
+
+
+def _surveys(block: _Block) -> Export:
+    """Answers to would you recommend us: more likely from the content and the furious."""
+    sent, ask = block.rows(life.SURVEY), block.settings.engagement
+    log_odds = ask.survey_answered + ask.survey_feeling * np.abs(sent["mood"])
+    rows = sent.only(uniforms(sent.keys, 0, _ANSWERED) < 1.0 / (1.0 + np.exp(-log_odds)))
+    answer = ask.nps + ask.nps_satisfaction * rows["mood"] + ask.nps_noise * normals(rows.keys, 0, _SCORE)
+    columns = {"account_no": rows.accounts, "score": _numbers(np.clip(np.round(answer), 0, 10))}
+    return Export("surveys", columns, rows.moments, rows.keys, rows.moments, "recorded_at", "answered_at")
+
+
+def _outreach(block: _Block) -> Export:
+    """What the company did to accounts, as its marketing and its managers noted it."""
+    rows, playbooks = block.rows(life.DELIVERED), block.settings.playbooks
+    columns = {
+        "account_no": rows.accounts,
+        "action": _words(rows["word"], tuple(playbooks)),
+        "channel": _words(rows["word"], tuple(one.channel for one in playbooks.values())),
+    }
+    return Export("outreach", columns, rows.moments, rows.keys, entered_column="done_at")
+
+
+def _assignments(block: _Block) -> Export:
+    """Who entered which playbook, whether by lot or because a manager chose it, and who of those is left alone."""
+    rows = block.rows(life.ASSIGNED)
+    columns = {
+        "account_no": rows.accounts,
+        "playbook": _words(rows["word"], tuple(block.settings.playbooks)),
+        "decided_by": _words((rows["serial"] == life.CHOSEN).astype(np.int32), ("lot", "manager")),
+        "arm": _words((rows["serial"] == life.CONTROL).astype(np.int32), ("treatment", "control")),
+    }
+    return Export("assignments", columns, rows.moments, rows.keys, entered_column="assigned_at")
