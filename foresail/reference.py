@@ -6,6 +6,8 @@ from pathlib import Path
 from features.catalog import CATALOG, FAMILIES
 from features.definitions import Constant, Definition, Derived, Feature, Season
 from features.streams import ENGAGEMENT, ENGAGEMENT_KINDS, STATUSES, STREAMS, Column, Stream
+from foresail.simulation import causes
+from foresail.simulation.page import simulation_page
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -93,8 +95,9 @@ def _read(definition: Definition) -> Iterator[str]:
         yield definition.stream
 
 
-PAGES = {"streams.md": streams_page, "features.md": features_page}
+PAGES = {"streams.md": streams_page, "features.md": features_page, "simulation.md": simulation_page}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():
         (DOCS / name).write_text(page(), encoding="utf-8")
+    causes.draw(DOCS / "images" / "simulation.svg")

@@ -31,7 +31,7 @@ class Hindsight:
     rung: str
     as_of: datetime
     scores: pd.DataFrame
-    """One row per eligible account_id (the index): probability, and churned (1.0, 0.0; NaN while open)."""
+    """One row per eligible account_id (the index): probability, the baseline's, and churned (1.0, 0.0; NaN while open)."""
     evaluation: Evaluation | None
     open_because: str | None
     notes: tuple[str, ...]
@@ -64,7 +64,8 @@ def evaluate(  # noqa: PLR0913  # all but two are given by name
     data, open_because = _rows(history, target, as_of, known_by, _features(model.card, catalog))
     scored = _scored(data, model)
     scores = pd.DataFrame(
-        {"probability": scored.model, "churned": scored.labels}, index=pd.Index(data.account_id, name="account_id")
+        {"probability": scored.model, "baseline": scored.baseline, "churned": scored.labels},
+        index=pd.Index(data.account_id, name="account_id"),
     )
     notes = _fairness(model.card, as_of, target)
     if open_because or not len(data):

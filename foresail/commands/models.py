@@ -1,5 +1,6 @@
 """Commands on models: fit one, judge it afterwards, list them."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -35,6 +36,10 @@ def evaluate(
     known_by: Annotated[
         str | None, typer.Option(metavar="DATE", help="What happened is taken from what was known then; default: now.")
     ] = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option(help="Of a simulated company: the folder of its truth, to hold the model against.", exists=True),
+    ] = None,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
@@ -49,7 +54,11 @@ def evaluate(
     moments = moment(found, as_of), moment(found, known_by)
     with show.progress() as bars:
         hindsight = workflow.evaluate(found, target, *moments, seed=seed, progress=bars)
-    say(show.hindsight(hindsight, found.timezone), as_json)
+    shown = show.hindsight(hindsight, found.timezone)
+    if truth is not None and hindsight.evaluation is not None:
+        opened_truth, picture = workflow.open_truth(found, target, hindsight, truth)
+        shown = shown.followed_by("truth", show.opened(opened_truth, picture))
+    say(shown, as_json)
 
 
 def promote(

@@ -5,6 +5,7 @@ from foresail.show.features import audited, catalog, concentration, rebuilt
 from foresail.show.history import forgotten, ingested, merged, quarantined, status, vacuumed
 from foresail.show.models import hindsight, judged, models, promoted, trained
 from foresail.show.scores import call_list, scored
+from foresail.show.simulation import opened, parameters, simulated
 
 __all__ = [
     "Shown",
@@ -19,11 +20,14 @@ __all__ = [
     "judged",
     "merged",
     "models",
+    "opened",
+    "parameters",
     "progress",
     "promoted",
     "quarantined",
     "rebuilt",
     "scored",
+    "simulated",
     "status",
     "trained",
     "vacuumed",

@@ -26,6 +26,10 @@ class Shown:
     parts: Sequence[RenderableType]
     facts: Any
 
+    def followed_by(self, name: str, more: "Shown") -> "Shown":
+        """The answer with another below it, whose facts stand under `name`."""
+        return Shown([*self.parts, *more.parts], {**self.facts, name: more.facts})
+
 
 def console() -> Console:
     """Standard output. Markup is off: an account called "[red]" is an account."""

@@ -125,9 +125,9 @@ def _first_states(settings: Settings, key: Array, made: Array, attributes: dict[
     states, state = np.zeros(len(key), dtype=STATE), settings.state
     begins = np.maximum(made["first_day"], 0)
     old = made["first_day"] < 0
-    states["satisfaction"] = made["satisfaction"] + _lasting(state.satisfaction_noise, state.satisfaction_memory) * normals(
-        key, 0, _SATISFIED
-    )
+    states["satisfaction"] = made["satisfaction"] + _lasting(
+        state.satisfaction_noise, state.satisfaction_memory
+    ) * normals(key, 0, _SATISFIED)
     states["rival"] = _lasting(state.rival_noise, state.rival_memory) * normals(key, 0, _RIVAL)
     states["budget"] = _lasting(state.budget_noise, state.budget_memory) * normals(key, 0, _BUDGET)
     # A new account comes because it needs something.
@@ -136,8 +136,16 @@ def _first_states(settings: Settings, key: Array, made: Array, attributes: dict[
     states["wear"] = np.where(old, uniforms(key, 0, _WORN), 0.3 * uniforms(key, 0, _WORN))
     states["left"], states["champion"] = NO_ONE, uniforms(key, 0, _CHAMPION) < settings.relations.champion_share
     states["reference"] = attributes["willing"] & (uniforms(key, 0, _REFERENCE) < 0.6) & old
-    for never in ("open_until", "complaint_until", "act_on", "last_action", "replace_on", "last_bought", "looked_back_to",
-                  "due_until"):
+    for never in (
+        "open_until",
+        "complaint_until",
+        "act_on",
+        "last_action",
+        "replace_on",
+        "last_bought",
+        "looked_back_to",
+        "due_until",
+    ):
         states[never] = NEVER
     states["playbook"] = NO_ONE
     states["contract_ends"] = np.where(made["software"], _first_contract_ends(key, made, begins, old), NO_ONE)

@@ -19,9 +19,7 @@ PROGRAMMES = {"none": NOTHING, "experiment": EXPERIMENT, "habit": HABIT}
 
 
 def _names() -> list[str]:
-    sections: list[tuple[str, type[Section]]] = [
-        (name, type(Settings.model_fields[name].default)) for name in SECTIONS
-    ]
+    sections: list[tuple[str, type[Section]]] = [(name, type(Settings.model_fields[name].default)) for name in SECTIONS]
     return [*DERIVED, *(f"{name}_{field}" for name, section in sections for field in section.model_fields)]
 
 
@@ -43,7 +41,9 @@ def drivers(settings: Settings) -> tuple[Array, int]:
 
 def _coefficients(settings: Settings) -> tuple[float, ...]:
     values = {
-        f"{name}_{field}": float(value) for name in SECTIONS for field, value in getattr(settings, name).model_dump().items()
+        f"{name}_{field}": float(value)
+        for name in SECTIONS
+        for field, value in getattr(settings, name).model_dump().items()
     }
     half = values["orders_value_noise"] * math.sqrt(3.0) / 2.0
     values |= {
@@ -61,7 +61,7 @@ def _coefficients(settings: Settings) -> tuple[float, ...]:
 
 
 def _weekly(half_life: float) -> float:
-    return 1.0 - 0.5 ** (1.0 / half_life)
+    return 1.0 - math.exp(math.log(0.5) / half_life)
 
 
 def playbook_table(settings: Settings) -> Array:

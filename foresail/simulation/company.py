@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 from os import cpu_count
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -78,7 +78,9 @@ def write_company(
             for simulated in _blocks(settings, progress, workers or cpu_count() or 1):
                 _write(simulated, files, tables, written)
         effects = pq.read_table(truth_folder / "effects.parquet")
-        pq.write_table(truth.best_allocation(settings, effects), truth_folder / "allocation.parquet", compression="zstd")
+        pq.write_table(
+            truth.best_allocation(settings, effects), truth_folder / "allocation.parquet", compression="zstd"
+        )
         _describe(settings, written)
     except BaseException:
         # Half a company would be taken for a whole one.
@@ -112,9 +114,7 @@ def _blocks(settings: Settings, progress: Progress | None, workers: int) -> Iter
                 progress(len(firsts) - len(waiting), len(firsts), "blocks of accounts")
 
 
-def _simulated(
-    settings: Settings, days: Array, courses: list[Course], first: int, last: int
-) -> _Simulated:
+def _simulated(settings: Settings, days: Array, courses: list[Course], first: int, last: int) -> _Simulated:
     lives = lived(settings, accounts.draw(settings, first, last), days, truth.days_of(settings))
     made = [reported(settings, export) for export in exports.exports(settings, lives)]
     return _Simulated(made, truth.told(settings, lives, courses), truth.lifetimes(settings, lives))
@@ -128,7 +128,7 @@ class _Tables:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._open: dict[str, pq.ParquetWriter] = {}
 
-    def __enter__(self) -> "_Tables":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -36,7 +36,20 @@ FUNCTIONS = ("planning", "reporting")
 ITEMS_PER_CATEGORY = 12
 SEVERITIES = ("low", "normal", "high", "urgent")
 SEAT_PRICE = 240.0
-NAMES = ("Becker", "Chen", "Dubois", "Evans", "Fischer", "Garcia", "Huber", "Ivanova", "Jansen", "Kaya", "Li", "Moretti")
+NAMES = (
+    "Becker",
+    "Chen",
+    "Dubois",
+    "Evans",
+    "Fischer",
+    "Garcia",
+    "Huber",
+    "Ivanova",
+    "Jansen",
+    "Kaya",
+    "Li",
+    "Moretti",
+)
 FIRMS = ("Werke", "Group", "Industries", "& Sons", "Technik", "Trading", "Systems", "Logistics")
 
 
@@ -123,9 +136,13 @@ class _Rows:
     def moments(self) -> Array:
         """When each happened: the lines of an order at once."""
         own = self.block.lives.accounts.keys[self["account"]]
-        of_day = OPENS * HOUR + np.floor(
-            uniforms(own, self["day"].astype(np.int64) * 64 + self["kind"], 7 + _TIME) * OPEN_HOURS * 3600
-        ).astype(np.int64) * SECOND
+        of_day = (
+            OPENS * HOUR
+            + np.floor(
+                uniforms(own, self["day"].astype(np.int64) * 64 + self["kind"], 7 + _TIME) * OPEN_HOURS * 3600
+            ).astype(np.int64)
+            * SECOND
+        )
         moments: Array = self.block.start + self["day"].astype(np.int64) * DAY + of_day
         return moments
 
@@ -163,7 +180,10 @@ def _numbers(values: Array, present: Array | None = None) -> pa.Array:
 
 def _joined(*parts: Any, by: str = "-") -> pa.Array:
     """Text of parts, row by row: A0000042-17."""
-    texts = [part.dictionary_decode() if isinstance(part, pa.DictionaryArray) else pc.cast(pa.array(part), pa.string()) for part in parts]
+    texts = [
+        part.dictionary_decode() if isinstance(part, pa.DictionaryArray) else pc.cast(pa.array(part), pa.string())
+        for part in parts
+    ]
     return pc.binary_join_element_wise(*texts, by)
 
 
@@ -177,7 +197,7 @@ def _accounts(block: _Block) -> Export:
     first, out_at = len(here), _opted_out_at(block, out)
     everywhere = np.concatenate([here, changes["account"], out])
     happened = np.concatenate([joined, changes.moments, out_at])
-    stays = happened < block.end
+    stays = (happened < block.end) & (happened <= block.left[everywhere])
     blank = np.full(len(changes) + len(out), np.nan)
 
     def known_first(values: Array) -> pa.Array:
@@ -204,7 +224,11 @@ def _accounts(block: _Block) -> Export:
     growth = changes.block.lives.accounts.attributes["employees"][changes["account"]]
     years = changes["day"] / 365.0
     wallet = np.clip(
-        accounts.attributes["market_share"][changes["account"]] - 0.12 * changes["amount"] + 0.1 * (changes["quantity"] - 0.5), 0, 1
+        accounts.attributes["market_share"][changes["account"]]
+        - 0.12 * changes["amount"]
+        + 0.1 * (changes["quantity"] - 0.5),
+        0,
+        1,
     )
     parent = known["parent"]
     columns = {
@@ -213,11 +237,15 @@ def _accounts(block: _Block) -> Export:
         "industry": words_first(known["industry"], INDUSTRIES),
         "region": words_first(known["region"], REGIONS),
         "country": words_first(known["region"], tuple(COUNTRIES[place] for place in REGIONS)),
-        "owner": pa.DictionaryArray.from_arrays(pa.array(owner[stays], pa.int32(), mask=~owned[stays]), pa.array(owners)),
+        "owner": pa.DictionaryArray.from_arrays(
+            pa.array(owner[stays], pa.int32(), mask=~owned[stays]), pa.array(owners)
+        ),
         "employees": changed("employees", life.EMPLOYEES, np.round(growth * (1 + 0.05 * years))),
         "parent_no": _parents(parent, accounts.numbers[here], len(blank), stays),
         "founded_on": _times(
-            np.concatenate([joined - (known["founded"] * 365 * DAY).astype(np.int64), np.zeros(len(blank), np.int64)])[stays],
+            np.concatenate([joined - (known["founded"] * 365 * DAY).astype(np.int64), np.zeros(len(blank), np.int64)])[
+                stays
+            ],
             (np.arange(len(happened)) < first)[stays],
         ),
         "customer_since": _times(
@@ -230,7 +258,9 @@ def _accounts(block: _Block) -> Export:
         "share_of_wallet": changed("market_share", life.MARKET_SHARE, np.round(wallet, 2)),
         "switching_cost": known_first(known["switching_cost"]),
         "acquisition_cost": known_first(known["acquisition_cost"]),
-        "do_not_contact": _words_or_none(np.concatenate([np.zeros(first + len(changes), bool), np.ones(len(out), bool)])[stays], "yes"),
+        "do_not_contact": _words_or_none(
+            np.concatenate([np.zeros(first + len(changes), bool), np.ones(len(out), bool)])[stays], "yes"
+        ),
     }
     keys = mixed_all(accounts.keys[everywhere], happened.astype(np.int64) // SECOND + (1 << 40), 0)
     return Export("accounts", columns, happened[stays], keys[stays], entered_column="recorded_at")
@@ -238,8 +268,9 @@ def _accounts(block: _Block) -> Export:
 
 def _opted_out_at(block: _Block, accounts: Array) -> Array:
     made, keys = block.lives.accounts.made, block.lives.accounts.keys
-    first = np.maximum(made["first_day"][accounts], 0)
-    return block.start + (first + np.floor(uniforms(keys[accounts], 0, 900 + _OPT_OUT) * 60)).astype(np.int64) * DAY + OPENS * HOUR
+    days = np.maximum(made["first_day"][accounts], 0) + np.floor(uniforms(keys[accounts], 0, 900 + _OPT_OUT) * 60)
+    moments: Array = block.start + days.astype(np.int64) * DAY + OPENS * HOUR
+    return moments
 
 
 def _parents(parent: Array, own: Array, blanks: int, stays: Array) -> pa.Array:
@@ -261,16 +292,22 @@ def _contacts(block: _Block) -> Export:
     joined = block.start + accounts.made["first_day"][here].astype(np.int64) * DAY + (OPENS - 1) * HOUR
     number = np.concatenate([np.full(len(here), 100), np.full(len(here), 0), np.full(len(here), 101), moves["serial"]])
     who = np.concatenate([here, here, here, moves["account"]])
-    role = np.concatenate([np.zeros(len(here)), np.ones(len(here)), np.full(len(here), 2), np.ones(len(moves))]).astype(np.int32)
+    role = np.concatenate([np.zeros(len(here)), np.ones(len(here)), np.full(len(here), 2), np.ones(len(moves))]).astype(
+        np.int32
+    )
     neutral = np.ones(len(here), np.int32)
-    stance = np.concatenate([neutral, np.where(champions, 0, 1), neutral, np.zeros(len(moves), np.int32)]).astype(np.int32)
+    stance = np.concatenate([neutral, np.where(champions, 0, 1), neutral, np.zeros(len(moves), np.int32)]).astype(
+        np.int32
+    )
     status = np.concatenate([np.zeros(3 * len(here), np.int32), moves["word"]]).astype(np.int32)
     happened = np.concatenate([joined, joined, joined, moves.moments])
     keys = mixed_all(accounts.keys[who], happened // SECOND + (1 << 41), number)
     columns = {
         "account_no": block.account(who),
         "contact_no": _joined(block.account(who), number, by="/"),
-        "name": _words((uniforms(mixed_all(accounts.keys[who], number, 5), 0, _NAME) * len(NAMES)).astype(np.int32), NAMES),
+        "name": _words(
+            (uniforms(mixed_all(accounts.keys[who], number, 5), 0, _NAME) * len(NAMES)).astype(np.int32), NAMES
+        ),
         "role": _words(role, ("decides", "influences", "uses")),
         "level": _words(role, ("executive", "middle", "operational")),
         "stance": _words(stance, ("champion", "neutral")),
@@ -329,7 +366,13 @@ def _relations(block: _Block) -> Export:
         "about": _words(reference, ("champion", "reference")),
         "status": _words(words, ("joined", "left", "published", "removed")),
     }
-    return Export("relations", columns, happened, mixed_all(accounts.keys[who], happened // SECOND + (1 << 43), reference), entered_column="noticed_at")
+    return Export(
+        "relations",
+        columns,
+        happened,
+        mixed_all(accounts.keys[who], happened // SECOND + (1 << 43), reference),
+        entered_column="noticed_at",
+    )
 
 
 def _orders(block: _Block) -> Export:
@@ -357,7 +400,9 @@ def _orders(block: _Block) -> Export:
     amount = np.concatenate([booked, -net[undone_rows], -booked[wrong], net[wrong]])
     happened = np.concatenate([ordered, after[undone_rows], put_right[wrong], ordered[wrong]])
     entered = np.concatenate([ordered, after[undone_rows], put_right[wrong], put_right[wrong]])
-    booking = np.concatenate([np.zeros(len(rows)), np.ones(len(undone_rows)), np.full(len(wrong), 2), np.full(len(wrong), 3)]).astype(np.int64)
+    booking = np.concatenate(
+        [np.zeros(len(rows)), np.ones(len(undone_rows)), np.full(len(wrong), 2), np.full(len(wrong), 3)]
+    ).astype(np.int64)
     pieces = np.where(amount < 0, -quantity[of], quantity[of])
     cut = np.choose((uniforms(key[of], 0, _DISCOUNT) * 4).astype(np.int64), [0.0, 0.0, 0.05, 0.1])
     category = rows["word"][of].astype(np.int32)
@@ -375,7 +420,7 @@ def _orders(block: _Block) -> Export:
         "net": _numbers(amount),
         "discount": _numbers(np.round(np.abs(amount) * cut / (1.0 - cut), 2)),
         "margin": _numbers(np.round(amount * (chance.margin - 0.1 + 0.2 * uniforms(key[of], 0, _MARGIN)), 2)),
-            }
+    }
     return Export("orders", columns, happened, mixed_all(key[of], booking, 9), entered, "entered_at", "ordered_at")
 
 
@@ -438,7 +483,10 @@ def _cases(block: _Block) -> Export:
 
 def _logins(block: _Block) -> Export:
     rows = block.rows(life.LOGIN)
-    columns = {"account_no": rows.accounts, "user_no": pa.array((uniforms(rows.keys, 0, _USER) * 6).astype(np.int64) + 1)}
+    columns = {
+        "account_no": rows.accounts,
+        "user_no": pa.array((uniforms(rows.keys, 0, _USER) * 6).astype(np.int64) + 1),
+    }
     return Export("logins", columns, rows.moments, rows.keys, entered_column="logged_in_at")
 
 

@@ -84,7 +84,8 @@ def chances(settings: Settings, accounts: Accounts, states: Array, spent_before:
     expected = spent_before * truth.horizon_days / 365.0
     bounds = np.stack([(1.0 - truth.contraction) * expected, (1.0 + truth.expansion) * expected], axis=1)
     _all_chances(accounts.keys, accounts.made, states, bounds, course, np.array(QUANTILES), out)
-    return Chances(*out[:, :8].T, out[:, 8:])
+    counted = fields(Chances)[:-1]
+    return Chances(**{one.name: out[:, at] for at, one in enumerate(counted)}, next_order=out[:, len(counted) :])
 
 
 def effects(settings: Settings, accounts: Accounts, states: Array, course: Course) -> Effects:
@@ -123,7 +124,19 @@ def _all_chances(
         for future in range(futures):
             key, last = mixed(keys[number], future + 1), course.value_days if future < long else course.horizon
             state = _begun(course, future, account, states[number], scratch)
-            _go(course, future, 0, course.horizon, key, account, state, book, place, True, curve if future < long else none)
+            _go(
+                course,
+                future,
+                0,
+                course.horizon,
+                key,
+                account,
+                state,
+                book,
+                place,
+                True,
+                curve if future < long else none,
+            )
             churn += state.waited
             churned += state.waited**2
             _go(course, future, course.horizon, last, key, account, state, book, place, True, curve)
@@ -174,7 +187,7 @@ def _begun(course: Course, future: int, account: Any, stands: Any, scratch: Arra
     # A contract that was cancelled before will end, whatever comes.
     state.ended = 1 if state.notice == 1 and state.contract_ends >= at else 0
     today = course.days[future, account.industry, 0]
-    refresh(at, account, state, today, course.drivers[1 if at >= course.changes else 0])
+    refresh(account, state, today, course.drivers[1 if at >= course.changes else 0])
     return state
 
 

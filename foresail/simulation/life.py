@@ -77,7 +77,7 @@ PLAYBOOK = np.dtype(
 NOTHING, EXPERIMENT, HABIT = 0, 1, 2
 """How a playbook was used."""
 
-ANY, DUE, QUIET, COMPLAINT, NEW, ENDING, FAULTY, STRATEGIC, SOFTWARE = range(len(SITUATIONS))
+ANY, DUE, QUIET, COMPLAINT, NEW, ANNIVERSARY, ENDING, FAULTY, STRATEGIC, SOFTWARE = range(len(SITUATIONS))
 
 EVENT = np.dtype(
     [
@@ -124,7 +124,7 @@ def pull(account: Any, state: Any, today: Any) -> Any:
 
 
 @compiled_without_memory
-def refresh(day: int, account: Any, state: Any, today: Any, c: Any) -> None:
+def refresh(account: Any, state: Any, today: Any, c: Any) -> None:
     """The rates that follow from a state; they hold until it moves again."""
     satisfaction, rival = state.satisfaction, pull(account, state, today)
     budget = state.budget - today.shock / 2.0
@@ -163,7 +163,16 @@ def live(
 
 @compiled_without_memory
 def _what_is_due(
-    day: int, key: Any, account: Any, state: Any, today: Any, c: Any, playbooks: Array, book: Array, place: Array, waiting: bool
+    day: int,
+    key: Any,
+    account: Any,
+    state: Any,
+    today: Any,
+    c: Any,
+    playbooks: Array,
+    book: Array,
+    place: Array,
+    waiting: bool,
 ) -> None:
     if state.due_until > day:
         return
@@ -179,7 +188,7 @@ def _what_is_due(
 
 
 @compiled_without_memory
-def _next_due(day: int, account: Any, state: Any) -> int:
+def _next_due(day: int, account: Any, state: Any) -> Any:
     """The next day on which something is due whatever happens."""
     due = day + 7 - (day - account.weekday) % 7
     if state.act_on > day:
@@ -198,7 +207,12 @@ def _until_something_happens(
     keeping = curve.shape[0] > 0
     recording, weekend, weekday = book.shape[0] > 0, c.orders_weekend, (day - int(c.monday)) % 7
     calm, growing = 1.0 - c.orders_regularity, c.orders_regularity * RHYTHM
-    rate, rare, last_order, pace = state.order_rate, state.leave_rate + state.champion_rate, state.last_order, account.pace
+    rate, rare, last_order, pace = (
+        state.order_rate,
+        state.leave_rate + state.champion_rate,
+        state.last_order,
+        account.pace,
+    )
     expected, waited = 0.0, state.waited
     found, others, total, chance = until, 0.0, 0.0, 1.0
     for at in range(day, until):
@@ -287,7 +301,7 @@ def _order(day: int, key: Any, account: Any, state: Any, today: Any, c: Any, boo
         draw, category = uniform(key, day, _CATEGORY + _OF_LINES * line), 0
         while account.mix[category] <= draw:
             category += 1
-        _bought(day, account, state, category)
+        _bought(day, state, category)
         _write(book, place, state, day, ORDER_LINE, category, state.orders, value / lines, line)
     state.spent += value
     state.orders += 1
@@ -295,11 +309,11 @@ def _order(day: int, key: Any, account: Any, state: Any, today: Any, c: Any, boo
     if uniform(key, day, _SHORT) < c.orders_short_of_stock:
         state.satisfaction += c.orders_short_of_stock_satisfaction
         _write(book, place, state, day, SHORTAGE, 0, state.orders - 1, 0.0, 0.0)
-        refresh(day, account, state, today, c)
+        refresh(account, state, today, c)
 
 
 @compiled_without_memory
-def _bought(day: int, account: Any, state: Any, category: int) -> None:
+def _bought(day: int, state: Any, category: int) -> None:
     if state.last_bought[category] <= state.looked_back_to:
         state.new_category = 1
     state.last_bought[category] = day
@@ -316,13 +330,13 @@ def _open_case(day: int, key: Any, account: Any, state: Any, today: Any, c: Any,
         topic, hit = (QUESTION if draw < 0.85 else REQUEST), 0.0
     hours = c.service_hours_to_resolve * math.exp(c.service_hours_spread * bell(key, day, _HOURS))
     state.satisfaction += hit
-    until = day + int(math.ceil(hours / 24.0))
+    until = day + math.ceil(hours / 24.0)
     state.open_until = max(state.open_until, until)
     if topic == COMPLAINED:
         state.complaint_until = max(state.complaint_until, until)
     _write(book, place, state, day, CASE, topic, state.cases, hours, uniform(key, day, _SEVERITY))
     state.cases += 1
-    refresh(day, account, state, today, c)
+    refresh(account, state, today, c)
 
 
 @compiled_without_memory
@@ -330,7 +344,7 @@ def _champion_leaves(day: int, account: Any, state: Any, today: Any, c: Any, boo
     state.champion = 0
     state.rival += c.relations_champion_gone
     _write(book, place, state, day, CHAMPION, LEFT, state.contacts, 0.0, 0.0)
-    refresh(day, account, state, today, c)
+    refresh(account, state, today, c)
 
 
 @compiled_without_memory
@@ -346,7 +360,7 @@ def _act(day: int, account: Any, state: Any, today: Any, c: Any, playbooks: Arra
     state.boost += playbook.boost * response
     state.last_action, state.act_on, state.playbook = day, NEVER, NO_ONE
     _write(book, place, state, day, DELIVERED, number, 0, 0.0, 0.0)
-    refresh(day, account, state, today, c)
+    refresh(account, state, today, c)
 
 
 @compiled_without_memory
@@ -363,7 +377,7 @@ def _replace(
     state.wear = -0.1
     state.expected += ours * value
     if not waiting and uniform(key, day, _REPLACES) < ours:
-        _bought(day, account, state, 0)
+        _bought(day, state, 0)
         _write(book, place, state, day, ORDER_LINE, 0, state.orders, value, -1.0)
         state.spent += value
         state.orders += 1
@@ -373,7 +387,7 @@ def _replace(
         if waiting:
             state.waited *= 1.0 - ours
         state.rival += c.signal * c.equipment_rival_bought
-    refresh(day, account, state, today, c)
+    refresh(account, state, today, c)
 
 
 @compiled_without_memory
@@ -396,13 +410,13 @@ def _one_week(
     if account.equipment == 1:
         _machines(day, key, account, state, c, book, place)
     _meetings(day, week, key, account, state, today, c, book, place)
-    _people(day, week, key, account, state, c, book, place)
+    _people(day, week, key, state, c, book, place)
     if account.software == 1:
         _contract(day, key, account, state, today, c, book, place)
     if state.left < 0:
         if week % MONTH == 0:
             _programme(day, key, account, state, c, playbooks, book, place)
-        refresh(day, account, state, today, c)
+        refresh(account, state, today, c)
 
 
 @compiled_without_memory
@@ -436,7 +450,7 @@ def _meetings(
 
 
 @compiled_without_memory
-def _people(day: int, week: int, key: Any, account: Any, state: Any, c: Any, book: Array, place: Array) -> None:
+def _people(day: int, week: int, key: Any, state: Any, c: Any, book: Array, place: Array) -> None:
     if state.champion == 0 and uniform(key, day, _CHAMPION) < c.relations_champion_found:
         state.champion = 1
         state.contacts += 1
@@ -486,7 +500,7 @@ def _contract(day: int, key: Any, account: Any, state: Any, today: Any, c: Any, 
 
 
 @compiled_without_memory
-def in_situation(situation: int, day: int, account: Any, state: Any) -> bool:
+def in_situation(situation: int, day: int, account: Any, state: Any) -> Any:
     """Whether a playbook for such a situation may begin; for the meaning of each see docs/simulation.md."""
     cycles = (day - state.last_order) * account.pace
     if situation == DUE:
@@ -497,6 +511,8 @@ def in_situation(situation: int, day: int, account: Any, state: Any) -> bool:
         return state.complaint_until > day
     if situation == NEW:
         return day - account.first_day < 90
+    if situation == ANNIVERSARY:
+        return day - account.first_day >= 365 and (day - account.first_day) % 365 < 7 * MONTH
     if situation == ENDING:
         return state.contract_ends > day and state.contract_ends - day < SOON_DAYS and state.notice == 0
     if situation == FAULTY:
@@ -509,13 +525,15 @@ def in_situation(situation: int, day: int, account: Any, state: Any) -> bool:
 
 
 @compiled_without_memory
-def can_be_acted_on(day: int, account: Any, state: Any, rest_days: float) -> bool:
+def can_be_acted_on(day: int, account: Any, state: Any, rest_days: float) -> Any:
     """Not while another action is on its way, nor too soon after one, nor where the account does not want it."""
     return account.opted_out == 0 and state.act_on < day and day - state.last_action >= rest_days
 
 
 @compiled_without_memory
-def _programme(day: int, key: Any, account: Any, state: Any, c: Any, playbooks: Array, book: Array, place: Array) -> None:
+def _programme(
+    day: int, key: Any, account: Any, state: Any, c: Any, playbooks: Array, book: Array, place: Array
+) -> None:
     """What the company does on its own: experiments by lot, and what managers have the habit of doing."""
     if not can_be_acted_on(day, account, state, c.programme_rest_days):
         return

@@ -56,7 +56,7 @@ def _live_all(
         account, state, key = accounts[number], states[number], keys[number]
         begins = max(account.first_day, 0)
         if begins < days.shape[1]:
-            refresh(begins, account, state, days[account.industry, begins], drivers[1 if begins >= changes else 0])
+            refresh(account, state, days[account.industry, begins], drivers[1 if begins >= changes else 0])
         day = 0
         for moment in range(moments.shape[0] + 1):
             until = moments[moment] if moment < moments.shape[0] else days.shape[1]

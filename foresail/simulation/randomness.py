@@ -17,8 +17,7 @@ from features.layout import compiled_without_memory
 Array = np.ndarray[Any, Any]
 
 _GOLDEN, _FIRST, _SECOND, _THIRD = (
-    np.uint64(constant)
-    for constant in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0xD6E8FEB86659FD93)
+    np.uint64(constant) for constant in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0xD6E8FEB86659FD93)
 )
 _BY_30, _BY_27, _BY_31, _BY_11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
 _BY_16, _LOW_16 = np.uint64(16), np.uint64(0xFFFF)

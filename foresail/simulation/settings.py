@@ -7,17 +7,29 @@ One configuration, `Settings`, is all that the simulation is told. docs/simulati
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 VERSION = 1
 """Of the simulation: the same settings under the same version give the same company, to the last byte of truth."""
 
 INDUSTRIES = ("machines", "food", "retail", "chemicals", "logistics", "health")
 CATEGORIES = ("machines", "spare parts", "tools", "consumables", "software", "training", "service", "sensors")
-SITUATIONS = ("any", "due", "quiet", "complaint", "new", "contract ends", "faults rise", "strategic", "software")
-"""When a playbook may begin; docs/simulation.md says what each means."""
+SITUATION_MEANINGS = {
+    "any": "at any time",
+    "due": "0.8 cycles or more since the last order",
+    "quiet": "1.3 cycles or more since the last order",
+    "complaint": "a complaint is open",
+    "new": "an account for less than 90 days",
+    "anniversary": "within four weeks after a full year as an account",
+    "contract ends": "a contract ends within 120 days, and nothing is decided",
+    "faults rise": "a machine is worn, and reports faults",
+    "strategic": "strategic fit of 4 or 5",
+    "software": "a contract is in force",
+}
+"""When a playbook may begin. A cycle is the account's own usual time between orders."""
+SITUATIONS = tuple(SITUATION_MEANINGS)
 SOURCES = (
     "accounts", "contacts", "contracts", "meetings", "relations", "orders", "backorders", "cases", "logins", "usage",
     "telemetry", "visits", "surveys", "outreach",
@@ -47,6 +59,15 @@ def weight(default: float, meaning: str, unit: str = "log rate per unit") -> Any
 def spread(default: float, meaning: str, unit: str = "units") -> Any:
     """A standard deviation, or another size that is not negative."""
     return parameter(default, meaning, unit, ge=0.0, le=1e9)
+
+
+def _one_of(words: Sequence[str]) -> AfterValidator:
+    def check(value: str) -> str:
+        if value not in words:
+            raise ValueError(f"it must be one of {', '.join(words)}")
+        return value
+
+    return AfterValidator(check)
 
 
 class Section(BaseModel):
@@ -91,7 +112,9 @@ class StateSettings(Section):
 class WorldSettings(Section):
     """What happens to whole industries at once."""
 
-    shocks_per_year: float = parameter(0.7, "shocks to an industry: a rival's offer or a change of policy", "a year", ge=0, le=50)
+    shocks_per_year: float = parameter(
+        0.7, "shocks to an industry: a rival's offer or a change of policy", "a year", ge=0, le=50
+    )
     shock_size: float = spread(0.8, "how much a shock adds to the rival's pull, and takes from the budget")
     shock_memory: float = parameter(12.0, "half-life of a shock", "weeks", gt=0, le=520)
     season: float = spread(0.25, "how far an industry's orders swing in a year", "log")
@@ -100,10 +123,14 @@ class WorldSettings(Section):
 class OrdersSettings(Section):
     """When an account orders, and what."""
 
-    cycle_days: float = parameter(56.0, "days between orders of the median account in a neutral state", "days", ge=2, le=2000)
+    cycle_days: float = parameter(
+        56.0, "days between orders of the median account in a neutral state", "days", ge=2, le=2000
+    )
     cycle_spread: float = spread(0.25, "spread of that rhythm between accounts", "log")
-    regularity: float = share(0.70, "how regular the rhythm is: 0 orders at any time, 1 need grows with every day", "0 to 1")
-    satisfaction: float = weight(0.70, "satisfaction on orders")
+    regularity: float = share(
+        0.70, "how regular the rhythm is: 0 orders at any time, 1 need grows with every day", "0 to 1"
+    )
+    satisfaction: float = weight(0.66, "satisfaction on orders")
     budget: float = weight(0.25, "budget on orders")
     rival: float = weight(0.32, "rival's pull on orders, taken off")
     weekend: float = share(0.10, "rate of everything on a Saturday or Sunday")
@@ -170,7 +197,9 @@ class EquipmentSettings(Section):
     """Machines: they wear, report faults when worn, and some three months later must be replaced."""
 
     life_weeks: float = parameter(170.0, "weeks until a machine is worn", "weeks", ge=4, le=5000)
-    warning_days: int = parameter(90, "days from the first faults of wear to the decision to replace", "days", ge=7, le=1000)
+    warning_days: int = parameter(
+        90, "days from the first faults of wear to the decision to replace", "days", ge=7, le=1000
+    )
     replaced: float = weight(0.6, "worn machines that a neutral account replaces with ours", "log-odds")
     satisfaction: float = weight(1.0, "satisfaction on replacing with ours", "log-odds per unit")
     rival: float = weight(1.0, "rival's pull on replacing with ours, taken off", "log-odds per unit")
@@ -185,13 +214,17 @@ class EngagementSettings(Section):
 
     logins: float = share(0.18, "chance of a login on a working day, of a software account in a neutral state")
     logins_satisfaction: float = weight(0.90, "satisfaction on logins")
-    usage: float = parameter(140.0, "minutes of use in a week of a neutral account, a function", "minutes", gt=0, le=1e6)
+    usage: float = parameter(
+        140.0, "minutes of use in a week of a neutral account, a function", "minutes", gt=0, le=1e6
+    )
     usage_satisfaction: float = weight(0.60, "satisfaction on minutes of use")
     usage_noise: float = spread(0.30, "spread of the minutes from week to week", "log")
     visits: float = share(0.045, "chance of a visit to the web shop on a day, when no order is due")
     visits_due: float = weight(0.8, "a due order on visits", "log rate per cycle")
     survey_answered: float = weight(-1.0, "surveys that a neutral account answers", "log-odds")
-    survey_feeling: float = weight(1.1, "feeling, content or furious, on answering", "log-odds per unit of satisfaction")
+    survey_feeling: float = weight(
+        1.1, "feeling, content or furious, on answering", "log-odds per unit of satisfaction"
+    )
     nps: float = weight(7.2, "answer of a neutral account to would you recommend us", "0 to 10")
     nps_satisfaction: float = weight(2.0, "satisfaction on that answer", "points per unit")
     nps_noise: float = spread(1.1, "spread of the answers", "points")
@@ -200,7 +233,7 @@ class EngagementSettings(Section):
 class PlaybookSettings(Section):
     """One way to act on an account, and what it truly does."""
 
-    situation: Literal[SITUATIONS] = parameter("any", "when it may begin")
+    situation: Annotated[str, _one_of(SITUATIONS)] = parameter("any", "when it may begin")
     role: str = parameter("success_manager", "who carries it out")
     channel: str = parameter("phone", "how it reaches the account")
     cost: float = parameter(100.0, "what it costs to act once", "currency", ge=0, le=1e9)
@@ -257,12 +290,32 @@ def _playbooks() -> dict[str, PlaybookSettings]:
             programme="experiment", monthly=0.4,
         ),
         "loyalty_call": PlaybookSettings(
-            situation="any", cost=60, satisfaction=0.25, rival=0.25, response=-0.3, response_champion=0.35,
+            situation="any", cost=60, satisfaction=0.25, rival=-0.25, response=-0.3, response_champion=0.35,
             response_noise=0.5, programme="habit", monthly=0.03,
+        ),
+        "member_event": PlaybookSettings(
+            situation="due", role="marketing", channel="in person", cost=150, delay_days=14, satisfaction=0.3, boost=0.2,
+            response=0.3, response_size=-0.2, response_champion=0.3, programme="habit", monthly=0.04,
+        ),
+        "anniversary_greeting": PlaybookSettings(
+            situation="anniversary", role="marketing", channel="mail", cost=5, satisfaction=0.1, response=0.3,
+            response_noise=0.5, programme="experiment", monthly=0.5,
         ),
         "beta_invitation": PlaybookSettings(
             situation="software", role="product_manager", channel="mail", cost=50, delay_days=7, satisfaction=0.3,
-            response=0.35, response_fit=0.25, programme="none",
+            response=0.35, response_fit=0.25,
+        ),
+        "dedicated_team": PlaybookSettings(
+            situation="strategic", role="account_manager", channel="in person", cost=2500, delay_days=14, capacity=0.005,
+            satisfaction=0.9, rival=-0.9, response=0.8, response_size=0.2,
+        ),
+        "joint_growth_plan": PlaybookSettings(
+            situation="strategic", role="account_manager", channel="in person", cost=1200, delay_days=21, capacity=0.01,
+            satisfaction=0.4, rival=-0.3, boost=0.6, response=0.5, response_fit=0.4, response_champion=0.3,
+        ),
+        "account_plan": PlaybookSettings(
+            situation="quiet", role="account_manager", cost=500, delay_days=7, capacity=0.01, satisfaction=0.6,
+            rival=-0.4, response=0.6, response_size=0.4, response_noise=0.4,
         ),
     }  # fmt: skip
 
@@ -270,9 +323,13 @@ def _playbooks() -> dict[str, PlaybookSettings]:
 class ProgrammeSettings(Section):
     """How the company has acted so far: experiments with a control group, and managers who follow their habits."""
 
-    rest_days: int = parameter(45, "days for which an account is left alone after it was acted on", "days", ge=0, le=3650)
+    rest_days: int = parameter(
+        45, "days for which an account is left alone after it was acted on", "days", ge=0, le=3650
+    )
     fatigue: float = weight(0.7, "an action within the last 90 days on the response to the next, taken off", "response")
-    habit_satisfaction: float = weight(0.9, "satisfaction on whom managers choose: they like to visit those who like them")
+    habit_satisfaction: float = weight(
+        0.9, "satisfaction on whom managers choose: they like to visit those who like them"
+    )
     habit_size: float = weight(0.6, "size on whom managers choose", "log rate per spread")
 
 
@@ -289,7 +346,9 @@ class ReportingSettings(Section):
 class ShiftSettings(Section):
     """The drivers change at a date: what mattered before matters less, or more."""
 
-    at_day: int | None = parameter(None, "day, counted from the first, from which on the factors hold; none for never", "days")
+    at_day: int | None = parameter(
+        None, "day, counted from the first, from which on the factors hold; none for never", "days"
+    )
     satisfaction: float = parameter(1.0, "factor on every weight of satisfaction", "times", ge=-10, le=10)
     rival: float = parameter(1.0, "factor on every weight of the rival's pull", "times", ge=-10, le=10)
     orders: float = parameter(1.0, "factor on the rate of orders", "times", gt=0, le=10)
@@ -298,7 +357,7 @@ class ShiftSettings(Section):
 class BreakSettings(Section):
     """A source that fails for some days."""
 
-    source: Literal[SOURCES] | None = parameter(None, "the export that fails; none for none")
+    source: Annotated[str, _one_of(SOURCES)] | None = parameter(None, "the export that fails; none for none")
     how: Literal["missing", "doubled", "thousandfold"] = parameter(
         "missing", "rows are missing, stand there twice, or their numbers are in a smaller unit"
     )
@@ -315,11 +374,15 @@ class TruthSettings(Section):
     horizon_days: int = parameter(90, "horizon of every probability", "days", ge=7, le=3650)
     value_days: int = parameter(180, "horizon of value, and of the value of an action", "days", ge=7, le=3650)
     active_days: int = parameter(180, "an account is active for so long after an order", "days", ge=7, le=3650)
-    lookback_days: int = parameter(365, "a category counts as new if it was not bought for so long", "days", ge=7, le=3650)
+    lookback_days: int = parameter(
+        365, "a category counts as new if it was not bought for so long", "days", ge=7, le=3650
+    )
     contraction: float = share(0.5, "contraction: less than that share is missing from what the account bought before")
-    expansion: float = parameter(0.5, "upsell: more than that share on top of what it bought before", "share", ge=0, le=100)
-    futures: int = parameter(100, "futures per account that probabilities are taken from", "futures", ge=2, le=100_000)
-    futures_of_actions: int = parameter(20, "pairs of futures per account and playbook", "futures", ge=2, le=100_000)
+    expansion: float = parameter(
+        0.5, "upsell: more than that share on top of what it bought before", "share", ge=0, le=100
+    )
+    futures: int = parameter(80, "futures per account that probabilities are taken from", "futures", ge=2, le=100_000)
+    futures_of_actions: int = parameter(12, "pairs of futures per account and playbook", "futures", ge=2, le=100_000)
 
 
 class Settings(Section):
@@ -359,7 +422,9 @@ class Settings(Section):
     def _fits(self) -> Self:
         last = max(self.truth.days_before_end, default=0)
         if last >= self.company.days or min(self.truth.days_before_end, default=0) < 0:
-            raise ValueError(f"truth.days_before_end must lie between 0 and company.days ({self.company.days}) less one")
+            raise ValueError(
+                f"truth.days_before_end must lie between 0 and company.days ({self.company.days}) less one"
+            )
         if len(self.playbooks) > MOST_PLAYBOOKS:
             raise ValueError(f"playbooks: {len(self.playbooks)} are too many; at most {MOST_PLAYBOOKS}")
         return self
@@ -410,7 +475,9 @@ def _problem(error: Any) -> str:
     key = ".".join(map(str, error["loc"]))
     if error["type"] == "extra_forbidden":
         known = [name for name, *_ in parameters()]
-        near = difflib.get_close_matches(key, known, n=3) or [name for name in known if name.endswith(key.split(".")[-1])]
+        near = difflib.get_close_matches(key, known, n=3) or [
+            name for name in known if name.endswith(key.split(".")[-1])
+        ]
         return f"there is no setting {key}; nearest: {', '.join(near)}" if near else f"there is no setting {key}"
     said = error["msg"].removeprefix("Value error, ")
     return f"{key} is {error['input']!r}: {said[0].lower()}{said[1:]}" if key else said

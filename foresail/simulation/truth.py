@@ -59,7 +59,7 @@ def _told_at(settings: Settings, lives: Lives, states: Array, course: Course) ->
     day = course.at
     here = np.flatnonzero(lives.accounts.made["first_day"] < day)
     ids, moment = account_ids(lives.accounts.numbers), moment_of(settings, day)
-    spent = spent_before(settings, lives, day)
+    spent = spent_before(lives, day)
     chances = futures.chances(settings, lives.accounts, states, spent, course)
     effects = futures.effects(settings, lives.accounts, states, course)
     return (
@@ -69,7 +69,7 @@ def _told_at(settings: Settings, lives: Lives, states: Array, course: Course) ->
     )
 
 
-def spent_before(settings: Settings, lives: Lives, day: int, days: int = 365) -> Array:
+def spent_before(lives: Lives, day: int, days: int = 365) -> Array:
     """What each account ordered in so many days before a day, as the year's pace: less time than that is scaled up."""
     events = lives.events
     lines = events[(events["kind"] == life.ORDER_LINE) & (events["day"] < day) & (events["day"] >= day - days)]
@@ -90,7 +90,14 @@ def _keys(ids: pa.Array, rows: Array, moment: datetime) -> dict[str, pa.Array]:
 
 
 def _targets(
-    settings: Settings, ids: pa.Array, here: Array, moment: datetime, states: Array, chances: Chances, spent: Array, day: int
+    settings: Settings,
+    ids: pa.Array,
+    here: Array,
+    moment: datetime,
+    states: Array,
+    chances: Chances,
+    spent: Array,
+    day: int,
 ) -> pa.Table:
     gone = states["left"][here] >= 0
     columns = {
@@ -134,7 +141,9 @@ def _effects(settings: Settings, ids: pa.Array, moment: datetime, chances: Chanc
     return pa.table(
         {
             **_keys(ids, account, moment),
-            "playbook": pa.DictionaryArray.from_arrays(pa.array(playbook, pa.int32()), pa.array(list(settings.playbooks))).dictionary_decode(),
+            "playbook": pa.DictionaryArray.from_arrays(
+                pa.array(playbook, pa.int32()), pa.array(list(settings.playbooks))
+            ).dictionary_decode(),
             "churn_change": change,
             "churn_change_error": effects.churn_error[account, playbook],
             "value_change": value,

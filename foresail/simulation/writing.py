@@ -16,7 +16,13 @@ import pyarrow.parquet as pq
 from foresail.simulation.reporting import Reported
 
 IN_DATABASE = ("accounts", "contacts", "contracts", "relations")
-AS_CSV = {"orders": "erp", "backorders": "erp", "meetings": "calendar", "surveys": "surveys", "assignments": "programme"}
+AS_CSV = {
+    "orders": "erp",
+    "backorders": "erp",
+    "meetings": "calendar",
+    "surveys": "surveys",
+    "assignments": "programme",
+}
 AS_PARQUET = {
     "cases": "helpdesk", "logins": "product", "usage": "product", "telemetry": "machines", "visits": "webshop",
     "outreach": "marketing",
@@ -41,7 +47,9 @@ class Files:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for writer in self._open.values():
             writer.close()
         with closing(self._database):
@@ -61,7 +69,9 @@ class Files:
     def _csv(self, path: Path, rows: pa.Table) -> None:
         if path not in self._open:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._open[path] = pa_csv.CSVWriter(path, rows.schema, write_options=pa_csv.WriteOptions(quoting_style="needed"))
+            self._open[path] = pa_csv.CSVWriter(
+                path, rows.schema, write_options=pa_csv.WriteOptions(quoting_style="needed")
+            )
         self._open[path].write_table(rows)
 
     def _parquet(self, path: Path, rows: pa.Table) -> None:

@@ -21,6 +21,7 @@ from foresail.workflow.models import evaluate, model_name, models, promote, repo
 from foresail.workflow.progress import Progress
 from foresail.workflow.scoring import Scored, score, write_scores
 from foresail.workflow.serving import serve, serving_settings
+from foresail.workflow.simulation import open_truth, simulate, simulation_settings
 
 __all__ = [
     "TABLE_FORMATS",
@@ -40,12 +41,15 @@ __all__ = [
     "merge",
     "model_name",
     "models",
+    "open_truth",
     "promote",
     "quarantined",
     "report_path",
     "score",
     "serve",
     "serving_settings",
+    "simulate",
+    "simulation_settings",
     "status",
     "train",
     "training_table",

@@ -1,0 +1,27 @@
+"""`foresail demo --company simulated`: the same way on a company whose truth is opened at the end."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from rich.rule import Rule
+
+from foresail import show, workflow
+from foresail.demo import Story, tell
+from foresail.project import FILE_NAME, load
+
+ACCOUNTS = 3000
+
+
+def run(directory: Path) -> None:
+    """Simulate a company, ingest, train, evaluate against the truth, and score; what has been simulated already stays."""
+    settings = workflow.simulation_settings(None, [f"company.accounts={ACCOUNTS}"])
+    truth = directory.with_name(f"{directory.name}-truth")
+    if not (directory / FILE_NAME).exists():
+        console = show.console()
+        console.print(Rule(f"foresail simulate {directory} --accounts {ACCOUNTS}", align="left", style="cyan"))
+        with show.progress() as bars:
+            written = workflow.simulate(settings, directory, truth, bars)
+        for part in show.simulated(written, settings).parts:
+            console.print(part)
+    trained = settings.end - timedelta(days=settings.truth.horizon_days)
+    tell(Story(str(settings.end), str(trained), str(settings.end), "A0000007", truth), load(directory), directory)
