@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.rule import Rule
 
@@ -9,19 +10,33 @@ from foresail import show, workflow
 from foresail.demo import Story, tell
 from foresail.project import FILE_NAME, load
 
+if TYPE_CHECKING:
+    from foresail.simulation.settings import Settings
+
 ACCOUNTS = 3000
 
 
 def run(directory: Path) -> None:
     """Simulate a company, ingest, train, evaluate against the truth, and score; what has been simulated already stays."""
+    settings = prepare(directory)
+    trained = settings.end - timedelta(days=settings.truth.horizon_days)
+    story = Story(str(settings.end), str(trained), str(settings.end), "A0000007", truth_of(directory))
+    tell(story, load(directory), directory)
+
+
+def prepare(directory: Path) -> "Settings":
+    """Simulate the company into the folder, unless one is there; its settings."""
     settings = workflow.simulation_settings(None, [f"company.accounts={ACCOUNTS}"])
-    truth = directory.with_name(f"{directory.name}-truth")
     if not (directory / FILE_NAME).exists():
         console = show.console()
         console.print(Rule(f"foresail simulate {directory} --accounts {ACCOUNTS}", align="left", style="cyan"))
         with show.progress() as bars:
-            written = workflow.simulate(settings, directory, truth, bars)
+            written = workflow.simulate(settings, directory, truth_of(directory), bars)
         for part in show.simulated(written, settings).parts:
             console.print(part)
-    trained = settings.end - timedelta(days=settings.truth.horizon_days)
-    tell(Story(str(settings.end), str(trained), str(settings.end), "A0000007", truth), load(directory), directory)
+    return settings
+
+
+def truth_of(directory: Path) -> Path:
+    """Where the truth about the company in a folder is: beside it."""
+    return directory.with_name(f"{directory.name}-truth")

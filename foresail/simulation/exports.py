@@ -548,10 +548,13 @@ def _surveys(block: _Block) -> Export:
 def _outreach(block: _Block) -> Export:
     """What the company did to accounts, as its marketing and its managers noted it."""
     rows, playbooks = block.rows(life.DELIVERED), block.settings.playbooks
+    channels = tuple(dict.fromkeys(one.channel for one in playbooks.values()))
     columns = {
         "account_no": rows.accounts,
         "action": _words(rows["word"], tuple(playbooks)),
-        "channel": _words(rows["word"], tuple(one.channel for one in playbooks.values())),
+        "channel": _words(
+            np.array([channels.index(one.channel) for one in playbooks.values()])[rows["word"]], channels
+        ),
     }
     return Export("outreach", columns, rows.moments, rows.keys, entered_column="done_at")
 

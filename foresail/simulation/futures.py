@@ -15,7 +15,7 @@ from features.layout import compiled, compiled_without_memory
 from foresail.simulation import world as worlds
 from foresail.simulation.accounts import Accounts
 from foresail.simulation.coefficients import drivers, playbook_table
-from foresail.simulation.life import EVENT, NO_ONE, STATE, can_be_acted_on, in_situation, live, refresh
+from foresail.simulation.life import EVENT, NO_ONE, NOTHING, STATE, can_be_acted_on, in_situation, live, refresh
 from foresail.simulation.randomness import Array, mixed
 from foresail.simulation.settings import Settings
 
@@ -89,9 +89,16 @@ def chances(settings: Settings, accounts: Accounts, states: Array, spent_before:
 
 
 def effects(settings: Settings, accounts: Accounts, states: Array, course: Course) -> Effects:
-    """What beginning each playbook at the moment of a course would do, one at a time."""
+    """What beginning each playbook at the moment of a course would do, one at a time, while nobody else acts.
+
+    Nobody else: an action that keeps a better one from its turn would else be blamed for that.
+    """
+    alone = course.playbooks.copy()
+    alone["programme"] = NOTHING
     out = np.full((4, len(accounts), len(settings.playbooks)), np.nan)
-    _all_effects(accounts.keys, accounts.made, states, course, settings.truth.futures_of_actions, out)
+    _all_effects(
+        accounts.keys, accounts.made, states, course._replace(playbooks=alone), settings.truth.futures_of_actions, out
+    )
     return Effects(*out)
 
 

@@ -135,8 +135,9 @@ def refresh(account: Any, state: Any, today: Any, c: Any) -> None:
     state.leave_rate = c.signal * c.leaving_a_year / 365.0 * math.exp(min(leaving, 4.0))
     state.case_rate = c.service_cases_a_year / 365.0
     if account.equipment == 1 and state.wear >= 1.0:
-        state.case_rate *= math.exp(c.service_faults)
-    state.champion_rate = state.champion * c.relations_champion_leaves / 365.0
+        state.case_rate *= math.exp(c.signal * c.service_faults)
+    # Where nobody speaks for us nothing comes of it; the rate is the same, so that it tells accounts nothing apart.
+    state.champion_rate = c.relations_champion_leaves / 365.0
 
 
 @compiled_without_memory
@@ -341,6 +342,8 @@ def _open_case(day: int, key: Any, account: Any, state: Any, today: Any, c: Any,
 
 @compiled_without_memory
 def _champion_leaves(day: int, account: Any, state: Any, today: Any, c: Any, book: Array, place: Array) -> None:
+    if state.champion == 0:
+        return
     state.champion = 0
     state.rival += c.relations_champion_gone
     _write(book, place, state, day, CHAMPION, LEFT, state.contacts, 0.0, 0.0)
@@ -360,7 +363,9 @@ def _act(day: int, account: Any, state: Any, today: Any, c: Any, playbooks: Arra
     state.boost += playbook.boost * response
     state.last_action, state.act_on, state.playbook = day, NEVER, NO_ONE
     _write(book, place, state, day, DELIVERED, number, 0, 0.0, 0.0)
-    refresh(account, state, today, c)
+    # The rates are those of the week's beginning until something moves the state.
+    if playbook.satisfaction != 0.0 or playbook.rival != 0.0 or playbook.boost != 0.0:
+        refresh(account, state, today, c)
 
 
 @compiled_without_memory
@@ -474,7 +479,8 @@ def _contract(day: int, key: Any, account: Any, state: Any, today: Any, c: Any, 
     ends = state.contract_ends
     if ends < 0:
         return
-    _write(book, place, state, day, USE, 0, state.seats, 0.0, 0.0)
+    if day < ends or state.notice != 1:
+        _write(book, place, state, day, USE, 0, state.seats, 0.0, 0.0)
     if state.notice == 0 and day + c.contracts_notice_days >= ends - 7:
         rival = pull(account, state, today)
         log_odds = c.contracts_rival * rival - c.contracts_satisfaction * state.satisfaction
@@ -549,7 +555,8 @@ def _programme(
             continue
         arm = CHOSEN
         if playbook.programme == EXPERIMENT:
-            acted = uniform(key, day, _ARM + _OF_PLAYBOOKS * (number + 1)) < playbook.treated
+            # Not of the day: who was left alone once is left alone for good, or control would be treated next month.
+            acted = uniform(key, 0, _ARM + _OF_PLAYBOOKS * (number + 1)) < playbook.treated
             arm = TREATED if acted else CONTROL
         _write(book, place, state, day, ASSIGNED, number, arm, 0.0, 0.0)
         if arm != CONTROL:

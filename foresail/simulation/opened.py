@@ -61,7 +61,7 @@ class Opened:
     curves: Mapping[str, Floats]
     """For each ranking the share of churners found, at each share of accounts of a grid of a hundred steps."""
 
-    def share_of_attainable(self, one: Rank) -> float:
+    def share_of_the_way(self, one: Rank) -> float:
         """How far from guessing to the truth's own AUROC: nobody can rank better than the truth does."""
         best = self.rankings[-1].auroc
         return (one.auroc - 0.5) / (best - 0.5) if best > 0.5 else float("nan")

@@ -33,7 +33,7 @@ class Reported:
 
 
 def reported(settings: Settings, export: Export) -> Reported:
-    """The rows that had been entered by the end, in the order of what happened to each account."""
+    """The rows that had been entered by the end, by account and by when they were."""
     start = (settings.company.start - date(1970, 1, 1)).days * DAY
     end = start + settings.company.days * DAY
     entered = export.happened if export.entered is None else export.entered
@@ -52,8 +52,10 @@ def reported(settings: Settings, export: Export) -> Reported:
         missing = uniforms(export.keys, 0, _MISSING) < settings.reporting.missing_id_share
         rows = _without(rows, missing)
     rows, twice = _broken(settings, export, rows, start)
-    often = twice + (uniforms(export.keys, 0, _TWICE) < settings.reporting.duplicate_share)
-    place = np.repeat(np.arange(len(export)), np.where(entered < end, often, 0))
+    often = twice * (1 + (uniforms(export.keys, 0, _TWICE) < settings.reporting.duplicate_share))
+    # By account and time, so that the files do not depend on how many accounts are simulated at once.
+    order = np.lexsort((entered, export.columns["account_no"].indices.to_numpy()))
+    place = np.repeat(order, np.where(entered < end, often, 0)[order])
     return Reported(
         export.name,
         rows.take(pa.array(place)),

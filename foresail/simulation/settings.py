@@ -90,7 +90,9 @@ class AccountsSettings(Section):
 
     existing_share: float = share(0.60, "were accounts before the first day; the others come evenly until the last")
     order_value: float = parameter(1800.0, "value of an order of the median account", "currency", gt=0, le=1e9)
-    order_value_spread: float = spread(1.6, "spread of the typical order between accounts; 1.6 makes it 80/20", "log")
+    order_value_spread: float = spread(
+        1.3, "spread of the typical order between accounts; 1.3 makes revenue 80/20", "log"
+    )
     opted_out_share: float = share(0.01, "do not want to be contacted or profiled")
     group_share: float = share(0.12, "belong to the group of another account")
     equipment_share: float = share(0.60, "run our machines, which report their state")
@@ -474,7 +476,7 @@ def _listed(value: Any) -> Sequence[Any]:
 def _problem(error: Any) -> str:
     key = ".".join(map(str, error["loc"]))
     if error["type"] == "extra_forbidden":
-        known = [name for name, *_ in parameters()]
+        known = [*Settings.model_fields, *(name for name, *_ in parameters())]
         near = difflib.get_close_matches(key, known, n=3) or [
             name for name in known if name.endswith(key.split(".")[-1])
         ]
