@@ -7,15 +7,12 @@ reading them and writing them again. The answer is checked first: a tenth of the
 """
 
 import argparse
-import resource
 import shutil
-import time
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
-from measure import BENCH, Line, measured, print_lines
+from measure import BENCH, Line, measured, note
 
 from foresail.simulation.company import simulate, write_company
 from foresail.simulation.settings import Settings
@@ -27,7 +24,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--accounts", type=int, default=100_000)
     parser.add_argument("--days", type=int, default=731)
-    parser.add_argument("--moments", type=int, nargs="*", default=[90, 0], help="for which the truth is told, days before the end")
+    parser.add_argument(
+        "--moments", type=int, nargs="*", default=[90, 0], help="for which the truth is told, days before the end"
+    )
     arguments = parser.parse_args()
     check()
     lines, before = [], None
@@ -35,12 +34,27 @@ def main() -> None:
         run = measured(make, accounts, arguments.days, arguments.moments, repeats=1)
         copied = measured(copy, repeats=1)
         growth = run.seconds / before if before else None
-        note = f"{run.answer:,} rows"
-        lines.append(Line(f"foresail, {accounts:,} accounts", run.seconds, 1.0, run.peak_mb, growth, run.cpu_seconds, note))
+        rows = f"{run.answer:,} rows"
+        lines.append(
+            Line(f"foresail, {accounts:,} accounts", run.seconds, 1.0, run.peak_mb, growth, run.cpu_seconds, rows)
+        )
         ratio = copied.seconds / run.seconds
-        lines.append(Line("pyarrow, the same files read and written", copied.seconds, ratio, copied.peak_mb, None, copied.cpu_seconds))
+        lines.append(
+            Line(
+                "pyarrow, the same files read and written",
+                copied.seconds,
+                ratio,
+                copied.peak_mb,
+                None,
+                copied.cpu_seconds,
+            )
+        )
         before = run.seconds
-    print_lines(f"A simulated company of {arguments.days} days, truth told for {len(arguments.moments)} moments", lines)
+    note(
+        "simulate",
+        f"A simulated company of {arguments.days} days, truth told for {len(arguments.moments)} moments",
+        lines,
+    )
     shutil.rmtree(FOLDER, ignore_errors=True)
 
 
@@ -58,19 +72,16 @@ def make(accounts: int, days: int, moments: list[int]) -> int:
     return int(write_company(settings, FOLDER / "company", FOLDER / "truth").rows.total())
 
 
-def copy() -> float:
+def copy() -> None:
     """Read every CSV and Parquet file of the company and write it again, one after the other."""
-    began, target = time.perf_counter(), FOLDER / "copy"
+    target = FOLDER / "copy"
     target.mkdir(exist_ok=True)
     for path in sorted((FOLDER / "company" / "data").rglob("*.*")):
         if path.suffix == ".parquet":
             pq.write_table(pq.read_table(path), target / path.name, compression="zstd")
         elif path.suffix == ".csv":
             pa_csv.write_csv(pa_csv.read_csv(path), target / path.name)
-    return time.perf_counter() - began
 
 
 if __name__ == "__main__":
-    pa.set_cpu_count(2)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
     main()

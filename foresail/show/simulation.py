@@ -66,7 +66,9 @@ def _ranked(found: "Opened") -> Table:
     )
     table.title = f"the truth opened: {found.accounts:,} accounts, {found.churned:,} churned"
     table.add_row("AUROC", *(f"{one.auroc:.3f}" for one in found.rankings))
-    table.add_row("of the way from guessing to the truth", *(f"{found.share_of_the_way(one):.0%}" for one in found.rankings))
+    table.add_row(
+        "of the way from guessing to the truth", *(f"{found.share_of_the_way(one):.0%}" for one in found.rankings)
+    )
     table.add_row("log loss", *(f"{one.log_loss:.3f}" for one in found.rankings))
     table.add_row(f"churners among the riskiest {found.top:.0%}", *(f"{one.captured:.0%}" for one in found.rankings))
     return table

@@ -81,7 +81,7 @@ class CompanySettings(Section):
 
     accounts: int = parameter(1000, "accounts that the company has had by the end", "accounts", ge=1, le=10_000_000)
     start: date = parameter(date(2023, 1, 1), "first day that is recorded")
-    days: int = parameter(731, "days that are recorded", "days", ge=120, le=7300)
+    days: int = parameter(731, "days that are recorded", "days", ge=120, le=3650)
     seed: int = parameter(0, "seed of everything random", ge=0, le=2**53)
 
 

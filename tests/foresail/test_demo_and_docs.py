@@ -89,7 +89,9 @@ def test__readme__has_commands_and_snippets_to_run():
     assert SNIPPETS
 
 
-@pytest.mark.parametrize("command", [command for command in COMMANDS if not any(word in command for word in RUNS_ON + ELSEWHERE)])
+@pytest.mark.parametrize(
+    "command", [command for command in COMMANDS if not any(word in command for word in RUNS_ON + ELSEWHERE)]
+)
 def test__readme__command__runs(folder, command):
     """Every command of the shop window works as written."""
     answer = run(command, folder)
