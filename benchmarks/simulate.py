@@ -8,7 +8,6 @@ reading them and writing them again. The answer is checked first: a tenth of the
 
 import argparse
 import shutil
-from pathlib import Path
 
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
