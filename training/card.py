@@ -12,6 +12,7 @@ from features.catalog import fingerprint, named
 from features.plan import FeatureSet
 from training import tracking
 from training.dataset import Dataset, Floats, digest_of, naive_utc
+from training.leakage import Suspect, to_json
 from training.models import Fitted
 from training.selection import Climb, Refitted
 from training.splits import Split
@@ -35,12 +36,18 @@ class Origin:
 
 
 def describe(
-    origin: Origin, final: Refitted, baseline: Refitted, climb: Climb, data: Dataset, population: Dataset
+    origin: Origin,
+    final: Refitted,
+    baseline: Refitted,
+    climb: Climb,
+    data: Dataset,
+    population: Dataset,
+    leaks: Sequence[Suspect],
 ) -> dict[str, Any]:
     """The card as plain JSON.
 
     `baseline` is a card of its own in it, so that later evaluations can show it beside the model. `population` is who
-    would be scored today: the reference for percentiles and drift.
+    would be scored today: the reference for percentiles and drift. `leaks` is what the audit before the fit found.
     """
     card: dict[str, Any] = {
         **_what(final, origin.catalog),
@@ -48,6 +55,7 @@ def describe(
         "target": origin.target.to_json(),
         "choice": climb.choice.reason,
         "notes": list(climb.notes),
+        "leakage": {"columns": len(data.features), "suspects": to_json(leaks)},
         "baseline": _what(baseline, origin.catalog),
         "trained_as_of": origin.as_of.isoformat(),
         "as_of_dates": _dates(origin.days),

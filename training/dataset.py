@@ -1,7 +1,7 @@
 """Features of eligible accounts beside what happened to them next."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -54,6 +54,10 @@ class Dataset:
             self.account[wanted],
             self.as_of[wanted],
         )
+
+    def only(self, names: Sequence[str]) -> "Dataset":
+        """The same rows with these features alone, in this order; ValueError if one is not there."""
+        return replace(self, features=tuple(names), matrix=self.columns(names))
 
     def columns(self, names: Sequence[str]) -> Floats:
         """The matrix of these features, in this order; ValueError if one is not there."""

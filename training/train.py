@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from features.catalog import CATALOG, named
+from features.catalog import CATALOG
 from features.history import History
 from features.plan import FeatureSet
 from training import report, tracking
@@ -16,6 +16,7 @@ from training.coverage import purchases_known
 from training.dataset import labelled, unlabelled
 from training.drivers import drivers
 from training.evaluation import Evaluation
+from training.leakage import Suspect, suspects
 from training.models import Fitted, informative, ladder, learnable
 from training.moments import in_utc
 from training.selection import Climb, NotEnoughLabels, climb_ladder, refit
@@ -81,18 +82,22 @@ def train(  # noqa: PLR0913  # all but three are given by name
     days = split_for(history, target, as_of, settings)
     _refuse_nobody(history, target, as_of)
     tracking.open_store(tracking_uri)
-    ticks = _Ticks(len(days.closed) + 2 * len(ladder(())) + 2, progress)
+    ticks = _Ticks(len(days.closed) + 2 * len(ladder(())) + 3, progress)
     data = labelled(
         history, target, days.closed, catalog, as_of, lambda done, of: ticks(f"features of date {done}/{of}")
     )
+    ticks("features of the accounts of today")
+    today = unlabelled(history, target, as_of, catalog)
+    ticks("looking for leaks")
+    # The test's labels have no part in it: what it finds may lead to a choice.
+    leaks = suspects(data.at(days.train), outcome=(target.kind, *target.name.split("_")), scored=today, seed=seed)
     names, left_out = learnable(catalog, days.closed)
     climb = climb_ladder(ladder(informative(data, names)), data, days, target, seed, ticks)
-    climb = replace(climb, notes=(*left_out, *climb.notes))
+    climb = replace(climb, notes=(*map(_suspicion, leaks), *left_out, *climb.notes))
     final, baseline = refit(climb.winner, data, seed), refit(climb.baseline, data, seed)
-    ticks("describing the accounts of today")
-    population = unlabelled(history, target, as_of, named(final.model.features, catalog))
+    population = today.only(final.model.features)
     origin = Origin(project, target, as_of, days, history.versions(), seed, catalog)
-    card = describe(origin, final, baseline, climb, data, population)
+    card = describe(origin, final, baseline, climb, data, population, leaks)
     page = report.of_training(
         card, climb.evaluation, scored_at_test(climb), drivers(card, final.model, population, catalog)
     )
@@ -120,6 +125,13 @@ def split_for(history: History, target: ChurnTarget, as_of: datetime, settings: 
     every, min_history = timedelta(days=settings.every_days), timedelta(days=settings.min_history_days)
     dates = as_of_dates(as_of, target.horizon, every, settings.dates, known.first, min_history)
     return split(dates, target.horizon)
+
+
+def _suspicion(one: Suspect) -> str:
+    return (
+        f"{one.column} may be a leak: {one.words}. Ask when it is known: if only after the outcome, give its source a known_at, "
+        "or leave it out"
+    )
 
 
 def _refuse_negative(seed: int) -> None:

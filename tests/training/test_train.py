@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from storing import store
-from training_company import company, purchase, small_model
+from training_company import FIRST_DAY, company, purchase, small_model
 
-from features.catalog import fingerprint, named
+from features.catalog import CATALOG, fingerprint, named
 from features.table import build_feature_table
 from training.coverage import StaleHistory
 from training.evaluation import judge
@@ -235,7 +235,7 @@ def test__evaluate__every_other_customer_falls_silent__note_in_result_and_page(r
     seen = evaluate(
         history, T, name="acme-churn", tracking_uri=store_uri, known_by=T + timedelta(days=60), report_to=page
     )  # fmt: skip
-    foreseen, happened = 100 * seen.scores.mean()
+    foreseen, happened = 100 * seen.scores[["probability", "churned"]].mean()
     assert happened > foreseen + 10
     said = f"foreseen {foreseen:.1f} %, happened {happened:.1f} %"
     assert seen.notes[0].startswith(said)
@@ -378,3 +378,33 @@ def test__train__few_accounts__simpler_rungs_and_a_full_bar(tmp_path):
     assert steps[-1][0] == steps[-1][1]
     assert result.card["trained_as_of"] == "2023-09-01T00:00:00+00:00"
     assert {row["as_of"][10:] for row in result.card["rows"]} == {"T00:00:00+00:00"}
+
+
+def test__train__clean_company__leak_audit_is_quiet(result):
+    """Every feature was looked at before the fit, and none of them was suspect."""
+    assert result.card["leakage"] == {"columns": len(CATALOG), "suspects": []}
+    assert not any("leak" in note for note in result.notes)
+    page = result.report_path.read_text(encoding="utf-8")
+    assert f"{len(CATALOG)} features were looked at, one by one: none ranks the outcomes nearly alone" in page
+
+
+def test__train__attribute_that_knows_the_future__is_named_in_notes_card_and_report(tmp_path):
+    """That an account is lost is written into its master record later, but dated back to the day after its last order."""
+    rng, known = np.random.default_rng(0), {}
+    for account in range(400):
+        stops = rng.integers(100, 1500)
+        orders = [FIRST_DAY + timedelta(days=int(day)) for day in np.arange(rng.integers(40), min(stops, 700), 40)]
+        states = ((FIRST_DAY, 1.0), (orders[-1] + timedelta(days=1), 0.0)) if stops < 700 else ((FIRST_DAY, 1.0),)
+        rows = [{"occurred_at": at, "known_at": at, "size": size} for at, size in states]
+        known[f"account {account}"] = {"purchases": [purchase(at) for at in orders], "accounts": rows}
+    result = train(
+        store(tmp_path / "history", known), TARGET, T, project="leaky", tracking_uri=f"sqlite:///{tmp_path}/mlflow.db",
+        settings=SETTINGS, report_to=tmp_path / "churn.html",
+    )  # fmt: skip
+    suspects = {one["column"]: one for one in result.card["leakage"]["suspects"]}
+    assert suspects["account_size_last"]["mark"] == "too good"
+    assert suspects["account_size_last"]["figure"] > 0.92
+    assert result.notes[0].startswith(
+        "account_size_last may be a leak: alone it ranks the outcomes with an AUROC of 0.9"
+    )
+    assert "<code>account_size_last</code>, too good" in (tmp_path / "churn.html").read_text(encoding="utf-8")
