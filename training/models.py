@@ -1,11 +1,11 @@
-"""The ladder: recency rule, logistic regression on log-RFM, LightGBM. Each rung must earn its place over the one below.
+"""The ladder: recency rule, BG/NBD, logistic regression on log-RFM, LightGBM. Each rung must earn its place over the one below.
 
 A rung turns a dataset into a `Fitted` model: plain data that the registered model's code reads, and that training
 itself reads with that same code, so that what was judged is what will be served.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -14,6 +14,8 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from features.definitions import Feature, Season
+from training.bgnbd import Buying
+from training.bgnbd import fit as fit_bgnbd
 from training.dataset import Dataset, Floats
 from training.splits import Fold
 from training.tracking import model_code
@@ -27,6 +29,8 @@ LOG_RFM_FEATURES = (
     "purchases_amount_sum_365d",
     "purchases_amount_sum",
 )
+
+BUYING_FEATURES = ("purchases_orders_distinct", "purchases_days_since_first", "purchases_days_since_last")
 
 LINEAR_PENALTY = 1.0
 SETTLED = 1e-8
@@ -58,11 +62,12 @@ BOOSTING: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a rung learnt: linear terms or a booster's text, over `features` in this order."""
+    """What a rung learnt: linear terms, how accounts buy, or a booster's text, over `features` in this order."""
 
     rung: str
     features: tuple[str, ...]
     linear: Mapping[str, Any] | None = None
+    buying: Mapping[str, Any] | None = None
     booster: str | None = None
 
     def margin(self, data: Dataset) -> Floats:
@@ -77,6 +82,7 @@ class Fitted:
             "rung": self.rung,
             "features": list(self.features),
             "linear": self.linear,
+            "buying": self.buying,
             "calibration": {"method": "none"},
         }
 
@@ -156,6 +162,38 @@ class LinearRung:
         described = zip(self.features, centres, scales, weights.tolist(), missing.tolist(), strict=True)
         terms = [_term(*each) for each in described]
         return Fitted(self.name, self.features, {"intercept": float(fitted.intercept_[0]), "terms": terms})
+
+
+@dataclass(frozen=True)
+class BuyingRung:
+    """BG/NBD: the rhythm in which accounts buy and the chance that they have stopped, from nothing but their orders.
+
+    It learns from histories and not from labels: from those of the newest date, because each holds the older ones.
+    """
+
+    name: str
+    features: tuple[str, ...]
+    needs_accounts: int
+    horizon_days: float
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Nothing is set."""
+        return {}
+
+    def tuned(self, folds: Sequence[FoldData], seed: int) -> "BuyingRung":  # noqa: ARG002  # as the protocol says
+        """There is nothing to tune."""
+        return self
+
+    def fit(self, data: Dataset, seed: int) -> Fitted:  # noqa: ARG002  # as the protocol says
+        """The seed is not used: the search begins at one point."""
+        rows = data.columns(self.features)[data.as_of == data.as_of.max()]
+        orders, first, last = np.maximum(rows[~np.isnan(rows).any(axis=1)], 0.0).T
+        found = fit_bgnbd(Buying.of(np.maximum(orders - 1.0, 0.0), np.maximum(first - last, 0.0), first))
+        reference = [float(np.median(column)) for column in (orders, first, last)]
+        return Fitted(
+            self.name, self.features, buying={**asdict(found), "horizon": self.horizon_days, "reference": reference}
+        )
 
 
 @dataclass(frozen=True)
@@ -239,10 +277,11 @@ def informative(data: Dataset, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in names if name in vary)
 
 
-def ladder(features: Sequence[str]) -> tuple[Rung, ...]:
+def ladder(features: Sequence[str], horizon_days: float) -> tuple[Rung, ...]:
     """The rungs, simplest first; the first is the baseline. `features` names those that the trees may use."""
     return (
         LinearRung("recency", RECENCY_FEATURES, needs_accounts=10),
+        BuyingRung("bgnbd", BUYING_FEATURES, needs_accounts=40, horizon_days=horizon_days),
         LinearRung("logistic", LOG_RFM_FEATURES, needs_accounts=60),
         BoostedRung("lightgbm", tuple(features), needs_accounts=200),
     )

@@ -9,6 +9,7 @@ Everything here works row by row: the answer for a row is bit for bit the same a
 
 import json
 from collections.abc import Mapping
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,25 @@ def term_values(term: Mapping[str, Any], values: Floats) -> Floats:
     return np.asarray(np.where(np.isnan(standardised), term["missing"], term["weight"] * standardised))
 
 
+def silence_margin(buying: Mapping[str, Any], matrix: Floats) -> Floats:
+    """Log-odds of no purchase within the horizon by BG/NBD (Fader, Hardie & Lee 2005, eq. 6 and 7), (n,).
+
+    `matrix` (n, 3) holds orders so far, days since the first and days since the last one; what is absent counts as the
+    reference account's, and what cannot be (a last order before the first) as the nearest that can.
+    """
+    filled = np.where(np.isnan(matrix), buying["reference"], matrix)
+    repeats = np.maximum(filled[:, 0] - 1.0, 0.0)
+    known = np.maximum(filled[:, 1], 0.0)
+    last = np.clip(known - filled[:, 2], 0.0, known)
+    r, alpha, a, b = (buying[name] for name in ("r", "alpha", "a", "b"))
+    until, ends = alpha + known, alpha + known + buying["horizon"]
+    with np.errstate(divide="ignore"):
+        dropped = np.log(np.where(repeats > 0, a / np.maximum(b + repeats - 1.0, 1e-300), 0.0))
+    gone = dropped + (r + repeats) * (np.log(until) - np.log(alpha + last))
+    silent = np.minimum((r + repeats) * (np.log(until) - np.log(ends)), -1e-12)
+    return np.asarray(np.logaddexp(gone, silent) - np.log(-np.expm1(silent)))
+
+
 class ScoreModel:
     """A fitted model: its card, and a booster where the rung has one.
 
@@ -91,6 +111,8 @@ class ScoreModel:
     def margin(self, matrix: Floats) -> Floats:
         """Log-odds before calibration, (n,)."""
         matrix = self._checked(matrix)
+        if self.card.get("buying"):
+            return silence_margin(self.card["buying"], matrix)
         if self._booster is None:
             return self._linear_margin(matrix)
         return self._boosted(matrix, raw_score=True) if len(matrix) else np.empty(0)
@@ -102,10 +124,12 @@ class ScoreModel:
     def contributions(self, matrix: Floats) -> Floats:
         """Signed contribution of each feature to the log-odds before calibration, (n, k).
 
-        LightGBM: SHAP values of the trees. Linear rungs: weight × (transformed value − its mean in training). Each
-        row sums to its margin less a constant of the model.
+        LightGBM: SHAP values of the trees. Linear rungs: weight × (transformed value − its mean in training). BG/NBD:
+        Shapley values against the reference account. Each row sums to its margin less a constant of the model.
         """
         matrix = self._checked(matrix)
+        if self.card.get("buying"):
+            return self._buying_contributions(matrix)
         if self._booster is None:
             return self._linear_contributions(matrix)
         return self._boosted(matrix, pred_contrib=True)[:, :-1] if len(matrix) else np.empty(matrix.shape)
@@ -122,6 +146,20 @@ class ScoreModel:
         for term in self.card["linear"]["terms"]:
             column = self.features.index(term["feature"])
             shares[:, column] = term_values(term, matrix[:, column])
+        return shares
+
+    def _buying_contributions(self, matrix: Floats) -> Floats:
+        """Of three features every order in which they can become the account's own has a sixth of the say."""
+        reference = np.broadcast_to(np.asarray(self.card["buying"]["reference"], dtype=np.float64), matrix.shape)
+        shares = np.zeros(matrix.shape)
+        for order in permutations(range(3)):
+            own = np.array(reference)
+            before = silence_margin(self.card["buying"], own)
+            for column in order:
+                own[:, column] = matrix[:, column]
+                after = silence_margin(self.card["buying"], own)
+                shares[:, column] += (after - before) / 6.0
+                before = after
         return shares
 
     def _checked(self, matrix: Floats) -> Floats:

@@ -82,7 +82,7 @@ def train(  # noqa: PLR0913  # all but three are given by name
     days = split_for(history, target, as_of, settings)
     _refuse_nobody(history, target, as_of)
     tracking.open_store(tracking_uri)
-    ticks = _Ticks(len(days.closed) + 2 * len(ladder(())) + 3, progress)
+    ticks = _Ticks(len(days.closed) + 2 * len(ladder((), 0)) + 3, progress)
     data = labelled(
         history, target, days.closed, catalog, as_of, lambda done, of: ticks(f"features of date {done}/{of}")
     )
@@ -92,7 +92,7 @@ def train(  # noqa: PLR0913  # all but three are given by name
     # The test's labels have no part in it: what it finds may lead to a choice.
     leaks = suspects(data.at(days.train), outcome=(target.kind, *target.name.split("_")), scored=today, seed=seed)
     names, left_out = learnable(catalog, days.closed)
-    climb = climb_ladder(ladder(informative(data, names)), data, days, target, seed, ticks)
+    climb = climb_ladder(ladder(informative(data, names), target.horizon_days), data, days, target, seed, ticks)
     climb = replace(climb, notes=(*map(_suspicion, leaks), *left_out, *climb.notes))
     final, baseline = refit(climb.winner, data, seed), refit(climb.baseline, data, seed)
     population = today.only(final.model.features)

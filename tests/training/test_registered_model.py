@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from training.bgnbd import BgNbd, Buying
 from training.calibration import Calibration
 from training.dataset import Dataset
-from training.models import LOG_RFM_FEATURES, BoostedRung, LinearRung
+from training.models import BUYING_FEATURES, LOG_RFM_FEATURES, BoostedRung, BuyingRung, LinearRung
 from training.registered_model import FORMAT, ScoreModel
 
 CALIBRATIONS = {
@@ -35,6 +36,7 @@ def dataset(n=600, seed=0):
 def fitted(rung):
     rungs = {
         "recency": LinearRung("recency", LOG_RFM_FEATURES[:1], 1),
+        "bgnbd": BuyingRung("bgnbd", BUYING_FEATURES, 1, horizon_days=90),
         "logistic": LinearRung("logistic", LOG_RFM_FEATURES, 1),
         "lightgbm": BoostedRung("lightgbm", LOG_RFM_FEATURES, 1, rounds=40),
     }
@@ -47,7 +49,7 @@ def score_model(rung, calibration="none"):
     return ScoreModel(card, learnt.booster)
 
 
-MODELS = {rung: fitted(rung) for rung in ("recency", "logistic", "lightgbm")}
+MODELS = {rung: fitted(rung) for rung in ("recency", "bgnbd", "logistic", "lightgbm")}
 VALUES = st.one_of(
     st.just(np.nan),
     st.floats(-1e7, 1e7),
@@ -101,6 +103,21 @@ def test__contributions__linear_rung__weight_times_distance_from_the_mean():
     model = ScoreModel(card)
     assert model.contributions(np.array([[np.exp(2) - 1], [np.nan]]))[:, 0] == pytest.approx([6.0, -0.7])
     assert model.margin(np.array([[np.exp(2) - 1], [np.nan]])) == pytest.approx([7.0, 0.3])
+
+
+def test__bgnbd_rung__says_what_the_model_of_its_paper_says():
+    """The code that travels has the formula of `training.bgnbd`, in log-odds."""
+    model, buying = score_model("bgnbd"), MODELS["bgnbd"].buying
+    rows = np.array([[1.0, 300.0, 300.0], [5.0, 300.0, 10.0], [40.0, 700.0, 200.0]])
+    paper = BgNbd(*(buying[name] for name in ("r", "alpha", "a", "b")))
+    expected = paper.none_within(Buying.of(rows[:, 0] - 1, rows[:, 1] - rows[:, 2], rows[:, 1]), 90.0)
+    assert model.probability(rows) == pytest.approx(expected, rel=1e-9)
+
+
+def test__bgnbd_rung__absent_values__count_as_the_reference_accounts():
+    model, reference = score_model("bgnbd"), MODELS["bgnbd"].buying["reference"]
+    assert model.margin(np.full((1, 3), np.nan)) == model.margin(np.array([reference]))
+    assert (model.contributions(np.full((1, 3), np.nan)) == 0).all()
 
 
 def test__linear_rung__absence_that_means_something__gets_a_weight_of_its_own():

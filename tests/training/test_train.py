@@ -56,7 +56,7 @@ def result(history, store_uri, steps, tmp_path_factory):
 def test__train__a_company_with_signal__beats_the_baseline_or_says_recency(result):
     """The first model becomes champion; every rung stands beside the baseline with all metrics and their bounds."""
     assert (result.name, result.version, result.alias) == ("acme-churn", 1, "champion")
-    assert set(result.evaluation.metrics) == {"recency", "logistic", "lightgbm"}
+    assert set(result.evaluation.metrics) == {"recency", "bgnbd", "logistic", "lightgbm"}
     assert result.rung != "recency"
     assert result.evaluation.beats_baseline(result.rung, "log_loss")
     for metrics in result.evaluation.metrics.values():
@@ -292,7 +292,7 @@ def test__train__second_time__becomes_challenger_and_is_listed(history, tmp_path
     assert [(row.version, row.aliases) for row in rows] == [(2, ("challenger",)), (1, ("champion",))]
     assert rows[0].trained_as_of == "2023-10-01T00:00:00+00:00"
     assert {"auroc", "auroc_low", "auroc_high", "recency/log_loss"} <= set(rows[0].metrics)
-    assert rows[0].rung in {"recency", "logistic", "lightgbm"}
+    assert rows[0].rung in {"recency", "bgnbd", "logistic", "lightgbm"}
 
 
 def test__train__tracking_uri_of_the_caller__left_as_it_was(result, store_uri, tmp_path):
@@ -373,7 +373,7 @@ def test__train__few_accounts__simpler_rungs_and_a_full_bar(tmp_path):
         store(tmp_path / "history", company(accounts=60)), TARGET, T.astimezone(ZoneInfo("Europe/London")), project="small",
         tracking_uri=f"sqlite:///{tmp_path}/m.db", settings=SETTINGS, progress=lambda *step: steps.append(step),
     )  # fmt: skip
-    assert set(result.evaluation.metrics) < {"recency", "logistic", "lightgbm"}
+    assert set(result.evaluation.metrics) < {"recency", "bgnbd", "logistic", "lightgbm"}
     assert "lightgbm was left out" in " ".join(result.notes)
     assert steps[-1][0] == steps[-1][1]
     assert result.card["trained_as_of"] == "2023-09-01T00:00:00+00:00"
