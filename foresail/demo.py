@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.rule import Rule
+from rich.text import Text
 
 from features.moments import read_moment
 from foresail import show, workflow
@@ -91,7 +92,7 @@ def _evaluate(console: Console, story: Story, project: Project, directory: Path)
     _print(console, show.hindsight(hindsight, project.timezone))
     if story.truth is not None:
         console.print()
-        _print(console, show.opened(*workflow.open_truth(project, TARGET, hindsight, story.truth)))
+        _print(console, show.opened(*workflow.open_truth(project, TARGET, hindsight, story.truth), project.currency))
 
 
 def _score(console: Console, story: Story, project: Project, directory: Path) -> None:
@@ -109,8 +110,11 @@ def _moment(project: Project, text: str) -> datetime:
 
 def heading(console: Console, directory: Path, command: str, options: str) -> None:
     """A rule that holds the command which does what follows."""
+    said = f"foresail {command} --project {directory} {options}"
     console.print()
-    console.print(Rule(f"foresail {command} --project {directory} {options}", align="left", style="cyan"))
+    # A command that is cut cannot be copied.
+    fits = len(said) + 2 < console.width
+    console.print(Rule(said, align="left", style="cyan") if fits else Text(said, style="cyan"))
 
 
 def _print(console: Console, shown: show.Shown) -> None:

@@ -20,7 +20,7 @@ def run(directory: Path) -> None:
     """Simulate a company, ingest, train, evaluate against the truth, and score; what has been simulated already stays."""
     settings = prepare(directory)
     trained = settings.end - timedelta(days=settings.truth.horizon_days)
-    story = Story(str(settings.end), str(trained), str(settings.end), "A0000007", truth_of(directory))
+    story = Story(str(settings.end), str(trained), str(settings.end), "A0000007", workflow.truth_beside(directory))
     tell(story, load(directory), directory)
 
 
@@ -31,12 +31,7 @@ def prepare(directory: Path) -> "Settings":
         console = show.console()
         console.print(Rule(f"foresail simulate {directory} --accounts {ACCOUNTS}", align="left", style="cyan"))
         with show.progress() as bars:
-            written = workflow.simulate(settings, directory, truth_of(directory), bars)
+            written = workflow.simulate(settings, directory, workflow.truth_beside(directory), bars)
         for part in show.simulated(written, settings).parts:
             console.print(part)
     return settings
-
-
-def truth_of(directory: Path) -> Path:
-    """Where the truth about the company in a folder is: beside it."""
-    return directory.with_name(f"{directory.name}-truth")

@@ -30,6 +30,7 @@ class Hindsight:
     version: int
     rung: str
     as_of: datetime
+    horizon_days: int
     scores: pd.DataFrame
     """One row per eligible account_id (the index): probability, the baseline's, and churned (1.0, 0.0; NaN while open)."""
     evaluation: Evaluation | None
@@ -70,13 +71,20 @@ def evaluate(  # noqa: PLR0913  # all but two are given by name
     notes = _fairness(model.card, as_of, target)
     if open_because or not len(data):
         return Hindsight(
-            version, model.card["rung"], as_of, scores, None, open_because or "no account was eligible", notes
+            version,
+            model.card["rung"],
+            as_of,
+            target.horizon_days,
+            scores,
+            None,
+            open_because or "no account was eligible",
+            notes,
         )
     evaluation = _judge(data, scored, model.card, seed)
     notes = (*notes, *shortcomings(scored, evaluation, model.card["rung"]))
     page = report.of_hindsight(model.card, version, as_of, evaluation, scored, notes)
     written = report.write(page, report_to)
-    return Hindsight(version, model.card["rung"], as_of, scores, evaluation, None, notes, written)
+    return Hindsight(version, model.card["rung"], as_of, target.horizon_days, scores, evaluation, None, notes, written)
 
 
 def _rows(

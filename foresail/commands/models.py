@@ -55,9 +55,11 @@ def evaluate(
     with show.progress() as bars:
         hindsight = workflow.evaluate(found, target, *moments, seed=seed, progress=bars)
     shown = show.hindsight(hindsight, found.timezone)
-    if truth is not None and hindsight.evaluation is not None:
+    if truth is not None and hindsight.evaluation is None:
+        shown = shown.followed_by("truth", show.Shown(["the truth is opened when the horizon has closed"], None))
+    elif truth is not None:
         opened_truth, picture = workflow.open_truth(found, target, hindsight, truth)
-        shown = shown.followed_by("truth", show.opened(opened_truth, picture))
+        shown = shown.followed_by("truth", show.opened(opened_truth, picture, found.currency))
     say(shown, as_json)
 
 

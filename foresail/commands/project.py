@@ -59,7 +59,12 @@ def simulate(
     accounts: Annotated[int | None, typer.Option(min=1, help="Accounts; short for --set company.accounts=N.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed; short for --set company.seed=N.")] = None,
     settings: Annotated[
-        Path | None, typer.Option(help="A TOML file of settings, section by section; what it leaves out is as usual.")
+        Path | None,
+        typer.Option(
+            help="A TOML file of settings, section by section; what it leaves out is as usual.",
+            exists=True,
+            dir_okay=False,
+        ),
     ] = None,
     changes: Annotated[
         list[str] | None,
@@ -91,7 +96,7 @@ def simulate(
     shorts = {"company.accounts": accounts, "company.seed": seed}
     given = [f"{key}={value}" for key, value in shorts.items() if value is not None]
     wanted = workflow.simulation_settings(settings, [*(changes or ()), *given])
-    apart = truth or directory.with_name(f"{directory.resolve().name}-truth")
+    apart = truth or workflow.truth_beside(directory)
     with show.progress() as bars:
         written = workflow.simulate(wanted, directory, apart, bars)
     say(show.simulated(written, wanted), as_json)

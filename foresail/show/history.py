@@ -39,6 +39,7 @@ def ingested(outcomes: "Sequence[IngestReport | SourceFailure]", timezone: str) 
         shown.add_row(outcome.source, outcome.stream, *counts, span(facts["oldest"], facts["newest"], timezone))
         notes += _refused(outcome.source, facts["reasons"], facts["examples"])
         notes += [Text(f"{outcome.source}: {note}", style=style) for note, style in _remarks(facts)]
+    notes += _repeated(outcomes)
     return Shown([shown, *notes], [dataclasses.asdict(outcome) for outcome in outcomes])
 
 
@@ -54,12 +55,18 @@ def _remarks(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             f"To take up corrections: foresail ingest {facts['source']} --replace"
         )
         yield said, "yellow"
-    if facts["repeated"]:
-        said = (
-            f"{counted(facts['repeated'], 'row')} alike another one in every column that the select gives: they count once. "
-            "If they are different events, give what tells them apart: order_id, product_id, or an event_id"
+
+
+def _repeated(outcomes: "Sequence[IngestReport | SourceFailure]") -> Iterator[Text]:
+    """Said once for all sources: the remedy is the same."""
+    counts = {one.source: getattr(one, "repeated", 0) for one in outcomes}
+    said = ", ".join(f"{source} {counted(count, 'row')}" for source, count in counts.items() if count)
+    if said:
+        yield Text(
+            f"{said} alike another one in every column that the select gives: they count once. "
+            "If they are different events, give what tells them apart: order_id, product_id, or an event_id",
+            style="yellow",
         )
-        yield said, "yellow"
 
 
 def status(found: "HistoryStatus", timezone: str) -> Shown:

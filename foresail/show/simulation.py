@@ -1,5 +1,7 @@
 """A simulated company on the terminal: what was written, its settings, and its truth opened."""
 
+import dataclasses
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,7 +9,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from foresail.show.answers import Shown, from_here, grid, without_nan
+from foresail.show.answers import Shown, counted, from_here, grid, without_nan
 
 if TYPE_CHECKING:
     from foresail.simulation.company import Written
@@ -30,7 +32,8 @@ def simulated(written: "Written", settings: "Settings") -> Shown:
         table,
         f"{written.rows.total():,} rows in {folder}/data, mapped in {folder}/foresail.toml",
         f"the truth, as of {' and '.join(moments)}, in {truth}",
-        f"next: foresail ingest --project {folder} --as-of {settings.end}",
+        f"next: foresail ingest --project {folder} --as-of {settings.end}, then train and",
+        f"      foresail evaluate churn --project {folder} --as-of {moments[0]} --known-by {settings.end} --truth {truth}",
     ]
     facts = {
         "folder": str(written.folder), "truth": str(written.truth), "accounts": written.accounts, "moments": moments,
@@ -44,17 +47,16 @@ def parameters() -> Shown:
     """Every setting of a simulated company."""
     from foresail.simulation.settings import parameters
 
-    table = grid("setting", "default", "unit", "meaning")
-    rows = list(parameters())
-    for row in rows:
-        table.add_row(*row)
-    facts = [dict(zip(("key", "default", "unit", "meaning"), row, strict=True)) for row in rows]
+    table = grid("setting", "default", "allowed", "unit", "meaning")
+    facts = [dataclasses.asdict(one) for one in parameters()]
+    for row in facts:
+        table.add_row(*row.values())
     return Shown([table], facts)
 
 
-def opened(found: "Opened", picture: Path | None) -> Shown:
+def opened(found: "Opened", picture: Path | None, currency: str) -> Shown:
     """A model beside the truth: how much of what could be known it knew, and what acting on it would have brought."""
-    parts: list[RenderableType] = [_ranked(found), _calibrated(found), _acted(found)]
+    parts: list[RenderableType] = [_ranked(found), _calibrated(found), _acted(found, currency)]
     if picture is not None:
         parts.append(Text(f"picture: {from_here(picture)}"))
     return Shown(parts, without_nan(found.to_json()))
@@ -64,10 +66,11 @@ def _ranked(found: "Opened") -> Table:
     table = grid(
         "against what happened", *(one.name for one in found.rankings), numbers=range(1, 1 + len(found.rankings))
     )
-    table.title = f"the truth opened: {found.accounts:,} accounts, {found.churned:,} churned"
+    table.title = f"the truth opened: {counted(found.accounts, 'account')}, {found.churned:,} churned"
     table.add_row("AUROC", *(f"{one.auroc:.3f}" for one in found.rankings))
+    way = [found.share_of_the_way(one) for one in found.rankings]
     table.add_row(
-        "of the way from guessing to the truth", *(f"{found.share_of_the_way(one):.0%}" for one in found.rankings)
+        "of the way from guessing to the truth", *("–" if math.isnan(share) else f"{share:.0%}" for share in way)
     )
     table.add_row("log loss", *(f"{one.log_loss:.3f}" for one in found.rankings))
     table.add_row(f"churners among the riskiest {found.top:.0%}", *(f"{one.captured:.0%}" for one in found.rankings))
@@ -76,14 +79,17 @@ def _ranked(found: "Opened") -> Table:
 
 def _calibrated(found: "Opened") -> Text:
     return Text(
-        f"probabilities: on average the model said {found.mean_said:.1%}, the truth was {found.mean_true:.1%}; "
-        f"an account's was off by {found.mean_distance:.1%} in the mean, and went with the truth at r = {found.correlation:.2f}"
+        f"probabilities: on average the model said {found.mean_said:.1%}, the truth was {found.mean_true:.1%}; an account's was "
+        f"off by {100 * found.mean_distance:.1f} points in the mean, and went with the truth at r = {found.correlation:.2f}"
     )
 
 
-def _acted(found: "Opened") -> Table:
-    table = grid("who is called", "net value", "of the best", numbers=(1, 2))
-    table.title = f"{found.playbook}: {found.calls:,} calls among {found.could_be_called:,} accounts in its situation"
+def _acted(found: "Opened", currency: str) -> Table:
+    table = grid("who is called", f"net value ({currency})", "of the best", numbers=(1, 2))
+    table.title = (
+        f"{found.playbook}: {counted(found.calls, 'call')}, one for every ten of the "
+        f"{counted(found.could_be_called, 'active account')} in its situation"
+    )
     for name, value in found.acted.items():
         table.add_row(name, f"{value:,.0f}", f"{value / found.best_acted:.0%}" if found.best_acted > 0 else "–")
     return table

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from foresail.simulation.life import ACCOUNT, NEVER, NO_ONE, STATE
-from foresail.simulation.randomness import Array, keys, normals, uniforms
+from foresail.simulation.randomness import Array, keys, mixed_all, normals, uniforms
 from foresail.simulation.settings import CATEGORIES, INDUSTRIES, Settings
 
 REGIONS = ("north", "south", "east", "west", "overseas")
@@ -20,7 +20,9 @@ AT_MOST_OLD = 3000
     _OPTED_OUT, _PARENT, _EQUIPMENT, _SOFTWARE, _WEEKDAY, _WEEK, _WEAR, _LOGINS, _SATISFACTION, _SATISFIED, _RIVAL,
     _BUDGET, _SINCE, _WORN, _ENDS, _SEATS, _CHAMPION, _REFERENCE, _FOUNDED, _ACQUIRED, _GROWTH, _SHARE,
 ) = range(34)  # fmt: skip
-_FAVOURITE, _RESPONSE = 100, 200
+_FAVOURITE, _RESPONSE, _ARM = 100, 200, 300
+_WHO = 1 << 50
+"""Who an account is is drawn apart from what happens to it on its days, the first of which would else know."""
 FAVOURITES = 3
 
 
@@ -46,9 +48,10 @@ def draw(settings: Settings, first: int, last: int) -> Accounts:
     """Accounts number first … last − 1."""
     numbers = np.arange(first, last)
     key = keys(settings.company.seed, numbers)
-    attributes = _attributes(settings, key, numbers)
-    made = _made(settings, key, attributes)
-    return Accounts(numbers, key, made, _first_states(settings, key, made, attributes), attributes)
+    who = mixed_all(key, _WHO, 0)
+    attributes = _attributes(settings, who, numbers)
+    made = _made(settings, who, attributes)
+    return Accounts(numbers, key, made, _first_states(settings, who, made, attributes), attributes)
 
 
 def _attributes(settings: Settings, key: Array, numbers: Array) -> dict[str, Array]:
@@ -100,6 +103,7 @@ def _made(settings: Settings, key: Array, attributes: dict[str, Array]) -> Array
     made["logins"] = np.minimum(0.9, settings.engagement.logins * np.exp(0.4 * normals(key, 0, _LOGINS)))
     made["mix"] = _mix(settings, key)
     for number, playbook in enumerate(settings.playbooks.values()):
+        made["arms"] |= (uniforms(key, number, _ARM) < playbook.treated).astype(np.int32) << number
         made["response"][:, number] = (
             playbook.response
             + playbook.response_size * size
@@ -144,7 +148,6 @@ def _first_states(settings: Settings, key: Array, made: Array, attributes: dict[
         "replace_on",
         "last_bought",
         "looked_back_to",
-        "due_until",
     ):
         states[never] = NEVER
     states["playbook"] = NO_ONE

@@ -36,7 +36,10 @@ def best(net: Array, capacity: Array) -> Allocation:
         shape=(len(accounts) + net.shape[1], len(account)),
     ).tocsr()
     most = np.concatenate([np.ones(len(accounts)), capacity.astype(np.float64)])
-    solved = linprog(-net[account, playbook], A_ub=limits, b_ub=most, bounds=(0, 1), method="highs-ds")
+    values = net[account, playbook]
+    solved = linprog(-values / np.abs(values).max(), A_ub=limits, b_ub=most, bounds=(0, 1), method="highs-ds")
+    if solved.x is None:
+        raise RuntimeError(f"the best allocation was not found: {solved.message}")
     taken = solved.x > 0.5
     chosen[account[taken]] = playbook[taken]
     return Allocation(chosen, float(net[account[taken], playbook[taken]].sum()))

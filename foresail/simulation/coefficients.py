@@ -15,6 +15,12 @@ DERIVED = (
     "signal", "orders_rate", "orders_value_correction", "state_satisfaction_return", "state_rival_return",
     "state_budget_return", "monday",
 )  # fmt: skip
+OF_SATISFACTION = (
+    "orders_satisfaction", "leaving_satisfaction", "relations_meeting_satisfaction", "relations_reference_satisfaction",
+    "contracts_satisfaction", "contracts_upgraded_satisfaction", "equipment_satisfaction",
+)  # fmt: skip
+OF_RIVAL = ("orders_rival", "leaving_rival", "relations_meeting_rival", "contracts_rival", "equipment_rival")
+"""The weights with which a part of the state drives what happens: what a shift changes."""
 PROGRAMMES = {"none": NOTHING, "experiment": EXPERIMENT, "habit": HABIT}
 
 
@@ -32,10 +38,13 @@ def drivers(settings: Settings) -> tuple[Array, int]:
     shift, both = settings.shift, np.array([_coefficients(settings)] * 2, dtype=COEFFICIENTS)
     if shift.at_day is None:
         return both, -NEVER
-    for name in COEFFICIENTS.names or ():
-        if not name.startswith("state_"):
-            factors = {"satisfaction": shift.satisfaction, "rival": shift.rival, "rate": shift.orders}
-            both[1][name] *= factors.get(name.split("_")[-1], 1.0)
+    for names, factor in (
+        (OF_SATISFACTION, shift.satisfaction),
+        (OF_RIVAL, shift.rival),
+        (("orders_rate",), shift.orders),
+    ):
+        for name in names:
+            both[1][name] *= factor
     return both, shift.at_day
 
 

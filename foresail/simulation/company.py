@@ -1,7 +1,8 @@
 """From settings to a company on disk: its exports and project file in one folder, its truth in another.
 
-Blocks of accounts are simulated side by side and written in their order, so that memory is bounded by a few blocks and
-the files do not depend on how many work at once.
+Blocks of accounts are simulated side by side and written in their order, so that memory is bounded by a few blocks, and no file
+depends on how many work at once. Only the best allocation looks at all accounts together: some 50 bytes for each playbook that
+could be begun with one.
 """
 
 import json
@@ -10,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import timedelta
 from importlib import resources
 from os import cpu_count
 from pathlib import Path
@@ -20,17 +22,19 @@ import pyarrow.parquet as pq
 
 from foresail.simulation import accounts, exports, truth
 from foresail.simulation import world as worlds
+from foresail.simulation.accounts import AT_MOST_OLD
 from foresail.simulation.futures import Course
 from foresail.simulation.lives import Lives, lived
 from foresail.simulation.randomness import Array
 from foresail.simulation.reporting import Reported, reported
-from foresail.simulation.settings import VERSION, Settings
+from foresail.simulation.settings import VERSION, Settings, SettingsError
 from foresail.simulation.writing import Files
 
-BLOCK = 2_500
+BLOCK = 1_000
 """Accounts that are simulated at once."""
 ROWS_PER_BUCKET = 3_000_000
 FILE_NAME = "foresail.toml"
+SOURCE = "[[sources]]\n"
 TRUTH_TABLES = ("targets", "states", "effects", "lifetimes", "allocation")
 
 Progress = Callable[[int, int, str], None]
@@ -68,16 +72,17 @@ class _Simulated:
 def write_company(
     settings: Settings, folder: Path, truth_folder: Path, progress: Progress | None = None, workers: int | None = None
 ) -> Written:
-    """Simulate a company and write it; FileExistsError where one of the folders holds something already."""
-    for each in (folder, truth_folder):
-        if each.exists() and any(each.iterdir()):
-            raise FileExistsError(f"{each} is not empty; name a new folder, or remove it first")
+    """Simulate a company and write it; FileExistsError where one of the folders holds something already.
+
+    SettingsError if the truth would lie where the pipeline reads.
+    """
+    _refuse_used(folder, truth_folder)
     written = Written(folder, truth_folder, settings.company.accounts)
     try:
         with Files(folder / "data") as files, _Tables(truth_folder) as tables:
             for simulated in _blocks(settings, progress, workers or cpu_count() or 1):
                 _write(simulated, files, tables, written)
-        effects = pq.read_table(truth_folder / "effects.parquet")
+        effects = pq.read_table(truth_folder / "effects.parquet", columns=["account_id", "as_of", "playbook", "net"])
         pq.write_table(
             truth.best_allocation(settings, effects), truth_folder / "allocation.parquet", compression="zstd"
         )
@@ -88,6 +93,23 @@ def write_company(
         shutil.rmtree(truth_folder, ignore_errors=True)
         raise
     return written
+
+
+def _refuse_used(folder: Path, truth_folder: Path) -> None:
+    inner, outer = truth_folder.resolve(), folder.resolve()
+    if inner == outer or outer in inner.parents:
+        raise SettingsError(
+            f"the truth in {truth_folder} would lie within the company's folder {folder}: name another one with --truth"
+        )
+    for each in (folder, truth_folder):
+        if each.exists() and not each.is_dir():
+            raise FileExistsError(f"{each} is a file; name a new folder")
+        if each.exists() and any(each.iterdir()):
+            raise FileExistsError(f"{each} is not empty; name a new folder, or remove it first")
+        try:
+            each.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(f"{each} cannot be made ({error.strerror}); name another folder") from error
 
 
 def simulate(settings: Settings, first: int = 0, last: int | None = None) -> Lives:
@@ -155,9 +177,22 @@ def _describe(settings: Settings, written: Written) -> None:
     buckets = max(2, min(256, written.rows.total() // ROWS_PER_BUCKET + 1))
     template = resources.files("foresail.simulation").joinpath("company.toml.template").read_text(encoding="utf-8")
     text = template.format(
-        buckets=buckets, horizon_days=settings.truth.horizon_days, active_days=settings.truth.active_days
+        buckets=buckets,
+        horizon_days=settings.truth.horizon_days,
+        active_days=settings.truth.active_days,
+        notice_days=settings.contracts.notice_days,
+        earliest=settings.company.start - timedelta(days=AT_MOST_OLD + 1),
     )
-    (written.folder / FILE_NAME).write_text(text, encoding="utf-8")
+    (written.folder / FILE_NAME).write_text(_with_what_is_there(text, written), encoding="utf-8")
     kept: dict[str, Any] = {"version": VERSION, "settings": settings.model_dump(mode="json")}
     counts = {name: dict(value) for name, value in vars(written).items() if isinstance(value, Counter)}
     (written.truth / "company.json").write_text(json.dumps(kept | counts, indent=1), encoding="utf-8")
+
+
+def _with_what_is_there(text: str, written: Written) -> str:
+    """The project file without the sources of which there is not a row: a company without machines has no telemetry."""
+    head, *sections = text.split(SOURCE)
+    *sources, last = sections
+    last, between, rest = last.partition("\n[targets")
+    there = [one for one in (*sources, last) if written.rows[one.split('"')[1]]]
+    return "".join([head, *(SOURCE + one for one in there), between, rest])

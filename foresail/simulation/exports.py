@@ -32,6 +32,8 @@ OPENS, OPEN_HOURS = 8, 10
     _ESCALATED, _USER, _NAME,
 ) = range(27)  # fmt: skip
 
+_HOURS = 1 << 45
+"""At which hour something is noted is drawn apart from what happens."""
 FUNCTIONS = ("planning", "reporting")
 ITEMS_PER_CATEGORY = 12
 SEVERITIES = ("low", "normal", "high", "urgent")
@@ -139,12 +141,19 @@ class _Rows:
         of_day = (
             OPENS * HOUR
             + np.floor(
-                uniforms(own, self["day"].astype(np.int64) * 64 + self["kind"], 7 + _TIME) * OPEN_HOURS * 3600
+                uniforms(own, _HOURS + self["day"].astype(np.int64) * 64 + self["kind"], _TIME) * OPEN_HOURS * 3600
             ).astype(np.int64)
             * SECOND
         )
         moments: Array = self.block.start + self["day"].astype(np.int64) * DAY + of_day
         return moments
+
+    @property
+    def comings_and_goings(self) -> Array:
+        """The same, with joining in the morning and leaving in the afternoon: of a day's two the first comes first."""
+        morning, hours = self.block.start + self["day"].astype(np.int64) * DAY + OPENS * HOUR, OPEN_HOURS // 2
+        into = (self.moments - morning) // 2
+        return np.where(self["word"] == life.LEFT, morning + hours * HOUR + into, morning + into) // SECOND * SECOND
 
     @property
     def left(self) -> Array:
@@ -190,7 +199,7 @@ def _joined(*parts: Any, by: str = "-") -> pa.Array:
 def _accounts(block: _Block) -> Export:
     """Versions of an account: all that is known when it joins, then what changes."""
     accounts, changes = block.lives.accounts, block.rows(life.ATTRIBUTE)
-    here = np.flatnonzero(accounts.made["first_day"] < block.settings.company.days)
+    here = np.arange(len(accounts))
     known = {name: values[here] for name, values in accounts.attributes.items()}
     joined = block.start + known["joined"].astype(np.int64) * DAY + (OPENS - 1) * HOUR
     out = here[known["opted_out"]]
@@ -287,10 +296,10 @@ def _words_or_none(present: Array, word: str) -> pa.Array:
 def _contacts(block: _Block) -> Export:
     """The people of an account: three from the beginning, and champions who come and go."""
     accounts, moves = block.lives.accounts, block.rows(life.CHAMPION)
-    here = np.flatnonzero(accounts.made["first_day"] < block.settings.company.days)
+    here = np.arange(len(accounts))
     champions = accounts.states["champion"][here] == 1
     joined = block.start + accounts.made["first_day"][here].astype(np.int64) * DAY + (OPENS - 1) * HOUR
-    number = np.concatenate([np.full(len(here), 100), np.full(len(here), 0), np.full(len(here), 101), moves["serial"]])
+    number = np.concatenate([np.full(len(here), 1), np.full(len(here), 3), np.full(len(here), 2), 3 + moves["serial"]])
     who = np.concatenate([here, here, here, moves["account"]])
     role = np.concatenate([np.zeros(len(here)), np.ones(len(here)), np.full(len(here), 2), np.ones(len(moves))]).astype(
         np.int32
@@ -300,7 +309,7 @@ def _contacts(block: _Block) -> Export:
         np.int32
     )
     status = np.concatenate([np.zeros(3 * len(here), np.int32), moves["word"]]).astype(np.int32)
-    happened = np.concatenate([joined, joined, joined, moves.moments])
+    happened = np.concatenate([joined, joined, joined, moves.comings_and_goings])
     keys = mixed_all(accounts.keys[who], happened // SECOND + (1 << 41), number)
     columns = {
         "account_no": block.account(who),
@@ -320,7 +329,7 @@ def _contracts(block: _Block) -> Export:
     """Each thing that happened to a contract, and how it stands after it."""
     accounts, moves = block.lives.accounts, block.rows(life.CONTRACT)
     made, states = accounts.made, accounts.states
-    signed = np.flatnonzero((made["software"] == 1) & (made["first_day"] < block.settings.company.days))
+    signed = np.flatnonzero(made["software"] == 1)
     begins = np.maximum(made["first_day"], states["contract_ends"] - 7 * life.YEAR)[signed]
     who = np.concatenate([signed, moves["account"]])
     happened = np.concatenate([block.start + begins.astype(np.int64) * DAY + OPENS * HOUR, moves.moments])
@@ -360,7 +369,7 @@ def _relations(block: _Block) -> Export:
     reference = np.concatenate([np.ones(len(published), bool), rows["kind"] == life.REFERENCE]).astype(np.int32)
     words = np.concatenate([np.full(len(published), 2), rows["word"] + 2 * (rows["kind"] == life.REFERENCE)])
     begins = block.start + np.full(len(published), -DAY) + OPENS * HOUR
-    happened = np.concatenate([begins, rows.moments])
+    happened = np.concatenate([begins, rows.comings_and_goings])
     columns = {
         "account_no": block.account(who),
         "about": _words(reference, ("champion", "reference")),
@@ -409,7 +418,7 @@ def _orders(block: _Block) -> Export:
     item = category * ITEMS_PER_CATEGORY + (uniforms(key[of], 0, _ITEM) * ITEMS_PER_CATEGORY).astype(np.int32)
     items = tuple(f"{name[:3].upper()}-{number + 1:02}" for name in CATEGORIES for number in range(ITEMS_PER_CATEGORY))
     columns = {
-        "order_no": _joined(rows.accounts.take(pa.array(of)), rows["serial"][of] + 1),
+        "order_no": _order_numbers(block, rows["account"][of], rows["serial"][of]),
         "position": pa.array(line[of] + 100 * booking),
         "account_no": block.account(rows["account"][of]),
         "booking": _words(kind, ("order", "return", "cancellation")),
@@ -418,10 +427,16 @@ def _orders(block: _Block) -> Export:
         "channel": _words((uniforms(key[of], 0, _CHANNEL) * 3).astype(np.int32), ("web", "field", "phone")),
         "quantity": _numbers(pieces),
         "net": _numbers(amount),
-        "discount": _numbers(np.round(np.abs(amount) * cut / (1.0 - cut), 2)),
+        "discount": _numbers(np.round(np.abs(amount) * cut / (1.0 - cut), 2), kind == 0),
         "margin": _numbers(np.round(amount * (chance.margin - 0.1 + 0.2 * uniforms(key[of], 0, _MARGIN)), 2)),
     }
     return Export("orders", columns, happened, mixed_all(key[of], booking, 9), entered, "entered_at", "ordered_at")
+
+
+def _order_numbers(block: _Block, accounts: Array, serials: Array) -> pa.Array:
+    """A number of its own for every order, which does not tell whose it is: a one-to-one shuffle of account and serial."""
+    plain = block.lives.accounts.numbers[accounts].astype(np.uint64) << np.uint64(16) | serials.astype(np.uint64)
+    return pc.cast(pa.array((plain * np.uint64(0x9E3779B97F4A7C15)) % np.uint64(1 << 44)), pa.string())
 
 
 def _before(moments: Array, rows: _Rows) -> Array:
@@ -445,7 +460,7 @@ def _line_values(rows: _Rows, keys: Array) -> Array:
 def _backorders(block: _Block) -> Export:
     rows = block.rows(life.SHORTAGE)
     columns = {
-        "order_no": _joined(rows.accounts, rows["serial"] + 1),
+        "order_no": _order_numbers(block, rows["account"], rows["serial"]),
         "account_no": rows.accounts,
         "missing_pieces": _numbers(1.0 + np.floor(uniforms(rows.keys, 0, _QUANTITY) * 5)),
     }

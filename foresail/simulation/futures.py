@@ -15,7 +15,7 @@ from features.layout import compiled, compiled_without_memory
 from foresail.simulation import world as worlds
 from foresail.simulation.accounts import Accounts
 from foresail.simulation.coefficients import drivers, playbook_table
-from foresail.simulation.life import EVENT, NO_ONE, NOTHING, STATE, can_be_acted_on, in_situation, live, refresh
+from foresail.simulation.life import EVENT, NO_ONE, NOTHING, STATE, can_be_acted_on, in_situation, live
 from foresail.simulation.randomness import Array, mixed
 from foresail.simulation.settings import Settings
 
@@ -51,6 +51,8 @@ class Effects:
     value: Array
     """Change of the expected value ordered within `value_days`."""
     value_error: Array
+    churn_without: Array
+    """The probability of churn while nobody acts."""
 
 
 class Course(NamedTuple):
@@ -72,16 +74,17 @@ class Course(NamedTuple):
 
 
 QUANTILES = (0.1, 0.5, 0.9)
+ROUNDING = 1e-9
 
 
-def chances(settings: Settings, accounts: Accounts, states: Array, spent_before: Array, course: Course) -> Chances:
+def chances(settings: Settings, accounts: Accounts, states: Array, pace: Array, course: Course) -> Chances:
     """The truth as of the moment of a course, from the states at it.
 
-    `spent_before` is what each account ordered in the 365 days before: contraction and upsell are measured by it.
+    `pace` is what each account orders in a year: contraction and upsell are measured by it.
     """
     truth = settings.truth
     out = np.full((len(accounts), len(fields(Chances)) + len(QUANTILES) - 1), np.nan)
-    expected = spent_before * truth.horizon_days / 365.0
+    expected = pace * truth.horizon_days / 365.0
     bounds = np.stack([(1.0 - truth.contraction) * expected, (1.0 + truth.expansion) * expected], axis=1)
     _all_chances(accounts.keys, accounts.made, states, bounds, course, np.array(QUANTILES), out)
     counted = fields(Chances)[:-1]
@@ -95,7 +98,7 @@ def effects(settings: Settings, accounts: Accounts, states: Array, course: Cours
     """
     alone = course.playbooks.copy()
     alone["programme"] = NOTHING
-    out = np.full((4, len(accounts), len(settings.playbooks)), np.nan)
+    out = np.full((5, len(accounts), len(settings.playbooks)), np.nan)
     _all_effects(
         accounts.keys, accounts.made, states, course._replace(playbooks=alone), settings.truth.futures_of_actions, out
     )
@@ -130,7 +133,7 @@ def _all_chances(
         curve[:] = 0.0
         for future in range(futures):
             key, last = mixed(keys[number], future + 1), course.value_days if future < long else course.horizon
-            state = _begun(course, future, account, states[number], scratch)
+            state = _begun(course, states[number], scratch)
             _go(
                 course,
                 future,
@@ -150,7 +153,7 @@ def _all_chances(
             # Who has left stays away: the curve goes on as it was.
             if future < long and state.left >= 0:
                 curve[state.left - course.at :] += state.waited
-            state = _begun(course, future, account, states[number], scratch)
+            state = _begun(course, states[number], scratch)
             _go(course, future, 0, course.horizon, key, account, state, book, place, False, none)
             contracted += state.spent < bounds[number, 0]
             expanded += state.spent > bounds[number, 1] or state.replaced > 0
@@ -172,7 +175,7 @@ def _all_chances(
 def _first_day(curve: Array, futures: int, share: float) -> Any:
     """The first number of days after which that share of the futures has ordered; infinite if they do not."""
     for day in range(curve.shape[0]):
-        if 1.0 - curve[day] / futures >= share:
+        if curve[day] <= (1.0 - share) * futures + ROUNDING:
             return day + 1.0
     return np.inf
 
@@ -185,16 +188,14 @@ def _error(total: float, squares: float, count: int) -> Any:
 
 
 @compiled_without_memory
-def _begun(course: Course, future: int, account: Any, stands: Any, scratch: Array) -> Any:
-    """A copy of how the account stands: tallies at zero, rates as the world of this future has them."""
+def _begun(course: Course, stands: Any, scratch: Array) -> Any:
+    """A copy of how the account stands, its tallies at zero."""
     scratch[0] = stands
     state, at = scratch[0], course.at
     state.waited, state.expected, state.spent = 1.0, 0.0, 0.0
     state.replaced, state.new_category, state.looked_back_to = 0, 0, at - 1 - course.lookback
-    # A contract that was cancelled before will end, whatever comes.
-    state.ended = 1 if state.notice == 1 and state.contract_ends >= at else 0
-    today = course.days[future, account.industry, 0]
-    refresh(account, state, today, course.drivers[1 if at >= course.changes else 0])
+    # A contract that was cancelled before ends on its day, whatever comes.
+    state.ended = 1 if state.notice == 1 and at <= state.contract_ends < at + course.horizon else 0
     return state
 
 
@@ -235,6 +236,7 @@ def _all_effects(keys: Array, accounts: Array, states: Array, course: Course, fu
                     squares += (after[what, future] - before[what, future]) ** 2
                 out[2 * what, number, playbook] = change / futures
                 out[2 * what + 1, number, playbook] = _error(change, squares, futures)
+            out[4, number, playbook] = before[0].mean()
 
 
 @compiled_without_memory
@@ -246,7 +248,7 @@ def _act_in_all(
     for future in range(out.shape[1]):
         key = mixed(own, _PAIRED + np.uint64(future))
         for waiting in (True, False):
-            state = _begun(course, future, account, stands, scratch)
+            state = _begun(course, stands, scratch)
             if playbook != NO_ONE:
                 state.playbook, state.act_on = playbook, course.at + course.playbooks[playbook].delay
             last = course.horizon if waiting else course.value_days

@@ -30,11 +30,13 @@ LONGEST_WAIT = 3.0
 RHYTHM = math.pi / 2.0
 """A rate that grows by so much a cycle has gaps of one cycle on average (Rayleigh)."""
 FATIGUE_DAYS = 90
+FARTHEST = 8.0
+"""In units of the state, or of a log rate: nothing goes beyond."""
 SOON_DAYS = 120
 
 ACCOUNT = np.dtype(
     [
-        ("first_day", "i4"), ("weekday", "i4"), ("week", "i4"), ("industry", "i4"), ("opted_out", "i4"),
+        ("first_day", "i4"), ("weekday", "i4"), ("arms", "i4"), ("week", "i4"), ("industry", "i4"), ("opted_out", "i4"),
         ("equipment", "i4"), ("software", "i4"), ("executive", "i4"), ("review", "i4"), ("routine", "i4"),
         ("pace", "f8"), ("order_value", "f8"), ("satisfaction", "f8"), ("exposure", "f8"), ("wear", "f8"),
         ("size", "f8"), ("fit", "f8"), ("logins", "f8"), ("mix", "f8", (len(CATEGORIES),)),
@@ -43,8 +45,9 @@ ACCOUNT = np.dtype(
 )  # fmt: skip
 """What an account is: it does not change.
 
-`weekday` and `week` are where its weeks and years begin; `pace` is in cycles a day; `executive`, `review` and `routine` say which meetings it has;
-`exposure` is how much of a shock reaches it; `size` is in spreads from the middle; `mix` adds up its categories.
+`weekday` and `week` are where its weeks and years begin; `arms` has a bit for each playbook, set if an experiment acts on
+the account, for good: control would else be treated the month after; `pace` is in cycles a day; `executive`, `review` and
+`routine` say which meetings it has; `exposure` is how much of a shock reaches it; `size` is in spreads from the middle; `mix` adds up its categories.
 """
 
 STATE = np.dtype(
@@ -54,14 +57,14 @@ STATE = np.dtype(
         ("last_order", "i4"), ("left", "i4"), ("champion", "i4"), ("reference", "i4"), ("open_until", "i4"),
         ("complaint_until", "i4"), ("contract_ends", "i4"), ("notice", "i4"), ("seats", "i4"), ("replace_on", "i4"),
         ("playbook", "i4"), ("act_on", "i4"), ("last_action", "i4"), ("orders", "i4"), ("cases", "i4"),
-        ("contacts", "i4"), ("due_until", "i4"), ("last_bought", "i4", (len(CATEGORIES),)),
+        ("contacts", "i4"), ("last_bought", "i4", (len(CATEGORIES),)),
         ("waited", "f8"), ("expected", "f8"), ("spent", "f8"), ("replaced", "i4"), ("ended", "i4"),
         ("new_category", "i4"), ("looked_back_to", "i4"),
     ]
 )  # fmt: skip
 """How an account stands at the beginning of a day.
 
-The rates hold until something moves the state; what was due before the day `due_until` is done. The last seven are tallies: the chance of no order so far, the expected
+The rates hold until something moves the state. The last seven are tallies: the chance of no order so far, the expected
 and the true value ordered, machines replaced with ours, contracts ended, whether a category was bought that was not
 bought since `looked_back_to`.
 """
@@ -88,15 +91,15 @@ EVENT = np.dtype(
 """What is written into the book; what `word`, `serial`, `amount` and `quantity` hold depends on the kind."""
 
 (
-    ORDER_LINE, SHORTAGE, CASE, LOGIN, USE, READING, VISIT, MEETING, SURVEY, CHAMPION, CONTACT, REFERENCE, CONTRACT,
+    ORDER_LINE, SHORTAGE, CASE, LOGIN, USE, READING, VISIT, MEETING, SURVEY, CHAMPION, REFERENCE, CONTRACT,
     ATTRIBUTE, ASSIGNED, DELIVERED,
-) = range(16)  # fmt: skip
+) = range(15)  # fmt: skip
 
 HELD, CANCELLED = 0, 1
 STRATEGY, REVIEW, ROUTINE = 0, 1, 2
 SIGNED, RENEWED, UPGRADED, NOTICE = 0, 1, 2, 3
 JOINED, LEFT = 0, 1
-PUBLISHED, REMOVED = 0, 1
+REMOVED = 1
 TREATED, CONTROL, CHOSEN = 0, 1, 2
 MARKET_SHARE, OWNER, EMPLOYEES = 0, 1, 2
 COMPLAINED, FAULT, QUESTION, REQUEST = 0, 1, 2, 3
@@ -104,9 +107,9 @@ COMPLAINED, FAULT, QUESTION, REQUEST = 0, 1, 2, 3
 # What chance is drawn for. A new purpose comes last: the others keep their draws.
 (
     _HAPPENS, _SATISFACTION, _RIVAL, _BUDGET, _LOGIN, _VISIT, _ORDER_VALUE, _LINES, _CATEGORY, _SHORT, _TOPIC, _HOURS,
-    _MEETING, _CONTRACT, _LEAVES, _REPLACES, _CHAMPION, _REFERENCE, _ENROLS, _ARM, _WEAR, _DELAY, _SEVERITY, _SHARE,
+    _MEETING, _CONTRACT, _LEAVES, _REPLACES, _CHAMPION, _REFERENCE, _ENROLS, _WEAR, _DELAY, _SEVERITY, _SHARE,
     _UPGRADE,
-) = range(25)  # fmt: skip
+) = range(24)  # fmt: skip
 _OF_LINES = 100
 _OF_PLAYBOOKS = 200
 MOST_LINES = 7
@@ -124,13 +127,20 @@ def pull(account: Any, state: Any, today: Any) -> Any:
 
 
 @compiled_without_memory
+def _bounded(value: float) -> float:
+    """Extreme settings give extreme lives, and no infinities."""
+    return min(max(value, -FARTHEST), FARTHEST)
+
+
+@compiled_without_memory
 def refresh(account: Any, state: Any, today: Any, c: Any) -> None:
     """The rates that follow from a state; they hold until it moves again."""
+    state.satisfaction, state.rival = _bounded(state.satisfaction), _bounded(state.rival)
     satisfaction, rival = state.satisfaction, pull(account, state, today)
-    budget = state.budget - today.shock / 2.0
+    budget = _bounded(state.budget) - today.shock / 2.0
     mood = c.orders_satisfaction * satisfaction + c.orders_budget * budget - c.orders_rival * rival
     mood += state.boost + today.season
-    state.order_rate = c.orders_rate * math.exp(c.signal * mood) * account.pace
+    state.order_rate = c.orders_rate * math.exp(_bounded(c.signal * mood)) * account.pace
     leaving = c.leaving_rival * rival - c.leaving_satisfaction * satisfaction - c.leaving_champion * state.champion
     state.leave_rate = c.signal * c.leaving_a_year / 365.0 * math.exp(min(leaving, 4.0))
     state.case_rate = c.service_cases_a_year / 365.0
@@ -154,9 +164,11 @@ def live(
     day = max(first, account.first_day)
     while day < last and state.left < 0:
         today, c = days[account.industry, day - days_from], drivers[1 if day >= changes else 0]
+        if day == changes:
+            refresh(account, state, today, c)
         _what_is_due(day, key, account, state, today, c, playbooks, book, place, waiting)
         if state.left < 0:
-            until = min(last, _next_due(day, account, state))
+            until = min(last, _next_due(day, changes, account, state))
             day = _until_something_happens(
                 day, until, key, account, state, days[account.industry], days_from, c, book, place, waiting, curve
             )
@@ -175,9 +187,6 @@ def _what_is_due(
     place: Array,
     waiting: bool,
 ) -> None:
-    if state.due_until > day:
-        return
-    state.due_until = day + 1
     if (day - account.weekday) % 7 == 0:
         _one_week(day, key, account, state, today, c, playbooks, book, place)
         if state.left >= 0:
@@ -189,9 +198,11 @@ def _what_is_due(
 
 
 @compiled_without_memory
-def _next_due(day: int, account: Any, state: Any) -> Any:
+def _next_due(day: int, changes: int, account: Any, state: Any) -> Any:
     """The next day on which something is due whatever happens."""
     due = day + 7 - (day - account.weekday) % 7
+    if changes > day:
+        due = min(due, changes)
     if state.act_on > day:
         due = min(due, state.act_on)
     if state.replace_on > day:
@@ -555,9 +566,7 @@ def _programme(
             continue
         arm = CHOSEN
         if playbook.programme == EXPERIMENT:
-            # Not of the day: who was left alone once is left alone for good, or control would be treated next month.
-            acted = uniform(key, 0, _ARM + _OF_PLAYBOOKS * (number + 1)) < playbook.treated
-            arm = TREATED if acted else CONTROL
+            arm = TREATED if account.arms >> number & 1 else CONTROL
         _write(book, place, state, day, ASSIGNED, number, arm, 0.0, 0.0)
         if arm != CONTROL:
             state.playbook, state.act_on = number, day + playbook.delay

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from foresail.simulation.randomness import Array
-from foresail.simulation.truth_tables import read
+from foresail.simulation.truth_tables import read, targets
 from training.figures import BASELINE, LINE, MODEL, QUIET, STYLE
 from training.metrics import TOP_SHARE, Floats, lift_at, measure
 from training.metrics import Ranking as Ranked
@@ -21,7 +21,8 @@ from training.metrics import Ranking as Ranked
 if TYPE_CHECKING:
     from training.hindsight import Hindsight
 
-TRUE = "#3d8b40"
+TRUE, PALE = "#3d8b40", "#8fc1d6"
+TRUTH = "the truth"
 PLAYBOOK = "win_back_offer"
 """What is compared by whom it is offered: it helps some, annoys others, and costs something."""
 BINS = 10
@@ -76,24 +77,29 @@ class Opened:
 
 
 def opened(found: "Hindsight", truth: Path) -> Opened:
-    """Hold the scores of a closed horizon against the truth as of the same moment; TruthError if it is not told for that.
-
-    Accounts that the truth does not know as active are left out: their last order had been entered wrongly or late.
-    """
+    """Hold the scores of a closed horizon against the truth as of the same moment; TruthError if it is not that of them."""
     if found.evaluation is None:
         raise ValueError(f"the horizon has not closed: {found.open_because}")
-    told = read(truth, "targets", found.as_of)
-    rows = found.scores.join(told, how="inner")
+    told = targets(truth, found.as_of, found.horizon_days, found.scores.index)
+    rows = told.join(found.scores)
     labels = rows["churned"].to_numpy()
     said, true = rows["probability"].to_numpy(), rows["churn"].to_numpy()
-    ways = {f"{found.evaluation.baseline} (baseline)": rows["baseline"].to_numpy(), found.rung: said, "the truth": true}
+    baseline = f"{found.evaluation.baseline} (baseline)"
+    ways = {baseline: rows["baseline"].to_numpy(), found.rung: said, TRUTH: true}
+    if found.rung == found.evaluation.baseline:
+        del ways[found.rung]
     return Opened(
         len(rows), int(labels.sum()), TOP_SHARE,
         [_judged(name, probability, labels) for name, probability in ways.items()],
-        float(said.mean()), float(true.mean()), float(np.abs(said - true).mean()), float(np.corrcoef(said, true)[0, 1]),
+        float(said.mean()), float(true.mean()), float(np.abs(said - true).mean()), _correlation(said, true),
         PLAYBOOK, *_acted(rows, read(truth, "effects", found.as_of)), said, true,
         {name: _found(probability, labels) for name, probability in ways.items()},
     )  # fmt: skip
+
+
+def _correlation(said: Floats, true: Floats) -> float:
+    """NaN where either is the same for all."""
+    return float(np.corrcoef(said, true)[0, 1]) if np.ptp(said) > 0 and np.ptp(true) > 0 else float("nan")
 
 
 def _judged(name: str, probability: Floats, labels: Floats) -> Rank:
@@ -109,18 +115,21 @@ def _found(probability: Floats, labels: Floats) -> Floats:
 
 
 def _acted(rows: pd.DataFrame, effects: pd.DataFrame) -> tuple[int, int, dict[str, float]]:
-    """What so many calls would bring, by whom they go to: a tenth of those in the situation, one each."""
+    """What so many calls would bring, by whom they go to: a tenth of those in the situation, one each.
+
+    Only the last way stops where a call costs more than it brings: only the truth knows where that is.
+    """
     own = effects[effects["playbook"] == PLAYBOOK]
     both = rows.join(own[["net"]], how="inner")
-    calls = max(1, len(both) // 10)
-    at_stake = both["probability"] * both["spent_365d"]
+    calls = -(-len(both) // 10)
     orders = {
         "by the model's risk": both["probability"],
-        "by risk × a year's orders": at_stake,
-        "by true effect: the best there is": both["net"],
+        "by risk × a year's orders": both["probability"] * both["yearly_pace"],
     }
     net = {name: float(both.loc[order.nlargest(calls).index, "net"].sum()) for name, order in orders.items()}
-    return calls, len(both), {"at random, on average": float(calls * both["net"].mean()), **net}
+    best = float(both["net"].nlargest(calls).clip(lower=0).sum())
+    at_random = float(calls * both["net"].mean()) if calls else 0.0
+    return calls, len(both), {"at random, on average": at_random, **net, "by true effect: the best there is": best}
 
 
 def draw(found: Opened, path: Path) -> Path:
@@ -139,12 +148,12 @@ def draw(found: Opened, path: Path) -> Path:
 def _ranking(axes: Axes, found: Opened) -> None:
     shares = np.arange(101) / 100.0
     axes.plot([0, 1], [0, 1], color=QUIET, lw=1, ls=(0, (2, 3)), label="at random")
-    colours = dict(zip(found.curves, (BASELINE, MODEL, TRUE), strict=True))
     for one in found.rankings:
+        colour = TRUE if one.name == TRUTH else BASELINE if one is found.rankings[0] else MODEL
         label = f"{one.name}: AUROC {one.auroc:.3f}"
-        axes.plot(shares, np.r_[0.0, found.curves[one.name]], color=colours[one.name], lw=2, label=label)
+        axes.plot(shares, np.r_[0.0, found.curves[one.name]], color=colour, lw=2, label=label)
     axes.set(xlabel="share of accounts, riskiest first", ylabel="share of churners found", xlim=(0, 1), ylim=(0, 1.01))
-    axes.set_title("Ranking: how much of what could be known", loc="left")
+    axes.set_title("Ranking, up to what can be known", loc="left")
     _tidy(axes)
     axes.legend(frameon=False, loc="lower right", fontsize=8.5)
 
@@ -154,11 +163,11 @@ def _calibration(axes: Axes, found: Opened) -> None:
     axes.plot(found.said, found.true, ".", color=MODEL, ms=2.5, alpha=0.25, rasterized=True, label="an account")
     said, true = _binned(found.said, found.true)
     axes.plot(said, true, "o-", color=TRUE, ms=5, lw=1.6, label="mean of a tenth of them")
-    most = float(min(1.0, 1.1 * max(found.said.max(), 0.05)))
-    axes.set(xlabel="probability that the model gave", ylabel="true probability", xlim=(0, most), ylim=(0, 1.03))
-    axes.set_title("Calibration: against the truth itself", loc="left")
+    most = float(min(1.03, 1.1 * max(found.said.max(), found.true.max(), 0.05)))
+    axes.set(xlabel="probability that the model gave", ylabel="true probability", xlim=(0, most), ylim=(0, most))
+    axes.set_title("Calibration, against the truth itself", loc="left")
     _tidy(axes)
-    axes.legend(frameon=False, loc="upper left", fontsize=8.5)
+    axes.legend(frameon=False, loc="lower right", fontsize=8.5)
 
 
 def _binned(said: Floats, true: Floats) -> tuple[Array, Array]:
@@ -168,17 +177,21 @@ def _binned(said: Floats, true: Floats) -> tuple[Array, Array]:
 
 
 def _acting(axes: Axes, found: Opened) -> None:
-    names, values = list(found.acted), list(found.acted.values())
-    bars = axes.barh(range(len(names)), values, color=[QUIET, BASELINE, MODEL, TRUE], height=0.6)
+    names, values = list(found.acted), np.array(list(found.acted.values()))
+    bars = axes.barh(range(len(names)), values, color=[QUIET, PALE, MODEL, TRUE], height=0.6)
     axes.bar_label(bars, [f"{value:,.0f}" for value in values], padding=4, fontsize=8.5)
     axes.set_yticks(range(len(names)), [name.replace(": ", ":\n") for name in names], fontsize=8.5)
     axes.invert_yaxis()
     axes.axvline(0, color=QUIET, lw=0.8)
-    axes.margins(x=0.22)
+    # Room for the figures beside the bars, on the side to which each points.
+    span = max(float(np.ptp(np.r_[0.0, values])), 1.0)
+    axes.set_xlim(
+        min(0.0, values.min()) - (0.25 * span if values.min() < 0 else 0.0), max(0.0, values.max()) + 0.3 * span
+    )
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.set(xlabel="true net value")
-    axes.set_title(f"Acting: {found.calls:,} calls ({found.playbook.replace('_', ' ')})", loc="left")
+    axes.set_title(f"Acting, {found.calls:,} calls ({found.playbook.replace('_', ' ')})", loc="left")
     axes.grid(axis="x", color=LINE, lw=0.7)
     axes.set_axisbelow(True)
 

@@ -15,14 +15,16 @@ day by day. What its systems would export goes into one folder, with the `foresa
 another one, which the pipeline never reads. **Nothing in it is real data.** Use it to find out whether a method finds what is there.
 
 ```sh
-foresail simulate my-company --accounts 300 --seed 7
+foresail simulate my-company --accounts 1000 --seed 7
 foresail ingest --project my-company --as-of 2025-01-01
 foresail train churn --project my-company --as-of 2024-10-03
 foresail evaluate churn --project my-company --as-of 2024-10-03 --known-by 2025-01-01 --truth my-company-truth
 ```
 
 The last one opens the truth: how much of what could be known the model knew, how far its probabilities are from the true ones, and
-what acting on them would have brought. `foresail demo --company simulated` does all of this with 3,000 accounts.
+what acting on them would have brought: a win-back offer to one in ten of the active accounts that have been quiet, chosen in
+several ways. `foresail demo --company simulated` does all of this with 3,000 accounts in a minute and a half. (`foresail` is
+`.venv/bin/foresail` in a clone.) With some hundred accounts the recency rule is often all that the data can carry, and the model is that rule.
 
 ## What moves what
 
@@ -33,9 +35,9 @@ by chance and by what has happened; every day something may happen, more or less
 a day: an order, a case, a champion's leaving, the account's leaving. The chance of each is its rate / (1 + sum of all rates), so that it is
 known exactly. What is due by the calendar happens besides: meetings, surveys, renewals, readings of the machines, playbooks.
 
-Chance is a function of seed, account, day and purpose. So the files do not depend on how many accounts are simulated at once or
-by how many threads; an account more, or a playbook more, changes nobody else's luck; and two futures that differ in one deed differ by
-nothing but that deed.
+Chance is a function of seed, account, day and purpose. So no life depends on how many accounts are simulated, in what order
+or by how many threads; an account more, or a playbook more, changes nobody else's luck; and two futures that differ in one deed differ by
+nothing but that deed. An account's arm in an experiment is drawn once, for good.
 
 The same settings, seed and version give the same company to the last bit on one machine. On another one a library's logarithm may round
 differently.
@@ -45,17 +47,38 @@ differently.
 From where each account stands at a moment its life is simulated again and again, with shocks, programme and all. No order within the
 horizon is not counted but multiplied up, day by day, so that its error is small; what is counted has the error √(p(1 − p)/futures).
 Nobody who sees only the exports can rank better than the true probabilities do: they know the state, and who has left already.
+Values are those of orders, before anything is sent back or called off. Moments are midnights UTC.
 
-| table | one row per | holds |
-| --- | --- | --- |
-| `targets` | account and moment | `active` (ordered within `truth.active_days`), the probability of `churn` (no order within the horizon), `contraction`, `upsell`, `cross_sell` (a category not bought in the lookback), `contract_churn` (notice given, or a cancelled contract ends), the expected `value` ordered within `truth.value_days`, the days until the next order at 10, 50 and 90 %, and `spent_365d`, by which contraction and upsell are measured |
-| `states` | account and moment | the state, and `has_left` |
-| `effects` | account, moment and playbook that may begin | change of the probability of churn and of value if it begins now, their standard errors, `net` (change of value × `orders.margin` − cost) and `kind` |
-| `allocation` | account that should be acted on | the playbook, in the allocation with the most net value that the capacities allow |
-| `lifetimes` | account | when it joined and left, how much it ordered |
+`targets`, one row per account that has joined by the moment:
 
-An account that has left churns with certainty. `company.json` beside them keeps every setting, and how many rows reporting has delayed,
-doubled and robbed of their account."""
+| column | meaning |
+| --- | --- |
+| `active` | ordered within `truth.active_days`: who may be scored for churn |
+| `in_contract` | a contract is in force |
+| `yearly_pace` | ordered in the 365 days before; of a younger account scaled up to a year, as if it had been one for 90 days at least |
+| `churn`, `churn_error` | probability of no order within `truth.horizon_days`, and its standard error; 1 for an account that has left |
+| `contraction`, `upsell` | probability that it orders less than 1 − `truth.contraction`, or more than 1 + `truth.expansion` (or replaces a machine with ours), of `yearly_pace` × horizon / 365 |
+| `cross_sell` | probability that it orders from a category that it has not ordered from for `truth.lookback_days` |
+| `contract_churn` | probability that it gives notice, or that a contract ends of which it had given notice; 0 without a contract |
+| `value`, `value_error` | expected value ordered within `truth.value_days`, and its standard error |
+| `next_order_p10`, `_p50`, `_p90` | days until the next order that so many percent of the futures do not exceed; infinite beyond `truth.value_days` |
+
+`states`, one row per account that has joined: `satisfaction`, `rival`, `budget`, `wear`, `boost` (what a playbook has added to the rate of
+orders, fading), `has_left`, `days_since_order`.
+
+`effects`, one row per account, active or not, and playbook that may begin with it now, one at a time, while nobody else acts:
+
+| column | meaning |
+| --- | --- |
+| `churn_without` | probability of churn if nobody acts |
+| `churn_change`, `value_change` | what acting adds to that, and to the value ordered within `truth.value_days`; `…_error` are the standard errors |
+| `net` | `value_change` × `orders.margin` − cost |
+| `kind` | see below |
+
+`allocation`, one row per account that should be acted on: the playbook, in the allocation with the most net value that the capacities allow.
+`lifetimes`, one row per account: `joined_at`, `left_at` (the last moment of its last day), `orders` and `ordered` within the days that are recorded.
+The files hold a little less, because lines come late or have lost their account. `company.json` keeps every setting, and how many rows
+reporting has delayed, doubled and robbed of their account."""
 
 
 def simulation_page() -> str:
@@ -65,10 +88,10 @@ def simulation_page() -> str:
 
 def _kinds() -> Iterator[str]:
     meanings = (
-        f"acting lowers the probability of churn by more than {MATTERS:.0%} points",
+        f"acting lowers the probability of churn by more than {100 * MATTERS:.0f} points",
         f"it does not, and the probability is {SAFE:.0%} at most",
         f"it does not, and the probability is {LOST:.0%} at least",
-        f"acting raises it by more than {MATTERS:.0%} points",
+        f"acting raises it by more than {100 * MATTERS:.0f} points",
         "it does not, and the probability lies between",
     )
     yield from ("| `kind` | meaning |", "| --- | --- |")
@@ -80,18 +103,18 @@ def _exports() -> Iterator[str]:
         "## The exports", "",
         "| system | files | shape | becomes |", "| --- | --- | --- | --- |",
         "| CRM | `crm/crm.db` (SQLite) | tables: versions of accounts, contacts, contracts, champions and references | accounts, contacts, contracts, engagement |",
-        "| ERP | `erp/orders-*.csv`, `erp/backorders-*.csv` | a file a month of order lines, returns, cancellations, corrections | purchases, engagement |",
+        "| ERP | `erp/orders-*.csv`, `erp/backorders-*.csv` | a file a month of order lines; position 1xx sends a line back or calls it off, 2xx takes off what was booked wrong, 3xx books it again | purchases, engagement |",
         "| calendar | `calendar/meetings-*.csv` | held and cancelled meetings | engagement |",
         "| surveys | `surveys/surveys-*.csv` | answers to would you recommend us | engagement |",
-        "| help desk | `helpdesk/cases-*.parquet` | one row per case, with all its times | service |",
+        "| help desk | `helpdesk/cases-*.parquet` | one row per case with all its times, each of which becomes an event | service |",
         "| product | `product/logins-*.parquet`, `product/usage-*.parquet` | logins; minutes a week and function | engagement |",
-        "| machines | `machines/telemetry-*.parquet` | faults and energy a week | engagement |",
+        "| machines | `machines/telemetry-*.parquet` | faults and energy a week, an event each | engagement |",
         "| web shop | `webshop/visits-*.parquet` | pages and carts | engagement |",
         "| marketing | `marketing/outreach-*.parquet` | what was done to whom | engagement |",
         "| programme | `programme/assignments-*.csv` | who entered which playbook, by lot or by a manager, and which arm | not read yet: for measuring effects |",
         "",
         "Rows come late, stand there twice, have lost their account, or were booked wrong and are put right later, as the settings of",
-        "`reporting` say. What had not been entered by the end is in no file.",
+        "`reporting` say. What had not been entered by the end is in no file. A system of which there is not a row is not in `foresail.toml`.",
     )  # fmt: skip
 
 
@@ -122,13 +145,25 @@ def _settings() -> Iterator[str]:
         "foresail simulate drifting --accounts 300 --set shift.at_day=500 --set shift.satisfaction=0 --set shift.rival=3",
         "foresail simulate broken --accounts 300 --set broken.source=usage --set broken.how=missing --set broken.from_day=600",
         "```", "",
-        "With `signal=0` accounts order at the same rate, nobody leaves, and no state matters: every ranking is worth 0.5. `shift` changes the drivers at",
-        "a date, `broken` makes a source fail. A playbook of your own is a table `[playbooks.NAME]`.",
+        "With `signal=0` accounts order at the same rate, nobody leaves, and no state matters: every ranking by risk of churn is worth 0.5. `shift` changes",
+        "the drivers at a date, `broken` makes a source fail; what is doubled, ingest recognises. In a file, with a playbook of your own:",
+        "",
+        "```toml",
+        "[company]",
+        "accounts = 300",
+        "[truth]",
+        "days_before_end = [90, 0]",
+        "[playbooks.site_visit]",
+        'situation = "faults rise"',
+        'programme = "experiment"',
+        "satisfaction = 0.6",
+        "cost = 250",
+        "```",
     )  # fmt: skip
-    for section, rows in groupby(parameters(), key=lambda row: row[0].rpartition(".")[0]):
+    for section, rows in groupby(parameters(), key=lambda one: one.key.rpartition(".")[0]):
         yield from ("", f"### {section or 'signal'}", "", _meaning(section), "")
-        yield from ("| setting | default | unit | meaning |", "| --- | --- | --- | --- |")
-        yield from (f"| `{key}` | {default} | {unit} | {meaning} |" for key, default, unit, meaning in rows)
+        yield from ("| setting | default | allowed | unit | meaning |", "| --- | --- | --- | --- | --- |")
+        yield from (f"| `{one.key}` | {one.default} | {one.allowed} | {one.unit} | {one.meaning} |" for one in rows)
 
 
 def _meaning(section: str) -> str:

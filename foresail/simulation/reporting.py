@@ -60,7 +60,7 @@ def reported(settings: Settings, export: Export) -> Reported:
         export.name,
         rows.take(pa.array(place)),
         entered[place],
-        int((late & (entered < end)).sum()),
+        int(late[np.unique(place)].sum()),
         int(len(place) - (entered < end)[twice > 0].sum()),
         int(missing[place].sum()),
     )

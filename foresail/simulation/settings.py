@@ -6,10 +6,11 @@ One configuration, `Settings`, is all that the simulation is told. docs/simulati
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 VERSION = 1
 """Of the simulation: the same settings under the same version give the same company, to the last byte of truth."""
@@ -35,6 +36,8 @@ SOURCES = (
     "telemetry", "visits", "surveys", "outreach",
 )  # fmt: skip
 """The exports of the company, by the name that foresail.toml gives them."""
+WITH_NUMBERS = ("accounts", "contracts", "orders", "backorders", "cases", "usage", "telemetry", "surveys")
+"""Those that a smaller unit would spoil."""
 
 
 class SettingsError(ValueError):
@@ -53,12 +56,23 @@ def share(default: float, meaning: str, unit: str = "share") -> Any:
 
 def weight(default: float, meaning: str, unit: str = "log rate per unit") -> Any:
     """How strongly a cause acts."""
-    return parameter(default, meaning, unit, ge=-20.0, le=20.0)
+    return parameter(default, meaning, unit, ge=-10.0, le=10.0)
 
 
 def spread(default: float, meaning: str, unit: str = "units") -> Any:
     """A standard deviation, or another size that is not negative."""
-    return parameter(default, meaning, unit, ge=0.0, le=1e9)
+    return parameter(default, meaning, unit, ge=0.0, le=5.0)
+
+
+def _several(value: Any) -> Any:
+    """A list of whole numbers, however it is written: 90, [90, 0] or 90,0."""
+    if isinstance(value, str):
+        value = value.strip("[] ").split(",")
+    given = [value] if isinstance(value, int) else value
+    try:
+        return tuple(int(one) for one in given)
+    except (TypeError, ValueError):
+        raise ValueError("write whole numbers, like [90, 0]") from None
 
 
 def _one_of(words: Sequence[str]) -> AfterValidator:
@@ -80,7 +94,9 @@ class CompanySettings(Section):
     """How large the company is, and when."""
 
     accounts: int = parameter(1000, "accounts that the company has had by the end", "accounts", ge=1, le=10_000_000)
-    start: date = parameter(date(2023, 1, 1), "first day that is recorded")
+    start: date = parameter(
+        date(2023, 1, 1), "first day that is recorded, like 2023-01-01", ge=date(1920, 1, 1), le=date(2150, 1, 1)
+    )
     days: int = parameter(731, "days that are recorded", "days", ge=120, le=3650)
     seed: int = parameter(0, "seed of everything random", ge=0, le=2**53)
 
@@ -135,7 +151,7 @@ class OrdersSettings(Section):
     satisfaction: float = weight(0.66, "satisfaction on orders")
     budget: float = weight(0.25, "budget on orders")
     rival: float = weight(0.32, "rival's pull on orders, taken off")
-    weekend: float = share(0.10, "rate of everything on a Saturday or Sunday")
+    weekend: float = share(0.10, "rate of orders, cases, logins and visits on a Saturday or Sunday")
     value_noise: float = spread(0.50, "spread of the value of an account's orders", "log")
     lines: float = parameter(2.2, "lines of an order", "lines", ge=1, le=7)
     loyal_categories: float = share(0.80, "share of lines from the three categories that an account usually buys")
@@ -235,9 +251,9 @@ class EngagementSettings(Section):
 class PlaybookSettings(Section):
     """One way to act on an account, and what it truly does."""
 
-    situation: Annotated[str, _one_of(SITUATIONS)] = parameter("any", "when it may begin")
-    role: str = parameter("success_manager", "who carries it out")
-    channel: str = parameter("phone", "how it reaches the account")
+    situation: Annotated[str, _one_of(SITUATIONS)] = parameter("any", "when it may begin: one of the situations above")
+    role: str = parameter("success_manager", "who carries it out: a name of your own")
+    channel: str = parameter("phone", "how it reaches the account: a word of your own")
     cost: float = parameter(100.0, "what it costs to act once", "currency", ge=0, le=1e9)
     delay_days: int = parameter(3, "days from the decision to the account", "days", ge=1, le=60)
     capacity: float = share(0.02, "accounts that can be acted on at one time", "share of accounts")
@@ -351,17 +367,22 @@ class ShiftSettings(Section):
     at_day: int | None = parameter(
         None, "day, counted from the first, from which on the factors hold; none for never", "days"
     )
-    satisfaction: float = parameter(1.0, "factor on every weight of satisfaction", "times", ge=-10, le=10)
-    rival: float = parameter(1.0, "factor on every weight of the rival's pull", "times", ge=-10, le=10)
+    satisfaction: float = parameter(
+        1.0, "factor on satisfaction where it drives what happens, not where it merely shows", "times", ge=-10, le=10
+    )
+    rival: float = parameter(1.0, "factor on the rival's pull where it drives what happens", "times", ge=-10, le=10)
     orders: float = parameter(1.0, "factor on the rate of orders", "times", gt=0, le=10)
 
 
 class BreakSettings(Section):
     """A source that fails for some days."""
 
-    source: Annotated[str, _one_of(SOURCES)] | None = parameter(None, "the export that fails; none for none")
+    source: Annotated[str, _one_of(SOURCES)] | None = parameter(
+        None, f"the export that fails, one of {', '.join(SOURCES)}; none for none"
+    )
     how: Literal["missing", "doubled", "thousandfold"] = parameter(
-        "missing", "rows are missing, stand there twice, or their numbers are in a smaller unit"
+        "missing",
+        "missing: its rows are; doubled: they stand there twice; thousandfold: their numbers are in a smaller unit",
     )
     from_day: int = parameter(600, "first day of it, counted from the first", "days", ge=0, le=7300)
     days: int = parameter(60, "for how long", "days", ge=1, le=7300)
@@ -370,7 +391,7 @@ class BreakSettings(Section):
 class TruthSettings(Section):
     """What is known of the future, because it is simulated again and again from where an account stands."""
 
-    days_before_end: tuple[int, ...] = parameter(
+    days_before_end: Annotated[tuple[int, ...], BeforeValidator(_several)] = parameter(
         (90, 0), "moments for which the truth is told, counted back from the end", "days"
     )
     horizon_days: int = parameter(90, "horizon of every probability", "days", ge=7, le=3650)
@@ -379,9 +400,9 @@ class TruthSettings(Section):
     lookback_days: int = parameter(
         365, "a category counts as new if it was not bought for so long", "days", ge=7, le=3650
     )
-    contraction: float = share(0.5, "contraction: less than that share is missing from what the account bought before")
+    contraction: float = share(0.5, "contraction: more than that share of the account's usual orders is missing")
     expansion: float = parameter(
-        0.5, "upsell: more than that share on top of what it bought before", "share", ge=0, le=100
+        0.5, "upsell: more than that share comes on top of the account's usual orders", "share", ge=0, le=100
     )
     futures: int = parameter(80, "futures per account that probabilities are taken from", "futures", ge=2, le=100_000)
     futures_of_actions: int = parameter(12, "pairs of futures per account and playbook", "futures", ge=2, le=100_000)
@@ -422,14 +443,33 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        last = max(self.truth.days_before_end, default=0)
-        if last >= self.company.days or min(self.truth.days_before_end, default=0) < 0:
-            raise ValueError(
-                f"truth.days_before_end must lie between 0 and company.days ({self.company.days}) less one"
-            )
-        if len(self.playbooks) > MOST_PLAYBOOKS:
-            raise ValueError(f"playbooks: {len(self.playbooks)} are too many; at most {MOST_PLAYBOOKS}")
+        problems = [problem for problem in self._problems() if problem]
+        if problems:
+            raise ValueError("\n".join(problems))
         return self
+
+    def _problems(self) -> Iterator[str]:
+        """What each setting allows by itself and the company does not, or what would do nothing without a word."""
+        days, truth, shift, broken = self.company.days, self.truth, self.shift, self.broken
+        if not truth.days_before_end or not all(0 <= before < days for before in truth.days_before_end):
+            yield f"truth.days_before_end must be one or more numbers from 0 to {days - 1}, which is company.days less one"
+        if truth.value_days < truth.horizon_days:
+            yield f"truth.value_days ({truth.value_days}) must not be less than truth.horizon_days ({truth.horizon_days})"
+        if shift.at_day is None and (shift.satisfaction, shift.rival, shift.orders) != (1.0, 1.0, 1.0):
+            yield "shift has factors and no date: say shift.at_day, the day from which they hold"
+        if shift.at_day is not None and not 0 <= shift.at_day < days:
+            yield f"shift.at_day is {shift.at_day}: it must lie between 0 and {days - 1}"
+        if broken.source is not None and broken.from_day >= days:
+            yield f"broken.from_day is {broken.from_day}: it must lie before day {days}, on which the records end"
+        if broken.how == "thousandfold" and broken.source is not None and broken.source not in WITH_NUMBERS:
+            yield f"broken.how: {broken.source} has no numbers; {', '.join(WITH_NUMBERS)} have"
+        if len(self.playbooks) > MOST_PLAYBOOKS:
+            yield f"playbooks: {len(self.playbooks)} are too many; at most {MOST_PLAYBOOKS}"
+        for name, one in self.playbooks.items():
+            if (one.satisfaction, one.rival, one.boost) == (0.0, 0.0, 0.0) and name not in _playbooks():
+                near = difflib.get_close_matches(name, _playbooks(), n=2)
+                hint = f"; nearest of the usual ones: {', '.join(near)}" if near else ""
+                yield f"playbooks.{name} moves nothing: say satisfaction, rival or boost{hint}"
 
     @property
     def end(self) -> date:
@@ -448,38 +488,85 @@ def _with_defaults(playbooks: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def parameters() -> Iterator[tuple[str, str, str, str]]:
-    """Every parameter: its key, default, unit and meaning; those of a playbook once, for all."""
+@dataclass(frozen=True)
+class Parameter:
+    """A setting as the documentation lists it; of the settings of a playbook one for all."""
+
+    key: str
+    default: str
+    allowed: str
+    unit: str
+    meaning: str
+
+
+def parameters() -> Iterator[Parameter]:
+    """Every setting."""
     for name, field in Settings.model_fields.items():
         if isinstance(field.default, Section):
             yield from _parameters_of(type(field.default), name)
         elif name == "playbooks":
             yield from _parameters_of(PlaybookSettings, "playbooks.NAME")
         else:
-            yield _row(name, field)
+            yield _listed(name, field)
 
 
-def _parameters_of(section: type[Section], prefix: str) -> Iterator[tuple[str, str, str, str]]:
+def _parameters_of(section: type[Section], prefix: str) -> Iterator[Parameter]:
     for name, field in section.model_fields.items():
-        yield _row(f"{prefix}.{name}", field)
+        yield _listed(f"{prefix}.{name}", field)
 
 
-def _row(key: str, field: Any) -> tuple[str, str, str, str]:
-    default = "none" if field.default is None else ", ".join(map(str, _listed(field.default)))
-    return key, default, (field.json_schema_extra or {}).get("unit", ""), field.description
-
-
-def _listed(value: Any) -> Sequence[Any]:
-    return value if isinstance(value, tuple) else (value,)
+def _listed(key: str, field: Any) -> Parameter:
+    default = (
+        "none"
+        if field.default is None
+        else str(list(field.default) if isinstance(field.default, tuple) else field.default)
+    )
+    bounds = {
+        type(one).__name__: next(iter(vars(one).values()), None) for one in field.metadata if hasattr(one, "__dict__")
+    }
+    bounds |= {
+        name: getattr(one, name.lower())
+        for one in field.metadata
+        for name in ("Ge", "Gt", "Le")
+        if hasattr(one, name.lower())
+    }
+    low, high = bounds.get("Ge", bounds.get("Gt")), bounds.get("Le")
+    allowed = (
+        ""
+        if low is None
+        else f"{'above ' if 'Gt' in bounds else ''}{low:,} to {high:,}"
+        if not isinstance(low, date)
+        else f"{low} to {high}"
+    )
+    return Parameter(key, default, allowed, (field.json_schema_extra or {}).get("unit", ""), field.description)
 
 
 def _problem(error: Any) -> str:
     key = ".".join(map(str, error["loc"]))
     if error["type"] == "extra_forbidden":
-        known = [*Settings.model_fields, *(name for name, *_ in parameters())]
+        known = [
+            *(Settings.model_fields if "." not in key else ()),
+            *(one.key for one in parameters() if one.key != "signal"),
+        ]
         near = difflib.get_close_matches(key, known, n=3) or [
             name for name in known if name.endswith(key.split(".")[-1])
         ]
         return f"there is no setting {key}; nearest: {', '.join(near)}" if near else f"there is no setting {key}"
-    said = error["msg"].removeprefix("Value error, ")
+    said = IN_OUR_WORDS.get(error["type"], error["msg"].removeprefix("Value error, "))
     return f"{key} is {error['input']!r}: {said[0].lower()}{said[1:]}" if key else said
+
+
+IN_OUR_WORDS = {
+    "float_parsing": "it must be a number",
+    "float_type": "it must be a number",
+    "int_parsing": "it must be a whole number",
+    "int_from_float": "it must be a whole number",
+    "int_type": "it must be a whole number",
+    "date_from_datetime_parsing": "it must be a date, like 2023-01-01",
+    "date_from_datetime_inexact": "it must be a date, like 2023-01-01",
+    "date_parsing": "it must be a date, like 2023-01-01",
+    "date_type": "it must be a date, like 2023-01-01",
+    "dict_type": "it must be a table, like [playbooks.NAME]",
+    "model_type": "it must be a table",
+    "model_attributes_type": "it must be a table",
+}

@@ -22,6 +22,8 @@ from foresail.simulation.settings import Settings
 MOMENT = pa.timestamp("us", tz="UTC")
 KINDS = ("persuadable", "safe", "lost", "annoyed", "unmoved")
 """What acting on an account would come to, judged by its probability of churn without and with it."""
+YEAR, LEAST_SEEN = 365, 90
+"""In days."""
 MATTERS, SAFE, LOST = 0.02, 0.10, 0.60
 
 
@@ -59,23 +61,26 @@ def _told_at(settings: Settings, lives: Lives, states: Array, course: Course) ->
     day = course.at
     here = np.flatnonzero(lives.accounts.made["first_day"] < day)
     ids, moment = account_ids(lives.accounts.numbers), moment_of(settings, day)
-    spent = spent_before(lives, day)
+    spent = yearly_pace(lives, day)
     chances = futures.chances(settings, lives.accounts, states, spent, course)
     effects = futures.effects(settings, lives.accounts, states, course)
     return (
         _targets(settings, ids, here, moment, states, chances, spent, day),
         _states(ids, here, moment, states, day),
-        _effects(settings, ids, moment, chances, effects),
+        _effects(settings, ids, moment, effects),
     )
 
 
-def spent_before(lives: Lives, day: int, days: int = 365) -> Array:
-    """What each account ordered in so many days before a day, as the year's pace: less time than that is scaled up."""
+def yearly_pace(lives: Lives, day: int) -> Array:
+    """What each account orders in a year, by the 365 days before a day: what contraction and upsell are measured by.
+
+    Of an account that has been one for less than a year it is scaled up, as if it had been one for 90 days at least.
+    """
     events = lives.events
-    lines = events[(events["kind"] == life.ORDER_LINE) & (events["day"] < day) & (events["day"] >= day - days)]
+    lines = events[(events["kind"] == life.ORDER_LINE) & (events["day"] < day) & (events["day"] >= day - YEAR)]
     spent = np.bincount(lines["account"], lines["amount"], minlength=len(lives.accounts))
-    seen = np.clip(day - np.maximum(lives.accounts.made["first_day"], 0), 1, days)
-    pace: Array = spent * days / seen
+    seen = np.clip(day - np.maximum(lives.accounts.made["first_day"], 0), LEAST_SEEN, YEAR)
+    pace: Array = spent * YEAR / seen
     return pace
 
 
@@ -103,7 +108,7 @@ def _targets(
     columns = {
         name: np.where(gone, lost, getattr(chances, name)[here])
         for name, lost in (
-            ("churn", 1.0), ("churn_error", 0.0), ("contraction", 1.0), ("upsell", 0.0), ("cross_sell", 0.0),
+            ("churn", 1.0), ("churn_error", 0.0), ("contraction", spent[here] > 0), ("upsell", 0.0), ("cross_sell", 0.0),
             ("contract_churn", 0.0), ("value", 0.0), ("value_error", 0.0),
         )
     }  # fmt: skip
@@ -113,7 +118,7 @@ def _targets(
             **_keys(ids, here, moment),
             "active": active(settings, states, day)[here],
             "in_contract": states["contract_ends"][here] >= day,
-            "spent_365d": spent[here],
+            "yearly_pace": spent[here],
             **columns,
             **{f"next_order_p{int(100 * share)}": next_order[:, at] for at, share in enumerate(futures.QUANTILES)},
         }
@@ -132,11 +137,11 @@ def _states(ids: pa.Array, here: Array, moment: datetime, states: Array, day: in
     )
 
 
-def _effects(settings: Settings, ids: pa.Array, moment: datetime, chances: Chances, effects: Effects) -> pa.Table:
+def _effects(settings: Settings, ids: pa.Array, moment: datetime, effects: Effects) -> pa.Table:
     """One row per account and playbook that may be begun with it."""
     account, playbook = np.nonzero(~np.isnan(effects.churn))
     costs = np.array([one.cost for one in settings.playbooks.values()])
-    change, before = effects.churn[account, playbook], chances.churn[account]
+    change, before = effects.churn[account, playbook], effects.churn_without[account, playbook]
     value = effects.value[account, playbook]
     return pa.table(
         {
@@ -144,6 +149,7 @@ def _effects(settings: Settings, ids: pa.Array, moment: datetime, chances: Chanc
             "playbook": pa.DictionaryArray.from_arrays(
                 pa.array(playbook, pa.int32()), pa.array(list(settings.playbooks))
             ).dictionary_decode(),
+            "churn_without": before,
             "churn_change": change,
             "churn_change_error": effects.churn_error[account, playbook],
             "value_change": value,
@@ -169,7 +175,8 @@ def best_allocation(settings: Settings, effects: pa.Table) -> pa.Table:
         rows = effects.filter(pc.equal(effects["as_of"], pa.scalar(moment, MOMENT)))
         accounts = rows["account_id"].combine_chunks().dictionary_encode()
         net = np.full((len(accounts.dictionary), len(names)), np.nan)
-        at = np.array([names.index(name) for name in rows["playbook"].to_pylist()], dtype=np.int64)
+        encoded = rows["playbook"].combine_chunks().dictionary_encode()
+        at = np.array([names.index(name) for name in encoded.dictionary.to_pylist()])[encoded.indices.to_numpy()]
         net[accounts.indices.to_numpy(), at] = rows["net"].to_numpy()
         found = best(net, capacities(settings))
         chosen = np.flatnonzero(found.playbook >= 0)
@@ -188,7 +195,11 @@ def best_allocation(settings: Settings, effects: pa.Table) -> pa.Table:
 def capacities(settings: Settings) -> Array:
     """How many accounts each playbook can be begun with at one moment."""
     return np.array(
-        [max(1, round(one.capacity * settings.company.accounts)) for one in settings.playbooks.values()], dtype=np.int64
+        [
+            max(1, round(one.capacity * settings.company.accounts)) if one.capacity > 0 else 0
+            for one in settings.playbooks.values()
+        ],
+        dtype=np.int64,
     )
 
 

@@ -67,12 +67,11 @@ class Files:
                 self._parquet(self.folder / AS_PARQUET[export.name] / f"{export.name}-{period}.parquet", rows)
 
     def _csv(self, path: Path, rows: pa.Table) -> None:
-        if path not in self._open:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._open[path] = pa_csv.CSVWriter(
-                path, rows.schema, write_options=pa_csv.WriteOptions(quoting_style="needed")
-            )
-        self._open[path].write_table(rows)
+        # Opened anew for each block: ten years have more months than a process may have files open.
+        path.parent.mkdir(parents=True, exist_ok=True)
+        options = pa_csv.WriteOptions(include_header=not path.exists(), quoting_style="needed")
+        with path.open("ab") as file:
+            pa_csv.write_csv(rows, file, options)
 
     def _parquet(self, path: Path, rows: pa.Table) -> None:
         if path not in self._open:

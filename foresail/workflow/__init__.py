@@ -21,7 +21,7 @@ from foresail.workflow.models import evaluate, model_name, models, promote, repo
 from foresail.workflow.progress import Progress
 from foresail.workflow.scoring import Scored, score, write_scores
 from foresail.workflow.serving import serve, serving_settings
-from foresail.workflow.simulation import open_truth, simulate, simulation_settings
+from foresail.workflow.simulation import open_truth, simulate, simulation_settings, truth_beside
 
 __all__ = [
     "TABLE_FORMATS",
@@ -53,6 +53,7 @@ __all__ = [
     "status",
     "train",
     "training_table",
+    "truth_beside",
     "vacuum",
     "write_scores",
     "write_table",

@@ -34,6 +34,16 @@ def simulation_settings(file: Path | None, changes: Sequence[str] = ()) -> "Sett
     return Settings.of(given)
 
 
+def truth_beside(folder: Path) -> Path:
+    """Where the truth about a company is unless said otherwise: beside its folder."""
+    whole = folder.resolve()
+    return (
+        whole.with_name(f"{whole.name}-truth")
+        if folder.name in {"", ".", ".."}
+        else folder.with_name(f"{folder.name}-truth")
+    )
+
+
 def simulate(settings: "Settings", folder: Path, truth: Path, progress: Progress | None = None) -> "Written":
     """Write the company into `folder` and its truth into `truth`, both new; FileExistsError if one is in use."""
     from foresail.simulation.company import write_company

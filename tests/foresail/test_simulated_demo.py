@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from simulated import settings
 
@@ -116,6 +117,17 @@ def test__truth__folder_without_any__says_who_writes_it(tmp_path):
         opened.read(tmp_path, "targets", read_moment("2024-10-03", "UTC"))
 
 
+def test__truth__of_another_company_or_horizon__is_refused(folder, tmp_path):
+    """Ids are alike in all simulated companies: only who is active tells them apart."""
+    write_company(settings(3000, seed=9, truth={"futures": 2, "futures_of_actions": 2}), tmp_path / "c", tmp_path / "t")
+    answer = run(EVALUATE.replace("foresail-demo-simulated-truth", str(tmp_path / "t")), folder)
+    assert answer.returncode == 4
+    assert "knows 2," in answer.stderr
+    assert "as active: is it another company's?" in answer.stderr
+    with pytest.raises(TruthError, match="is told for a horizon of 90 days, the model's is 30"):
+        opened.targets(tmp_path / "t", read_moment("2024-10-03", "UTC"), 30, [])
+
+
 def test__signal_off__nothing_can_be_learnt(tmp_path):
     """Every ranking is worth 0.5: the truth's exactly, the model's and the baseline's within chance."""
     done = write_company(settings(1200, seed=5, signal=0), tmp_path / "c", tmp_path / "t")
@@ -127,6 +139,7 @@ def test__signal_off__nothing_can_be_learnt(tmp_path):
     workflow.train(project, "churn", at)
     opened_truth, _ = open_truth(project, "churn", workflow.evaluate(project, "churn", at, end), done.truth)
     *others, truth = (one.auroc for one in opened_truth.rankings)
+    assert np.isnan(opened_truth.share_of_the_way(opened_truth.rankings[0]))
     assert truth == 0.5
     assert others == pytest.approx([0.5] * len(others), abs=0.06)
 
@@ -163,5 +176,5 @@ def test__simulate__wrong_setting__is_a_usage_error(tmp_path):
 
 def test__simulate__parameters__lists_them_all():
     listed = json.loads(run("foresail simulate --parameters --json", ROOT).stdout)
-    assert {"key", "default", "unit", "meaning"} == set(listed[0])
+    assert {"key", "default", "allowed", "unit", "meaning"} == set(listed[0])
     assert len(listed) > 120

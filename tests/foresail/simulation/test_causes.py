@@ -1,4 +1,4 @@
-"""The causal graph is true: each arrow moves what it points at, in the direction it says, and its picture is in step."""
+"""The causal graph is true: parameters move what their arrows point at, in the direction they say; its picture is in step."""
 
 import numpy as np
 import pytest

@@ -12,7 +12,7 @@ from features.moments import read_moment
 from foresail import workflow
 from foresail.project import load
 from foresail.simulation import company
-from foresail.simulation.settings import VERSION, Settings
+from foresail.simulation.settings import VERSION, Settings, SettingsError
 from foresail.workflow import SourceFailure
 
 MESSY = {"duplicate_share": 0.02, "missing_id_share": 0.02, "late_share": 0.1}
@@ -175,8 +175,56 @@ def test__files__do_not_depend_on_blocks_or_threads(tmp_path, monkeypatch):
         by = [column for column in ("account_id", "as_of", "playbook") if column in left]
         left, right = (table.sort_values(by, ignore_index=True) for table in (left, right))
         pd.testing.assert_frame_equal(left, right, check_exact=True)
-    for path in sorted((one.folder / "data" / "erp").glob("*.csv")):
-        assert path.read_text() == (other.folder / "data" / "erp" / path.name).read_text()
+    files = sorted(path for path in (one.folder / "data").rglob("*") if path.is_file())
+    assert len(files) > 100
+    for path in files:
+        twin = other.folder / path.relative_to(one.folder)
+        if path.suffix == ".csv":
+            assert path.read_text() == twin.read_text()
+        elif path.suffix == ".parquet":
+            pd.testing.assert_frame_equal(pd.read_parquet(path), pd.read_parquet(twin), check_exact=True)
+        else:
+            for table in ("accounts", "contacts", "contracts", "relations"):
+                assert rows_of(path, table) == rows_of(twin, table)
+
+
+def rows_of(path, table):
+    with sqlite3.connect(path) as database:
+        return database.execute(f"select * from {table}").fetchall()
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        {"orders": {"short_of_stock": 0}},
+        {"accounts": {"software_share": 0, "equipment_share": 0}},
+        {"engagement": {"visits": 0}, "playbooks": {name: {"programme": "none"} for name in Settings().playbooks}},
+        {"accounts": {"opted_out_share": 1}},
+    ],
+)
+def test__system_without_a_row__is_not_in_the_project_file(tmp_path, nothing):
+    """A company without machines has no telemetry, and is ingested all the same."""
+    done = company.write_company(settings(40, **nothing), tmp_path / "c", tmp_path / "t")
+    project = load(done.folder)
+    assert {source.name for source in project.sources} == {name for name, rows in done.rows.items() if rows} - {
+        "assignments"
+    }
+    outcomes = workflow.ingest_sources(project, read_moment("2025-01-01", "UTC"))
+    assert not [one for one in outcomes if workflow.has_failed(one)]
+
+
+def test__company_of_another_century__is_ingested(tmp_path):
+    """The project file knows how far back its accounts go."""
+    done = company.write_company(settings(20, company={"start": "1930-05-05"}), tmp_path / "c", tmp_path / "t")
+    outcomes = workflow.ingest_sources(load(done.folder), read_moment("1940-01-01", "UTC"))
+    assert all(one.quarantined == done.without_account[one.source] for one in outcomes)
+
+
+@pytest.mark.parametrize("inside", ["c", "c/truth"])
+def test__truth__within_the_company__is_refused(tmp_path, inside):
+    with pytest.raises(SettingsError, match="would lie within the company's folder"):
+        company.write_company(settings(10), tmp_path / "c", tmp_path / inside)
+    assert not (tmp_path / "c").exists()
 
 
 def test__folder_in_use__is_refused_and_stays(tmp_path):

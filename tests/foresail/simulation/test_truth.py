@@ -21,11 +21,11 @@ def outcomes(wanted, lives):
     lines = events[events["kind"] == life.ORDER_LINE]
     accounts = len(lives.accounts)
     spent = np.bincount(lines["account"], lines["amount"], minlength=accounts)
-    expected = truth.spent_before(lives, AT) * HORIZON / 365.0
+    expected = truth.yearly_pace(lives, AT) * HORIZON / 365.0
     replaced = np.bincount(lines["account"][lines["quantity"] == -1], minlength=accounts)
     new = states["last_bought"][lines["account"], lines["word"]] <= AT - 1 - wanted.truth.lookback_days
     notice = events[(events["kind"] == life.CONTRACT) & (events["word"] == life.NOTICE)]["account"]
-    running_out = (states["notice"] == 1) & (states["contract_ends"] >= AT)
+    running_out = (states["notice"] == 1) & (states["contract_ends"] >= AT) & (states["contract_ends"] < AT + HORIZON)
     return pd.DataFrame(
         {
             "churn": end["orders"] == states["orders"],
@@ -43,7 +43,7 @@ def many():
     """The truth as of one moment beside what happened, account by account, of thirty companies."""
     parts = []
     for seed in SEEDS:
-        wanted = settings(250, seed, truth={"value_days": HORIZON, "days_before_end": [90]})
+        wanted = settings(250, seed, truth={"value_days": HORIZON, "days_before_end": [90], "lookback_days": 60})
         lives = simulate(wanted)
         told = truth_of(wanted, lives).targets
         happened = outcomes(wanted, lives).iloc[numbers_of(told["account_id"])].reset_index(drop=True)
@@ -69,8 +69,8 @@ def test__probability__equals_the_frequency_over_many_seeds(many, target):
 
 def test__value__equals_the_mean_ordered_over_many_seeds(many):
     """The expected value is the mean of what is ordered; heavy tails are tamed by the account's own size."""
-    rows = many[many["active_true"] & (many["spent_365d_true"] > 0)]
-    said, happened = (rows[name] / rows["spent_365d_true"] for name in ("value_true", "value"))
+    rows = many[many["active_true"] & (many["yearly_pace_true"] > 0)]
+    said, happened = (rows[name] / rows["yearly_pace_true"] for name in ("value_true", "value"))
     by_seed = (happened - said).clip(-20, 20).groupby(rows["seed"]).mean()
     assert abs(by_seed.mean()) < 3.5 * by_seed.std() / np.sqrt(len(by_seed))
     assert np.corrcoef(many["value_true"], many["value"])[0, 1] > 0.5
@@ -87,6 +87,58 @@ def test__churn__computed_day_by_day__is_what_counting_gives():
     z = (told.contraction - told.churn)[known] / np.maximum(error, 1e-3)
     assert abs(z).max() < 5
     assert abs(z.mean()) < 5 / np.sqrt(known.sum())
+
+
+def test__first_day__is_the_first_on_which_enough_futures_have_ordered():
+    """By hand: after one day a tenth of ten futures has ordered, after two half, after four all."""
+    curve = np.array([9.0, 5.0, 5.0, 0.0])
+    assert [futures._first_day(curve, 10, share) for share in (0.1, 0.5, 0.51, 0.9, 1.0)] == [1, 2, 4, 4, 4]
+    assert futures._first_day(curve[:3], 10, 0.9) == np.inf
+
+
+@pytest.fixture(scope="module")
+def strong():
+    """Companies that try an offer so strong that who is in its control group matters for the truth."""
+    idle = {name: {"programme": "none"} for name in settings().playbooks}
+    offer = {"programme": "experiment", "situation": "any", "monthly": 1, "boost": 2, "satisfaction": 0, "rival": 0,
+             "response": 1, "response_noise": 0, "response_size": 0, "response_champion": 0}  # fmt: skip
+    parts = []
+    for seed in range(6):
+        wanted = settings(
+            600, seed, playbooks={**idle, "win_back_offer": offer}, programme={"rest_days": 20, "fatigue": 0}
+        )
+        lives = simulate(wanted)
+        told = truth_of(wanted, lives).targets
+        number = numbers_of(told["account_id"])
+        first = list(wanted.playbooks).index("win_back_offer")
+        treated = (lives.accounts.made["arms"][number] >> first & 1) == 1
+        churned = (lives.end["orders"] == lives.states[0]["orders"])[number]
+        parts.append(told.assign(treated=treated, churned=churned.astype(float), seed=seed)[told["active"]])
+    return pd.concat(parts)
+
+
+@pytest.mark.parametrize("treated", [True, False])
+def test__probability__knows_the_arm_of_an_account(strong, treated):
+    """Who is in control stays there in every future: the truth of both arms is that of what happens to them."""
+    arm = strong[strong["treated"] == treated]
+    by_seed = (arm["churned"] - arm["churn"]).groupby(arm["seed"]).mean()
+    assert abs(by_seed.mean()) < 4 * by_seed.std() / np.sqrt(len(by_seed)) + 0.004
+    assert strong.groupby("treated")["churn"].mean().diff().iloc[1] < -0.05
+
+
+def test__shift__at_the_very_moment__is_in_the_truth():
+    """Drivers that change on the day of which the truth speaks hold from that day on, in lives and futures alike."""
+    off = []
+    for seed in range(8):
+        wanted = settings(300, seed, shift={"at_day": AT, "orders": 5.0}, truth={"horizon_days": 7, "value_days": 7})
+        lives = simulate(wanted)
+        told = truth_of(wanted, lives).targets
+        orders = lives.events[
+            (lives.events["kind"] == life.ORDER_LINE) & (lives.events["day"] >= AT) & (lives.events["day"] < AT + 7)
+        ]
+        silent = ~np.isin(numbers_of(told["account_id"]), orders["account"])
+        off.append((silent - told["churn"])[told["active"]].mean())
+    assert abs(np.mean(off)) < 4 * np.std(off) / np.sqrt(len(off)) + 0.004
 
 
 def test__next_order__agrees_with_churn():
@@ -124,13 +176,14 @@ def test__signal_off__everybody_is_alike():
 
 def test__playbook_without_push__changes_nothing_at_all():
     """With the same chance in both futures an action that does nothing has no effect: 0, and of sums but a rounding."""
-    wanted = settings(200, playbooks={"empty": {"situation": "any", "programme": "none"}}, programme={"rest_days": 0})
+    idle = {"situation": "any", "satisfaction": 0.0, "rival": 0.0, "boost": 0.0}
+    wanted = settings(200, playbooks={"insight_report": idle}, programme={"rest_days": 0})
     effects = truth_of(wanted, simulate(wanted)).effects
-    empty = effects[effects["playbook"] == "empty"]
+    empty = effects[effects["playbook"] == "insight_report"]
     assert len(empty) > 100
     assert (empty["churn_change"] == 0).all()
     assert empty["value_change"].abs().max() < 1e-6
-    assert (effects[effects["playbook"] != "empty"]["churn_change"] != 0).mean() > 0.9
+    assert (effects[effects["playbook"] != "insight_report"]["churn_change"] != 0).mean() > 0.9
 
 
 def test__control_group__lives_as_if_there_were_no_experiment():
