@@ -155,7 +155,7 @@ def _ranking(axes: Axes, found: Opened) -> None:
     axes.set(xlabel="share of accounts, riskiest first", ylabel="share of churners found", xlim=(0, 1), ylim=(0, 1.01))
     axes.set_title("Ranking, up to what can be known", loc="left")
     _tidy(axes)
-    axes.legend(frameon=False, loc="lower right", fontsize=8.5)
+    axes.legend(frameon=False, loc="lower right", fontsize=8.5, markerscale=1.5)
 
 
 def _calibration(axes: Axes, found: Opened) -> None:
@@ -167,7 +167,7 @@ def _calibration(axes: Axes, found: Opened) -> None:
     axes.set(xlabel="probability that the model gave", ylabel="true probability", xlim=(0, most), ylim=(0, most))
     axes.set_title("Calibration, against the truth itself", loc="left")
     _tidy(axes)
-    axes.legend(frameon=False, loc="lower right", fontsize=8.5)
+    axes.legend(frameon=False, loc="lower right", fontsize=8.5, markerscale=1.5)
 
 
 def _binned(said: Floats, true: Floats) -> tuple[Array, Array]:
