@@ -18,6 +18,15 @@ if os.environ.get("CI"):
     settings.load_profile("decides")
 
 
+LONGEST = ("test_simulated_demo.py", "test_demo_and_docs.py", "test_simulate.py", "test_train.py", "test_service.py")
+"""Files that take a minute and longer. A worker that began one last would keep the others waiting."""
+
+
+def pytest_collection_modifyitems(items):
+    """The longest files first, all others in their order."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
+
 @pytest.fixture(scope="session")
 def postgresql():
     """The address of an empty PostgreSQL that is there for the length of the tests: host, port, user.

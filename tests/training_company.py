@@ -10,20 +10,27 @@ from training.tracking import Logged, log_and_register, model_code, open_store
 FIRST_DAY = datetime(2022, 1, 1, tzinfo=UTC)
 
 
-def company(accounts=500, days=720, seed=0):
-    """{account: {stream: rows}}: each orders at its own pace until it silently stops; the busier ones stay longer."""
+def company(accounts=500, days=720, seed=0, fades=False):
+    """{account: {stream: rows}}: each orders at its own pace until it silently stops; the busier ones stay longer.
+
+    Where it `fades`, an account orders for a tenth of the money before it stops, which no rhythm tells.
+    """
     rng = np.random.default_rng(seed)
-    return {f"account {number:03}": {"purchases": orders(rng, days)} for number in range(accounts)}
+    return {f"account {number:03}": {"purchases": orders(rng, days, fades)} for number in range(accounts)}
 
 
-def orders(rng, days):
+def orders(rng, days, fades=False):
     gap, stays = 4.0 * 20.0 ** rng.random(), rng.exponential(400)
     moments, day = [], rng.uniform(0, days / 2)
     stops = day + stays
     while day < min(stops, days):
         moments.append(FIRST_DAY + timedelta(seconds=int(day * 86_400)))
         day += rng.exponential(gap)
-    return [purchase(moment, moment + entered_after(rng), amount=float(rng.gamma(2, 50))) for moment in moments]
+    last = FIRST_DAY + timedelta(days=stops - 90) if fades else FIRST_DAY + timedelta(days=10 * days)
+    return [
+        purchase(moment, moment + entered_after(rng), amount=float(rng.gamma(2, 50)) * (0.1 if moment > last else 1.0))
+        for moment in moments
+    ]
 
 
 def entered_after(rng):

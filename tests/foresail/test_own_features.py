@@ -63,7 +63,7 @@ def trained(tmp_path_factory):
     (folder / "foresail.toml").write_text(PROJECT, encoding="utf-8")
     (folder / "our_features.py").write_text(OURS, encoding="utf-8")
     project = load(folder)
-    store(project.history_root, company(accounts=400), buckets=project.buckets)
+    store(project.history_root, company(accounts=400, fades=True), buckets=project.buckets)
     result = train(
         project.history, project.target("churn"), T, project=project.slug, tracking_uri=project.tracking_uri,
         settings=Settings(every_days=30, dates=6), catalog=project.catalog,
