@@ -99,6 +99,6 @@ def fit(buying: Buying) -> BgNbd:
         raise ValueError("no account bought a second time: there is no rhythm to fit")
     found = minimize(
         lambda logs: -log_likelihood(BgNbd(*np.exp(np.clip(logs, -LARGEST_LOG, LARGEST_LOG))), buying) / len(buying.known),
-        np.log(START), method="Nelder-Mead", options={"xatol": 1e-7, "fatol": 1e-11, "maxiter": 5000, "maxfev": 5000},
+        np.log(START), method="Nelder-Mead", options={"xatol": 1e-5, "fatol": 1e-9, "maxiter": 5000, "maxfev": 5000},
     )  # fmt: skip
     return BgNbd(*(float(one) for one in np.exp(np.clip(found.x, -LARGEST_LOG, LARGEST_LOG))))

@@ -15,7 +15,7 @@ day by day. What its systems would export goes into one folder, with the `foresa
 another one, which the pipeline never reads. **Nothing in it is real data.** Use it to find out whether a method finds what is there.
 
 ```sh
-foresail simulate my-company --accounts 1000 --seed 7
+foresail simulate my-company --accounts 600 --seed 7
 foresail ingest --project my-company --as-of 2025-01-01
 foresail train churn --project my-company --as-of 2024-10-03
 foresail evaluate churn --project my-company --as-of 2024-10-03 --known-by 2025-01-01 --truth my-company-truth
@@ -24,7 +24,7 @@ foresail evaluate churn --project my-company --as-of 2024-10-03 --known-by 2025-
 The last one opens the truth: how much of what could be known the model knew, how far its probabilities are from the true ones, and
 what acting on them would have brought: a win-back offer to one in ten of the active accounts that have been quiet, chosen in
 several ways. `foresail demo --company simulated` does all of this with 3,000 accounts in a minute and a half. (`foresail` is
-`.venv/bin/foresail` in a clone.) With some hundred accounts the recency rule is often all that the data can carry, and the model is that rule.
+`.venv/bin/foresail` in a clone.) With three hundred accounts or fewer the recency rule is often all that the data can carry, and the model is that rule.
 
 ## What moves what
 

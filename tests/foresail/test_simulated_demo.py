@@ -102,10 +102,12 @@ def test__truth__folder_without_any__says_who_writes_it(tmp_path):
 
 def test__truth__of_another_company_or_horizon__is_refused(folder, tmp_path):
     """Ids are alike in all simulated companies: only who is active tells them apart."""
-    write_company(settings(3000, seed=9, truth={"futures": 2, "futures_of_actions": 2}), tmp_path / "c", tmp_path / "t")
-    answer = run(EVALUATE.replace("foresail-demo-simulated-truth", str(tmp_path / "t")), folder)
-    assert answer.returncode == 4
-    assert "knows 2," in answer.stderr
-    assert "as active: is it another company's?" in answer.stderr
+    write_company(settings(1500, seed=9, truth={"futures": 2, "futures_of_actions": 2}), tmp_path / "c", tmp_path / "t")
+    at = read_moment("2024-10-03", "UTC")
+    ours = opened.read(folder / "foresail-demo-simulated-truth", "targets", at)
+    scored = ours.index[ours["active"] & (ours.index < "A0001500")]
+    with pytest.raises(TruthError, match=r"as active: is it another company's\?"):
+        opened.targets(tmp_path / "t", at, 90, scored)
     with pytest.raises(TruthError, match="is told for a horizon of 90 days, the model's is 30"):
-        opened.targets(tmp_path / "t", read_moment("2024-10-03", "UTC"), 30, [])
+        opened.targets(tmp_path / "t", at, 30, scored)
+    assert len(opened.targets(folder / "foresail-demo-simulated-truth", at, 90, scored)) == len(scored)
