@@ -154,7 +154,7 @@ def _score(column: "pd.Series[Any]", labels: Floats, seed: int) -> Floats:
     if absent.all():
         return np.zeros(len(labels))
     # Absent values go where rows with about their rate of the outcome stand: not to an end, where they would count as extreme.
-    rates = _rates(_tenths(numbers), labels, seed)
+    rates = _rates(_fiftieths(numbers), labels, seed)
     return np.asarray(rates, dtype=np.float64)
 
 
@@ -167,7 +167,7 @@ def _numbers(column: "pd.Series[Any]") -> Floats | None:
     return None
 
 
-def _tenths(numbers: Floats) -> Any:
+def _fiftieths(numbers: Floats) -> Any:
     """Which fiftieth of the values each is in; −1 where absent."""
     cuts = np.unique(np.nanquantile(numbers, np.linspace(0, 1, 51)[1:-1]))
     return np.where(np.isnan(numbers), -1, np.searchsorted(cuts, numbers))

@@ -114,7 +114,7 @@ def _made(settings: Settings, key: Array, attributes: dict[str, Array]) -> Array
 
 
 def _mix(settings: Settings, key: Array) -> Array:
-    """Cumulative shares of the categories: three favourites, drawn near each other, and a little of all others."""
+    """Cumulative shares of the categories: three favourites, which may be the same one, and a little of all others."""
     shares = np.full((len(key), len(CATEGORIES)), (1.0 - settings.orders.loyal_categories) / len(CATEGORIES))
     for favourite in range(FAVOURITES):
         chosen = (uniforms(key, favourite, _FAVOURITE) * len(CATEGORIES)).astype(np.int64)

@@ -35,7 +35,6 @@ BLOCK = 1_000
 ROWS_PER_BUCKET = 3_000_000
 FILE_NAME = "foresail.toml"
 SOURCE = "[[sources]]\n"
-TRUTH_TABLES = ("targets", "states", "effects", "lifetimes", "allocation")
 
 Progress = Callable[[int, int, str], None]
 

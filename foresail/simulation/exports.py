@@ -196,83 +196,106 @@ def _joined(*parts: Any, by: str = "-") -> pa.Array:
     return pc.binary_join_element_wise(*texts, by)
 
 
+@dataclass(frozen=True)
+class _Versions:
+    """The rows of the CRM's accounts: one for each when it joins, then one for each change, then those that opt out."""
+
+    joins: int
+    changes: _Rows
+    opts_out: int
+    kept: Array
+    """Those of them, in that order, that had been entered while the account was there."""
+
+    def once(self, values: Array) -> pa.Array:
+        """A number that is known when an account joins, and stays."""
+        return self.with_changes(values, np.full(len(self.changes), np.nan))
+
+    def with_changes(self, values: Array, later: Array) -> pa.Array:
+        """A number that is known when an account joins, and what a change makes of it (NaN for a change of something else)."""
+        column = np.concatenate([values.astype(np.float64), later, np.full(self.opts_out, np.nan)])[self.kept]
+        return _numbers(column, ~np.isnan(column))
+
+    def changed(self, word: int, values: Array) -> Array:
+        """Values of the changes that are of this kind; NaN for the others."""
+        return np.where(self.changes["word"] == word, values, np.nan)
+
+    def words_once(self, codes: Array, words: tuple[str, ...]) -> pa.Array:
+        """A word that is known when an account joins."""
+        column = self.padded(codes.astype(np.int32))
+        return pa.DictionaryArray.from_arrays(pa.array(column, pa.int32(), mask=~self._joins), pa.array(words))
+
+    def moments_once(self, moments: Array) -> pa.Array:
+        """A moment that is known when an account joins."""
+        return _times(self.padded(moments), self._joins)
+
+    @property
+    def _joins(self) -> Array:
+        return (np.arange(len(self.kept)) < self.joins)[self.kept]
+
+    def padded(self, values: Array) -> Array:
+        """Values of the joining rows, with zeros for the others: only where another column says which are meant."""
+        return np.concatenate([values, np.zeros(len(self.kept) - self.joins, values.dtype)])[self.kept]
+
+
 def _accounts(block: _Block) -> Export:
     """Versions of an account: all that is known when it joins, then what changes."""
     accounts, changes = block.lives.accounts, block.rows(life.ATTRIBUTE)
-    here = np.arange(len(accounts))
-    known = {name: values[here] for name, values in accounts.attributes.items()}
-    joined = block.start + known["joined"].astype(np.int64) * DAY + (OPENS - 1) * HOUR
-    out = here[known["opted_out"]]
-    first, out_at = len(here), _opted_out_at(block, out)
-    everywhere = np.concatenate([here, changes["account"], out])
-    happened = np.concatenate([joined, changes.moments, out_at])
-    stays = (happened < block.end) & (happened <= block.left[everywhere])
-    blank = np.full(len(changes) + len(out), np.nan)
-
-    def known_first(values: Array) -> pa.Array:
-        column = np.concatenate([values.astype(np.float64), blank])[stays]
-        return _numbers(column, ~np.isnan(column))
-
-    def words_first(codes: Array, words: tuple[str, ...]) -> pa.Array:
-        column = np.concatenate([codes, np.zeros(len(blank), dtype=np.int32)])[stays]
-        present = (np.arange(len(happened)) < first)[stays]
-        return pa.DictionaryArray.from_arrays(pa.array(column, pa.int32(), mask=~present), pa.array(words))
-
-    def changed(name: str, word: int, values: Array) -> pa.Array:
-        later = np.where(changes["word"] == word, values, np.nan)
-        column = np.concatenate([known[name].astype(np.float64), later, np.full(len(out), np.nan)])[stays]
-        return _numbers(column, ~np.isnan(column))
-
-    region = accounts.attributes["region"][everywhere]
-    moved = np.concatenate([np.zeros(first), (changes["word"] == life.OWNER) * 3, np.zeros(len(out))]).astype(np.int32)
-    owner = region * OWNERS_PER_REGION + (accounts.attributes["owner"][everywhere] + moved) % OWNERS_PER_REGION
-    owned = np.concatenate([np.ones(first, bool), changes["word"] == life.OWNER, np.zeros(len(out), bool)])
-    owners = tuple(f"{place}-{number + 1}" for place in REGIONS for number in range(OWNERS_PER_REGION))
-    names = tuple(f"{name} {firm}" for name in NAMES for firm in FIRMS)
-    named = (uniforms(accounts.keys[here], 0, 900 + _NAME) * len(names)).astype(np.int32)
-    growth = changes.block.lives.accounts.attributes["employees"][changes["account"]]
-    years = changes["day"] / 365.0
-    wallet = np.clip(
-        accounts.attributes["market_share"][changes["account"]]
-        - 0.12 * changes["amount"]
-        + 0.1 * (changes["quantity"] - 0.5),
-        0,
-        1,
-    )
-    parent = known["parent"]
+    out = np.flatnonzero(accounts.attributes["opted_out"])
+    whose = np.concatenate([np.arange(len(accounts)), changes["account"], out])
+    joined = block.start + accounts.attributes["joined"].astype(np.int64) * DAY + (OPENS - 1) * HOUR
+    happened = np.concatenate([joined, changes.moments, _opted_out_at(block, out)])
+    kept = (happened < block.end) & (happened <= block.left[whose])
+    versions = _Versions(len(accounts), changes, len(out), kept)
     columns = {
-        "account_no": block.account(everywhere[stays]),
-        "name": words_first(named, names),
-        "industry": words_first(known["industry"], INDUSTRIES),
-        "region": words_first(known["region"], REGIONS),
-        "country": words_first(known["region"], tuple(COUNTRIES[place] for place in REGIONS)),
-        "owner": pa.DictionaryArray.from_arrays(
-            pa.array(owner[stays], pa.int32(), mask=~owned[stays]), pa.array(owners)
-        ),
-        "employees": changed("employees", life.EMPLOYEES, np.round(growth * (1 + 0.05 * years))),
-        "parent_no": _parents(parent, accounts.numbers[here], len(blank), stays),
-        "founded_on": _times(
-            np.concatenate([joined - (known["founded"] * 365 * DAY).astype(np.int64), np.zeros(len(blank), np.int64)])[
-                stays
-            ],
-            (np.arange(len(happened)) < first)[stays],
-        ),
-        "customer_since": _times(
-            np.concatenate([joined, np.zeros(len(blank), np.int64)])[stays], (np.arange(len(happened)) < first)[stays]
-        ),
-        "strategic_fit": known_first(known["strategic_fit"]),
-        "influence": known_first(known["influence"]),
-        "reference_ok": words_first(known["willing"].astype(np.int32), ("no", "yes")),
-        "industry_growth": known_first(known["industry_growth"]),
-        "share_of_wallet": changed("market_share", life.MARKET_SHARE, np.round(wallet, 2)),
-        "switching_cost": known_first(known["switching_cost"]),
-        "acquisition_cost": known_first(known["acquisition_cost"]),
-        "do_not_contact": _words_or_none(
-            np.concatenate([np.zeros(first + len(changes), bool), np.ones(len(out), bool)])[stays], "yes"
-        ),
+        "account_no": block.account(whose[kept]),
+        **_known_once(block, versions, joined),
+        **_changing(block, versions, whose),
     }
-    keys = mixed_all(accounts.keys[everywhere], happened.astype(np.int64) // SECOND + (1 << 40), 0)
-    return Export("accounts", columns, happened[stays], keys[stays], entered_column="recorded_at")
+    keys = mixed_all(accounts.keys[whose], happened // SECOND + (1 << 40), 0)
+    return Export("accounts", columns, happened[kept], keys[kept], entered_column="recorded_at")
+
+
+def _known_once(block: _Block, versions: _Versions, joined: Array) -> dict[str, pa.Array]:
+    """What is known when an account joins, and stays as it is."""
+    accounts, known = block.lives.accounts, block.lives.accounts.attributes
+    names = tuple(f"{name} {firm}" for name in NAMES for firm in FIRMS)
+    named = uniforms(accounts.keys, 0, 900 + _NAME) * len(names)
+    return {
+        "name": versions.words_once(named, names),
+        "industry": versions.words_once(known["industry"], INDUSTRIES),
+        "region": versions.words_once(known["region"], REGIONS),
+        "country": versions.words_once(known["region"], tuple(COUNTRIES[place] for place in REGIONS)),
+        "parent_no": _parents(known["parent"], accounts.numbers, versions),
+        "founded_on": versions.moments_once(joined - (known["founded"] * 365 * DAY).astype(np.int64)),
+        "customer_since": versions.moments_once(joined),
+        "strategic_fit": versions.once(known["strategic_fit"]),
+        "influence": versions.once(known["influence"]),
+        "reference_ok": versions.words_once(known["willing"], ("no", "yes")),
+        "industry_growth": versions.once(known["industry_growth"]),
+        "switching_cost": versions.once(known["switching_cost"]),
+        "acquisition_cost": versions.once(known["acquisition_cost"]),
+    }
+
+
+def _changing(block: _Block, versions: _Versions, whose: Array) -> dict[str, pa.Array]:
+    """Owner, size and our share of what an account buys, and whether it wants to hear from us: told anew when they change."""
+    known, changes, kept = block.lives.accounts.attributes, versions.changes, versions.kept
+    again = np.concatenate(
+        [np.zeros(versions.joins, bool), changes["word"] == life.OWNER, np.zeros(versions.opts_out, bool)]
+    )
+    owner = known["region"][whose] * OWNERS_PER_REGION + (known["owner"][whose] + 3 * again) % OWNERS_PER_REGION
+    told = again | (np.arange(len(kept)) < versions.joins)
+    owners = tuple(f"{place}-{number + 1}" for place in REGIONS for number in range(OWNERS_PER_REGION))
+    grown = np.round(known["employees"][changes["account"]] * (1 + 0.05 * changes["day"] / 365.0))
+    wallet = known["market_share"][changes["account"]] - 0.12 * changes["amount"] + 0.1 * (changes["quantity"] - 0.5)
+    return {
+        "owner": pa.DictionaryArray.from_arrays(pa.array(owner[kept], pa.int32(), mask=~told[kept]), pa.array(owners)),
+        "employees": versions.with_changes(known["employees"], versions.changed(life.EMPLOYEES, grown)),
+        "share_of_wallet": versions.with_changes(
+            known["market_share"], versions.changed(life.MARKET_SHARE, np.round(np.clip(wallet, 0, 1), 2))
+        ),
+        "do_not_contact": _words_or_none((np.arange(len(kept)) >= len(kept) - versions.opts_out)[kept], "yes"),
+    }
 
 
 def _opted_out_at(block: _Block, accounts: Array) -> Array:
@@ -282,11 +305,10 @@ def _opted_out_at(block: _Block, accounts: Array) -> Array:
     return moments
 
 
-def _parents(parent: Array, own: Array, blanks: int, stays: Array) -> pa.Array:
+def _parents(parent: Array, own: Array, versions: _Versions) -> pa.Array:
     """The group's account, where it is another one; groups are led by every tenth account."""
-    present = np.concatenate([parent != own, np.zeros(blanks, bool)])[stays]
-    numbers = np.concatenate([parent, np.zeros(blanks, parent.dtype)])[stays]
-    return pc.if_else(pa.array(present), account_ids(numbers), pa.scalar(None, pa.string()))
+    named = versions.words_once(np.arange(len(own)), tuple(account_ids(parent).to_pylist())).dictionary_decode()
+    return pc.if_else(pa.array(versions.padded(parent != own)), named, pa.scalar(None, pa.string()))
 
 
 def _words_or_none(present: Array, word: str) -> pa.Array:
@@ -297,8 +319,8 @@ def _contacts(block: _Block) -> Export:
     """The people of an account: three from the beginning, and champions who come and go."""
     accounts, moves = block.lives.accounts, block.rows(life.CHAMPION)
     here = np.arange(len(accounts))
-    champions = accounts.states["champion"][here] == 1
-    joined = block.start + accounts.made["first_day"][here].astype(np.int64) * DAY + (OPENS - 1) * HOUR
+    champions = accounts.states["champion"] == 1
+    joined = block.start + accounts.made["first_day"].astype(np.int64) * DAY + (OPENS - 1) * HOUR
     number = np.concatenate([np.full(len(here), 1), np.full(len(here), 3), np.full(len(here), 2), 3 + moves["serial"]])
     who = np.concatenate([here, here, here, moves["account"]])
     role = np.concatenate([np.zeros(len(here)), np.ones(len(here)), np.full(len(here), 2), np.ones(len(moves))]).astype(

@@ -23,7 +23,7 @@ Array = np.ndarray[Any, Any]
 NEVER = -100_000
 """A day before all days."""
 NO_ONE = -1
-WEEK, MONTH, QUARTER, HALF, YEAR = 1, 4, 13, 26, 52
+MONTH, QUARTER, HALF, YEAR = 4, 13, 26, 52
 """In weeks."""
 LONGEST_WAIT = 3.0
 """In cycles: need grows no further."""

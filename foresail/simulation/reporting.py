@@ -16,7 +16,7 @@ _LATE, _HOW_LATE, _TWICE, _MISSING = 1001, 1002, 1003, 1004
 LATE_SOURCES = ("orders", "usage", "telemetry", "surveys")
 """Exports that note when a row was entered, which can be long after it happened."""
 MISSING_IDS = ("orders", "visits")
-MORE = {"thousandfold": 1000.0}
+THOUSANDFOLD = 1000.0
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,6 @@ def _broken(settings: Settings, export: Export, rows: pa.Table, start: int) -> t
         return rows, often
     for place, field in enumerate(rows.schema):
         if pa.types.is_floating(field.type):
-            more = pc.if_else(pa.array(hit), pc.multiply(rows[field.name], MORE[broken.how]), rows[field.name])
+            more = pc.if_else(pa.array(hit), pc.multiply(rows[field.name], THOUSANDFOLD), rows[field.name])
             rows = rows.set_column(place, field.name, more)
     return rows, often
