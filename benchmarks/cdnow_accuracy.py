@@ -44,7 +44,7 @@ def main(master: Path) -> None:
     started = time.perf_counter()
     names, _ = learnable(CATALOG, [*DATES, TEST])
     days = split([*DATES, TEST], TARGET.horizon)
-    climb = climb_ladder(ladder(names, TARGET.horizon_days), data, days, TARGET, seed=0, ticks=print)
+    climb = climb_ladder(ladder(names, TARGET), data, days, TARGET, seed=0, ticks=print)
     print(f"{len(data):,} rows, {climb.evaluation.churned:,} of {climb.evaluation.rows:,} churned at {TEST:%Y-%m-%d}")
     print(f"{'':24}{'AUROC':>26}{'log loss':>28}")
     for name, (auroc, log_loss) in RIVALS.items():

@@ -59,7 +59,7 @@ def in_hindsight(project: Project, as_of: datetime, known_by: datetime) -> Evalu
     features, _ = learnable(CATALOG, days.closed)
     data = labelled(history, target, days.closed, CATALOG, as_of)
     later = labelled(history, target, [as_of], CATALOG, known_by)
-    climb = climb_ladder(ladder(features, target.horizon_days), data, days, target, seed=0, ticks=lambda _: None)
+    climb = climb_ladder(ladder(features, target), data, days, target, seed=0, ticks=lambda _: None)
     probabilities = {}
     for judged in climb.judged:
         refitted = refit(judged, data, seed=0)

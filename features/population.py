@@ -1,16 +1,21 @@
 """Which accounts may be scored for a target, decided from history alone."""
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
-from features.definitions import Feature
-from features.purchases import RECENCY, order_lines
+from features.contracts import contracts_in_force, days_left, open_ended, running
+from features.definitions import Constant, Feature, difference, events, less, or_else, product
+from features.purchases import RECENCY, order_lines, orders
 
 Array = np.ndarray[Any, Any]
-_SINCE_LAST = "purchases_days_since_last"
+
+SINCE_LAST, SINCE_FIRST, _ = RECENCY
+FAR = 1e6
+"""In days: a moment that no horizon reaches."""
 
 
 class Columns(Protocol):
@@ -30,36 +35,146 @@ def had_purchase(days: int) -> Feature:
     )
 
 
+CONTRACTS = Feature(
+    "population_contracts_in_force",
+    contracts_in_force,
+    "contracts in force on which no notice is given",
+    "contracts",
+    "0: none",
+)
+TO_DECISION = Feature(
+    "population_days_to_decision",
+    product(
+        less(open_ended.count(), Constant(1)),
+        or_else(difference(days_left, or_else(running.max("notice_days"), Constant(0))), Constant(FAR)),
+    ),
+    "days until the contract that ends first can no longer be left in time; 0 where one runs on without an end",
+    "days",
+    "never absent",
+)
+ORDERS = Feature("population_orders", orders(), "orders so far", "orders", "0: never ordered")
+
+
+def bought_of(category: str, days: int) -> Feature:
+    """How many order lines of a category fall into (as_of − days, as_of]."""
+    return Feature(
+        f"population_lines_of_{category}_count_{days}d",
+        events("purchases", kind="order", category=category).count(days=days),
+        f"order lines of {category} in the last {days} days",
+        "lines",
+        "0: none",
+    )
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """What an account must bring: a feature's value within [least, most]; absent fails."""
+
+    feature: Feature
+    otherwise: str
+    """Why not, in words; {value} is the feature's, {since_last} the days since the latest order."""
+    least: float = -math.inf
+    most: float = math.inf
+
+    def met(self, table: Columns) -> Array:
+        """For each row, (rows,) bool."""
+        values = _column(table, self.feature.name)
+        met: Array = (values >= self.least) & (values <= self.most)
+        return met
+
+
 @dataclass(frozen=True)
 class Population:
-    """The accounts that bought within `active_within_days` before as_of; with None, those that ever bought."""
+    """The accounts that meet every requirement; without one, every account that is known."""
 
-    active_within_days: int | None
+    requirements: tuple[Requirement, ...] = ()
 
     @property
     def features(self) -> tuple[Feature, ...]:
         """What a table must hold besides a model's own features, for `eligible` and `why_not` to answer."""
-        recency = tuple(feature for feature in RECENCY if feature.name == _SINCE_LAST)
-        return recency if self.active_within_days is None else (*recency, had_purchase(self.active_within_days))
+        return tuple(dict.fromkeys([*(each.feature for each in self.requirements), SINCE_LAST]))
 
     def eligible(self, table: Columns) -> Array:
         """For each row of a feature table, whether the account belongs: shape (rows,), bool."""
-        ever: Array = ~np.isnan(_column(table, _SINCE_LAST))
-        if self.active_within_days is None:
-            return ever
-        return ever & (_column(table, had_purchase(self.active_within_days).name) > 0)
+        belongs: Array = np.ones(len(_column(table, SINCE_LAST.name)), dtype=np.bool_)
+        for each in self.requirements:
+            belongs &= each.met(table)
+        return belongs
 
     def why_not(self, table: Columns) -> list[str | None]:
-        """For each row the reason, in plain words, why it is not eligible; None where it is."""
-        since = _column(table, _SINCE_LAST).tolist()
-        return [
-            None if belongs else self._reason(days) for belongs, days in zip(self.eligible(table), since, strict=True)
-        ]
+        """For each row the first requirement that is not met, in plain words; None where the account is eligible."""
+        since = _column(table, SINCE_LAST.name)
+        words: list[str | None] = [None] * len(since)
+        for each in reversed(self.requirements):
+            values = _column(table, each.feature.name)
+            for row in np.flatnonzero(~each.met(table)).tolist():
+                words[row] = each.otherwise.format(value=values[row], since_last=since[row])
+        return words
 
-    def _reason(self, days_since_last: float) -> str:
-        if math.isnan(days_since_last):
-            return "no purchase on record"
-        return f"no purchase in the last {self.active_within_days} days; the latest was {days_since_last:.0f} days ago"
+
+def active(days: int | None) -> Population:
+    """The accounts that bought within `days` before as_of; with None, those that ever bought."""
+    ever = Requirement(SINCE_LAST, "no purchase on record")
+    if days is None:
+        return Population((ever,))
+    late = f"no purchase in the last {days} days; the latest was {{since_last:.0f}} days ago"
+    return Population((ever, Requirement(had_purchase(days), late, least=1)))
+
+
+def contract_holders(horizon_days: int) -> Population:
+    """The accounts with a contract in force that ends, or can be left, within the horizon."""
+    return Population(
+        (
+            Requirement(CONTRACTS, "no contract in force on which no notice is given", least=1),
+            Requirement(
+                TO_DECISION,
+                f"no contract ends or can be left within {horizon_days} days; the next decision is in {{value:.0f}} days",
+                most=horizon_days,
+            ),
+        )
+    )
+
+
+def of_target(told: Mapping[str, Any]) -> Population:
+    """Who may be scored for a target, from its settings as a model's card tells them; ValueError for an unknown kind."""
+    kind = told["kind"]
+    if kind not in _POPULATIONS:
+        raise ValueError(f"the target's kind is '{kind}'; it must be one of {', '.join(_POPULATIONS)}")
+    population = _POPULATIONS[kind](told)
+    days = told.get("min_tenure_days") or 0
+    if not days:
+        return population
+    young = f"first bought {{value:.0f}} days ago; scored from {days} days on"
+    return Population((*population.requirements, Requirement(SINCE_FIRST, young, least=days)))
+
+
+def _buyers(told: Mapping[str, Any]) -> Population:
+    return active(told["active_within_days"])
+
+
+def _without_category(told: Mapping[str, Any]) -> Population:
+    """Of one category those alone that have not bought from it lately."""
+    category, days = told["category"], told["lookback_days"]
+    if category is None:
+        return _buyers(told)
+    has = f"bought from {category} within the last {days} days"
+    return Population((*_buyers(told).requirements, Requirement(bought_of(category, days), has, most=0)))
+
+
+def _repeaters(told: Mapping[str, Any]) -> Population:
+    once = Requirement(ORDERS, "fewer than two orders so far: there is no rhythm yet", least=2)
+    return Population((*_buyers(told).requirements, once))
+
+
+_POPULATIONS: Mapping[str, Callable[[Mapping[str, Any]], Population]] = {
+    "churn": _buyers,
+    "contract_churn": lambda told: contract_holders(told["horizon_days"]),
+    "contraction": _buyers,
+    "upsell": _buyers,
+    "cross_sell": _without_category,
+    "value": lambda told: Population() if told["active_within_days"] is None else _buyers(told),
+    "next_order": _repeaters,
+}
 
 
 def _column(table: Columns, name: str) -> Array:

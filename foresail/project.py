@@ -14,7 +14,7 @@ from datetime import date, datetime, time
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, ValidationError, model_validator
@@ -25,12 +25,17 @@ from features.streams import STREAMS
 if TYPE_CHECKING:
     from features.history import History
     from features.plan import FeatureSet
-    from training.targets import ChurnTarget
+    from training.targets import Target
 
 FILE_NAME = "foresail.toml"
 MOST_DAYS = 36_500
 PASSWORD = re.compile(r"(://[^:/@]*:).*@")
 """In a URL, with what stands around it."""
+
+
+Kind = Literal["churn", "contract_churn", "contraction", "upsell", "cross_sell", "value", "next_order"]
+KINDS = get_args(Kind)
+"""What can be predicted: training/targets.py says what each means, and is not imported before it is needed."""
 
 
 class ProjectError(Exception):
@@ -159,7 +164,7 @@ class _Bands(_Table):
 
 
 class _TargetTable(_Table):
-    kind: Literal["churn"] = Field(description='"churn"')
+    kind: Kind = Field(description="one of " + ", ".join(KINDS))
     horizon_days: StrictInt = Field(
         gt=0, le=MOST_DAYS, description="a whole number of days above 0, like 90, without a unit"
     )
@@ -170,6 +175,19 @@ class _TargetTable(_Table):
         description="a whole number of days above 0, like 365, without a unit; leave it out for no limit",
     )
     bands: _Bands = Field(default=_Bands(), description="{ medium = 0.70, high = 0.90 } with medium below high")
+    min_tenure_days: StrictInt = Field(
+        default=0, ge=0, le=MOST_DAYS, description="a whole number of days, 0 or more, without a unit"
+    )
+    grace_days: StrictInt = Field(
+        default=0, ge=0, le=MOST_DAYS, description="a whole number of days, 0 or more, without a unit"
+    )
+    share: float = Field(default=0.5, gt=0, le=100, description="a share above 0, like 0.5; of contraction below 1")
+    seasonal: bool = Field(default=True, description="true or false")
+    category: str | None = Field(default=None, min_length=1, description='a category of products, like "service"')
+    lookback_days: StrictInt = Field(
+        default=365, gt=0, le=MOST_DAYS, description="a whole number of days above 0, like 365, without a unit"
+    )
+    measure: Literal["amount", "margin"] = Field(default="amount", description='"amount" or "margin"')
 
 
 class _TrainingTable(_Table):
@@ -270,13 +288,13 @@ class Project:
             raise ProjectError(f"{self.directory / FILE_NAME}, [features] extend:\n{error}") from error
 
     @property
-    def targets(self) -> "dict[str, ChurnTarget]":
+    def targets(self) -> "dict[str, Target]":
         """The targets by name."""
-        from training.targets import ChurnTarget
+        from training.targets import target_from
 
-        return {name: ChurnTarget(name=name, **table) for name, table in self.target_tables.items()}
+        return {name: target_from({"name": name, **table}) for name, table in self.target_tables.items()}
 
-    def target(self, name: str) -> "ChurnTarget":
+    def target(self, name: str) -> "Target":
         """The target called `name`; ProjectError that lists the targets if there is none."""
         if name not in self.target_tables:
             known = ", ".join(self.target_tables) or "none"
@@ -299,7 +317,7 @@ def load(directory: str | Path) -> Project:
     if not path.is_file():
         raise ProjectError(f"{path} does not exist; `foresail init {directory}` writes one to fill in")
     content = _parsed(path)
-    problems = [*_repeated_names(content), *_mixed_sources(content)]
+    problems = [*_repeated_names(content), *_mixed_sources(content), *_misplaced(content)]
     try:
         file = _File.model_validate(content)
     except ValidationError as error:
@@ -375,12 +393,34 @@ def _tracking_uri(directory: Path, configured: str | None) -> str:
 
 def _target(table: _TargetTable) -> dict[str, Any]:
     return {
-        "kind": table.kind,
-        "horizon_days": table.horizon_days,
-        "active_within_days": table.active_within_days,
+        **table.model_dump(exclude={"bands"}),
         "band_medium": table.bands.medium,
         "band_high": table.bands.high,
     }
+
+
+OF_KINDS = {
+    "active_within_days": tuple(kind for kind in KINDS if kind != "contract_churn"),
+    "grace_days": ("churn", "contract_churn"),
+    "share": ("contraction", "upsell"),
+    "seasonal": ("contraction", "upsell"),
+    "category": ("cross_sell",),
+    "lookback_days": ("cross_sell",),
+    "measure": ("value",),
+}
+"""The kinds of target that a setting belongs to, where it does not belong to all."""
+
+
+def _misplaced(content: Mapping[str, Any]) -> Iterator[str]:
+    """Settings of targets whose kind does not have them: they would be read as if they did something."""
+    targets = content.get("targets")
+    for name, target in (targets if isinstance(targets, dict) else {}).items():
+        kind = target.get("kind") if isinstance(target, dict) else None
+        for key in (key for key in OF_KINDS if kind in KINDS and key in target and kind not in OF_KINDS[key]):
+            belongs = " or ".join(OF_KINDS[key])
+            yield f"targets.{name}.{key} = {_shown(target[key])}: it belongs to {belongs}, and this is {kind}; leave it out"
+        if kind == "contraction" and isinstance(target.get("share"), int | float) and target["share"] >= 1:
+            yield f"targets.{name}.share = {_shown(target['share'])}: less than nothing cannot be ordered; give below 1"
 
 
 def _repeated_names(content: Mapping[str, Any]) -> Iterator[str]:

@@ -6,7 +6,7 @@ The only file of this room that knows MLflow.
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 
 from features.catalog import CATALOG, fingerprint, named
 from features.plan import FeatureSet
-from features.population import Population
+from features.population import Population, of_target
 
 CHAMPION = "champion"
 LOCAL_STORE = "sqlite:///"
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 SETTINGS_OF_MLFLOW = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
@@ -71,15 +72,16 @@ class Target:
     name: str
     kind: str
     horizon_days: int
-    active_within_days: int | None
     band_medium: float
     band_high: float
     definition: str
+    settings: Mapping[str, Any]
+    """All that the card says of it."""
 
     @cached_property
     def population(self) -> Population:
         """Who may be scored."""
-        return Population(active_within_days=self.active_within_days)
+        return of_target(self.settings)
 
 
 @dataclass(frozen=True)
@@ -256,4 +258,5 @@ def _tracking(uri: str) -> Iterator[Any]:
 
 def _target(card: dict[str, Any]) -> Target:
     told = card["target"]
-    return Target(**{name: told[name] for name in Target.__dataclass_fields__})
+    named_alone = ("name", "kind", "horizon_days", "band_medium", "band_high", "definition")
+    return Target(**{name: told[name] for name in named_alone}, settings=told)

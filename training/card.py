@@ -16,7 +16,7 @@ from training.leakage import Suspect, to_json
 from training.models import Fitted
 from training.selection import Climb, Refitted
 from training.splits import Split
-from training.targets import ChurnTarget
+from training.targets import Target
 
 REFERENCE_POINTS = 1001
 SHARES = np.linspace(0.0, 1.0, 21)
@@ -27,7 +27,7 @@ class Origin:
     """Where a model comes from."""
 
     project: str
-    target: ChurnTarget
+    target: Target
     as_of: datetime
     days: Split
     data_versions: Mapping[str, int]

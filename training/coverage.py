@@ -1,5 +1,6 @@
-"""From when to when purchases are known: labels beyond that would call everybody churned."""
+"""From when to when a stream is known: labels beyond that would call everybody churned."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,8 +18,8 @@ class StaleHistory(ValueError):
 
 
 @dataclass(frozen=True)
-class PurchasesKnown:
-    """When the oldest and the newest purchase of all accounts occurred, among those known at a moment."""
+class Known:
+    """When the oldest and the newest event of all accounts occurred, among those known at a moment."""
 
     first: datetime
     newest: datetime
@@ -33,13 +34,25 @@ class PurchasesKnown:
             )
 
 
-def purchases_known(history: History, moment: datetime) -> PurchasesKnown:
-    """What purchases are known at a moment; NotEnoughHistory if there are none."""
+def known_at(history: History, moment: datetime, stream: str = "purchases") -> Known:
+    """What purchases, or contracts, are known at a moment; NotEnoughHistory if there are none.
+
+    Contracts speak seldom, and the silence of them all means nothing: they count as known up to the moment.
+    """
     moment = in_utc(moment)
-    table = build_feature_table(history, moment, named(["purchases_days_since_first", "purchases_days_since_last"]))
-    oldest, newest = table["purchases_days_since_first"].max(), table["purchases_days_since_last"].min()
-    if not oldest >= 0:
+    oldest, newest = _OLDEST_AND_NEWEST[stream]
+    table = build_feature_table(history, moment, named([oldest] if newest is None else [oldest, newest]))
+    first = table[oldest].max()
+    if not first >= 0:
         raise NotEnoughHistory(
-            f"no purchase is known at {moment.isoformat()}; ingest purchases, or take a later moment"
+            f"no {stream[:-1]} is known at {moment.isoformat()}; ingest {stream}, or take a later moment"
         )
-    return PurchasesKnown(moment - timedelta(days=float(oldest)), moment - timedelta(days=float(newest)))
+    silent = 0.0 if newest is None else float(table[newest].min())
+    return Known(moment - timedelta(days=float(first)), moment - timedelta(days=silent))
+
+
+_OLDEST_AND_NEWEST: Mapping[str, tuple[str, str | None]] = {
+    "purchases": ("purchases_days_since_first", "purchases_days_since_last"),
+    "contracts": ("contracts_days_since_first", None),
+}
+"""The features that tell it."""

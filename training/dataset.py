@@ -13,7 +13,7 @@ from features.digest import digest
 from features.history import History
 from features.table import build_feature_table
 from training.moments import in_utc
-from training.targets import ChurnTarget
+from training.targets import Target
 
 Floats = NDArray[np.float64]
 Progress = Callable[[int, int], None]
@@ -76,7 +76,7 @@ def naive_utc(moment: datetime) -> np.datetime64:
 
 def labelled(
     history: History,
-    target: ChurnTarget,
+    target: Target,
     dates: Sequence[datetime],
     features: Sequence[Feature],
     known_by: datetime,
@@ -95,7 +95,7 @@ def labelled(
 
 def unlabelled(
     history: History,
-    target: ChurnTarget,
+    target: Target,
     as_of: datetime,
     features: Sequence[Feature],
     progress: Progress | None = None,
@@ -105,7 +105,7 @@ def unlabelled(
     return _dataset(table, features, np.full(len(table), np.nan))
 
 
-def _refuse_missing(labels: Floats, index: pd.Index, target: ChurnTarget) -> None:
+def _refuse_missing(labels: Floats, index: pd.Index, target: Target) -> None:
     missing = np.flatnonzero(np.isnan(labels))
     if len(missing):
         account, as_of = index[missing[0]]
@@ -117,7 +117,7 @@ def _refuse_missing(labels: Floats, index: pd.Index, target: ChurnTarget) -> Non
 
 def eligible_table(
     history: History,
-    target: ChurnTarget,
+    target: Target,
     dates: Sequence[datetime],
     features: Sequence[Feature],
     progress: Progress | None = None,

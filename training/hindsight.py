@@ -11,12 +11,12 @@ from features.catalog import CATALOG, UnknownFeature, fingerprint, named
 from features.history import History
 from features.plan import FeatureSet
 from training import report, tracking
-from training.coverage import StaleHistory, purchases_known
+from training.coverage import StaleHistory, known_at
 from training.dataset import Dataset, labelled, unlabelled
 from training.evaluation import Evaluation, judge
 from training.metrics import rate_interval
 from training.moments import in_utc
-from training.targets import ChurnTarget, HorizonOpen
+from training.targets import HorizonOpen, Target, target_from
 
 
 class OtherFeatures(ValueError):
@@ -60,7 +60,7 @@ def evaluate(  # noqa: PLR0913  # all but two are given by name
     version, model = tracking.load_model(tracking_uri, name, alias)
     for card in (model.card, model.card["baseline"]):
         _same_features(card, name, version, catalog)
-    target = ChurnTarget.from_json(model.card["target"])
+    target = target_from(model.card["target"])
     history = history.at(history.versions())
     data, open_because = _rows(history, target, as_of, known_by, _features(model.card, catalog))
     scored = _scored(data, model)
@@ -88,13 +88,13 @@ def evaluate(  # noqa: PLR0913  # all but two are given by name
 
 
 def _rows(
-    history: History, target: ChurnTarget, as_of: datetime, known_by: datetime, features: FeatureSet
+    history: History, target: Target, as_of: datetime, known_by: datetime, features: FeatureSet
 ) -> tuple[Dataset, str | None]:
     """The eligible accounts, labelled if the horizon has closed; else the reason why not."""
     try:
         closes = as_of + target.horizon
         if target.closed(as_of, known_by):
-            purchases_known(history, closes).reaches(closes, target.horizon)
+            known_at(history, closes, target.stream).reaches(closes, target.horizon)
         return labelled(history, target, [as_of], features, known_by), None
     except (HorizonOpen, StaleHistory) as still_open:
         return unlabelled(history, target, as_of, features), str(still_open)
@@ -167,7 +167,7 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def _fairness(card: dict[str, Any], as_of: datetime, target: ChurnTarget) -> tuple[str, ...]:
+def _fairness(card: dict[str, Any], as_of: datetime, target: Target) -> tuple[str, ...]:
     trained = datetime.fromisoformat(card["trained_as_of"])
     if trained <= as_of:
         return ()

@@ -143,6 +143,12 @@ def _words(name: str) -> set[str]:
     return {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", name)}
 
 
+def telling(outcome: Iterable[str], own: Iterable[str]) -> tuple[str, ...]:
+    """Those words of an outcome that would give a column away: the ones that no feature of ours has in its name anyway."""
+    common = {word for name in own for word in _words(name)}
+    return tuple(word for phrase in outcome for word in sorted(_words(phrase)) if word not in common)
+
+
 def _score(column: "pd.Series[Any]", labels: Floats, seed: int) -> Floats:
     """The column as numbers in its own order; words, and absent values, as the outcome's rate among other rows."""
     numbers = _numbers(column)

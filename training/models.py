@@ -18,9 +18,18 @@ from training.bgnbd import Buying
 from training.bgnbd import fit as fit_bgnbd
 from training.dataset import Dataset, Floats
 from training.splits import Fold
+from training.targets import Target
 from training.tracking import model_code
 
-RECENCY_FEATURES = ("purchases_days_since_last",)
+BASELINES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "churn": ("recency", ("purchases_days_since_last",)),
+    "contract_churn": ("term", ("contracts_days_left_min",)),
+    "contraction": ("trend", ("purchases_amount_trend_90d",)),
+    "upsell": ("trend", ("purchases_amount_trend_90d",)),
+    "cross_sell": ("breadth", ("purchases_categories_distinct_365d",)),
+}
+"""By kind of target, the rule that a model must beat: its name, and the one feature that it looks at."""
+CONTRACT_FEATURES = ("contracts_days_left_min", "contracts_days_since_first", "contracts_renewed_count")
 LOG_RFM_FEATURES = (
     "purchases_days_since_last",
     "purchases_days_since_first",
@@ -277,14 +286,15 @@ def informative(data: Dataset, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in names if name in vary)
 
 
-def ladder(features: Sequence[str], horizon_days: float) -> tuple[Rung, ...]:
-    """The rungs, simplest first; the first is the baseline. `features` names those that the trees may use."""
-    return (
-        LinearRung("recency", RECENCY_FEATURES, needs_accounts=10),
-        BuyingRung("bgnbd", BUYING_FEATURES, needs_accounts=40, horizon_days=horizon_days),
-        LinearRung("logistic", LOG_RFM_FEATURES, needs_accounts=60),
-        BoostedRung("lightgbm", tuple(features), needs_accounts=200),
-    )
+def ladder(features: Sequence[str], target: Target) -> tuple[Rung, ...]:
+    """The rungs for a target, simplest first; the first is the baseline. `features` names those that the trees may use."""
+    name, rule = BASELINES[target.kind]
+    known = (*LOG_RFM_FEATURES, *CONTRACT_FEATURES) if target.stream == "contracts" else LOG_RFM_FEATURES
+    rungs: list[Rung] = [LinearRung(name, rule, needs_accounts=10)]
+    if target.kind == "churn":
+        rungs.append(BuyingRung("bgnbd", BUYING_FEATURES, 40, target.horizon_days))
+    rungs.append(LinearRung("logistic", tuple(dict.fromkeys([*known, *rule])), needs_accounts=10 * len(known)))
+    return (*rungs, BoostedRung("lightgbm", tuple(features), needs_accounts=200))
 
 
 def _term(feature: str, centre: float, scale: float, weight: float, missing: float) -> dict[str, Any]:

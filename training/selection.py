@@ -18,7 +18,7 @@ from training.evaluation import Evaluation, judge
 from training.metrics import Floats, log_losses
 from training.models import Fitted, FoldData, Rung
 from training.splits import Fold, Split
-from training.targets import ChurnTarget
+from training.targets import Target
 
 
 class NotEnoughLabels(ValueError):
@@ -85,7 +85,7 @@ class Climb:
 
 
 def climb_ladder(
-    rungs: Sequence[Rung], data: Dataset, days: Split, target: ChurnTarget, seed: int, ticks: Callable[[str], None]
+    rungs: Sequence[Rung], data: Dataset, days: Split, target: Target, seed: int, ticks: Callable[[str], None]
 ) -> Climb:
     """Choose on the folds, then judge every rung on the test date."""
     rungs, left_out = enough_labels(rungs, data, days, target.name)

@@ -12,16 +12,16 @@ from features.plan import FeatureSet
 from training import report, tracking
 from training.calibration import Calibration
 from training.card import Origin, describe
-from training.coverage import purchases_known
+from training.coverage import known_at
 from training.dataset import labelled, unlabelled
 from training.drivers import drivers
 from training.evaluation import Evaluation
-from training.leakage import Suspect, suspects
+from training.leakage import Suspect, suspects, telling
 from training.models import Fitted, informative, ladder, learnable
 from training.moments import in_utc
 from training.selection import Climb, NotEnoughLabels, climb_ladder, refit
 from training.splits import Split, as_of_dates, split
-from training.targets import ChurnTarget
+from training.targets import Target
 
 Progress = Callable[[int, int, str], None]
 
@@ -58,7 +58,7 @@ class TrainingResult:
 
 def train(  # noqa: PLR0913  # all but three are given by name
     history: History,
-    target: ChurnTarget,
+    target: Target,
     as_of: datetime,
     *,
     project: str,
@@ -82,7 +82,7 @@ def train(  # noqa: PLR0913  # all but three are given by name
     days = split_for(history, target, as_of, settings)
     _refuse_nobody(history, target, as_of)
     tracking.open_store(tracking_uri)
-    ticks = _Ticks(len(days.closed) + 2 * len(ladder((), 0)) + 3, progress)
+    ticks = _Ticks(len(days.closed) + 2 * len(ladder((), target)) + 3, progress)
     data = labelled(
         history, target, days.closed, catalog, as_of, lambda done, of: ticks(f"features of date {done}/{of}")
     )
@@ -90,9 +90,11 @@ def train(  # noqa: PLR0913  # all but three are given by name
     today = unlabelled(history, target, as_of, catalog)
     ticks("looking for leaks")
     # The test's labels have no part in it: what it finds may lead to a choice.
-    leaks = suspects(data.at(days.train), outcome=(target.kind, *target.name.split("_")), scored=today, seed=seed)
+    leaks = suspects(
+        data.at(days.train), outcome=telling((target.kind, target.name), CATALOG.names), scored=today, seed=seed
+    )
     names, left_out = learnable(catalog, days.closed)
-    climb = climb_ladder(ladder(informative(data, names), target.horizon_days), data, days, target, seed, ticks)
+    climb = climb_ladder(ladder(informative(data, names), target), data, days, target, seed, ticks)
     climb = replace(climb, notes=(*map(_suspicion, leaks), *left_out, *climb.notes))
     final, baseline = refit(climb.winner, data, seed), refit(climb.baseline, data, seed)
     population = today.only(final.model.features)
@@ -118,9 +120,9 @@ def train(  # noqa: PLR0913  # all but three are given by name
     )
 
 
-def split_for(history: History, target: ChurnTarget, as_of: datetime, settings: Settings) -> Split:
+def split_for(history: History, target: Target, as_of: datetime, settings: Settings) -> Split:
     """The dates to train on as of a moment, from what the history holds by then."""
-    known = purchases_known(history, as_of)
+    known = known_at(history, as_of, target.stream)
     known.reaches(as_of, target.horizon)
     every, min_history = timedelta(days=settings.every_days), timedelta(days=settings.min_history_days)
     dates = as_of_dates(as_of, target.horizon, every, settings.dates, known.first, min_history)
@@ -139,7 +141,7 @@ def _refuse_negative(seed: int) -> None:
         raise ValueError(f"the seed is {seed}; give 0 or any larger whole number")
 
 
-def _refuse_nobody(history: History, target: ChurnTarget, as_of: datetime) -> None:
+def _refuse_nobody(history: History, target: Target, as_of: datetime) -> None:
     """A model is registered with the scores of today's accounts to rank among; without any it could not serve."""
     if not len(unlabelled(history, target, as_of, ())):
         raise NotEnoughLabels(

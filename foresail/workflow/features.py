@@ -64,7 +64,7 @@ def training_table(project: "Project", target: str, version: int, progress: Prog
     """
     from features.digest import table_digest
     from training.dataset import eligible_table
-    from training.targets import ChurnTarget
+    from training.targets import target_from
     from training.tracking import NoModel
 
     found = card(project, target, version)
@@ -72,7 +72,7 @@ def training_table(project: "Project", target: str, version: int, progress: Prog
     steps = by_bucket(progress, "features of the training")
     table = eligible_table(
         project.history.at(found["data_versions"]),
-        ChurnTarget.from_json(found["target"]),
+        target_from(found["target"]),
         [datetime.fromisoformat(date) for date in found["as_of_dates"]["refit"]],
         features,
         steps,

@@ -7,7 +7,7 @@ from histories import AS_OF
 from storing import store
 
 from features.plan import FeatureSet
-from features.population import Population, had_purchase
+from features.population import active, had_purchase
 from features.table import build_feature_table
 
 MICROSECOND = timedelta(microseconds=1)
@@ -30,7 +30,7 @@ def test__eligible__active_window__open_at_its_old_end(tmp_path):
         "just inside": bought(365, beside=MICROSECOND),
         "returned": bought(3, kind="return"),
     }
-    population = Population(365)
+    population = active(365)
     table = table_of(tmp_path, accounts, population)
     eligible = dict(zip(table.index.get_level_values("account_id"), population.eligible(table), strict=True))
     assert eligible == {"at as_of": True, "at the old end": False, "just inside": True, "returned": False}
@@ -38,14 +38,14 @@ def test__eligible__active_window__open_at_its_old_end(tmp_path):
 
 def test__eligible__no_active_window__everyone_who_ever_bought(tmp_path):
     """Without a window an order of ten years ago is enough."""
-    population = Population(None)
+    population = active(None)
     table = table_of(tmp_path, {"old": bought(3650), "returned": bought(3, kind="return")}, population)
     assert population.eligible(table).tolist() == [True, False]
 
 
 def test__why_not__says_it_in_words_and_only_for_the_ineligible(tmp_path):
     """A CRM shows this sentence in place of a score."""
-    population = Population(365)
+    population = active(365)
     table = table_of(tmp_path, {"a": bought(3), "b": bought(412), "c": bought(3, kind="return")}, population)
     assert population.why_not(table) == [
         None,

@@ -95,7 +95,7 @@ def test__tracking_uri__environment_wins_then_the_file(tmp_path, monkeypatch):
         ("horizon_days = 90", "horizon_days = 90.5", "targets.churn.horizon_days = 90.5: it must be a whole number of days above 0, like 90, without a unit"),
         ("horizon_days = 90", "horizon_days = true", "targets.churn.horizon_days = true: it must be a whole number of days above 0, like 90, without a unit"),
         ("= 365", "= 0", "targets.churn.active_within_days = 0: it must be a whole number of days above 0, like 365, without a unit; leave it out for no limit"),
-        ('kind = "churn"', 'kind = "chrun"', 'targets.churn.kind = "chrun": it must be "churn"'),
+        ('kind = "churn"', 'kind = "chrun"', 'targets.churn.kind = "chrun": it must be one of churn, contract_churn, contraction, upsell, cross_sell, value, next_order'),
         ("= 365", "= 365\nbands = { medium = 0.9, high = 0.8 }", 'targets.churn.bands = {"medium": 0.9, "high": 0.8}: it must be { medium = 0.70, high = 0.90 } with medium below high'),
         ("= 365", "= 365\nbands = { medium = 70 }", "targets.churn.bands.medium = 70: it must be a percentile between 0 and 1, like 0.70"),
         ("= 365", "= 365\n[history]\nbuckets = 0", "history.buckets = 0: it must be a whole number of buckets, 1 or more"),
@@ -214,7 +214,7 @@ def test__template__every_optional_line_uncommented__still_loads(tmp_path):
     tables = {
         ("project",): shown["project"], ("history",): shown["history"], ("mlflow",): shown["mlflow"],
         # A database is given either a table or a query, so that only one of them can be shown as a key.
-        ("sources", "*"): {"query": "", **shown["sources"][0], **shown["sources"][1]}, ("targets", "*"): shown["targets"]["churn"],
+        ("sources", "*"): {"query": "", **shown["sources"][0], **shown["sources"][1]}, ("targets", "*"): {key for each in shown["targets"].values() for key in each},
         ("targets", "*", "bands"): shown["targets"]["churn"]["bands"], ("training",): shown["training"],
     }  # fmt: skip
     for place, table in tables.items():

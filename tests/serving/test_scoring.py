@@ -10,7 +10,9 @@ from serving_company import AS_OF
 from serving.model_store import LoadedModel, Target
 from serving.scoring import COLUMNS, bands, needed_features, percentile_in, riskiest, score_table
 
-TARGET = Target("churn", "churn", 90, 365, band_medium=0.7, band_high=0.9, definition="churned: no order")
+TARGET = Target(
+    "churn", "churn", 90, 0.7, 0.9, "churned: no order", settings={"kind": "churn", "active_within_days": 365}
+)
 
 
 @dataclass

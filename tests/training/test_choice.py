@@ -12,11 +12,13 @@ from training.dataset import Dataset
 from training.models import ladder, learnable
 from training.selection import NotEnoughLabels, enough_labels
 from training.splits import Split
+from training.targets import ChurnTarget
 
 LOSSES = np.random.default_rng(0).exponential(0.5, 2000)
 NOISE = np.random.default_rng(1).normal(0, 0.3, 2000)
 ACCOUNTS = np.arange(2000)
 T = datetime(2024, 1, 1, tzinfo=UTC)
+CHURN = ChurnTarget("churn", 60, 365)
 
 
 def test__choice__better_by_less_than_noise__simpler_wins():
@@ -81,7 +83,7 @@ def two_dates(train_churned, test_churned, n=500):
 )
 def test__enough_labels__the_rarer_outcome__decides_how_high_to_climb(churned, rungs):
     """About ten accounts of the rarer kind a parameter; 490 churners of 500 leave only ten who stayed."""
-    kept, notes = enough_labels(ladder(["f"], 60), *two_dates(churned, 50), "churn")
+    kept, notes = enough_labels(ladder(["f"], CHURN), *two_dates(churned, 50), "churn")
     assert [rung.name for rung in kept] == rungs
     assert len(notes) == 4 - len(rungs)
 
@@ -91,13 +93,13 @@ def test__enough_labels__nine_churners__says_how_many_and_how_many_are_needed():
     with pytest.raises(
         NotEnoughLabels, match=r"9 accounts churned and 491 stayed.*10 for recency, 40 for bgnbd, 60 for logistic"
     ):
-        enough_labels(ladder(["f"], 60), *two_dates(9, 50), "churn")
+        enough_labels(ladder(["f"], CHURN), *two_dates(9, 50), "churn")
 
 
 def test__enough_labels__test_date_without_churners__names_the_date():
     """A model that cannot be judged is not registered."""
     with pytest.raises(NotEnoughLabels, match="the test date 2024-01-01, 0 accounts churned"):
-        enough_labels(ladder(["f"], 60), *two_dates(100, 0), "churn")
+        enough_labels(ladder(["f"], CHURN), *two_dates(100, 0), "churn")
 
 
 def test__learnable__dates_of_less_than_a_year__without_the_calendar():

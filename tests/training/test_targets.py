@@ -9,7 +9,7 @@ from storing import store
 
 from features.catalog import named
 from training.dataset import labelled, unlabelled
-from training.targets import ChurnTarget, HorizonOpen
+from training.targets import ChurnTarget, HorizonOpen, target_from
 
 AS_OF = datetime(2023, 3, 1, tzinfo=UTC)
 CLOSES = AS_OF + timedelta(days=90)
@@ -181,7 +181,7 @@ def test__unlabelled__today__labels_are_nan(history):
 def test__target__json_and_back__same_target():
     """The card keeps the target; its words are written from the numbers, never stored apart from them."""
     card = TARGET.to_json()
-    assert ChurnTarget.from_json(card) == TARGET
+    assert target_from(card) == TARGET
     assert card["definition"] == (
         "churned: no order in (as_of, as_of + 90 days]; eligible: at least one order in (as_of − 365 days, as_of]"
     )
