@@ -1,5 +1,6 @@
 """A request for scores → its answer, from what is in service. Knows no HTTP and no clock."""
 
+import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -145,7 +146,7 @@ def _scores(
     scores = score_rows(loaded, rows)
     reasons: dict[int, list[Reason]] = {}
     if request.explain == "top":
-        scored = np.flatnonzero(~np.isnan(scores.probability))
+        scored = np.flatnonzero(~np.isnan(scores.answers))
         found = reasons_for(loaded, rows.at(scored), service.settings.currency)
         reasons = dict(zip(scored.tolist(), found, strict=True))
     return [_score(loaded, scores, row, reasons.get(row, ()), as_of) for row in range(len(rows.matrix))]
@@ -158,7 +159,7 @@ def _score(loaded: LoadedModel, scores: Scores, row: int, reasons: Sequence[Reas
         definition=loaded.target.definition,
         as_of=as_of,
         horizon_days=loaded.target.horizon_days,
-        probability=float(scores.probability[row]) if is_scored else None,
+        **_answer(loaded, scores, row, is_scored),
         percentile=float(scores.percentile[row]) if is_scored else None,
         band=scores.band[row],
         why_not=scores.why_not[row],
@@ -166,6 +167,15 @@ def _score(loaded: LoadedModel, scores: Scores, row: int, reasons: Sequence[Reas
         model=loaded.name,
         model_version=loaded.version,
     )
+
+
+def _answer(loaded: LoadedModel, scores: Scores, row: int, is_scored: bool) -> dict[str, Any]:
+    """The answer under the name of its kind; the others are null."""
+    answer: Any = float(scores.answers[row]) if is_scored else None
+    if scores.bounds is not None and is_scored:
+        days = zip(("median", "low", "high"), (answer, *scores.bounds[row].tolist()), strict=True)
+        answer = schemas.Days(**{name: None if value == math.inf else value for name, value in days})
+    return {"probability": None, "amount": None, "days": None, loaded.target.answer: answer}
 
 
 def _error(account_id: str, problem: Problem) -> schemas.ScoredAccount:

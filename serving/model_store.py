@@ -62,6 +62,7 @@ class ScoreModel(Protocol):
     features: tuple[str, ...]
 
     def probability(self, matrix: Floats) -> Floats: ...
+    def answers(self, matrix: Floats) -> Floats: ...
     def contributions(self, matrix: Floats) -> Floats: ...
 
 
@@ -83,6 +84,11 @@ class Target:
         """Who may be scored."""
         return of_target(self.settings)
 
+    @property
+    def answer(self) -> str:
+        """probability, amount or days. Before there were others, every model answered with a probability."""
+        return str(self.settings.get("answer", "probability"))
+
 
 @dataclass(frozen=True)
 class LoadedModel:
@@ -99,9 +105,15 @@ class LoadedModel:
         """The declarations of the features that the model reads, in its order."""
         return named(self.model.features, self.catalog)
 
+    def answers(self, matrix: Floats) -> Floats:
+        """Probability (n,), amount (n,), or days (n, 3): median, 10 and 90 % bounds."""
+        # Code that travelled with a model of an earlier release knows probabilities alone.
+        ask = self.model.probability if self.target.answer == "probability" else self.model.answers
+        return ask(matrix)
+
     @cached_property
     def reference_scores(self) -> Floats:
-        """Sorted probabilities of the population that percentiles are taken in."""
+        """Sorted probabilities, amounts or medians of the population that percentiles are taken in."""
         return np.sort(np.asarray(self.model.card["reference"]["scores"], dtype=np.float64))
 
 
@@ -207,16 +219,17 @@ def _place(mlflow: Any, name: str, version: str) -> str:
 
 
 def _proven(loaded: LoadedModel) -> LoadedModel:
-    """The model, after one account of which nothing is known: what it answers must be a probability."""
+    """The model, after one account of which nothing is known: what it answers must be possible."""
     nothing = np.full((1, len(loaded.features)), np.nan)
     try:
-        probability = float(loaded.model.probability(nothing)[0])
+        answer = np.atleast_1d(loaded.answers(nothing)[0])
         contributions = loaded.model.contributions(nothing)
     except Exception as error:  # as above
         raise BrokenModel(f"model '{loaded.name}' version {loaded.version} fails on a row: {error}") from error
-    if not 0 <= probability <= 1 or contributions.shape != nothing.shape:
+    most = 1.0 if loaded.target.answer == "probability" else np.finfo(np.float64).max
+    if not ((answer >= 0) & (answer <= most)).all() or contributions.shape != nothing.shape:
         raise BrokenModel(
-            f"model '{loaded.name}' version {loaded.version} answers {probability} for an account without events, with "
+            f"model '{loaded.name}' version {loaded.version} answers {', '.join(map(str, answer))} for an account without events, with "
             f"{contributions.shape[-1]} contributions for {len(loaded.features)} features; train it again"
         )
     if not loaded.reference_scores.size:

@@ -22,6 +22,10 @@ SCORES = pa.schema(
         pa.field("as_of", pa.timestamp("us", tz="UTC"), nullable=False),
         pa.field("horizon_days", pa.int32(), nullable=False),
         pa.field("probability", pa.float64()),
+        pa.field("amount", pa.float64()),
+        pa.field("days", pa.float64()),
+        pa.field("days_low", pa.float64()),
+        pa.field("days_high", pa.float64()),
         pa.field("percentile", pa.float64()),
         pa.field("band", pa.string()),
         pa.field("model_version", pa.string(), nullable=False),
@@ -29,7 +33,8 @@ SCORES = pa.schema(
         pa.field("why_not", pa.string()),
     ]
 )
-"""Grain: one row per account and target. Probability, percentile and band are null where why_not says why; reasons
+"""Grain: one row per account and target. Of probability, amount and days the one that the target asks for is filled; it,
+percentile and band are null where why_not says why, and days also where they lie beyond the horizon; reasons
 are null where none were asked for, and an empty list where nothing stands out."""
 
 

@@ -20,6 +20,10 @@ COLUMNS = (
     "as_of",
     "horizon_days",
     "probability",
+    "amount",
+    "days",
+    "days_low",
+    "days_high",
     "percentile",
     "band",
     "model_version",
@@ -59,9 +63,12 @@ class Rows:
 
 @dataclass(frozen=True)
 class Scores:
-    """One entry per row: probability and percentile are NaN and band None where `why_not` says why."""
+    """One entry per row: answers and percentile are NaN and band None where `why_not` says why."""
 
-    probability: Floats
+    answers: Floats
+    """Probability, amount, or median of days, (n,)."""
+    bounds: Floats | None
+    """Of days: between which 80 % should lie, (n, 2); infinite beyond the horizon."""
     percentile: Floats
     band: list[str | None]
     why_not: list[str | None]
@@ -77,23 +84,30 @@ def score_rows(loaded: LoadedModel, rows: Rows) -> Scores:
     """The scores of some accounts, in their order. KeyError if a feature of the model is not among theirs."""
     why_not = _why_not(loaded.target, rows)
     eligible = np.array([reason is None for reason in why_not], dtype=np.bool_)
-    probability, matrix = np.full(len(why_not), np.nan), rows.columns(loaded.model.features)
-    probability[eligible] = loaded.model.probability(matrix if eligible.all() else matrix[eligible])
-    percentile = percentile_in(loaded.reference_scores, probability)
-    return Scores(probability, percentile, bands(percentile, loaded.target), why_not)
+    matrix = rows.columns(loaded.model.features)
+    found = loaded.answers(matrix if eligible.all() else matrix[eligible])
+    answers = np.full((len(why_not), *found.shape[1:]), np.nan)
+    answers[eligible] = found
+    main = answers[:, 0] if answers.ndim == 2 else answers
+    percentile = percentile_in(loaded.reference_scores, main)
+    if answers.ndim == 1:
+        return Scores(main, None, percentile, bands(percentile, loaded.target), why_not)
+    # Nobody was followed beyond the horizon: what a model says of the time after it is not known to be true.
+    answers[answers > loaded.target.horizon_days] = np.inf
+    return Scores(answers[:, 0], answers[:, 1:], percentile, bands(percentile, loaded.target), why_not)
 
 
 def score_table(loaded: LoadedModel, table: pd.DataFrame, explain_top: int = 0, *, currency: str = "") -> pd.DataFrame:
     """The scores of a feature table, one row per row, in its order, with the columns of `COLUMNS`.
 
-    `table` is indexed by (account_id, as_of) and holds `needed_features([loaded])`. The `explain_top` rows of highest
-    probability get reasons (a list of records, empty where nothing stands out); the others have None. Rows outside
+    `table` is indexed by (account_id, as_of) and holds `needed_features([loaded])`. The `explain_top` rows with the highest
+    answer get reasons (a list of records, empty where nothing stands out); the others have None. Rows outside
     the eligible population have null scores, and `why_not` in plain words.
     """
     rows = Rows.of(table)
     scores = score_rows(loaded, rows)
     reasons: list[list[dict[str, Any]] | None] = [None] * len(table)
-    explained = riskiest(scores.probability, explain_top)
+    explained = riskiest(scores.answers, explain_top)
     for row, found in zip(explained, reasons_for(loaded, rows.at(explained), currency), strict=True):
         reasons[row] = [vars(reason) for reason in found]
     return pd.DataFrame(
@@ -102,7 +116,7 @@ def score_table(loaded: LoadedModel, table: pd.DataFrame, explain_top: int = 0, 
             "target": loaded.target.name,
             "as_of": table.index.get_level_values("as_of"),
             "horizon_days": loaded.target.horizon_days,
-            "probability": scores.probability,
+            **_answer_columns(loaded.target.answer, scores),
             "percentile": scores.percentile,
             "band": pd.array(scores.band, dtype="str"),
             "model_version": loaded.version,
@@ -111,6 +125,17 @@ def score_table(loaded: LoadedModel, table: pd.DataFrame, explain_top: int = 0, 
         },
         columns=list(COLUMNS),
     )
+
+
+def _answer_columns(answer: str, scores: Scores) -> dict[str, Floats]:
+    """The answer in the column of its kind, NaN in the others; of days also what lies beyond the horizon is NaN."""
+    none = np.full(len(scores.answers), np.nan)
+    columns = dict.fromkeys(("probability", "amount", "days", "days_low", "days_high"), none)
+    if scores.bounds is None:
+        return columns | {answer: scores.answers}
+    within = np.column_stack([scores.answers, scores.bounds])
+    within[np.isinf(within)] = np.nan
+    return columns | dict(zip(("days", "days_low", "days_high"), within.T, strict=True))
 
 
 def reasons_for(loaded: LoadedModel, rows: Rows, currency: str = "") -> list[list[Reason]]:
@@ -125,7 +150,7 @@ def reasons_for(loaded: LoadedModel, rows: Rows, currency: str = "") -> list[lis
 
 
 def riskiest(probability: Floats, top: int) -> NDArray[np.intp]:
-    """The positions of the `top` highest probabilities, highest first; equal ones in their order, NaN never."""
+    """The positions of the `top` highest answers, highest first; equal ones in their order, NaN never."""
     order = np.argsort(-probability, kind="stable")  # NaN sorts last
     return order[: min(top, int((~np.isnan(probability)).sum()))]
 

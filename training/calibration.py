@@ -1,20 +1,22 @@
-"""Which correction makes log-odds honest, found on margins of models that had not seen those labels.
+"""Which correction makes margins honest, found on those of models that had not seen the labels.
 
-Three methods, simplest first: none, Platt on log-odds (2 parameters), beta (3 parameters: Kull, Silva Filho & Flach,
+For probabilities three methods, simplest first: none, Platt on log-odds (2 parameters), beta (3 parameters: Kull, Silva Filho & Flach,
 "Beta calibration", AISTATS 2017). All keep the order of accounts, so they change probabilities and never a ranking.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.choice import Candidate, simplest_within_noise
+from training.dataset import Dataset
 from training.logistic import Floats, fit_logistic
-from training.metrics import log_losses
+from training.metrics import METRICS, Metric, log_losses, measure
+from training.targets import Answer
 from training.tracking import model_code
 
 METHODS = ("none", "platt", "beta")
@@ -31,20 +33,25 @@ class Calibration:
     parameters: Mapping[str, float] = field(default_factory=dict)
     reason: str = ""
     """Why this method, in words for the report."""
+    answer: Answer = "probability"
+    """What the margins are turned into."""
 
     def to_json(self) -> dict[str, Any]:
         """{method, parameters, reason}."""
         return {"method": self.method, "parameters": dict(self.parameters), "reason": self.reason}
 
+    def answers(self, margin: Floats) -> Floats:
+        """Raw margins → calibrated probabilities, amounts or days, by the very code that the registered model carries."""
+        return np.asarray(model_code().answered(self.answer, margin, self.to_json()))
+
     def probability(self, margin: Floats) -> Floats:
-        """Calibrated probabilities of raw log-odds, computed by the very code that the registered model carries."""
-        code = model_code()
-        return np.asarray(code.sigmoid(code.calibrated(margin, self.to_json())))
+        """Calibrated probabilities of raw log-odds."""
+        return self.answers(margin)
 
 
 @dataclass(frozen=True)
 class Margins:
-    """Out-of-time log-odds of one fold, whose labels the model that gave them had not seen."""
+    """Out-of-time margins of one fold, whose labels the model that gave them had not seen."""
 
     at: datetime
     closes: datetime
@@ -53,6 +60,94 @@ class Margins:
     labels: Floats
     accounts: Codes
     """A number for each row's account, for the bootstrap."""
+    scale: float = 1.0
+    """Of days: how far they spread about the margin, as the model saw it in what it learnt from."""
+
+
+class Answering(Protocol):
+    """How margins of one kind become answers, and how those are judged: probabilities here, others in files of their own."""
+
+    @property
+    def answer(self) -> Answer: ...
+
+    @property
+    def loss(self) -> str:
+        """The name of the loss that choices are made by."""
+        ...
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Ways to calibrate, simplest first."""
+        ...
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """What an evaluation tells, and how to read it."""
+        ...
+
+    def fit(self, method: str, folds: Sequence[Margins]) -> Calibration:
+        """One method fitted on out-of-time margins."""
+        ...
+
+    def uncalibrated(self, fold: Margins) -> Calibration:
+        """What to do with a fold while there is no evidence."""
+        ...
+
+    def can_fit(self, labels: Floats) -> bool:
+        """Whether these labels can tell anything of a calibration."""
+        ...
+
+    def losses(self, answers: Floats, labels: Floats) -> Floats:
+        """The loss of each row, lower is better."""
+        ...
+
+    def measure(self, answers: Floats, labels: Floats, weights: Floats | None = None) -> dict[str, Floats]:
+        """Every one of `metrics`, a number a row of `weights`."""
+        ...
+
+    def happened(self, labels: Floats) -> Any:
+        """(n,) bool: in which rows there was something to foresee."""
+        ...
+
+    def shown(self, data: Dataset) -> int:
+        """How many different accounts show what a model is to learn."""
+        ...
+
+
+class Probabilities:
+    """Log-odds become probabilities, judged by log loss."""
+
+    answer: Answer = "probability"
+    loss = "log loss"
+    methods = METHODS
+    metrics = METRICS
+
+    def fit(self, method: str, folds: Sequence[Margins]) -> Calibration:
+        return fit(
+            method, np.concatenate([each.margin for each in folds]), np.concatenate([each.labels for each in folds])
+        )
+
+    def uncalibrated(self, fold: Margins) -> Calibration:  # noqa: ARG002  # as the protocol says
+        return Calibration("none")
+
+    def can_fit(self, labels: Floats) -> bool:
+        return bool(0 < labels.sum() < len(labels))
+
+    def losses(self, answers: Floats, labels: Floats) -> Floats:
+        return log_losses(answers, labels)
+
+    def measure(self, answers: Floats, labels: Floats, weights: Floats | None = None) -> dict[str, Floats]:
+        return measure(answers, labels, weights)
+
+    def happened(self, labels: Floats) -> Any:
+        return labels == 1.0
+
+    def shown(self, data: Dataset) -> int:
+        """Of the rarer label."""
+        return data.rarer_accounts
+
+
+PROBABILITIES = Probabilities()
 
 
 def fit(method: str, margin: Floats, labels: Floats) -> Calibration:
@@ -66,13 +161,13 @@ def fit(method: str, margin: Floats, labels: Floats) -> Calibration:
     raise ValueError(f"calibration method '{method}' is not known; it must be one of {', '.join(METHODS)}")
 
 
-def choose(folds: Sequence[Margins], seed: int) -> tuple[str, str]:
+def choose(folds: Sequence[Margins], seed: int, answering: Answering = PROBABILITIES) -> tuple[str, str]:
     """The method to use and the reason in words: the simplest within noise of the best on later folds.
 
     Each fold is judged with a calibration fitted on the folds whose horizon had closed by its as_of. Without any such
     pair of folds there is no evidence, and the answer is none.
     """
-    judged = [(fold, earlier) for fold in folds if len(earlier := _closed_by(fold, folds))]
+    judged = [(fold, earlier) for fold in folds if len(earlier := _closed_by(fold, folds, answering))]
     if not judged:
         return (
             "none",
@@ -80,33 +175,32 @@ def choose(folds: Sequence[Margins], seed: int) -> tuple[str, str]:
         )
     labels = np.concatenate([fold.labels for fold, _ in judged])
     accounts = np.concatenate([fold.accounts for fold, _ in judged])
-    candidates = [Candidate(method, log_losses(_calibrated_later(method, judged), labels)) for method in METHODS]
-    chosen = simplest_within_noise(candidates, accounts, seed)
+    candidates = [
+        Candidate(method, answering.losses(_calibrated_later(method, judged, answering), labels))
+        for method in answering.methods
+    ]
+    chosen = simplest_within_noise(candidates, accounts, seed, answering.loss)
     return chosen.name, f"{chosen.reason}, on {len(judged)} later {'fold' if len(judged) == 1 else 'folds'}"
 
 
-def fitted_on(method: str, folds: Sequence[Margins]) -> Calibration:
-    """One method fitted on the pooled margins of some folds."""
-    return fit(method, np.concatenate([each.margin for each in folds]), np.concatenate([each.labels for each in folds]))
-
-
-def as_then(method: str, fold: Margins, folds: Sequence[Margins]) -> Floats:
-    """A fold's probabilities with the calibration one could have fitted then; uncalibrated if there was none yet."""
-    earlier = _closed_by(fold, folds)
-    return (fitted_on(method, earlier) if earlier else Calibration("none")).probability(fold.margin)
+def as_then(method: str, fold: Margins, folds: Sequence[Margins], answering: Answering = PROBABILITIES) -> Floats:
+    """A fold's answers with the calibration one could have fitted then; uncalibrated if there was none yet."""
+    earlier = _closed_by(fold, folds, answering)
+    fitted = answering.fit(method, earlier) if earlier else answering.uncalibrated(fold)
+    return fitted.answers(fold.margin)
 
 
 Judged = Sequence[tuple[Margins, Sequence[Margins]]]
 
 
-def _closed_by(fold: Margins, folds: Sequence[Margins]) -> list[Margins]:
+def _closed_by(fold: Margins, folds: Sequence[Margins], answering: Answering) -> list[Margins]:
     earlier = [other for other in folds if other.closes <= fold.at]
     labels = np.concatenate([other.labels for other in earlier]) if earlier else np.empty(0)
-    return earlier if 0 < labels.sum() < len(labels) else []
+    return earlier if answering.can_fit(labels) else []
 
 
-def _calibrated_later(method: str, judged: Judged) -> Floats:
-    return np.concatenate([fitted_on(method, earlier).probability(fold.margin) for fold, earlier in judged])
+def _calibrated_later(method: str, judged: Judged, answering: Answering) -> Floats:
+    return np.concatenate([answering.fit(method, earlier).answers(fold.margin) for fold, earlier in judged])
 
 
 def _platt(margin: Floats, labels: Floats) -> Calibration:

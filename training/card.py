@@ -11,6 +11,7 @@ import numpy as np
 from features.catalog import fingerprint, named
 from features.plan import FeatureSet
 from training import tracking
+from training.answering import answering_for
 from training.dataset import Dataset, Floats, digest_of, naive_utc
 from training.leakage import Suspect, to_json
 from training.models import Fitted
@@ -49,6 +50,7 @@ def describe(
     `baseline` is a card of its own in it, so that later evaluations can show it beside the model. `population` is who
     would be scored today: the reference for percentiles and drift. `leaks` is what the audit before the fit found.
     """
+    happened = answering_for(origin.target).happened(data.labels)
     card: dict[str, Any] = {
         **_what(final, origin.catalog),
         "project": origin.project,
@@ -59,7 +61,7 @@ def describe(
         "baseline": _what(baseline, origin.catalog),
         "trained_as_of": origin.as_of.isoformat(),
         "as_of_dates": _dates(origin.days),
-        "rows": [_rows(data, date) for date in origin.days.closed],
+        "rows": [_rows(data, date, happened) for date in origin.days.closed],
         "data_versions": dict(origin.data_versions),
         "table": _table(data, origin),
         "seed": origin.seed,
@@ -100,9 +102,9 @@ def _dates(days: Split) -> dict[str, Any]:
     }
 
 
-def _rows(data: Dataset, date: datetime) -> dict[str, Any]:
+def _rows(data: Dataset, date: datetime, happened: Any) -> dict[str, Any]:
     there = data.as_of == naive_utc(date)
-    return {"as_of": date.isoformat(), "accounts": int(there.sum()), "churned": int(data.labels[there].sum())}
+    return {"as_of": date.isoformat(), "accounts": int(there.sum()), "churned": int(np.sum(happened[there]))}
 
 
 def _metrics(climb: Climb) -> dict[str, Any]:
@@ -118,7 +120,8 @@ def _json_number(value: float) -> float | None:
 
 
 def _reference(card: Mapping[str, Any], model: Fitted, population: Dataset) -> dict[str, Any]:
-    scores = tracking.model_code().ScoreModel(dict(card), model.booster).probability(population.matrix)
+    answers = tracking.model_code().ScoreModel(dict(card), model.booster).answers(population.matrix)
+    scores = answers[:, 0] if answers.ndim == 2 else answers
     return {
         "accounts": len(population),
         "scores": _score_points(scores),

@@ -10,7 +10,7 @@ from training.metrics import Floats, mean_difference_interval
 
 @dataclass(frozen=True)
 class Candidate:
-    """Something to choose, with its out-of-time log loss of each row (the same rows for all candidates)."""
+    """Something to choose, with its out-of-time loss of each row (the same rows for all candidates)."""
 
     name: str
     losses: Floats
@@ -24,7 +24,9 @@ class Choice:
     reason: str
 
 
-def simplest_within_noise(candidates: Sequence[Candidate], accounts: ArrayLike, seed: int) -> Choice:
+def simplest_within_noise(
+    candidates: Sequence[Candidate], accounts: ArrayLike, seed: int, loss: str = "log loss"
+) -> Choice:
     """The first of `candidates` (simplest first) whose mean loss is not distinguishably above the best one's.
 
     Distinguishable: the 95 % interval of the paired difference, by a bootstrap over accounts, lies above zero.
@@ -33,13 +35,13 @@ def simplest_within_noise(candidates: Sequence[Candidate], accounts: ArrayLike, 
     for candidate in candidates:
         if candidate is best:
             rest = "and is the simplest" if best is candidates[0] else "and nothing simpler comes near it"
-            return Choice(best.name, f"{best.name} has the lowest log loss ({best.losses.mean():.4f}), {rest}")
+            return Choice(best.name, f"{best.name} has the lowest {loss} ({best.losses.mean():.4f}), {rest}")
         difference = candidate.losses - best.losses
         low, high = mean_difference_interval(difference, accounts, seed=seed)
         if low <= 0:
             return Choice(
                 candidate.name,
-                f"{candidate.name} is within noise of {best.name}: log loss {candidate.losses.mean():.4f} against "
+                f"{candidate.name} is within noise of {best.name}: {loss} {candidate.losses.mean():.4f} against "
                 f"{best.losses.mean():.4f}, difference between {low:+.4f} and {high:+.4f}",
             )
     raise ValueError("there is nothing to choose from: give one candidate at least")

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from training.metrics import METRICS, Floats, bootstrap_weights, measure
+from training.calibration import PROBABILITIES, Answering
+from training.metrics import METRICS, Floats, Metric, bootstrap_weights
+from training.targets import Answer
 
 REPLICATES = 500
 
@@ -32,18 +34,22 @@ class Evaluation:
     rows: int
     accounts: int
     churned: int
+    """In how many rows it happened: churned, or whatever else the target asks."""
     metrics: Mapping[str, Mapping[str, Estimate]]
     differences: Mapping[str, Mapping[str, Estimate]]
+    answer: Answer = "probability"
+    described: tuple[Metric, ...] = METRICS
+    """The metrics, and how to read them."""
 
     def beats_baseline(self, model: str, metric: str) -> bool:
         """Whether the whole interval of the paired difference lies on the better side of zero."""
         difference = self.differences[model][metric]
-        higher_is_better = {each.name: each.higher_is_better for each in METRICS}[metric]
+        higher_is_better = {each.name: each.higher_is_better for each in self.described}[metric]
         return difference.low > 0 if higher_is_better else difference.high < 0
 
     def to_json(self) -> dict[str, Any]:
         """Plain numbers for a card or a machine-readable answer."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "described"}
 
 
 def judge(
@@ -54,33 +60,49 @@ def judge(
     baseline: str,
     replicates: int = REPLICATES,
     seed: int = 0,
+    answering: Answering = PROBABILITIES,
 ) -> Evaluation:
-    """Judge several models' probabilities of the same rows; `baseline` names the one the others must beat.
+    """Judge several models' answers for the same rows; `baseline` names the one the others must beat.
 
     Intervals are percentiles of a bootstrap over accounts. All models see the same replicates, so a difference is
     judged far more finely than by two overlapping intervals.
     """
     if baseline not in probabilities:
         raise ValueError(f"the baseline '{baseline}' is not among the judged models: {', '.join(probabilities)}")
-    values = {model: measure(p, labels) for model, p in probabilities.items()}
-    replicated = _replicated(probabilities, labels, accounts, replicates, seed)
+    y = np.asarray(labels, dtype=np.float64)
+    values = {model: answering.measure(p, y) for model, p in probabilities.items()}
+    replicated = _replicated(probabilities, y, accounts, replicates, seed, answering)
     metrics = {model: _estimates(values[model], replicated[model]) for model in probabilities}
     differences = {
         model: _estimates(_less(values[model], values[baseline]), _less(replicated[model], replicated[baseline]))
         for model in probabilities
         if model != baseline
     }
-    y = np.asarray(labels)
-    return Evaluation(baseline, len(y), len(np.unique(np.asarray(accounts))), int(y.sum()), metrics, differences)
+    happened = int(np.sum(answering.happened(y)))
+    return Evaluation(
+        baseline,
+        len(y),
+        len(np.unique(np.asarray(accounts))),
+        happened,
+        metrics,
+        differences,
+        answering.answer,
+        answering.metrics,
+    )
 
 
 def _replicated(
-    probabilities: Mapping[str, Floats], labels: ArrayLike, accounts: ArrayLike, replicates: int, seed: int
+    probabilities: Mapping[str, Floats],
+    labels: Floats,
+    accounts: ArrayLike,
+    replicates: int,
+    seed: int,
+    answering: Answering,
 ) -> dict[str, dict[str, Floats]]:
     parts: dict[str, list[dict[str, Floats]]] = {model: [] for model in probabilities}
     for weights in bootstrap_weights(accounts, replicates, seed):
         for model, p in probabilities.items():
-            parts[model].append(measure(p, labels, weights))
+            parts[model].append(answering.measure(p, labels, weights))
     return {
         model: {name: np.concatenate([part[name] for part in each]) for name in each[0]}
         for model, each in parts.items()

@@ -36,7 +36,7 @@ def reliability(probability: Floats, labels: Floats) -> str:
         _reliability_curve(above, probability, labels)
         below.hist(probability, bins=np.linspace(0.0, 1.0, 41).tolist(), color=MODEL, alpha=0.55)
         below.set(xlabel="predicted probability of churn", ylabel="accounts", xlim=(0, 1))
-        return _svg(figure)
+        return as_svg(figure)
 
 
 def cumulative_gains(labels: Floats, model: Floats, baseline: Floats, names: tuple[str, str]) -> str:
@@ -57,9 +57,9 @@ def cumulative_gains(labels: Floats, model: Floats, baseline: Floats, names: tup
         axes.set(
             xlabel="share of accounts, riskiest first", ylabel="share of churners found", xlim=(0, 1), ylim=(0, 1.01)
         )
-        _percent(axes)
+        as_percent(axes)
         axes.legend(frameon=False, loc="lower right")
-        return _svg(figure)
+        return as_svg(figure)
 
 
 def _reliability_curve(axes: Axes, probability: Floats, labels: Floats) -> None:
@@ -71,7 +71,7 @@ def _reliability_curve(axes: Axes, probability: Floats, labels: Floats) -> None:
         predicted, happened, yerr=[lower, upper], fmt="o-", color=MODEL, ms=5, lw=1.6, elinewidth=1, label="model"
     )
     axes.set(ylabel="realised churn rate", xlim=(0, 1), ylim=(-0.02, 1.02))
-    _percent(axes)
+    as_percent(axes)
     axes.legend(
         frameon=False, loc="upper left", title=f"each point ≈ {int(np.median(counts)):,} accounts", alignment="left"
     )
@@ -99,14 +99,14 @@ def _gains(probability: Floats, labels: Floats) -> tuple[Floats, Floats]:
     return shares, found
 
 
-def _percent(axes: Axes) -> None:
+def as_percent(axes: Axes) -> None:
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(lambda share, _: f"{share:.0%}")
     axes.grid(color=LINE, lw=0.7)
     axes.set_axisbelow(True)
 
 
-def _svg(figure: Figure) -> str:
+def as_svg(figure: Figure) -> str:
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
     svg = text.getvalue()

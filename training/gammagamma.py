@@ -42,7 +42,9 @@ def log_likelihood(model: GammaGamma, orders: Floats, mean: Floats) -> float:
 
     p, q, gamma, x = model.p, model.q, model.gamma, orders
     shape = gammaln(p * x + q) - gammaln(p * x) - gammaln(q) + q * np.log(gamma)
-    return float((shape + (p * x - 1) * np.log(mean) + p * x * np.log(x) - (p * x + q) * np.log(gamma + x * mean)).sum())
+    return float(
+        (shape + (p * x - 1) * np.log(mean) + p * x * np.log(x) - (p * x + q) * np.log(gamma + x * mean)).sum()
+    )
 
 
 def fit(orders: ArrayLike, mean: ArrayLike) -> GammaGamma:

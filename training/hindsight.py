@@ -1,6 +1,6 @@
 """A registered model put back to a moment: what it would have said then, and what happened."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,16 @@ from features.catalog import CATALOG, UnknownFeature, fingerprint, named
 from features.history import History
 from features.plan import FeatureSet
 from training import report, tracking
+from training.answering import answering_for
 from training.coverage import StaleHistory, known_at
 from training.dataset import Dataset, labelled, unlabelled
 from training.evaluation import Evaluation, judge
-from training.metrics import rate_interval
+from training.metrics import Floats, rate_interval
 from training.moments import in_utc
 from training.targets import HorizonOpen, Target, target_from
+
+LOSSES = ("log_loss", "deviance", "crps")
+"""By kind of answer, the metric that models are chosen by."""
 
 
 class OtherFeatures(ValueError):
@@ -32,11 +36,15 @@ class Hindsight:
     as_of: datetime
     horizon_days: int
     scores: pd.DataFrame
-    """One row per eligible account_id (the index): probability, the baseline's, and churned (1.0, 0.0; NaN while open)."""
+    """One row per eligible account_id (the index): foreseen (the probability, amount or median days), the baseline's, and
+    what happened (1.0 or 0.0, amount, days, infinite where nothing came; NaN while open)."""
     evaluation: Evaluation | None
     open_because: str | None
     notes: tuple[str, ...]
     report_path: Path | None = None
+    kind: str = "churn"
+    happened: str = "churned"
+    """The verb for label 1."""
 
 
 def evaluate(  # noqa: PLR0913  # all but two are given by name
@@ -65,26 +73,20 @@ def evaluate(  # noqa: PLR0913  # all but two are given by name
     data, open_because = _rows(history, target, as_of, known_by, _features(model.card, catalog))
     scored = _scored(data, model)
     scores = pd.DataFrame(
-        {"probability": scored.model, "baseline": scored.baseline, "churned": scored.labels},
+        {"foreseen": main(scored.model), "baseline": main(scored.baseline), "happened": scored.labels},
         index=pd.Index(data.account_id, name="account_id"),
     )
     notes = _fairness(model.card, as_of, target)
+    found = Hindsight(
+        version, model.card["rung"], as_of, target.horizon_days, scores, None, open_because, notes, None, target.kind,
+        target.happened,
+    )  # fmt: skip
     if open_because or not len(data):
-        return Hindsight(
-            version,
-            model.card["rung"],
-            as_of,
-            target.horizon_days,
-            scores,
-            None,
-            open_because or "no account was eligible",
-            notes,
-        )
+        return replace(found, open_because=open_because or "no account was eligible")
     evaluation = _judge(data, scored, model.card, seed)
     notes = (*notes, *shortcomings(scored, evaluation, model.card["rung"]))
     page = report.of_hindsight(model.card, version, as_of, evaluation, scored, notes)
-    written = report.write(page, report_to)
-    return Hindsight(version, model.card["rung"], as_of, target.horizon_days, scores, evaluation, None, notes, written)
+    return replace(found, evaluation=evaluation, notes=notes, report_path=report.write(page, report_to))
 
 
 def _rows(
@@ -92,9 +94,9 @@ def _rows(
 ) -> tuple[Dataset, str | None]:
     """The eligible accounts, labelled if the horizon has closed; else the reason why not."""
     try:
-        closes = as_of + target.horizon
+        closes = as_of + target.closes_after
         if target.closed(as_of, known_by):
-            known_at(history, closes, target.stream).reaches(closes, target.horizon)
+            known_at(history, closes, target.stream).reaches(closes, target.closes_after)
         return labelled(history, target, [as_of], features, known_by), None
     except (HorizonOpen, StaleHistory) as still_open:
         return unlabelled(history, target, as_of, features), str(still_open)
@@ -108,14 +110,18 @@ def _features(card: dict[str, Any], catalog: FeatureSet) -> FeatureSet:
 def _scored(data: Dataset, model: Any) -> report.Scored:
     card = model.card["baseline"]
     baseline = tracking.model_code().ScoreModel(card) if card["rung"] != model.card["rung"] else model
-    ours = model.probability(data.columns(model.features))
-    return report.Scored(data.labels, ours, baseline.probability(data.columns(card["features"])))
+    answer = model.card.get("answer", "probability")
+    # Code that travelled with a model of an earlier release knows probabilities alone.
+    ours = (model.probability if answer == "probability" else model.answers)(data.columns(model.features))
+    theirs = baseline.answers(data.columns(card["features"]))
+    return report.Scored(data.labels, ours, theirs, answer, float(model.card["target"]["horizon_days"]))
 
 
 def _judge(data: Dataset, scored: report.Scored, card: dict[str, Any], seed: int) -> Evaluation:
     baseline = card["baseline"]["rung"]
-    probabilities = {baseline: scored.baseline, card["rung"]: scored.model}
-    return judge(probabilities, data.labels, data.account, baseline=baseline, seed=seed)
+    answers = {baseline: scored.baseline, card["rung"]: scored.model}
+    answering = answering_for(target_from(card["target"]))
+    return judge(answers, data.labels, data.account, baseline=baseline, seed=seed, answering=answering)
 
 
 def _same_features(card: dict[str, Any], name: str, version: int, catalog: FeatureSet) -> None:
@@ -132,9 +138,15 @@ def _same_features(card: dict[str, Any], name: str, version: int, catalog: Featu
         )
 
 
+def main(answers: Floats) -> Floats:
+    """Of answers the number that stands for them: the probability, the amount, the median of days, (n,)."""
+    return answers[:, 0] if answers.ndim == 2 else answers
+
+
 def shortcomings(scored: report.Scored, evaluation: Evaluation, rung: str) -> tuple[str, ...]:
     """What a reader of the numbers must not overlook, in words; a row of `scored` is one account."""
-    return tuple(note for note in (_off_level(scored), _no_better(evaluation, rung)) if note)
+    off = _off_level(scored) if evaluation.answer == "probability" else ""
+    return tuple(note for note in (off, _no_better(evaluation, rung)) if note)
 
 
 def _off_level(scored: report.Scored) -> str:
@@ -150,16 +162,16 @@ def _off_level(scored: report.Scored) -> str:
 
 
 def _no_better(evaluation: Evaluation, rung: str) -> str:
-    """A log loss that is not below the baseline's; "" if it is, or if the model is the baseline."""
-    baseline = evaluation.baseline
-    ours, theirs = (evaluation.metrics[each]["log_loss"].value for each in (rung, baseline))
+    """A loss that is not below the baseline's; "" if it is, or if the model is the baseline."""
+    baseline, loss = evaluation.baseline, next(each for each in evaluation.described if each.name in LOSSES)
+    ours, theirs = (evaluation.metrics[each][loss.name].value for each in (rung, baseline))
     if rung == baseline or ours < theirs:
         return ""
-    difference = evaluation.differences[rung]["log_loss"]
+    difference, name = evaluation.differences[rung][loss.name], loss.name.replace("_", " ")
     return (
-        f"log loss {ours:.4f} is {'worse than' if difference.low > 0 else 'no better than'} the {theirs:.4f} of the baseline "
-        f"{baseline} (difference between {difference.low:+.4f} and {difference.high:+.4f}): for probabilities, the simplest rule "
-        f"would have done here"
+        f"{name} {ours:.4f} is {'worse than' if difference.low > 0 else 'no better than'} the {theirs:.4f} of the baseline "
+        f"{baseline} (difference between {difference.low:+.4f} and {difference.high:+.4f}): "
+        f"{'for probabilities, ' if loss.name == 'log_loss' else ''}the simplest rule would have done here"
     )
 
 
@@ -171,5 +183,5 @@ def _fairness(card: dict[str, Any], as_of: datetime, target: Target) -> tuple[st
     trained = datetime.fromisoformat(card["trained_as_of"])
     if trained <= as_of:
         return ()
-    seen = "all of" if as_of + target.horizon <= trained else "part of"
+    seen = "all of" if as_of + target.closes_after <= trained else "part of"
     return (f"this is no fair test: the model was trained as of {trained:%Y-%m-%d} and has seen {seen} this horizon",)

@@ -5,7 +5,7 @@ itself reads with that same code, so that what was judged is what will be served
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -18,7 +18,7 @@ from training.bgnbd import Buying
 from training.bgnbd import fit as fit_bgnbd
 from training.dataset import Dataset, Floats
 from training.splits import Fold
-from training.targets import Target
+from training.targets import Answer, Target
 from training.tracking import model_code
 
 BASELINES: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -78,9 +78,14 @@ class Fitted:
     linear: Mapping[str, Any] | None = None
     buying: Mapping[str, Any] | None = None
     booster: str | None = None
+    answer: Answer = "probability"
+    offset: float = 0.0
+    """What the booster's margins are counted from."""
+    scale: float = 1.0
+    """Of days: how far log days spread about the margin."""
 
     def margin(self, data: Dataset) -> Floats:
-        """Log-odds before calibration, (n,), as the registered model computes them."""
+        """Margins before calibration, (n,), as the registered model computes them."""
         code = model_code()
         model = code.ScoreModel({"format": code.FORMAT, **self.to_json()}, self.booster)
         return np.asarray(model.margin(data.columns(self.features)))
@@ -92,6 +97,8 @@ class Fitted:
             "features": list(self.features),
             "linear": self.linear,
             "buying": self.buying,
+            "answer": self.answer,
+            "offset": self.offset,
             "calibration": {"method": "none"},
         }
 
@@ -160,17 +167,37 @@ class LinearRung:
 
     def fit(self, data: Dataset, seed: int) -> Fitted:  # noqa: ARG002  # as the protocol says
         """The seed is not used: the minimum is unique."""
-        raw = model_code().signed_log1p(data.columns(self.features))
-        centres = [_mean_of_present(column) for column in raw.T]
-        scales = [_spread_of_present(column) for column in raw.T]
-        absent = np.isnan(raw)
-        columns = np.where(absent, 0.0, (raw - centres) / scales)
+        shaped = standardised(self.features, data)
         fitted = LogisticRegression(C=1 / LINEAR_PENALTY, solver="newton-cholesky", tol=SETTLED)
-        fitted.fit(np.column_stack([columns, absent]), data.labels)
-        weights, missing = np.split(fitted.coef_[0], 2)
-        described = zip(self.features, centres, scales, weights.tolist(), missing.tolist(), strict=True)
-        terms = [_term(*each) for each in described]
-        return Fitted(self.name, self.features, {"intercept": float(fitted.intercept_[0]), "terms": terms})
+        fitted.fit(shaped.columns, data.labels)
+        return Fitted(self.name, self.features, shaped.linear(float(fitted.intercept_[0]), fitted.coef_[0]))
+
+
+@dataclass(frozen=True)
+class Standardised:
+    """Signed log1p of some features, centred and scaled, absent values at the centre; beside them where each is absent."""
+
+    features: tuple[str, ...]
+    centres: Sequence[float]
+    scales: Sequence[float]
+    columns: Floats
+    """(n, 2k)."""
+
+    def linear(self, intercept: float, weights: Floats) -> dict[str, Any]:
+        """The linear model of these weights (2k,), as a card tells it."""
+        own, missing = np.split(np.asarray(weights, dtype=np.float64), 2)
+        described = zip(self.features, self.centres, self.scales, own.tolist(), missing.tolist(), strict=True)
+        return {"intercept": intercept, "terms": [_term(*each) for each in described]}
+
+
+def standardised(features: tuple[str, ...], data: Dataset) -> Standardised:
+    """Some features of a dataset as a regression likes them."""
+    raw = model_code().signed_log1p(data.columns(features))
+    centres, scales = [_mean_of_present(column) for column in raw.T], [_spread_of_present(column) for column in raw.T]
+    absent = np.isnan(raw)
+    return Standardised(
+        features, centres, scales, np.column_stack([np.where(absent, 0.0, (raw - centres) / scales), absent])
+    )
 
 
 @dataclass(frozen=True)
@@ -214,6 +241,9 @@ class BoostedRung:
     needs_accounts: int
     rounds: int = DEFAULT_ROUNDS
     parameters: Mapping[str, Any] = field(default_factory=lambda: BOOSTING)
+    metric: str = "binary_logloss"
+    """LightGBM's name of the loss that tells when to stop."""
+    answer: Answer = "probability"
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -227,12 +257,12 @@ class BoostedRung:
         curves = [self._later_losses(fold, seed) for fold in folds]
         shared = min(len(curve) for curve in curves)
         total = np.sum([curve[:shared] * len(fold.later) for curve, fold in zip(curves, folds, strict=True)], axis=0)
-        return BoostedRung(self.name, self.features, self.needs_accounts, int(np.argmin(total)) + 1, self.parameters)
+        return replace(self, rounds=int(np.argmin(total)) + 1)
 
     def fit(self, data: Dataset, seed: int) -> Fitted:
         """The same data, seed and number of threads give the same trees."""
         booster = lightgbm.train(self._parameters(data, seed), self._lightgbm(data), num_boost_round=self.rounds)
-        return Fitted(self.name, self.features, booster=booster.model_to_string())
+        return Fitted(self.name, self.features, booster=booster.model_to_string(), answer=self.answer)
 
     def _later_losses(self, fold: FoldData, seed: int) -> Floats:
         learnt_from = fold.train
@@ -245,13 +275,17 @@ class BoostedRung:
             valid_names=["later"],
             callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False), lightgbm.record_evaluation(curve)],
         )
-        return np.array(curve["later"]["binary_logloss"])
+        return np.array(curve["later"][self.metric])
 
     def _lightgbm(self, data: Dataset, reference: lightgbm.Dataset | None = None) -> lightgbm.Dataset:
         matrix = data.columns(self.features)
         return lightgbm.Dataset(
-            matrix, data.labels, feature_name=list(self.features), reference=reference, params={"verbosity": -1}
+            matrix, self._labels(data), feature_name=list(self.features), reference=reference, params={"verbosity": -1}
         )
+
+    def _labels(self, data: Dataset) -> Floats:
+        """What the trees are to foresee."""
+        return data.labels
 
     def _parameters(self, data: Dataset, seed: int) -> dict[str, Any]:
         # Below this a second thread gains nothing, and loses much when somebody else needs the core.

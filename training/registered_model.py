@@ -1,4 +1,7 @@
-"""The code that travels inside every registered model: a directory of plain files in, probabilities and contributions out.
+"""The code that travels inside every registered model: a directory of plain files in, answers and contributions out.
+
+An answer is a probability, an amount, or days until something happens. All three come from one number a row, the margin:
+log-odds, log of the expected amount, log of the median days.
 
 MLflow stores this file with the model and runs it wherever the model is loaded, so it imports nothing from this
 project. A model is `model.json` (the card: what it is, its linear terms, its calibration) and, on the LightGBM rung,
@@ -19,10 +22,13 @@ import pandas as pd
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel
 from numpy.typing import NDArray
+from scipy.special import hyp2f1
 
 FORMAT = 1
 CARD, BOOSTER = "model.json", "booster.txt"
 FEW_ROWS = 256
+FARTHEST_LOG = 50.0
+LOGITS = np.array([0.0, -np.log(9.0), np.log(9.0)])  # of 50, 10 and 90 %
 FARTHEST_MARGIN = 500.0  # exp() of more would overflow, and the probability is 0 or 1 long before
 
 Floats = NDArray[np.float64]
@@ -41,18 +47,33 @@ def softplus(margin: Floats) -> Floats:
 def calibrated(margin: Floats, calibration: Mapping[str, Any]) -> Floats:
     """Raw log-odds to calibrated log-odds; never turns two accounts round, because slopes are not negative.
 
-    none: as they are. platt: slope·m + intercept. beta (Kull, Silva Filho, Flach 2017, eq. 4 in log-odds, with
+    none: as they are. platt, and of other answers level and rhythm: slope·m + intercept. beta (Kull, Silva Filho, Flach 2017, eq. 4 in log-odds, with
     p = sigmoid(m)): a·log p − b·log(1 − p) + c.
     """
     method, parameters = calibration["method"], calibration.get("parameters", {})
     if method == "none":
         return margin
-    if method == "platt":
+    if method in {"platt", "level", "rhythm"}:
         return np.asarray(parameters["slope"] * margin + parameters["intercept"])
     if method == "beta":
         rising = parameters["b"] * softplus(margin) - parameters["a"] * softplus(-margin)
         return np.asarray(rising + parameters["c"])
-    raise ValueError(f"calibration method '{method}' is not known; it must be none, platt or beta")
+    raise ValueError(f"calibration method '{method}' is not known; it must be none, platt, beta, level or rhythm")
+
+
+def answered(answer: str, margin: Floats, calibration: Mapping[str, Any]) -> Floats:
+    """Margins before calibration → probability (n,), expected amount (n,), or days (n, 3): median, and 10 and 90 % bounds.
+
+    Days are log-logistic: log(days) = m + scale · logistic noise, so that the quantile q lies at exp(m + scale·logit q).
+    """
+    straight = calibrated(margin, calibration)
+    if answer == "probability":
+        return sigmoid(straight)
+    straight = np.clip(straight, -FARTHEST_LOG, FARTHEST_LOG)
+    if answer == "amount":
+        return np.asarray(np.exp(straight))
+    scale = calibration["parameters"]["scale"]
+    return np.asarray(np.exp(straight[:, None] + scale * LOGITS))
 
 
 def signed_log1p(values: Floats) -> Floats:
@@ -74,9 +95,7 @@ def silence_margin(buying: Mapping[str, Any], matrix: Floats) -> Floats:
     reference account's, and what cannot be (a last order before the first) as the nearest that can.
     """
     filled = np.where(np.isnan(matrix), buying["reference"], matrix)
-    repeats = np.maximum(filled[:, 0] - 1.0, 0.0)
-    known = np.maximum(filled[:, 1], 0.0)
-    last = np.clip(known - filled[:, 2], 0.0, known)
+    repeats, known, last = _history(filled)
     r, alpha, a, b = (buying[name] for name in ("r", "alpha", "a", "b"))
     until, ends = alpha + known, alpha + known + buying["horizon"]
     with np.errstate(divide="ignore"):
@@ -84,6 +103,38 @@ def silence_margin(buying: Mapping[str, Any], matrix: Floats) -> Floats:
     gone = dropped + (r + repeats) * (np.log(until) - np.log(alpha + last))
     silent = np.minimum((r + repeats) * (np.log(until) - np.log(ends)), -1e-12)
     return np.asarray(np.logaddexp(gone, silent) - np.log(-np.expm1(silent)))
+
+
+def worth_margin(buying: Mapping[str, Any], matrix: Floats) -> Floats:
+    """Log of the value expected within the horizon: purchases by BG/NBD (eq. 10) × worth of one by Gamma-Gamma (eq. 5), (n,).
+
+    `matrix` (n, 4) holds orders so far, days since the first and since the last one, and the value of them all; what is
+    absent counts as the reference account's.
+    """
+    filled = np.where(np.isnan(matrix), buying["reference"], matrix)
+    orders, spent = np.maximum(filled[:, 0], 0.0), np.maximum(filled[:, 3], 0.0)
+    p, q, gamma = (buying["worth"][name] for name in ("p", "q", "gamma"))
+    worth = p * (gamma + spent) / (p * orders + q - 1.0)
+    return np.asarray(
+        np.log(np.maximum(purchases_expected(buying, filled[:, :3]), 1e-12)) + np.log(np.maximum(worth, 1e-12))
+    )
+
+
+def purchases_expected(buying: Mapping[str, Any], filled: Floats) -> Floats:
+    """Expected purchases within the horizon (Fader, Hardie & Lee 2005, eq. 10), (n,), from columns without a gap."""
+    repeats, known, last = _history(filled)
+    r, alpha, a, b, horizon = (buying[name] for name in ("r", "alpha", "a", "b", "horizon"))
+    shrunk = ((alpha + known) / (alpha + known + horizon)) ** (r + repeats)
+    series = hyp2f1(r + repeats, b + repeats, a + b + repeats - 1.0, horizon / (alpha + known + horizon))
+    bought = np.where(repeats > 0, a / np.maximum(b + repeats - 1.0, 1e-300), 0.0)
+    alive = 1.0 / (1.0 + bought * ((alpha + known) / (alpha + last)) ** (r + repeats))
+    return np.asarray((a + b + repeats - 1.0) / (a - 1.0) * (1.0 - shrunk * series) * alive)
+
+
+def _history(filled: Floats) -> tuple[Floats, Floats, Floats]:
+    """Repeat purchases, days known, and when the last came, from orders, days since the first and since the last one."""
+    known = np.maximum(filled[:, 1], 0.0)
+    return np.maximum(filled[:, 0] - 1.0, 0.0), known, np.clip(known - filled[:, 2], 0.0, known)
 
 
 class ScoreModel:
@@ -99,6 +150,7 @@ class ScoreModel:
             )
         self.card = card
         self.features: tuple[str, ...] = tuple(card["features"])
+        self.answer: str = card.get("answer", "probability")
         self._booster: Any = None if booster is None else lightgbm.Booster(model_str=booster)
 
     @classmethod
@@ -109,17 +161,23 @@ class ScoreModel:
         return cls(card, booster.read_text(encoding="utf-8") if booster.exists() else None)
 
     def margin(self, matrix: Floats) -> Floats:
-        """Log-odds before calibration, (n,)."""
+        """Log-odds, log amount or log days before calibration, (n,)."""
         matrix = self._checked(matrix)
         if self.card.get("buying"):
-            return silence_margin(self.card["buying"], matrix)
+            return self._buying_margin(matrix)
         if self._booster is None:
             return self._linear_margin(matrix)
-        return self._boosted(matrix, raw_score=True) if len(matrix) else np.empty(0)
+        return self._boosted(matrix, raw_score=True) + self.card.get("offset", 0.0) if len(matrix) else np.empty(0)
+
+    def answers(self, matrix: Floats) -> Floats:
+        """What the model says: probability (n,), amount (n,), or days (n, 3): median, 10 and 90 % bounds."""
+        return answered(self.answer, self.margin(matrix), self.card["calibration"])
 
     def probability(self, matrix: Floats) -> Floats:
-        """Calibrated probability of the target, (n,)."""
-        return sigmoid(calibrated(self.margin(matrix), self.card["calibration"]))
+        """Calibrated probability of the target, (n,); ValueError of a model that answers something else."""
+        if self.answer != "probability":
+            raise ValueError(f"the model answers with {self.answer}, not with a probability; ask for answers()")
+        return self.answers(matrix)
 
     def contributions(self, matrix: Floats) -> Floats:
         """Signed contribution of each feature to the log-odds before calibration, (n, k).
@@ -149,18 +207,22 @@ class ScoreModel:
         return shares
 
     def _buying_contributions(self, matrix: Floats) -> Floats:
-        """Of three features every order in which they can become the account's own has a sixth of the say."""
+        """Of k features every order in which they can become the account's own has a k!-th of the say."""
         reference = np.broadcast_to(np.asarray(self.card["buying"]["reference"], dtype=np.float64), matrix.shape)
-        shares = np.zeros(matrix.shape)
-        for order in permutations(range(3)):
+        shares, orders = np.zeros(matrix.shape), list(permutations(range(matrix.shape[1])))
+        for order in orders:
             own = np.array(reference)
-            before = silence_margin(self.card["buying"], own)
+            before = self._buying_margin(own)
             for column in order:
                 own[:, column] = matrix[:, column]
-                after = silence_margin(self.card["buying"], own)
-                shares[:, column] += (after - before) / 6.0
+                after = self._buying_margin(own)
+                shares[:, column] += (after - before) / len(orders)
                 before = after
         return shares
+
+    def _buying_margin(self, matrix: Floats) -> Floats:
+        buying = self.card["buying"]
+        return worth_margin(buying, matrix) if "worth" in buying else silence_margin(buying, matrix)
 
     def _checked(self, matrix: Floats) -> Floats:
         matrix = np.asarray(matrix, dtype=np.float64)
@@ -177,7 +239,7 @@ class ScoreModel:
 
 
 class ScorePyfunc(PythonModel):
-    """The same model for whoever loads it with `mlflow.pyfunc`: a frame with the feature columns in, probabilities out."""
+    """The same model for whoever loads it with `mlflow.pyfunc`: a frame with the feature columns in, answers out."""
 
     model: ScoreModel
 
@@ -187,9 +249,15 @@ class ScorePyfunc(PythonModel):
 
     # MLflow evaluates these annotations when the class is made, and pandas cannot evaluate Series[float].
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> Any:  # noqa: ARG002
-        """Calibrated probability of each row, as a Series with the frame's index; KeyError if a feature's column is missing."""
+        """The answer of each row with the frame's index; KeyError if a feature's column is missing.
+
+        A Series called probability or amount; of days a frame with the columns median, low and high.
+        """
         matrix = model_input[list(self.model.features)].to_numpy(dtype=np.float64)
-        return pd.Series(self.model.probability(matrix), index=model_input.index, name="probability")
+        answers = self.model.answers(matrix)
+        if answers.ndim == 2:
+            return pd.DataFrame(answers, index=model_input.index, columns=["median", "low", "high"])
+        return pd.Series(answers, index=model_input.index, name=self.model.answer)
 
 
 set_model(ScorePyfunc())

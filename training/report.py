@@ -9,21 +9,26 @@ from typing import Any
 
 import jinja2
 
-from training import figures
+from training import figures, figures_of_answers
 from training.drivers import Driver
 from training.evaluation import Estimate, Evaluation
-from training.metrics import METRICS, Floats
+from training.metrics import Floats
+from training.targets import Answer
 
 TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATE_OF = {"probability": "report.html", "amount": "numbers.html", "days": "numbers.html"}
 
 
 @dataclass(frozen=True)
 class Scored:
-    """What happened, beside what the model and the baseline had said."""
+    """What happened, beside what the model and the baseline had said: answers of one kind."""
 
     labels: Floats
     model: Floats
     baseline: Floats
+    answer: Answer = "probability"
+    horizon_days: float = 0.0
+    """How long the accounts were followed; days are shown up to there."""
 
 
 def of_training(card: Mapping[str, Any], evaluation: Evaluation, scored: Scored, drivers: Sequence[Driver]) -> str:
@@ -59,6 +64,16 @@ def of_hindsight(
 
 def plots(scored: Scored, names: tuple[str, str]) -> dict[str, str]:
     """The pictures of the page as files of their own: name → SVG. `names` are those of model and baseline."""
+    if scored.answer == "amount":
+        return {
+            "plots/reliability.svg": figures_of_answers.amounts_by_tenth(scored.model, scored.labels),
+            "plots/gains.svg": figures_of_answers.amounts_captured(scored.labels, scored.model, scored.baseline, names),
+        }
+    if scored.answer == "days":
+        return {
+            "plots/reliability.svg": figures_of_answers.days_foreseen(scored.model, scored.labels, scored.horizon_days),
+            "plots/gains.svg": figures_of_answers.days_spread(scored.model, scored.labels, scored.horizon_days),
+        }
     return {
         "plots/reliability.svg": figures.reliability(scored.model, scored.labels),
         "plots/gains.svg": figures.cumulative_gains(scored.labels, scored.model, scored.baseline, names),
@@ -79,16 +94,18 @@ def _page(card: Mapping[str, Any], evaluation: Evaluation, scored: Scored, **mor
     )
     environment.filters |= {"day": _day, "estimate": _estimate, "number": _number}
     drawn = plots(scored, (card["rung"], evaluation.baseline))
-    return environment.get_template("report.html").render(
+    return environment.get_template(TEMPLATE_OF[scored.answer]).render(
         {
             "version": None,
             **more,
             "card": card,
             "evaluation": evaluation,
-            "metrics": METRICS,
+            "metrics": evaluation.described,
             "reliability": drawn["plots/reliability.svg"],
             "gains": drawn["plots/gains.svg"],
-            "verdicts": {metric.name: _verdict(evaluation, more["shown"], metric.name) for metric in METRICS},
+            "verdicts": {
+                metric.name: _verdict(evaluation, more["shown"], metric.name) for metric in evaluation.described
+            },
         }
     )
 

@@ -5,17 +5,18 @@ the test date, meet the test; and only the chosen one is fitted again on every c
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import numpy as np
 
-from training import calibration
-from training.calibration import Calibration, Margins
+from training.answering import answering_for
+from training.calibration import PROBABILITIES, Answering, Calibration, Margins, as_then
+from training.calibration import choose as choose_calibration
 from training.choice import Candidate, Choice, simplest_within_noise
 from training.dataset import Dataset
 from training.evaluation import Evaluation, judge
-from training.metrics import Floats, log_losses
+from training.metrics import Floats
 from training.models import Fitted, FoldData, Rung
 from training.splits import Fold, Split
 from training.targets import Target
@@ -34,11 +35,12 @@ class Contender:
     """One a fold, oldest first."""
     method: str
     reason: str
+    answering: Answering = PROBABILITIES
 
     @property
-    def probabilities(self) -> Floats:
-        """Out-of-time probabilities of all folds one after another, each calibrated as it could have been then."""
-        return np.concatenate([calibration.as_then(self.method, fold, self.margins) for fold in self.margins])
+    def answers(self) -> Floats:
+        """Out-of-time answers of all folds one after another, each calibrated as it could have been then."""
+        return np.concatenate([as_then(self.method, fold, self.margins, self.answering) for fold in self.margins])
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,9 @@ class Judged:
     margins: Margins
 
     @property
-    def probability(self) -> Floats:
-        """Calibrated probabilities of the test's accounts."""
-        return self.calibration.probability(self.margins.margin)
+    def answers(self) -> Floats:
+        """Calibrated answers for the test's accounts."""
+        return self.calibration.answers(self.margins.margin)
 
 
 @dataclass(frozen=True)
@@ -88,57 +90,65 @@ def climb_ladder(
     rungs: Sequence[Rung], data: Dataset, days: Split, target: Target, seed: int, ticks: Callable[[str], None]
 ) -> Climb:
     """Choose on the folds, then judge every rung on the test date."""
-    rungs, left_out = enough_labels(rungs, data, days, target.name)
-    folds = usable_folds(data, days.folds)
+    answering = answering_for(target)
+    rungs, left_out = enough_labels(rungs, data, days, target, answering)
+    folds = usable_folds(data, days.folds, answering)
     contenders = []
     for rung in rungs:
         ticks(f"tuning {rung.name} on {len(folds)} folds")
-        contenders.append(contend(rung, data, folds, target.horizon, seed))
+        contenders.append(contend(rung, data, folds, target.closes_after, seed, answering))
     choice = choose(contenders, seed)
     judged = []
     for contender in contenders:
         ticks(f"judging {contender.rung.name} on {days.test:%Y-%m-%d}")
-        judged.append(judge_at_test(contender, data, days, target.horizon, seed))
+        judged.append(judge_at_test(contender, data, days, target.closes_after, seed))
     test = judged[0].margins
-    probabilities = {each.contender.rung.name: each.probability for each in judged}
-    evaluation = judge(probabilities, test.labels, test.accounts, baseline=rungs[0].name, seed=seed)
+    answers = {each.contender.rung.name: each.answers for each in judged}
+    evaluation = judge(answers, test.labels, test.accounts, baseline=rungs[0].name, seed=seed, answering=answering)
     return Climb(tuple(judged), choice, evaluation, (*days.notes, *left_out))
 
 
 def enough_labels(
-    rungs: Sequence[Rung], data: Dataset, split: Split, target: str
+    rungs: Sequence[Rung], data: Dataset, split: Split, target: Target, answering: Answering = PROBABILITIES
 ) -> tuple[tuple[Rung, ...], tuple[str, ...]]:
     """The rungs that the training labels can carry, and in words why the others are left out.
 
     NotEnoughLabels if they carry none, or if the test date shows only one of the two labels.
     """
     train, test = data.at(split.train), data.at([split.test])
-    there = train.rarer_accounts
+    there = answering.shown(train)
     if there < rungs[0].needs_accounts:
         raise NotEnoughLabels(_too_few(train, rungs, target, f"the {len(split.train)} training dates"))
-    if test.rarer_accounts == 0:
+    if answering.shown(test) == 0:
         raise NotEnoughLabels(_too_few(test, rungs, target, f"the test date {split.test:%Y-%m-%d}"))
     kept = tuple(rung for rung in rungs if rung.needs_accounts <= there)
     left_out = (rung for rung in rungs if rung.needs_accounts > there)
     notes = (
-        f"{rung.name} was left out: {there} accounts show the rarer outcome, it needs about {rung.needs_accounts}"
+        f"{rung.name} was left out: {there} accounts show {_rarer(answering)}, it needs about {rung.needs_accounts}"
         for rung in left_out
     )
     return kept, tuple(notes)
 
 
-def contend(rung: Rung, data: Dataset, folds: Sequence[Fold], horizon: timedelta, seed: int) -> Contender:
+def contend(
+    rung: Rung,
+    data: Dataset,
+    folds: Sequence[Fold],
+    horizon: timedelta,
+    seed: int,
+    answering: Answering = PROBABILITIES,
+) -> Contender:
     """Tune a rung, take its out-of-time margins, and choose its calibration."""
     usable = [FoldData(data, fold) for fold in folds]
     tuned = rung.tuned(usable, seed)
     margins = tuple(_margins(tuned.fit(each.train, seed), each.later, each.fold, horizon) for each in usable)
-    method, reason = calibration.choose(margins, seed)
-    return Contender(tuned, margins, method, reason)
+    method, reason = choose_calibration(margins, seed, answering)
+    return Contender(tuned, margins, method, reason, answering)
 
 
-def usable_folds(data: Dataset, folds: Sequence[Fold]) -> tuple[Fold, ...]:
-    """The folds that have both labels to learn from and somebody to judge."""
-    return tuple(fold for fold in folds if data.at(fold.train).rarer_accounts and len(data.at([fold.at])))
+def usable_folds(data: Dataset, folds: Sequence[Fold], answering: Answering = PROBABILITIES) -> tuple[Fold, ...]:
+    """The folds that have something to learn from and somebody to judge."""
+    return tuple(fold for fold in folds if answering.shown(data.at(fold.train)) and len(data.at([fold.at])))
 
 
 def choose(contenders: Sequence[Contender], seed: int) -> Choice:
@@ -148,8 +158,9 @@ def choose(contenders: Sequence[Contender], seed: int) -> Choice:
         return Choice(name, f"{name} is the simplest, and without a fold nothing shows that more is better")
     labels = np.concatenate([fold.labels for fold in contenders[0].margins])
     accounts = np.concatenate([fold.accounts for fold in contenders[0].margins])
-    candidates = [Candidate(each.rung.name, log_losses(each.probabilities, labels)) for each in contenders]
-    return simplest_within_noise(candidates, accounts, seed)
+    answering = contenders[0].answering
+    candidates = [Candidate(each.rung.name, answering.losses(each.answers, labels)) for each in contenders]
+    return simplest_within_noise(candidates, accounts, seed, answering.loss)
 
 
 def judge_at_test(contender: Contender, data: Dataset, split: Split, horizon: timedelta, seed: int) -> Judged:
@@ -166,21 +177,27 @@ def refit(judged: Judged, data: Dataset, seed: int) -> Refitted:
 
 
 def _calibration(contender: Contender, margins: Sequence[Margins]) -> Calibration:
-    if contender.method == "none":
-        return Calibration("none", {}, contender.reason)
-    fitted = calibration.fitted_on(contender.method, margins)
-    return Calibration(fitted.method, fitted.parameters, contender.reason)
+    fitted = contender.answering.fit(contender.method, margins)
+    return replace(fitted, reason=contender.reason)
 
 
 def _margins(fitted: Fitted, later: Dataset, fold: Fold, horizon: timedelta) -> Margins:
-    return Margins(fold.at, fold.at + horizon, fitted.margin(later), later.labels, later.account)
+    return Margins(fold.at, fold.at + horizon, fitted.margin(later), later.labels, later.account, fitted.scale)
 
 
-def _too_few(data: Dataset, rungs: Sequence[Rung], target: str, where: str) -> str:
+def _rarer(answering: Answering) -> str:
+    return "the rarer outcome" if answering.answer == "probability" else "an order"
+
+
+def _too_few(data: Dataset, rungs: Sequence[Rung], target: Target, where: str) -> str:
     needs = ", ".join(f"{rung.needs_accounts} for {rung.name}" for rung in rungs)
-    churned = len(np.unique(data.account[data.labels == 1.0]))
-    stayed = len(np.unique(data.account[data.labels == 0.0]))
+    if target.answer == "probability":
+        did = len(np.unique(data.account[data.labels == 1.0]))
+        did_not = len(np.unique(data.account[data.labels == 0.0]))
+        shown = f"{did} accounts {target.happened} and {did_not} {target.kept}. Of the rarer kind"
+    else:
+        shown = f"{answering_for(target).shown(data)} accounts {target.happened}. Of those"
     return (
-        f"target '{target}': over {where}, {churned} accounts churned and {stayed} stayed. Of the rarer kind about this many "
-        f"accounts are needed: {needs}. Use more history, another horizon_days, or a wider active_within_days."
+        f"target '{target.name}': over {where}, {shown} about this many accounts are needed: {needs}. Use more history, "
+        f"another horizon_days, or a wider active_within_days."
     )

@@ -23,7 +23,7 @@ from training.store_lock import turn_at
 if TYPE_CHECKING:
     from training import registered_model
 
-TRAVELLING_PACKAGES = ("mlflow", "lightgbm", "numpy", "pandas")
+TRAVELLING_PACKAGES = ("mlflow", "lightgbm", "numpy", "pandas", "scipy")
 LOCAL_STORE = "sqlite:///"
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 CHAMPION, CHALLENGER = "champion", "challenger"
@@ -290,6 +290,8 @@ def _log_model(mlflow: Any, logged: Logged) -> str:
     from mlflow.types import ColSpec, Schema
 
     code = model_code()
+    days = logged.card.get("answer") == "days"
+    outputs = [ColSpec("double", name) for name in ("median", "low", "high")] if days else [ColSpec("double")]
     inputs = Schema([ColSpec("double", feature) for feature in logged.card["features"]])
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "score_model"
@@ -301,7 +303,7 @@ def _log_model(mlflow: Any, logged: Logged) -> str:
             name="model",
             python_model=code.__file__,
             artifacts={"model": str(folder)},
-            signature=ModelSignature(inputs=inputs, outputs=Schema([ColSpec("double")])),
+            signature=ModelSignature(inputs=inputs, outputs=Schema([*outputs])),
             pip_requirements=[f"{package}=={importlib.metadata.version(package)}" for package in TRAVELLING_PACKAGES],
         )
     return str(info.model_uri)

@@ -10,14 +10,15 @@ from features.catalog import CATALOG
 from features.history import History
 from features.plan import FeatureSet
 from training import report, tracking
+from training.answering import answering_for, ladder
 from training.calibration import Calibration
 from training.card import Origin, describe
 from training.coverage import known_at
-from training.dataset import labelled, unlabelled
+from training.dataset import Dataset, labelled, unlabelled
 from training.drivers import drivers
 from training.evaluation import Evaluation
 from training.leakage import Suspect, suspects, telling
-from training.models import Fitted, informative, ladder, learnable
+from training.models import Fitted, informative, learnable
 from training.moments import in_utc
 from training.selection import Climb, NotEnoughLabels, climb_ladder, refit
 from training.splits import Split, as_of_dates, split
@@ -90,9 +91,7 @@ def train(  # noqa: PLR0913  # all but three are given by name
     today = unlabelled(history, target, as_of, catalog)
     ticks("looking for leaks")
     # The test's labels have no part in it: what it finds may lead to a choice.
-    leaks = suspects(
-        data.at(days.train), outcome=telling((target.kind, target.name), CATALOG.names), scored=today, seed=seed
-    )
+    leaks = _leaks(data.at(days.train), today, target, seed)
     names, left_out = learnable(catalog, days.closed)
     climb = climb_ladder(ladder(informative(data, names), target), data, days, target, seed, ticks)
     climb = replace(climb, notes=(*map(_suspicion, leaks), *left_out, *climb.notes))
@@ -101,10 +100,10 @@ def train(  # noqa: PLR0913  # all but three are given by name
     origin = Origin(project, target, as_of, days, history.versions(), seed, catalog)
     card = describe(origin, final, baseline, climb, data, population, leaks)
     page = report.of_training(
-        card, climb.evaluation, scored_at_test(climb), drivers(card, final.model, population, catalog)
+        card, climb.evaluation, scored_at_test(climb, target), drivers(card, final.model, population, catalog)
     )
     ticks.last("registering the model")
-    registered = tracking.log_and_register(_logged(card, final.model, climb, settings, page), tracking_uri)
+    registered = tracking.log_and_register(_logged(card, final.model, climb, settings, page, target), tracking_uri)
     return TrainingResult(
         tracking.registered_name(project, target.name),
         registered.run_id,
@@ -123,10 +122,16 @@ def train(  # noqa: PLR0913  # all but three are given by name
 def split_for(history: History, target: Target, as_of: datetime, settings: Settings) -> Split:
     """The dates to train on as of a moment, from what the history holds by then."""
     known = known_at(history, as_of, target.stream)
-    known.reaches(as_of, target.horizon)
+    known.reaches(as_of, target.closes_after)
     every, min_history = timedelta(days=settings.every_days), timedelta(days=settings.min_history_days)
-    dates = as_of_dates(as_of, target.horizon, every, settings.dates, known.first, min_history)
-    return split(dates, target.horizon)
+    dates = as_of_dates(as_of, target.closes_after, every, settings.dates, known.first, min_history)
+    return split(dates, target.closes_after)
+
+
+def _leaks(learnt: Dataset, today: Dataset, target: Target, seed: int) -> list[Suspect]:
+    """What the audit finds; of amounts and days it is asked whether there was an order."""
+    happened = replace(learnt, labels=answering_for(target).happened(learnt.labels).astype(float))
+    return suspects(happened, outcome=telling((target.kind, target.name), CATALOG.names), scored=today, seed=seed)
 
 
 def _suspicion(one: Suspect) -> str:
@@ -150,13 +155,17 @@ def _refuse_nobody(history: History, target: Target, as_of: datetime) -> None:
         )
 
 
-def scored_at_test(climb: Climb) -> report.Scored:
+def scored_at_test(climb: Climb, target: Target) -> report.Scored:
     """The test's labels beside the probabilities of the chosen rung and of the baseline."""
     winner, baseline = climb.winner, climb.baseline
-    return report.Scored(winner.margins.labels, winner.probability, baseline.probability)
+    return report.Scored(
+        winner.margins.labels, winner.answers, baseline.answers, target.answer, float(target.horizon_days)
+    )
 
 
-def _logged(card: Mapping[str, Any], model: Fitted, climb: Climb, settings: Settings, page: str) -> tracking.Logged:
+def _logged(
+    card: Mapping[str, Any], model: Fitted, climb: Climb, settings: Settings, page: str, target: Target
+) -> tracking.Logged:
     name = tracking.registered_name(card["project"], card["target"]["name"])
     parameters = {
         "target": card["target"]["definition"],
@@ -171,7 +180,10 @@ def _logged(card: Mapping[str, Any], model: Fitted, climb: Climb, settings: Sett
         "data_versions": str(card["data_versions"]),
         **climb.winner.contender.rung.settings,
     }
-    files = {"report.html": page, **report.plots(scored_at_test(climb), (model.rung, climb.evaluation.baseline))}
+    files = {
+        "report.html": page,
+        **report.plots(scored_at_test(climb, target), (model.rung, climb.evaluation.baseline)),
+    }
     return tracking.Logged(name, card, model.booster, parameters, flat_metrics(climb), files)
 
 

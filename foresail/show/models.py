@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -24,7 +25,7 @@ def trained(result: "TrainingResult") -> Shown:
     parts: list[RenderableType] = [
         Text(f"{result.name} version {result.version} is now {result.alias}", style="bold"),
         f"judged on {result.card['as_of_dates']['test'][:10]}, the newest closed horizon, which no choice had seen",
-        judged(result.evaluation),
+        judged(result.evaluation, result.card["target"]["happened"]),
         f"chosen on earlier dates: {result.choice}",
         f"calibration, chosen there too: {result.calibration.method}; {result.calibration.reason}",
         *(Text(f"note: {note}", style="yellow") for note in result.notes),
@@ -50,20 +51,33 @@ def hindsight(found: "Hindsight", timezone: str) -> Shown:
     notes = [Text(f"note: {note}", style="yellow") for note in found.notes]
     if found.evaluation is None:
         return Shown([heading, *notes, f"not to be judged yet: {found.open_because}"], without_nan(facts))
-    said, happened = found.scores["probability"].mean(), found.scores["churned"].mean()
     parts: list[RenderableType] = [
         heading,
         *notes,
-        judged(found.evaluation),
-        f"foreseen {said:.1%} churned, happened {happened:.1%}",
+        judged(found.evaluation, found.happened),
+        _level(found),
     ]
     return Shown([*parts, f"report: {from_here(found.report_path)}"], without_nan(facts))
 
 
-def judged(evaluation: "Evaluation") -> Table:
+def _level(found: "Hindsight") -> str:
+    """What was foreseen of all accounts together, and what happened."""
+    said, real = found.scores["foreseen"], found.scores["happened"]
+    answer = found.evaluation.answer if found.evaluation else "probability"
+    if answer == "amount":
+        return f"foreseen {said.sum():,.0f} in all, happened {real.sum():,.0f}"
+    if answer == "days":
+        came = np.isfinite(real)
+        return f"{came.mean():.1%} ordered within {found.horizon_days} days; half of the accounts were foreseen within {said.median():.0f}"
+    return f"foreseen {said.mean():.1%} {found.happened}, happened {real.mean():.1%}"
+
+
+def judged(evaluation: "Evaluation", happened: str = "churned") -> Table:
     """Every model's metrics with their 95 % intervals; the baseline stands first."""
     metrics = list(evaluation.metrics[evaluation.baseline])
-    title = f"{evaluation.accounts:,} accounts, {evaluation.churned:,} churned; 95 % intervals; bold beats the baseline"
+    title = (
+        f"{evaluation.accounts:,} accounts, {evaluation.churned:,} {happened}; 95 % intervals; bold beats the baseline"
+    )
     table = grid(
         "metric", *(f"{name} (baseline)" if name == evaluation.baseline else name for name in evaluation.metrics)
     )

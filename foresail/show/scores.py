@@ -22,18 +22,18 @@ def scored(result: "Scored", currency: str, out: Path | None) -> Shown:
     """Who is most worth a call and why, how many accounts are in each band, and where the file is."""
     parts: list[RenderableType] = []
     facts = []
-    for target, calls in result.calls.items():
-        own = result.scores[result.scores["target"] == target]
-        known = own[own["probability"].notna()]
-        bands = {band: int((known["band"] == band).sum()) for band in BAND_STYLES}
+    for target, own in result.scores.groupby("target"):
+        answered = own.loc[own["why_not"].isna()]
+        bands = {band: int((answered["band"] == band).sum()) for band in BAND_STYLES}
         counts = ", ".join(f"{count:,} {band}" for band, count in bands.items())
-        parts += [
-            call_list(calls, f"{target}: most worth a call", currency),
-            f"{target}: {len(known):,} scored ({counts}); {len(own) - len(known):,} not eligible",
-        ]
+        calls = result.calls.get(str(target))
+        if calls is not None:
+            parts.append(call_list(calls, f"{target}: most worth a call", currency))
+        said = f"{target}: {len(answered):,} scored ({counts}); {len(own) - len(answered):,} not eligible"
+        parts.append(f"{said}{_in_all(answered, currency)}")
         facts.append({
-            "target": target, "scored": len(known), "not_eligible": len(own) - len(known), "bands": bands,
-            "calls": calls.to_dict("records"),
+            "target": target, "scored": len(answered), "not_eligible": len(own) - len(answered), "bands": bands,
+            "calls": [] if calls is None else calls.to_dict("records"),
         })  # fmt: skip
     parts += [Text(f"note: {note}", style="yellow") for note in result.notes]
     if out is not None:
@@ -49,6 +49,17 @@ def scored(result: "Scored", currency: str, out: Path | None) -> Shown:
             }
         ),
     )
+
+
+def _in_all(answered: "pd.DataFrame", currency: str) -> str:
+    """What amounts and days come to over all accounts; nothing of probabilities."""
+    if answered["amount"].notna().any():
+        return f"; {answered['amount'].sum():,.0f} {currency} to expect in all"
+    within = answered["days"].notna()
+    if within.any():
+        horizon = answered["horizon_days"].iloc[0]
+        return f"; {within.mean():.0%} are likelier than not to order within {horizon} days"
+    return ""
 
 
 def call_list(calls: "pd.DataFrame", title: str, currency: str) -> Table:

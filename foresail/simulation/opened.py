@@ -82,8 +82,8 @@ def opened(found: "Hindsight", truth: Path) -> Opened:
         raise ValueError(f"the horizon has not closed: {found.open_because}")
     told = targets(truth, found.as_of, found.horizon_days, found.scores.index)
     rows = told.join(found.scores)
-    labels = rows["churned"].to_numpy()
-    said, true = rows["probability"].to_numpy(), rows["churn"].to_numpy()
+    labels = rows["happened"].to_numpy()
+    said, true = rows["foreseen"].to_numpy(), rows["churn"].to_numpy()
     baseline = f"{found.evaluation.baseline} (baseline)"
     ways = {baseline: rows["baseline"].to_numpy(), found.rung: said, TRUTH: true}
     if found.rung == found.evaluation.baseline:
@@ -123,8 +123,8 @@ def _acted(rows: pd.DataFrame, effects: pd.DataFrame) -> tuple[int, int, dict[st
     both = rows.join(own[["net"]], how="inner")
     calls = -(-len(both) // 10)
     orders = {
-        "by the model's risk": both["probability"],
-        "by risk × a year's orders": both["probability"] * both["yearly_pace"],
+        "by the model's risk": both["foreseen"],
+        "by risk × a year's orders": both["foreseen"] * both["yearly_pace"],
     }
     net = {name: float(both.loc[order.nlargest(calls).index, "net"].sum()) for name, order in orders.items()}
     best = float(both["net"].nlargest(calls).clip(lower=0).sum())

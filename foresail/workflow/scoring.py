@@ -17,9 +17,14 @@ if TYPE_CHECKING:
     from serving.model_store import LoadedModel
 
 
+ANSWERS = ("probability", "amount", "days")
+RISKS = ("churn", "contract_churn", "contraction")
+"""Kinds of target by which something is at stake."""
+
+
 @dataclass(frozen=True)
 class Scored:
-    """`scores`: one row per account and target, riskiest first. `calls`: by target, who has the most at stake.
+    """`scores`: one row per account and target, highest answer first. `calls`: by target of risk, who has the most at stake.
 
     `notes` say in words what a reader of the scores should know: old data, a target changed since training.
     """
@@ -59,13 +64,14 @@ def score(project: "Project", as_of: datetime, *, calls: int = 0, progress: Prog
         if progress:
             progress(done, len(models), "scores and reasons")
         scores.append(score_table(model, table, project.explain_top, currency=project.currency))
-        most[model.target.name] = worth_a_call(model, table, scores[-1], calls, currency=project.currency)
+        if model.target.kind in RISKS:
+            most[model.target.name] = worth_a_call(model, table, scores[-1], calls, currency=project.currency)
     if progress:
         progress(len(models), len(models), "scores and reasons")
-    riskiest_first = pd.concat(scores).sort_values(
-        ["target", "probability", "account_id"], ascending=[True, False, True], ignore_index=True
+    highest_first = pd.concat(scores).sort_values(
+        ["target", *ANSWERS, "account_id"], ascending=[True, *(False for _ in ANSWERS), True], ignore_index=True
     )
-    return Scored(riskiest_first, most, tuple(_notes(project, models, table)))
+    return Scored(highest_first, most, tuple(_notes(project, models, table)))
 
 
 def _notes(project: "Project", models: "Sequence[LoadedModel]", table: "pd.DataFrame") -> Iterator[str]:

@@ -147,6 +147,14 @@ class Reason(BaseModel):
     words: str
 
 
+class Days(BaseModel):
+    """How long until something happens, in days after as_of; null lies beyond the horizon, further than anybody was followed."""
+
+    median: float | None
+    low: float | None = Field(description="one in ten comes sooner")
+    high: float | None = Field(description="one in ten comes later")
+
+
 class Score(BaseModel):
     """One account's score for one target."""
 
@@ -154,7 +162,13 @@ class Score(BaseModel):
     definition: str = Field(description="what is predicted, and of whom")
     as_of: datetime
     horizon_days: int
-    probability: float | None = Field(description="calibrated; null where why_not says why")
+    probability: float | None = Field(
+        description="calibrated; null where why_not says why, and for a target that asks for something else"
+    )
+    amount: float | None = Field(
+        description="of a target that asks for value: what to expect, in the project's currency"
+    )
+    days: Days | None = Field(description="of a target that asks for the next order: when to expect it")
     percentile: float | None = Field(
         description="mid-rank among the accounts that the model was last compared with, 0 to 1"
     )

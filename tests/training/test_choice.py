@@ -83,7 +83,7 @@ def two_dates(train_churned, test_churned, n=500):
 )
 def test__enough_labels__the_rarer_outcome__decides_how_high_to_climb(churned, rungs):
     """About ten accounts of the rarer kind a parameter; 490 churners of 500 leave only ten who stayed."""
-    kept, notes = enough_labels(ladder(["f"], CHURN), *two_dates(churned, 50), "churn")
+    kept, notes = enough_labels(ladder(["f"], CHURN), *two_dates(churned, 50), CHURN)
     assert [rung.name for rung in kept] == rungs
     assert len(notes) == 4 - len(rungs)
 
@@ -93,13 +93,13 @@ def test__enough_labels__nine_churners__says_how_many_and_how_many_are_needed():
     with pytest.raises(
         NotEnoughLabels, match=r"9 accounts churned and 491 stayed.*10 for recency, 40 for bgnbd, 60 for logistic"
     ):
-        enough_labels(ladder(["f"], CHURN), *two_dates(9, 50), "churn")
+        enough_labels(ladder(["f"], CHURN), *two_dates(9, 50), CHURN)
 
 
 def test__enough_labels__test_date_without_churners__names_the_date():
     """A model that cannot be judged is not registered."""
     with pytest.raises(NotEnoughLabels, match="the test date 2024-01-01, 0 accounts churned"):
-        enough_labels(ladder(["f"], CHURN), *two_dates(100, 0), "churn")
+        enough_labels(ladder(["f"], CHURN), *two_dates(100, 0), CHURN)
 
 
 def test__learnable__dates_of_less_than_a_year__without_the_calendar():

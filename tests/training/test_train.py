@@ -167,8 +167,8 @@ def test__evaluate__horizon_closed__champion_beside_the_baseline(result, history
     assert (seen.version, seen.rung, seen.notes, seen.open_because) == (1, result.rung, (), None)
     assert set(seen.evaluation.metrics) == {"recency", result.rung}
     assert seen.evaluation.rows == len(seen.scores) == result.card["reference"]["accounts"]
-    assert sorted(seen.scores["probability"]) == result.card["reference"]["scores"]
-    assert seen.scores["churned"].isin([0.0, 1.0]).all()
+    assert sorted(seen.scores["foreseen"]) == result.card["reference"]["scores"]
+    assert seen.scores["happened"].isin([0.0, 1.0]).all()
     assert "in hindsight" in page.read_text()
 
 
@@ -177,7 +177,7 @@ def test__evaluate__horizon_open__scores_without_a_judgement(result, history, st
     seen = evaluate(history, T, name="acme-churn", tracking_uri=store_uri, known_by=T + timedelta(days=59))
     assert seen.evaluation is None
     assert "closes at 2023-10-31" in seen.open_because
-    assert seen.scores["churned"].isna().all()
+    assert seen.scores["happened"].isna().all()
     assert len(seen.scores)
 
 
@@ -235,7 +235,7 @@ def test__evaluate__every_other_customer_falls_silent__note_in_result_and_page(r
     seen = evaluate(
         history, T, name="acme-churn", tracking_uri=store_uri, known_by=T + timedelta(days=60), report_to=page
     )  # fmt: skip
-    foreseen, happened = 100 * seen.scores[["probability", "churned"]].mean()
+    foreseen, happened = 100 * seen.scores[["foreseen", "happened"]].mean()
     assert happened > foreseen + 10
     said = f"foreseen {foreseen:.1f} %, happened {happened:.1f} %"
     assert seen.notes[0].startswith(said)
