@@ -209,13 +209,15 @@ def ladder(features: Sequence[str], target: Target) -> tuple[Rung, ...]:
 def crps(answers: Floats, labels: Floats, horizon_days: float) -> Floats:
     """∫ (foreseen chance that the order came by t − whether it came)² dt from 0 to the horizon, in days, (n,).
 
-    `answers` (n, 3) are median, 10 and 90 % bounds of log-logistic days. A sum over 48 equal steps, each in its middle.
+    `answers` (n, 3) are median, 10 and 90 % bounds of log-logistic days. A sum over 48 equal steps, the chance taken in the
+    middle of each; the one in which the order came is divided there.
     """
-    at = (np.arange(POINTS) + 0.5) * horizon_days / POINTS
-    total = np.zeros(len(labels))
-    for moment in at:
-        total += (chance_by(answers, moment) - (labels <= moment)) ** 2
-    return total * (horizon_days / POINTS)
+    step, total = horizon_days / POINTS, np.zeros(len(labels))
+    for number in range(POINTS):
+        chance = chance_by(answers, (number + 0.5) * step)
+        came = np.clip((number + 1) - labels / step, 0.0, 1.0)  # the share of this step after the order
+        total += came * (1.0 - chance) ** 2 + (1.0 - came) * chance**2
+    return total * step
 
 
 def chance_by(answers: Floats, days: float) -> Floats:

@@ -96,11 +96,9 @@ def silence_margin(buying: Mapping[str, Any], matrix: Floats) -> Floats:
     """
     filled = np.where(np.isnan(matrix), buying["reference"], matrix)
     repeats, known, last = _history(filled)
-    r, alpha, a, b = (buying[name] for name in ("r", "alpha", "a", "b"))
+    r, alpha = buying["r"], buying["alpha"]
     until, ends = alpha + known, alpha + known + buying["horizon"]
-    with np.errstate(divide="ignore"):
-        dropped = np.log(np.where(repeats > 0, a / np.maximum(b + repeats - 1.0, 1e-300), 0.0))
-    gone = dropped + (r + repeats) * (np.log(until) - np.log(alpha + last))
+    gone = _gone_margin(buying, repeats, known, last)
     silent = np.minimum((r + repeats) * (np.log(until) - np.log(ends)), -1e-12)
     return np.asarray(np.logaddexp(gone, silent) - np.log(-np.expm1(silent)))
 
@@ -124,11 +122,25 @@ def purchases_expected(buying: Mapping[str, Any], filled: Floats) -> Floats:
     """Expected purchases within the horizon (Fader, Hardie & Lee 2005, eq. 10), (n,), from columns without a gap."""
     repeats, known, last = _history(filled)
     r, alpha, a, b, horizon = (buying[name] for name in ("r", "alpha", "a", "b", "horizon"))
-    shrunk = ((alpha + known) / (alpha + known + horizon)) ** (r + repeats)
-    series = hyp2f1(r + repeats, b + repeats, a + b + repeats - 1.0, horizon / (alpha + known + horizon))
-    bought = np.where(repeats > 0, a / np.maximum(b + repeats - 1.0, 1e-300), 0.0)
-    alive = 1.0 / (1.0 + bought * ((alpha + known) / (alpha + last)) ** (r + repeats))
-    return np.asarray((a + b + repeats - 1.0) / (a - 1.0) * (1.0 - shrunk * series) * alive)
+    stays = (alpha + known) / (alpha + known + horizon)
+    with np.errstate(over="ignore", invalid="ignore"):
+        as_printed = stays ** (r + repeats) * hyp2f1(r + repeats, b + repeats, a + b + repeats - 1.0, 1.0 - stays)
+        # Euler's transformation of the same series, for accounts whose many orders in no time let the printed one overflow.
+        turned = stays ** (a - 1.0) * hyp2f1(a + b - 1.0 - r, a - 1.0, a + b + repeats - 1.0, 1.0 - stays)
+    left = np.where(np.isfinite(as_printed), as_printed, turned)
+    # Where neither can be computed, as if nobody stopped: the limit of the formula for b → ∞.
+    never_stops = (r + repeats) / (alpha + known) * horizon
+    while_alive = np.where(np.isfinite(left), (a + b + repeats - 1.0) / (a - 1.0) * (1.0 - left), never_stops)
+    while_alive = np.clip(while_alive, 0.0, never_stops)
+    return np.asarray(while_alive * sigmoid(-_gone_margin(buying, repeats, known, last)))
+
+
+def _gone_margin(buying: Mapping[str, Any], repeats: Floats, known: Floats, last: Floats) -> Floats:
+    """Log-odds of having stopped (eq. 7); −∞ without a repeat purchase, for one stops after a purchase only."""
+    r, alpha, a, b = (buying[name] for name in ("r", "alpha", "a", "b"))
+    with np.errstate(divide="ignore"):
+        dropped = np.log(np.where(repeats > 0, a / np.maximum(b + repeats - 1.0, 1e-300), 0.0))
+    return np.asarray(dropped + (r + repeats) * (np.log(alpha + known) - np.log(alpha + last)))
 
 
 def _history(filled: Floats) -> tuple[Floats, Floats, Floats]:
