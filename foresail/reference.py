@@ -8,6 +8,7 @@ from features.definitions import Constant, Definition, Derived, Feature, Season
 from features.streams import ENGAGEMENT, ENGAGEMENT_KINDS, STATUSES, STREAMS, Column, Stream
 from foresail.simulation import causes
 from foresail.simulation.page import simulation_page
+from foresail.targets_page import targets_page
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -95,7 +96,12 @@ def _read(definition: Definition) -> Iterator[str]:
         yield definition.stream
 
 
-PAGES = {"streams.md": streams_page, "features.md": features_page, "simulation.md": simulation_page}
+PAGES = {
+    "streams.md": streams_page,
+    "features.md": features_page,
+    "targets.md": targets_page,
+    "simulation.md": simulation_page,
+}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

@@ -56,7 +56,9 @@ def parameters() -> Shown:
 
 def opened(found: "Opened", picture: Path | None, currency: str) -> Shown:
     """A model beside the truth: how much of what could be known it knew, and what acting on it would have brought."""
-    parts: list[RenderableType] = [_ranked(found), _calibrated(found), _acted(found, currency)]
+    parts: list[RenderableType] = [_ranked(found), _calibrated(found)]
+    if found.acted:
+        parts.append(_acted(found, currency))
     if picture is not None:
         parts.append(Text(f"picture: {from_here(picture)}"))
     return Shown(parts, without_nan(found.to_json()))
@@ -66,14 +68,19 @@ def _ranked(found: "Opened") -> Table:
     table = grid(
         "against what happened", *(one.name for one in found.rankings), numbers=range(1, 1 + len(found.rankings))
     )
-    table.title = f"the truth opened: {counted(found.accounts, 'account')}, {found.churned:,} churned"
+    table.title = f"the truth opened: {counted(found.accounts, 'account')}, {found.churned:,} {found.happened}"
     table.add_row("AUROC", *(f"{one.auroc:.3f}" for one in found.rankings))
     way = [found.share_of_the_way(one) for one in found.rankings]
     table.add_row(
         "of the way from guessing to the truth", *("–" if math.isnan(share) else f"{share:.0%}" for share in way)
     )
     table.add_row("log loss", *(f"{one.log_loss:.3f}" for one in found.rankings))
-    table.add_row(f"churners among the riskiest {found.top:.0%}", *(f"{one.captured:.0%}" for one in found.rankings))
+    who = (
+        "churners among the riskiest"
+        if found.happened == "churned"
+        else f"of those who {found.happened}, among the likeliest"
+    )
+    table.add_row(f"{who} {found.top:.0%}", *(f"{one.captured:.0%}" for one in found.rankings))
     return table
 
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from foresail.simulation.randomness import Array
-from foresail.simulation.truth_tables import read, targets
+from foresail.simulation.truth_tables import TruthError, read, targets
 from training.figures import BASELINE, LINE, MODEL, QUIET, STYLE
 from training.metrics import TOP_SHARE, Floats, lift_at, measure
 from training.metrics import Ranking as Ranked
@@ -26,6 +26,9 @@ TRUTH = "the truth"
 PLAYBOOK = "win_back_offer"
 """What is compared by whom it is offered: it helps some, annoys others, and costs something."""
 BINS = 10
+SELDOM = 0.005
+KINDS = ("churn", "contract_churn", "contraction", "upsell", "cross_sell")
+"""The kinds of target whose true probability is known."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +59,12 @@ class Opened:
     calls: int
     could_be_called: int
     acted: Mapping[str, float]
-    """True net value of that many calls, by how the accounts were chosen; the best possible last."""
+    """True net value of that many calls, by how the accounts were chosen; the best possible last. Of churn alone."""
     said: Floats
     true: Floats
     curves: Mapping[str, Floats]
     """For each ranking the share of churners found, at each share of accounts of a grid of a hundred steps."""
+    happened: str = "churned"
 
     def share_of_the_way(self, one: Rank) -> float:
         """How far from guessing to the truth's own AUROC: nobody can rank better than the truth does."""
@@ -80,10 +84,16 @@ def opened(found: "Hindsight", truth: Path) -> Opened:
     """Hold the scores of a closed horizon against the truth as of the same moment; TruthError if it is not that of them."""
     if found.evaluation is None:
         raise ValueError(f"the horizon has not closed: {found.open_because}")
+    if found.kind not in KINDS:
+        raise TruthError(
+            f"the truth is held against {', '.join(KINDS)}; a model of {found.kind} answers something else"
+        )
     told = targets(truth, found.as_of, found.horizon_days, found.scores.index)
     rows = told.join(found.scores)
     labels = rows["happened"].to_numpy()
-    said, true = rows["foreseen"].to_numpy(), rows["churn"].to_numpy()
+    said, true = rows["foreseen"].to_numpy(), rows[found.kind].to_numpy()
+    if found.kind != "churn":  # counted in some dozens of futures, in which never is not impossible
+        true = np.clip(true, SELDOM, 1.0 - SELDOM)
     baseline = f"{found.evaluation.baseline} (baseline)"
     ways = {baseline: rows["baseline"].to_numpy(), found.rung: said, TRUTH: true}
     if found.rung == found.evaluation.baseline:
@@ -92,8 +102,8 @@ def opened(found: "Hindsight", truth: Path) -> Opened:
         len(rows), int(labels.sum()), TOP_SHARE,
         [_judged(name, probability, labels) for name, probability in ways.items()],
         float(said.mean()), float(true.mean()), float(np.abs(said - true).mean()), _correlation(said, true),
-        PLAYBOOK, *_acted(rows, read(truth, "effects", found.as_of)), said, true,
-        {name: _found(probability, labels) for name, probability in ways.items()},
+        PLAYBOOK, *(_acted(rows, read(truth, "effects", found.as_of)) if found.kind == "churn" else (0, 0, {})), said, true,
+        {name: _found(probability, labels) for name, probability in ways.items()}, found.happened,
     )  # fmt: skip
 
 
@@ -135,11 +145,11 @@ def _acted(rows: pd.DataFrame, effects: pd.DataFrame) -> tuple[int, int, dict[st
 def draw(found: Opened, path: Path) -> Path:
     """One picture: ranking against the attainable, calibration against the truth, and what acting would bring."""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(13.2, 4.3), layout="constrained")
-        ranking, calibration, acting = figure.subplots(1, 3, width_ratios=[1.1, 1.0, 0.9])
-        _ranking(ranking, found)
-        _calibration(calibration, found)
-        _acting(acting, found)
+        parts = [(_ranking, 1.1), (_calibration, 1.0), *([(_acting, 0.9)] if found.acted else [])]
+        figure = Figure(figsize=(4.4 * len(parts), 4.3), layout="constrained")
+        widths = [width for _, width in parts]
+        for (part, _), axes in zip(parts, figure.subplots(1, len(parts), width_ratios=widths), strict=True):
+            part(axes, found)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=150, facecolor="white")
     return path
@@ -152,7 +162,12 @@ def _ranking(axes: Axes, found: Opened) -> None:
         colour = TRUE if one.name == TRUTH else BASELINE if one is found.rankings[0] else MODEL
         label = f"{one.name}: AUROC {one.auroc:.3f}"
         axes.plot(shares, np.r_[0.0, found.curves[one.name]], color=colour, lw=2, label=label)
-    axes.set(xlabel="share of accounts, riskiest first", ylabel="share of churners found", xlim=(0, 1), ylim=(0, 1.01))
+    axes.set(
+        xlabel="share of accounts, likeliest first",
+        ylabel=f"share found of those who {found.happened}",
+        xlim=(0, 1),
+        ylim=(0, 1.01),
+    )
     axes.set_title("Ranking, up to what can be known", loc="left")
     _tidy(axes)
     axes.legend(frameon=False, loc="lower right", fontsize=8.5, markerscale=1.5)
