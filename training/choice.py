@@ -24,6 +24,19 @@ class Choice:
     reason: str
 
 
+def lowest_loss(candidates: Sequence[Candidate], rarer_accounts: int) -> Choice:
+    """The candidate with the lowest mean loss: for few accounts, whose noise would call everything equal.
+
+    Only for candidates that are shrunk already, so that being less simple costs them little: see `training.shrinkage`.
+    """
+    best = min(candidates, key=lambda candidate: float(candidate.losses.mean()))
+    return Choice(
+        best.name,
+        f"{best.name} has the lowest log loss ({best.losses.mean():.4f}); {rarer_accounts} accounts of the rarer outcome cannot "
+        f"tell a difference from noise, and what stands in choice is shrunk towards the pooled rate",
+    )
+
+
 def simplest_within_noise(candidates: Sequence[Candidate], accounts: ArrayLike, seed: int) -> Choice:
     """The first of `candidates` (simplest first) whose mean loss is not distinguishably above the best one's.
 

@@ -5,7 +5,7 @@ itself reads with that same code, so that what was judged is what will be served
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -14,9 +14,11 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from features.definitions import Feature, Season
+from training import shrinkage
 from training.bgnbd import Buying
 from training.bgnbd import fit as fit_bgnbd
 from training.dataset import Dataset, Floats
+from training.metrics import log_losses
 from training.splits import Fold
 from training.tracking import model_code
 
@@ -32,7 +34,6 @@ LOG_RFM_FEATURES = (
 
 BUYING_FEATURES = ("purchases_orders_distinct", "purchases_days_since_first", "purchases_days_since_last")
 
-LINEAR_PENALTY = 1.0
 SETTLED = 1e-8
 MAX_ROUNDS = 600
 PATIENCE = 60
@@ -129,6 +130,32 @@ class Rung(Protocol):
 
 
 @dataclass(frozen=True)
+class PooledRung:
+    """One probability for every account: the pooled rate, for companies that cannot carry even the recency rule.
+
+    It names the feature of that rule, with a weight of 0, so that whoever reads the model finds what it would look at.
+    """
+
+    name: str = "pooled"
+    features: tuple[str, ...] = RECENCY_FEATURES
+    needs_accounts: int = 3
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Nothing is set."""
+        return {}
+
+    def tuned(self, folds: Sequence[FoldData], seed: int) -> "PooledRung":  # noqa: ARG002  # as the protocol says
+        """There is nothing to tune."""
+        return self
+
+    def fit(self, data: Dataset, seed: int) -> Fitted:  # noqa: ARG002  # as the protocol says
+        """The seed is not used: nothing is drawn."""
+        terms = [_term(feature, 0.0, 1.0, 0.0, 0.0) for feature in self.features]
+        return Fitted(self.name, self.features, {"intercept": shrinkage.rate_log_odds(data.labels), "terms": terms})
+
+
+@dataclass(frozen=True)
 class LinearRung:
     """Logistic regression on signed log1p of a few features, standardised, ridge penalty.
 
@@ -139,15 +166,21 @@ class LinearRung:
     name: str
     features: tuple[str, ...]
     needs_accounts: int
+    penalty: float | None = None
+    """None: not chosen yet, so what `shrinkage.unproven` says."""
 
     @property
     def settings(self) -> Mapping[str, Any]:
         """The penalty."""
-        return {"linear_penalty": LINEAR_PENALTY}
+        return {"linear_penalty": self.penalty or "as for so many accounts, without evidence"}
 
-    def tuned(self, folds: Sequence[FoldData], seed: int) -> "LinearRung":  # noqa: ARG002  # as the protocol says
-        """There is nothing to tune."""
-        return self
+    def tuned(self, folds: Sequence[FoldData], seed: int) -> "LinearRung":
+        """The usual penalty where many accounts teach; with few, the one whose log loss over all folds is lowest."""
+        if not folds:
+            return self
+        if folds[-1].train.rarer_accounts >= shrinkage.FEW:
+            return replace(self, penalty=shrinkage.USUAL)
+        return replace(self, penalty=shrinkage.least_loss(lambda penalty: self._later_losses(penalty, folds, seed)))
 
     def fit(self, data: Dataset, seed: int) -> Fitted:  # noqa: ARG002  # as the protocol says
         """The seed is not used: the minimum is unique."""
@@ -156,12 +189,18 @@ class LinearRung:
         scales = [_spread_of_present(column) for column in raw.T]
         absent = np.isnan(raw)
         columns = np.where(absent, 0.0, (raw - centres) / scales)
-        fitted = LogisticRegression(C=1 / LINEAR_PENALTY, solver="newton-cholesky", tol=SETTLED)
+        penalty = self.penalty or shrinkage.unproven(data.rarer_accounts)
+        fitted = LogisticRegression(C=1 / penalty, solver="newton-cholesky", tol=SETTLED)
         fitted.fit(np.column_stack([columns, absent]), data.labels)
         weights, missing = np.split(fitted.coef_[0], 2)
         described = zip(self.features, centres, scales, weights.tolist(), missing.tolist(), strict=True)
         terms = [_term(*each) for each in described]
         return Fitted(self.name, self.features, {"intercept": float(fitted.intercept_[0]), "terms": terms})
+
+    def _later_losses(self, penalty: float, folds: Sequence[FoldData], seed: int) -> Floats:
+        rung, code = replace(self, penalty=penalty), model_code()
+        said = ((code.sigmoid(rung.fit(fold.train, seed).margin(fold.later)), fold.later.labels) for fold in folds)
+        return np.concatenate([log_losses(probability, labels) for probability, labels in said])
 
 
 @dataclass(frozen=True)
@@ -282,7 +321,7 @@ def ladder(features: Sequence[str], horizon_days: float) -> tuple[Rung, ...]:
     return (
         LinearRung("recency", RECENCY_FEATURES, needs_accounts=10),
         BuyingRung("bgnbd", BUYING_FEATURES, needs_accounts=40, horizon_days=horizon_days),
-        LinearRung("logistic", LOG_RFM_FEATURES, needs_accounts=60),
+        LinearRung("logistic", LOG_RFM_FEATURES, needs_accounts=10),
         BoostedRung("lightgbm", tuple(features), needs_accounts=200),
     )
 

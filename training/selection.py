@@ -12,11 +12,12 @@ import numpy as np
 
 from training import calibration
 from training.calibration import Calibration, Margins
-from training.choice import Candidate, Choice, simplest_within_noise
-from training.dataset import Dataset
+from training.choice import Candidate, Choice, lowest_loss, simplest_within_noise
+from training.dataset import Dataset, rarer_accounts
 from training.evaluation import Evaluation, judge
 from training.metrics import Floats, log_losses
-from training.models import Fitted, FoldData, Rung
+from training.models import Fitted, FoldData, PooledRung, Rung
+from training.shrinkage import FEW
 from training.splits import Fold, Split
 from training.targets import ChurnTarget
 
@@ -115,6 +116,8 @@ def enough_labels(
     train, test = data.at(split.train), data.at([split.test])
     there = train.rarer_accounts
     if there < rungs[0].needs_accounts:
+        rungs = (PooledRung(), *rungs)  # never above a rung that ranks: it is no rival, it is what is left
+    if there < rungs[0].needs_accounts:
         raise NotEnoughLabels(_too_few(train, rungs, target, f"the {len(split.train)} training dates"))
     if test.rarer_accounts == 0:
         raise NotEnoughLabels(_too_few(test, rungs, target, f"the test date {split.test:%Y-%m-%d}"))
@@ -142,14 +145,18 @@ def usable_folds(data: Dataset, folds: Sequence[Fold]) -> tuple[Fold, ...]:
 
 
 def choose(contenders: Sequence[Contender], seed: int) -> Choice:
-    """The simplest contender within noise of the best on all folds; the simplest of all if there is no fold."""
+    """The simplest contender within noise of the best on all folds; the simplest of all if there is no fold.
+
+    With few accounts the one of the lowest loss: simplicity is then a matter of shrinkage and not of the rung.
+    """
     if not contenders[0].margins:
         name = contenders[0].rung.name
         return Choice(name, f"{name} is the simplest, and without a fold nothing shows that more is better")
     labels = np.concatenate([fold.labels for fold in contenders[0].margins])
     accounts = np.concatenate([fold.accounts for fold in contenders[0].margins])
     candidates = [Candidate(each.rung.name, log_losses(each.probabilities, labels)) for each in contenders]
-    return simplest_within_noise(candidates, accounts, seed)
+    there = rarer_accounts(labels, accounts)
+    return lowest_loss(candidates, there) if there < FEW else simplest_within_noise(candidates, accounts, seed)
 
 
 def judge_at_test(contender: Contender, data: Dataset, split: Split, horizon: timedelta, seed: int) -> Judged:
