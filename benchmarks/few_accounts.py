@@ -115,7 +115,7 @@ def climbed(data: Dataset, days: Split, target: ChurnTarget, accounts: int, cut:
     try:
         climb = climb_ladder(
             ladder(informative(seen, names), target.horizon_days),
-            few.at(seen),
+            seen,
             days,
             target,
             cut,

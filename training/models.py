@@ -4,7 +4,7 @@ A rung turns a dataset into a `Fitted` model: plain data that the registered mod
 itself reads with that same code, so that what was judged is what will be served.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -254,7 +254,7 @@ class BoostedRung:
         """The rounds where log loss over all folds together, each judged later than it learnt, is lowest."""
         if not folds:
             return self
-        curves = [self._later_losses(fold, seed) for fold in folds]
+        curves = [self.later_losses(fold, seed) for fold in folds]
         shared = min(len(curve) for curve in curves)
         total = np.sum([curve[:shared] * len(fold.later) for curve, fold in zip(curves, folds, strict=True)], axis=0)
         return BoostedRung(self.name, self.features, self.needs_accounts, int(np.argmin(total)) + 1, self.parameters)
@@ -264,7 +264,8 @@ class BoostedRung:
         booster = lightgbm.train(self._parameters(data, seed), self._lightgbm(data), num_boost_round=self.rounds)
         return Fitted(self.name, self.features, booster=booster.model_to_string())
 
-    def _later_losses(self, fold: FoldData, seed: int) -> Floats:
+    def later_losses(self, fold: FoldData, seed: int, callbacks: Sequence[Callable[..., None]] = ()) -> Floats:
+        """Log loss on the fold's later rows after every round, until it has not fallen for a while."""
         learnt_from = fold.train
         train, curve = self._lightgbm(learnt_from), dict[str, dict[str, list[float]]]()
         lightgbm.train(
@@ -273,7 +274,7 @@ class BoostedRung:
             num_boost_round=MAX_ROUNDS,
             valid_sets=[self._lightgbm(fold.later, reference=train)],
             valid_names=["later"],
-            callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False), lightgbm.record_evaluation(curve)],
+            callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False), lightgbm.record_evaluation(curve), *callbacks],
         )
         return np.array(curve["later"]["binary_logloss"])
 

@@ -80,6 +80,11 @@ class Climb:
         return self.judged[0]
 
     @property
+    def rungs(self) -> tuple[Rung, ...]:
+        """All of them, as tuned."""
+        return tuple(each.contender.rung for each in self.judged)
+
+    @property
     def winner(self) -> Judged:
         """The chosen rung."""
         return next(each for each in self.judged if each.contender.rung.name == self.choice.name)
