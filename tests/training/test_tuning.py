@@ -54,7 +54,8 @@ def ticking(step):
     return lambda: step * next(ticks)
 
 
-RUNG = BoostedRung("lightgbm", NAMES, needs_accounts=200)
+RUNG = BoostedRung("lightgbm", NAMES, needs_accounts=200, parameters={**BOOSTING, "learning_rate": 0.1})
+"""The defaults in larger steps, which come to an end in fewer rounds."""
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,7 @@ def found(folds):
 def test__search__first_trial__is_the_defaults(found, folds):
     """With the very log loss and rounds that a run without tuning finds, so the best can never be worse on the folds."""
     first, plain = found.search.trials[0], RUNG.tuned(folds, 0)
-    assert first.parameters == {name: BOOSTING[name] for name in SPACE}
+    assert first.parameters == {name: RUNG.parameters[name] for name in SPACE}
     assert (first.rounds, first.pruned) == (plain.rounds, False)
     assert found.search.best.log_loss <= first.log_loss
 
@@ -97,7 +98,7 @@ def test__search__chosen_settings__are_those_that_fit(found):
 
 def test__search__settings_that_are_far_too_shy__tuned_ones_serve(folds):
     """Where the ladder's own settings cannot learn the crossing, the search finds ones that do, beyond noise."""
-    shy = BoostedRung("lightgbm", NAMES, 200, parameters={**BOOSTING, "num_leaves": 3, "min_data_in_leaf": 150})
+    shy = BoostedRung("lightgbm", NAMES, 200, parameters={**RUNG.parameters, "num_leaves": 3, "min_data_in_leaf": 150})
     tuned = search(shy, folds, Budget(still, trials=9), seed=0)
     assert tuned.search.choice.name == "tuned"
     assert tuned.search.best.log_loss < tuned.search.trials[0].log_loss - 0.01
@@ -109,12 +110,12 @@ def test__search__nothing_to_learn__defaults_serve(folds):
     noise = folds[0].data.__class__(**{**vars(folds[0].data), "labels": (rng.random(1200) < 0.3).astype(float)})
     tuned = search(RUNG, [FoldData(noise, fold.fold) for fold in folds], Budget(still, trials=8), seed=0)
     assert tuned.search.choice.name == "default"
-    assert {name: tuned.parameters[name] for name in SPACE} == {name: BOOSTING[name] for name in SPACE}
+    assert {name: tuned.parameters[name] for name in SPACE} == {name: RUNG.parameters[name] for name in SPACE}
 
 
 def test__budget__time_is_up_in_a_trial__it_counts_for_nothing_and_its_number_repeats_the_rest(folds):
     """The clock is looked at after every round; what was cut off leaves no trace in what the number brings back."""
-    timed = search(RUNG, folds, Budget(ticking(1.0), seconds=3000), seed=0)
+    timed = search(RUNG, folds, Budget(ticking(1.0), seconds=1000), seed=0)
     number = len(timed.search.trials)
     assert number > 1
     counted = search(RUNG, folds, Budget(still, trials=number), seed=0)
