@@ -1,7 +1,8 @@
 """The ladder on CDNOW's master file under a fixed protocol, beside the figures that rivals reached under it.
 
 All 23,570 accounts are eligible; churned = no purchase in (as_of, as_of + 90 days]; learnt at four dates of 1997,
-judged once at 1998-01-01. Run: `.venv/bin/python benchmarks/cdnow_accuracy.py [CDNOW_master.parquet]`.
+judged once at 1998-01-01. Run: `.venv/bin/python benchmarks/cdnow_accuracy.py [CDNOW_master.parquet [BUDGET]]`;
+with a budget such as 3m the settings of the trees are searched for so long.
 """
 
 import sys
@@ -13,11 +14,13 @@ from pathlib import Path
 from features.catalog import CATALOG
 from features.history import History
 from features.ingest import Source, ingest
+from foresail.workflow import budget
 from training.dataset import labelled
 from training.models import ladder, learnable
 from training.selection import climb_ladder
 from training.splits import split
 from training.targets import ChurnTarget
+from training.tuning import search_notes, with_search
 
 MASTER = Path(__file__).resolve().parents[2] / "shared/data/cdnow/CDNOW_master.parquet"
 SELECT = """
@@ -37,14 +40,16 @@ RIVALS = {
 }
 
 
-def main(master: Path) -> None:
+def main(master: Path, duration: str | None) -> None:
     """Print one line a model."""
     with tempfile.TemporaryDirectory() as folder:
         data = load(master, Path(folder))
     started = time.perf_counter()
     names, _ = learnable(CATALOG, [*DATES, TEST])
     days = split([*DATES, TEST], TARGET.horizon)
-    climb = climb_ladder(ladder(names, TARGET), data, days, TARGET, seed=0, ticks=print)
+    rungs = with_search(ladder(names, TARGET), budget(duration, None), None)
+    climb = climb_ladder(rungs, data, days, TARGET, seed=0, ticks=print)
+    print(*search_notes(climb.rungs, None), sep="\n")
     print(f"{len(data):,} rows, {climb.evaluation.churned:,} of {climb.evaluation.rows:,} churned at {TEST:%Y-%m-%d}")
     print(f"{'':24}{'AUROC':>26}{'log loss':>28}")
     for name, (auroc, log_loss) in RIVALS.items():
@@ -68,4 +73,4 @@ def load(master: Path, folder: Path):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else MASTER)
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else MASTER, sys.argv[2] if len(sys.argv) > 2 else None)

@@ -12,6 +12,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# Two workers share two cores, and by default an OpenMP thread that waits for the other burns its core meanwhile: 60
+# rounds of LightGBM on 36,000 rows took 20 s of CPU beside other work, and take 2 s, with the same trees, if waiting
+# means sleeping. libgomp reads this when it is loaded, and the commands that tests start inherit it.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 # Property tests look for something new at every run on a desk, and always try the same cases where a run decides.
 settings.register_profile("decides", derandomize=True)
 if os.environ.get("CI"):

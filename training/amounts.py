@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.linear_model import TweedieRegressor
 
 from training import bgnbd, gammagamma
@@ -53,6 +54,7 @@ class Amounts:
 
     answer: Answer = "amount"
     loss = "deviance"
+    shows = "an order of worth"
     methods = ("none", "level")
     metrics = METRICS
 
@@ -82,9 +84,9 @@ class Amounts:
     def happened(self, labels: Floats) -> Any:
         return labels > 0
 
-    def shown(self, data: Dataset) -> int:
+    def shown(self, labels: Floats, accounts: NDArray[Any]) -> int:
         """Accounts that ordered."""
-        return len(np.unique(data.account[data.labels > 0]))
+        return len(np.unique(accounts[labels > 0]))
 
 
 AMOUNTS = Amounts()
@@ -149,6 +151,15 @@ class BuyingValue:
 @dataclass(frozen=True)
 class LogLinear(LinearRung):
     """Tweedie regression with a log link on signed log1p of a few features: the mean is what it estimates."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The penalty."""
+        return {"linear_penalty": PENALTY}
+
+    def tuned(self, folds: Sequence[FoldData], seed: int) -> "LogLinear":  # noqa: ARG002  # as the protocol says
+        """There is nothing to tune."""
+        return self
 
     def fit(self, data: Dataset, seed: int) -> Fitted:  # noqa: ARG002  # as the protocol says
         """The seed is not used: the minimum is unique."""

@@ -24,6 +24,20 @@ class Choice:
     reason: str
 
 
+def lowest_loss(candidates: Sequence[Candidate], shown: str, loss: str = "log loss") -> Choice:
+    """The candidate with the lowest mean loss: for few accounts, whose noise would call everything equal.
+
+    Only for candidates that are shrunk already, so that being less simple costs them little: see `training.shrinkage`.
+    `shown` says how few accounts there are, and of what.
+    """
+    best = min(candidates, key=lambda candidate: float(candidate.losses.mean()))
+    return Choice(
+        best.name,
+        f"{best.name} has the lowest {loss} ({best.losses.mean():.4f}); {shown} cannot "
+        f"tell a difference from noise, and what stands in choice is shrunk towards the pooled rate",
+    )
+
+
 def simplest_within_noise(
     candidates: Sequence[Candidate], accounts: ArrayLike, seed: int, loss: str = "log loss"
 ) -> Choice:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,8 +41,7 @@ class Dataset:
     @property
     def rarer_accounts(self) -> int:
         """How many different accounts show the rarer of the two labels: what a model can really learn from."""
-        churned = self.labels == 1.0
-        return min(len(np.unique(self.account[churned])), len(np.unique(self.account[~churned])))
+        return rarer_accounts(self.labels, self.account)
 
     def at(self, dates: Collection[datetime]) -> "Dataset":
         """The rows of these as_of dates."""
@@ -62,6 +62,12 @@ class Dataset:
     def columns(self, names: Sequence[str]) -> Floats:
         """The matrix of these features, in this order; ValueError if one is not there."""
         return self.matrix[:, [self.features.index(name) for name in names]]
+
+
+def rarer_accounts(labels: Floats, accounts: NDArray[Any]) -> int:
+    """How many different accounts show the rarer of the two labels."""
+    churned = labels == 1.0
+    return min(len(np.unique(accounts[churned])), len(np.unique(accounts[~churned])))
 
 
 def digest_of(data: Dataset) -> str:

@@ -1,11 +1,13 @@
 """Models side by side on the same accounts: every metric with its interval, and the paired difference to the baseline."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.stats import norm, t
 
 from training.calibration import PROBABILITIES, Answering
 from training.metrics import METRICS, Floats, Metric, bootstrap_weights
@@ -64,17 +66,21 @@ def judge(
 ) -> Evaluation:
     """Judge several models' answers for the same rows; `baseline` names the one the others must beat.
 
-    Intervals are percentiles of a bootstrap over accounts. All models see the same replicates, so a difference is
+    Intervals are percentiles of a bootstrap over accounts, taken further out the fewer accounts show the rarer label
+    (`tail`). All models see the same replicates, so a difference is
     judged far more finely than by two overlapping intervals.
     """
     if baseline not in probabilities:
         raise ValueError(f"the baseline '{baseline}' is not among the judged models: {', '.join(probabilities)}")
     y = np.asarray(labels, dtype=np.float64)
+    beyond = tail(answering.shown(y, np.asarray(accounts)))
     values = {model: answering.measure(p, y) for model, p in probabilities.items()}
     replicated = _replicated(probabilities, y, accounts, replicates, seed, answering)
-    metrics = {model: _estimates(values[model], replicated[model]) for model in probabilities}
+    metrics = {model: _estimates(values[model], replicated[model], beyond) for model in probabilities}
     differences = {
-        model: _estimates(_less(values[model], values[baseline]), _less(replicated[model], replicated[baseline]))
+        model: _estimates(
+            _less(values[model], values[baseline]), _less(replicated[model], replicated[baseline]), beyond
+        )
         for model in probabilities
         if model != baseline
     }
@@ -113,13 +119,25 @@ def _less(ours: Mapping[str, Floats], theirs: Mapping[str, Floats]) -> dict[str,
     return {name: ours[name] - theirs[name] for name in ours}
 
 
-def _estimates(values: Mapping[str, Floats], replicated: Mapping[str, Floats]) -> dict[str, Estimate]:
-    return {name: _estimate(float(values[name][0]), replicated[name]) for name in values}
+def tail(accounts: int) -> float:
+    """The share of replicates left out at either end of a 95 % interval that rests on so many accounts.
+
+    Resampling n accounts spreads by a factor √((n-1)/n) too little and knows nothing of Student's t; the "expanded
+    percentile" interval makes up for both (Hesterberg, "What Teachers Should Know about the Bootstrap", The American
+    Statistician 69, 2015, section 5.3). 2.5 % for many accounts, 1.2 % for 20, none for a single one.
+    """
+    if accounts < 2:
+        return 0.0
+    return float(norm.cdf(-math.sqrt(accounts / (accounts - 1)) * t.ppf(0.975, accounts - 1)))
 
 
-def _estimate(value: float, replicated: Floats) -> Estimate:
+def _estimates(values: Mapping[str, Floats], replicated: Mapping[str, Floats], beyond: float) -> dict[str, Estimate]:
+    return {name: _estimate(float(values[name][0]), replicated[name], beyond) for name in values}
+
+
+def _estimate(value: float, replicated: Floats, beyond: float) -> Estimate:
     defined = replicated[~np.isnan(replicated)]
     if np.isnan(value) or len(defined) == 0:
         return Estimate(value, float("nan"), float("nan"))
-    low, high = np.quantile(defined, [0.025, 0.975])
+    low, high = np.quantile(defined, [beyond, 1.0 - beyond])
     return Estimate(value, float(low), float(high))

@@ -4,7 +4,7 @@ A rung turns a dataset into a `Fitted` model: plain data that the registered mod
 itself reads with that same code, so that what was judged is what will be served.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -14,9 +14,11 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from features.definitions import Feature, Season
+from training import shrinkage
 from training.bgnbd import Buying
 from training.bgnbd import fit as fit_bgnbd
 from training.dataset import Dataset, Floats
+from training.metrics import log_losses
 from training.splits import Fold
 from training.targets import Answer, Target
 from training.tracking import model_code
@@ -41,7 +43,6 @@ LOG_RFM_FEATURES = (
 
 BUYING_FEATURES = ("purchases_orders_distinct", "purchases_days_since_first", "purchases_days_since_last")
 
-LINEAR_PENALTY = 1.0
 SETTLED = 1e-8
 MAX_ROUNDS = 600
 PATIENCE = 60
@@ -145,6 +146,32 @@ class Rung(Protocol):
 
 
 @dataclass(frozen=True)
+class PooledRung:
+    """One probability for every account: the pooled rate, for companies that cannot carry even the recency rule.
+
+    It names the feature of that rule, with a weight of 0, so that whoever reads the model finds what it would look at.
+    """
+
+    name: str = "pooled"
+    features: tuple[str, ...] = BASELINES["churn"][1]
+    needs_accounts: int = 3
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Nothing is set."""
+        return {}
+
+    def tuned(self, folds: Sequence[FoldData], seed: int) -> "PooledRung":  # noqa: ARG002  # as the protocol says
+        """There is nothing to tune."""
+        return self
+
+    def fit(self, data: Dataset, seed: int) -> Fitted:  # noqa: ARG002  # as the protocol says
+        """The seed is not used: nothing is drawn."""
+        terms = [_term(feature, 0.0, 1.0, 0.0, 0.0) for feature in self.features]
+        return Fitted(self.name, self.features, {"intercept": shrinkage.rate_log_odds(data.labels), "terms": terms})
+
+
+@dataclass(frozen=True)
 class LinearRung:
     """Logistic regression on signed log1p of a few features, standardised, ridge penalty.
 
@@ -155,22 +182,34 @@ class LinearRung:
     name: str
     features: tuple[str, ...]
     needs_accounts: int
+    penalty: float | None = None
+    """None: not chosen yet, so what `shrinkage.unproven` says."""
 
     @property
     def settings(self) -> Mapping[str, Any]:
         """The penalty."""
-        return {"linear_penalty": LINEAR_PENALTY}
+        return {"linear_penalty": self.penalty or "as for so many accounts, without evidence"}
 
-    def tuned(self, folds: Sequence[FoldData], seed: int) -> "LinearRung":  # noqa: ARG002  # as the protocol says
-        """There is nothing to tune."""
-        return self
+    def tuned(self, folds: Sequence[FoldData], seed: int) -> "LinearRung":
+        """The usual penalty where many accounts teach; with few, the one whose log loss over all folds is lowest."""
+        if not folds:
+            return self
+        if folds[-1].train.rarer_accounts >= shrinkage.FEW:
+            return replace(self, penalty=shrinkage.USUAL)
+        return replace(self, penalty=shrinkage.least_loss(lambda penalty: self._later_losses(penalty, folds, seed)))
 
     def fit(self, data: Dataset, seed: int) -> Fitted:  # noqa: ARG002  # as the protocol says
         """The seed is not used: the minimum is unique."""
         shaped = standardised(self.features, data)
-        fitted = LogisticRegression(C=1 / LINEAR_PENALTY, solver="newton-cholesky", tol=SETTLED)
+        penalty = self.penalty or shrinkage.unproven(data.rarer_accounts)
+        fitted = LogisticRegression(C=1 / penalty, solver="newton-cholesky", tol=SETTLED)
         fitted.fit(shaped.columns, data.labels)
         return Fitted(self.name, self.features, shaped.linear(float(fitted.intercept_[0]), fitted.coef_[0]))
+
+    def _later_losses(self, penalty: float, folds: Sequence[FoldData], seed: int) -> Floats:
+        rung, code = replace(self, penalty=penalty), model_code()
+        said = ((code.sigmoid(rung.fit(fold.train, seed).margin(fold.later)), fold.later.labels) for fold in folds)
+        return np.concatenate([log_losses(probability, labels) for probability, labels in said])
 
 
 @dataclass(frozen=True)
@@ -254,7 +293,7 @@ class BoostedRung:
         """The rounds where log loss over all folds together, each judged later than it learnt, is lowest."""
         if not folds:
             return self
-        curves = [self._later_losses(fold, seed) for fold in folds]
+        curves = [self.later_losses(fold, seed) for fold in folds]
         shared = min(len(curve) for curve in curves)
         total = np.sum([curve[:shared] * len(fold.later) for curve, fold in zip(curves, folds, strict=True)], axis=0)
         return replace(self, rounds=int(np.argmin(total)) + 1)
@@ -264,7 +303,8 @@ class BoostedRung:
         booster = lightgbm.train(self._parameters(data, seed), self._lightgbm(data), num_boost_round=self.rounds)
         return Fitted(self.name, self.features, booster=booster.model_to_string(), answer=self.answer)
 
-    def _later_losses(self, fold: FoldData, seed: int) -> Floats:
+    def later_losses(self, fold: FoldData, seed: int, callbacks: Sequence[Callable[..., None]] = ()) -> Floats:
+        """Log loss on the fold's later rows after every round, until it has not fallen for a while."""
         learnt_from = fold.train
         train, curve = self._lightgbm(learnt_from), dict[str, dict[str, list[float]]]()
         lightgbm.train(
@@ -273,7 +313,7 @@ class BoostedRung:
             num_boost_round=MAX_ROUNDS,
             valid_sets=[self._lightgbm(fold.later, reference=train)],
             valid_names=["later"],
-            callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False), lightgbm.record_evaluation(curve)],
+            callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False), lightgbm.record_evaluation(curve), *callbacks],
         )
         return np.array(curve["later"][self.metric])
 
@@ -327,7 +367,7 @@ def ladder(features: Sequence[str], target: Target) -> tuple[Rung, ...]:
     rungs: list[Rung] = [LinearRung(name, rule, needs_accounts=10)]
     if target.kind == "churn":
         rungs.append(BuyingRung("bgnbd", BUYING_FEATURES, 40, target.horizon_days))
-    rungs.append(LinearRung("logistic", tuple(dict.fromkeys([*known, *rule])), needs_accounts=10 * len(known)))
+    rungs.append(LinearRung("logistic", tuple(dict.fromkeys([*known, *rule])), needs_accounts=10))
     return (*rungs, BoostedRung("lightgbm", tuple(features), needs_accounts=200))
 
 

@@ -6,12 +6,13 @@ the horizon is censored there: the likelihood knows that it took longer, not how
 the same horizon, whether an order came by day t is known of all, and judging needs no weights for censoring.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import lightgbm
 import numpy as np
+from numpy.typing import NDArray
 
 from training.calibration import Calibration, Margins
 from training.dataset import Dataset, Floats
@@ -57,6 +58,7 @@ class Days:
     horizon_days: float
     answer: Answer = "days"
     loss: str = "CRPS in days"
+    shows: str = "an order within the horizon"
     methods: tuple[str, ...] = ("rhythm",)
     metrics: tuple[Metric, ...] = METRICS
 
@@ -83,9 +85,9 @@ class Days:
     def happened(self, labels: Floats) -> Any:
         return np.isfinite(labels)
 
-    def shown(self, data: Dataset) -> int:
+    def shown(self, labels: Floats, accounts: NDArray[Any]) -> int:
         """Accounts that ordered within the horizon."""
-        return len(np.unique(data.account[np.isfinite(data.labels)]))
+        return len(np.unique(accounts[np.isfinite(labels)]))
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,15 @@ class LinearDays(LinearRung):
     """Log-logistic regression on signed log1p of a few features, ridge penalty, censored at the horizon."""
 
     horizon_days: float = 0.0
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The penalty."""
+        return {"linear_penalty": PENALTY}
+
+    def tuned(self, folds: Sequence[FoldData], seed: int) -> "LinearDays":  # noqa: ARG002  # as the protocol says
+        """There is nothing to tune."""
+        return self
 
     def fit(self, data: Dataset, seed: int) -> Fitted:  # noqa: ARG002  # as the protocol says
         """The seed is not used: the search begins at one point."""
@@ -119,12 +130,13 @@ class BoostedDays(BoostedRung):
         text = booster.model_to_string()
         return Fitted(self.name, self.features, booster=text, answer="days", offset=start.offset, scale=scale)
 
-    def _later_losses(self, fold: FoldData, seed: int) -> Floats:
+    def later_losses(self, fold: FoldData, seed: int, callbacks: Sequence[Callable[..., None]] = ()) -> Floats:
+        """The likelihood's loss on the fold's later rows after every round."""
         learnt_from, later = fold.train, fold.later
         start = self._start(learnt_from)
         curve = dict[str, dict[str, list[float]]]()
         stop = lightgbm.early_stopping(PATIENCE, verbose=False)
-        self._train(learnt_from, start, seed, MAX_ROUNDS, later, [stop, lightgbm.record_evaluation(curve)])
+        self._train(learnt_from, start, seed, MAX_ROUNDS, later, [stop, lightgbm.record_evaluation(curve), *callbacks])
         return np.array(curve["later"][self.metric])
 
     def _train(

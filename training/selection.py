@@ -13,11 +13,12 @@ import numpy as np
 from training.answering import answering_for
 from training.calibration import PROBABILITIES, Answering, Calibration, Margins, as_then
 from training.calibration import choose as choose_calibration
-from training.choice import Candidate, Choice, simplest_within_noise
+from training.choice import Candidate, Choice, lowest_loss, simplest_within_noise
 from training.dataset import Dataset
 from training.evaluation import Evaluation, judge
 from training.metrics import Floats
-from training.models import Fitted, FoldData, Rung
+from training.models import BASELINES, Fitted, FoldData, PooledRung, Rung
+from training.shrinkage import FEW
 from training.splits import Fold, Split
 from training.targets import Target
 
@@ -81,6 +82,11 @@ class Climb:
         return self.judged[0]
 
     @property
+    def rungs(self) -> tuple[Rung, ...]:
+        """All of them, as tuned."""
+        return tuple(each.contender.rung for each in self.judged)
+
+    @property
     def winner(self) -> Judged:
         """The chosen rung."""
         return next(each for each in self.judged if each.contender.rung.name == self.choice.name)
@@ -116,15 +122,17 @@ def enough_labels(
     NotEnoughLabels if they carry none, or if the test date shows only one of the two labels.
     """
     train, test = data.at(split.train), data.at([split.test])
-    there = answering.shown(train)
+    there = answering.shown(train.labels, train.account)
+    if there < rungs[0].needs_accounts:
+        rungs = (*least(target), *rungs)  # never above a rung that ranks: it is no rival, it is what is left
     if there < rungs[0].needs_accounts:
         raise NotEnoughLabels(_too_few(train, rungs, target, f"the {len(split.train)} training dates"))
-    if answering.shown(test) == 0:
+    if answering.shown(test.labels, test.account) == 0:
         raise NotEnoughLabels(_too_few(test, rungs, target, f"the test date {split.test:%Y-%m-%d}"))
     kept = tuple(rung for rung in rungs if rung.needs_accounts <= there)
     left_out = (rung for rung in rungs if rung.needs_accounts > there)
     notes = (
-        f"{rung.name} was left out: {there} accounts show {_rarer(answering)}, it needs about {rung.needs_accounts}"
+        f"{rung.name} was left out: {there} accounts show {answering.shows}, it needs about {rung.needs_accounts}"
         for rung in left_out
     )
     return kept, tuple(notes)
@@ -148,11 +156,19 @@ def contend(
 
 def usable_folds(data: Dataset, folds: Sequence[Fold], answering: Answering = PROBABILITIES) -> tuple[Fold, ...]:
     """The folds that have something to learn from and somebody to judge."""
-    return tuple(fold for fold in folds if answering.shown(data.at(fold.train)) and len(data.at([fold.at])))
+
+    def teaches(fold: Fold) -> bool:
+        train = data.at(fold.train)
+        return answering.shown(train.labels, train.account) > 0
+
+    return tuple(fold for fold in folds if teaches(fold) and len(data.at([fold.at])))
 
 
 def choose(contenders: Sequence[Contender], seed: int) -> Choice:
-    """The simplest contender within noise of the best on all folds; the simplest of all if there is no fold."""
+    """The simplest contender within noise of the best on all folds; the simplest of all if there is no fold.
+
+    With few accounts the one of the lowest loss: simplicity is then a matter of shrinkage and not of the rung.
+    """
     if not contenders[0].margins:
         name = contenders[0].rung.name
         return Choice(name, f"{name} is the simplest, and without a fold nothing shows that more is better")
@@ -160,6 +176,9 @@ def choose(contenders: Sequence[Contender], seed: int) -> Choice:
     accounts = np.concatenate([fold.accounts for fold in contenders[0].margins])
     answering = contenders[0].answering
     candidates = [Candidate(each.rung.name, answering.losses(each.answers, labels)) for each in contenders]
+    there = answering.shown(labels, accounts)
+    if there < FEW:
+        return lowest_loss(candidates, f"{there} accounts of {answering.shows}", answering.loss)
     return simplest_within_noise(candidates, accounts, seed, answering.loss)
 
 
@@ -185,8 +204,9 @@ def _margins(fitted: Fitted, later: Dataset, fold: Fold, horizon: timedelta) -> 
     return Margins(fold.at, fold.at + horizon, fitted.margin(later), later.labels, later.account, fitted.scale)
 
 
-def _rarer(answering: Answering) -> str:
-    return "the rarer outcome" if answering.answer == "probability" else "an order"
+def least(target: Target) -> tuple[Rung, ...]:
+    """What is left where the simplest rung is too much: of probabilities the pooled rate, which looks at no feature."""
+    return (PooledRung(features=BASELINES[target.kind][1]),) if target.answer == "probability" else ()
 
 
 def _too_few(data: Dataset, rungs: Sequence[Rung], target: Target, where: str) -> str:
@@ -196,7 +216,7 @@ def _too_few(data: Dataset, rungs: Sequence[Rung], target: Target, where: str) -
         did_not = len(np.unique(data.account[data.labels == 0.0]))
         shown = f"{did} accounts {target.happened} and {did_not} {target.kept}. Of the rarer kind"
     else:
-        shown = f"{answering_for(target).shown(data)} accounts {target.happened}. Of those"
+        shown = f"{answering_for(target).shown(data.labels, data.account)} accounts {target.happened}. Of those"
     return (
         f"target '{target.name}': over {where}, {shown} about this many accounts are needed: {needs}. Use more history, "
         f"another horizon_days, or a wider active_within_days."

@@ -23,6 +23,7 @@ from training.moments import in_utc
 from training.selection import Climb, NotEnoughLabels, climb_ladder, refit
 from training.splits import Split, as_of_dates, split
 from training.targets import Target
+from training.tuning import Budget, search_files, search_notes, search_parameters, with_search
 
 Progress = Callable[[int, int, str], None]
 
@@ -69,10 +70,12 @@ def train(  # noqa: PLR0913  # all but three are given by name
     report_to: Path | None = None,
     progress: Progress | None = None,
     catalog: FeatureSet = CATALOG,
+    budget: Budget | None = None,
 ) -> TrainingResult:
     """Fit, choose, judge, register and report one target.
 
     `catalog` is what there is to learn from: with a company's own features, what `features.extension` made of them.
+    With a `budget` the settings of the trees are searched within it; without, they are the defaults.
     `project` is the slug that begins the registered name. NotEnoughHistory, StaleHistory and NotEnoughLabels say
     what there is, what is needed and what to do; NoModel that the model store cannot be opened; ValueError that the seed
     is negative or as_of naive. The report goes to MLflow and, if given, to the file `report_to`.
@@ -93,8 +96,10 @@ def train(  # noqa: PLR0913  # all but three are given by name
     # The test's labels have no part in it: what it finds may lead to a choice.
     leaks = _leaks(data.at(days.train), today, target, seed)
     names, left_out = learnable(catalog, days.closed)
-    climb = climb_ladder(ladder(informative(data, names), target), data, days, target, seed, ticks)
-    climb = replace(climb, notes=(*map(_suspicion, leaks), *left_out, *climb.notes))
+    rungs = with_search(ladder(informative(data, names), target), budget, progress)
+    climb = climb_ladder(rungs, data, days, target, seed, ticks)
+    notes = (*map(_suspicion, leaks), *left_out, *climb.notes, *search_notes(climb.rungs, budget))
+    climb = replace(climb, notes=notes)
     final, baseline = refit(climb.winner, data, seed), refit(climb.baseline, data, seed)
     population = today.only(final.model.features)
     origin = Origin(project, target, as_of, days, history.versions(), seed, catalog)
@@ -179,9 +184,11 @@ def _logged(
         "features": len(model.features),
         "data_versions": str(card["data_versions"]),
         **climb.winner.contender.rung.settings,
+        **search_parameters(climb.rungs),
     }
     files = {
         "report.html": page,
+        **search_files(climb.rungs),
         **report.plots(scored_at_test(climb, target), (model.rung, climb.evaluation.baseline)),
     }
     return tracking.Logged(name, card, model.booster, parameters, flat_metrics(climb), files)

@@ -1,17 +1,32 @@
 """Commands on models: fit one, judge it afterwards, list them."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from foresail.commands.terminal import HERE, AsOfOption, JsonOption, ProjectOption, SeedOption, moment, opened, say
+
+if TYPE_CHECKING:
+    from training.tuning import Budget
 
 
 def train(
     target: Annotated[str, typer.Argument(help="A target of the project file, such as churn.")],
     project: ProjectOption = HERE,
     as_of: AsOfOption = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DURATION", help="Search LightGBM's settings for so long: 90s, 10m, 1h; default: no search."
+        ),
+    ] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Search so many settings: unlike a budget of time, it ends with the same model again."
+        ),
+    ] = None,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
@@ -20,13 +35,25 @@ def train(
     A ladder of models is tried, each judged out of time beside the rule that it must beat; the simplest one within
     noise of the best is calibrated, judged on the newest closed horizon, which no choice has seen, and registered:
     as champion if it is the first, else as challenger.
+
+    A model without --budget is good already. With it, the settings of the trees are searched on the dates before the
+    test; they serve only where they beat the defaults beyond noise.
     """
     from foresail import show, workflow
 
-    found = opened(project)
+    found, allowed = opened(project), _budget(budget, trials)
     with show.progress() as bars:
-        result = workflow.train(found, target, moment(found, as_of), seed=seed, progress=bars)
+        result = workflow.train(found, target, moment(found, as_of), seed=seed, progress=bars, budget=allowed)
     say(show.trained(result), as_json)
+
+
+def _budget(duration: str | None, trials: int | None) -> "Budget | None":
+    from foresail import workflow
+
+    try:
+        return workflow.budget(duration, trials)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--budget") from None
 
 
 def evaluate(

@@ -52,9 +52,10 @@ def progress() -> Iterator["Callback"]:
         tasks: dict[str, TaskID] = {}
 
         def step(done: int, total: int, what: str) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total)
-            bars.update(tasks[what], completed=done, total=total)
+            name = what.partition(" · ")[0]  # what follows is news of the same step, such as the best so far
+            if name not in tasks:
+                tasks[name] = bars.add_task(what, total=total)
+            bars.update(tasks[name], completed=done, total=total, description=what)
 
         yield step
 

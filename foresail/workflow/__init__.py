@@ -17,7 +17,7 @@ from foresail.workflow.history import (
     status,
     vacuum,
 )
-from foresail.workflow.models import evaluate, model_name, models, promote, report_path, train
+from foresail.workflow.models import budget, evaluate, model_name, models, promote, report_path, train
 from foresail.workflow.progress import Progress
 from foresail.workflow.scoring import Scored, score, write_scores
 from foresail.workflow.serving import serve, serving_settings
@@ -31,6 +31,7 @@ __all__ = [
     "SourceFailure",
     "TrainingTable",
     "audit",
+    "budget",
     "concentration",
     "draw_concentration",
     "evaluate",

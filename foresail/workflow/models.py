@@ -1,5 +1,6 @@
 """Training models, judging them in hindsight, and listing them."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from training.hindsight import Hindsight
     from training.tracking import ModelRow
     from training.train import TrainingResult
+    from training.tuning import Budget
 
 
 @dataclass(frozen=True)
@@ -27,9 +29,15 @@ class TrainedOn:
 
 
 def train(
-    project: "Project", target: str, as_of: datetime, *, seed: int = 0, progress: Progress | None = None
+    project: "Project",
+    target: str,
+    as_of: datetime,
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
+    budget: "Budget | None" = None,
 ) -> "TrainingResult":
-    """Train a target on what was known by as_of and register the model."""
+    """Train a target on what was known by as_of and register the model; with a budget, its settings are searched."""
     from training.train import Settings, train
 
     schedule = project.training
@@ -48,7 +56,17 @@ def train(
         report_to=report_path(project, target, "training", as_of),
         progress=progress,
         catalog=project.catalog,
+        budget=budget,
     )
+
+
+def budget(duration: str | None, trials: int | None) -> "Budget | None":
+    """What a person is willing to wait, on this machine's clock; None if nothing was said. ValueError for no duration."""
+    from training.tuning import Budget, seconds_of
+
+    if duration is None and trials is None:
+        return None
+    return Budget(time.monotonic, None if duration is None else seconds_of(duration), trials)
 
 
 def evaluate(
