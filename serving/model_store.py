@@ -97,6 +97,12 @@ class LoadedModel:
         """The declarations of the features that the model reads, in its order."""
         return named(self.model.features, self.catalog)
 
+    @property
+    def grade(self) -> str | None:
+        """How far its scores can be relied on: A, B, C or none; None for a model from before there were grades."""
+        graded = self.model.card.get("grade")
+        return str(graded["letter"]) if graded else None
+
     @cached_property
     def reference_scores(self) -> Floats:
         """Sorted probabilities of the population that percentiles are taken in."""

@@ -92,10 +92,11 @@ def _less(ours: Mapping[str, Floats], theirs: Mapping[str, Floats]) -> dict[str,
 
 
 def _estimates(values: Mapping[str, Floats], replicated: Mapping[str, Floats]) -> dict[str, Estimate]:
-    return {name: _estimate(float(values[name][0]), replicated[name]) for name in values}
+    return {name: estimate(float(values[name][0]), replicated[name]) for name in values}
 
 
-def _estimate(value: float, replicated: Floats) -> Estimate:
+def estimate(value: float, replicated: Floats) -> Estimate:
+    """A value with the middle 95 % of its replicates; NaN bounds where the value or every replicate is undefined."""
     defined = replicated[~np.isnan(replicated)]
     if np.isnan(value) or len(defined) == 0:
         return Estimate(value, float("nan"), float("nan"))

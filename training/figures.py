@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from training.metrics import CALIBRATION_BINS, TOP_SHARE, Floats, Ranking, calibration_bins
+from training.metrics import CALIBRATION_BINS, Floats, Ranking, calibration_bins, rate_interval
+from training.profit import CURVE
 
 INK, QUIET, LINE, MODEL, BASELINE = "#1f2933", "#7b8794", "#e4e7eb", "#0b6e99", "#b08900"
 STYLE: Any = {
@@ -39,21 +40,23 @@ def reliability(probability: Floats, labels: Floats) -> str:
         return _svg(figure)
 
 
-def cumulative_gains(labels: Floats, model: Floats, baseline: Floats, names: tuple[str, str]) -> str:
-    """Share of all churners found among the riskiest share of accounts, the top decile marked."""
+def cumulative_gains(labels: Floats, model: Floats, baseline: Floats, names: tuple[str, str], capacity: float) -> str:
+    """Share of all churners found among the riskiest share of accounts; marked is the share that the team can contact."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(6.4, 4.4), layout="constrained")
         axes = figure.subplots()
         axes.plot([0, 1], [0, 1], color=QUIET, lw=1, ls=(0, (2, 3)), label="at random")
         if names[0] != names[1]:
-            axes.plot(*_gains(baseline, labels), color=BASELINE, lw=1.6, label=f"{names[1]} (baseline)")
-        shares, found = _gains(model, labels)
+            axes.plot(*gains(baseline, labels), color=BASELINE, lw=1.6, label=f"{names[1]} (baseline)")
+        shares, found = gains(model, labels)
         axes.plot(shares, found, color=MODEL, lw=2.2, label=names[0])
-        caught = float(np.interp(TOP_SHARE, shares, found))
-        axes.axvline(TOP_SHARE, color=LINE, lw=1, zorder=0)
-        axes.plot([TOP_SHARE], [caught], "o", color=MODEL, ms=6)
-        said = f"the riskiest {TOP_SHARE:.0%} hold {caught:.0%} of the churners"
-        axes.annotate(said, (TOP_SHARE, caught), (14, -4), textcoords="offset points", va="top", color=INK, bbox=PAPER)
+        caught = float(np.interp(capacity, shares, found))
+        _mark(
+            axes,
+            capacity,
+            caught,
+            f"the riskiest {_share(capacity)}, as many as the team can\ncontact, hold {caught:.0%} of the churners",
+        )
         axes.set(
             xlabel="share of accounts, riskiest first", ylabel="share of churners found", xlim=(0, 1), ylim=(0, 1.01)
         )
@@ -62,10 +65,50 @@ def cumulative_gains(labels: Floats, model: Floats, baseline: Floats, names: tup
         return _svg(figure)
 
 
+def profit(model: Floats, baseline: Floats, names: tuple[str, str], capacity: float, currency: str) -> str:
+    """Expected profit, over all judged accounts, at every share of `profit.CURVE`; marked is the team's capacity."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+        axes = figure.subplots()
+        axes.axhline(0, color=QUIET, lw=1, ls=(0, (2, 3)))
+        axes.plot([0, 1], [0, float(model[-1])], color=QUIET, lw=1, ls=(0, (2, 3)), label="at random")
+        if names[0] != names[1]:
+            axes.plot(CURVE, baseline, color=BASELINE, lw=1.6, label=f"{names[1]} (baseline)")
+        axes.plot(CURVE, model, color=MODEL, lw=2.2, label=names[0])
+        earned = float(np.interp(capacity, CURVE, model))
+        _mark(axes, capacity, earned, f"the team's {_share(capacity)}:\n{earned:,.0f} {currency}".rstrip())
+        axes.set(
+            xlabel="share of accounts contacted, riskiest first",
+            ylabel=f"expected profit {currency}".rstrip(),
+            xlim=(0, 1),
+        )
+        _percent(axes)
+        axes.yaxis.set_major_formatter(lambda amount, _: f"{amount:,.0f}")
+        axes.set_ylim(bottom=_floor(model, baseline))
+        axes.legend(frameon=False, loc="lower left")
+        return _svg(figure)
+
+
+def _floor(model: Floats, baseline: Floats) -> float:
+    """How far down to draw: contacting everybody can lose so much that nothing else would be seen."""
+    best = max(float(model.max()), float(baseline.max()))
+    return max(float(min(model.min(), baseline.min())) * 1.05, -1.5 * best) if best > 0 else float(model.min()) * 1.05
+
+
+def _mark(axes: Axes, share: float, height: float, said: str) -> None:
+    axes.axvline(share, color=LINE, lw=1, zorder=0)
+    axes.plot([share], [height], "o", color=MODEL, ms=6)
+    axes.annotate(said, (share, height), (14, -4), textcoords="offset points", va="top", color=INK, bbox=PAPER)
+
+
+def _share(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.01 else f"{share:.1%}"
+
+
 def _reliability_curve(axes: Axes, probability: Floats, labels: Floats) -> None:
     predicted, happened, counts = reliability_points(probability, labels)
-    error = 1.96 * np.sqrt(np.clip(happened * (1 - happened), 1e-9, None) / counts)
-    lower, upper = np.minimum(error, happened), np.minimum(error, 1 - happened)
+    bounds = np.array([rate_interval(round(rate * n), int(n)) for rate, n in zip(happened, counts, strict=True)])
+    lower, upper = np.maximum(happened - bounds[:, 0], 0.0), np.maximum(bounds[:, 1] - happened, 0.0)
     axes.plot([0, 1], [0, 1], color=QUIET, lw=1, ls=(0, (2, 3)), label="what is said happens")
     axes.errorbar(
         predicted, happened, yerr=[lower, upper], fmt="o-", color=MODEL, ms=5, lw=1.6, elinewidth=1, label="model"
@@ -88,7 +131,7 @@ def reliability_points(probability: Floats, labels: Floats) -> tuple[Floats, Flo
     return predicted[::-1], happened[::-1], counts[filled][::-1]
 
 
-def _gains(probability: Floats, labels: Floats) -> tuple[Floats, Floats]:
+def gains(probability: Floats, labels: Floats) -> tuple[Floats, Floats]:
     """Points at the ends of runs of equal probabilities: a straight line between is a draw among equals."""
     churned, stayed = (mass[0] for mass in Ranking.of(probability, labels).masses(np.ones((1, len(labels)))))
     shares = np.r_[0.0, np.cumsum(churned + stayed)] / len(labels)

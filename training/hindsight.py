@@ -11,11 +11,14 @@ from features.catalog import CATALOG, UnknownFeature, fingerprint, named
 from features.history import History
 from features.plan import FeatureSet
 from training import report, tracking
+from training.appraisal import Appraisal, Judged, appraise, grade_of, groups_at, needed_for_value
 from training.coverage import StaleHistory, purchases_known
 from training.dataset import Dataset, labelled, unlabelled
 from training.evaluation import Evaluation, judge
+from training.examples import Teller
 from training.metrics import rate_interval
 from training.moments import in_utc
+from training.profit import NOTHING_GIVEN, Campaign
 from training.targets import ChurnTarget, HorizonOpen
 
 
@@ -37,6 +40,10 @@ class Hindsight:
     open_because: str | None
     notes: tuple[str, ...]
     report_path: Path | None = None
+    appraisal: Appraisal | None = None
+    """What the probabilities were worth, and the grade they earned here; None while the horizon is open."""
+    trained_grade: str | None = None
+    """The grade on the model's card; None on a card from before there were grades."""
 
 
 def evaluate(  # noqa: PLR0913  # all but two are given by name
@@ -50,6 +57,8 @@ def evaluate(  # noqa: PLR0913  # all but two are given by name
     seed: int = 0,
     report_to: Path | None = None,
     catalog: FeatureSet = CATALOG,
+    campaign: Campaign = NOTHING_GIVEN,
+    tell: Teller | None = None,
 ) -> Hindsight:
     """Score with the model behind `alias` from what was known at as_of, and compare with what was known by `known_by`.
 
@@ -79,12 +88,27 @@ def evaluate(  # noqa: PLR0913  # all but two are given by name
             None,
             open_because or "no account was eligible",
             notes,
+            trained_grade=grade_of(model.card),
         )
     evaluation = _judge(data, scored, model.card, seed)
     notes = (*notes, *shortcomings(scored, evaluation, model.card["rung"]))
-    page = report.of_hindsight(model.card, version, as_of, evaluation, scored, notes)
-    written = report.write(page, report_to)
-    return Hindsight(version, model.card["rung"], as_of, target.horizon_days, scores, evaluation, None, notes, written)
+    judged = Judged(data, scored.model, scored.baseline, model, evaluation, model.card["rung"])
+    groups = groups_at(history, as_of, data.account_id.tolist())
+    appraisal = appraise(judged, campaign, groups, seed, catalog=catalog, tell=tell)
+    page = report.of_hindsight(model.card, version, as_of, evaluation, appraisal, scored, notes)
+    return Hindsight(
+        version,
+        model.card["rung"],
+        as_of,
+        target.horizon_days,
+        scores,
+        evaluation,
+        None,
+        notes,
+        report.write(page, report_to),
+        appraisal,
+        grade_of(model.card),
+    )
 
 
 def _rows(
@@ -101,8 +125,9 @@ def _rows(
 
 
 def _features(card: dict[str, Any], catalog: FeatureSet) -> FeatureSet:
-    """What the model and the baseline beside it read."""
-    return named(list(dict.fromkeys([*card["features"], *card["baseline"]["features"]])), catalog)
+    """What the model and the baseline beside it read, and what tells an account's value."""
+    value = (feature.name for feature in needed_for_value(catalog))
+    return named(list(dict.fromkeys([*card["features"], *card["baseline"]["features"], *value])), catalog)
 
 
 def _scored(data: Dataset, model: Any) -> report.Scored:

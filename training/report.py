@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
 
 from training import figures
+from training.appraisal import Appraisal
 from training.drivers import Driver
 from training.evaluation import Estimate, Evaluation
 from training.metrics import METRICS, Floats
+from training.profit import Terms, profit_curve
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -26,11 +29,18 @@ class Scored:
     baseline: Floats
 
 
-def of_training(card: Mapping[str, Any], evaluation: Evaluation, scored: Scored, drivers: Sequence[Driver]) -> str:
+def of_training(
+    card: Mapping[str, Any],
+    evaluation: Evaluation,
+    appraisal: Appraisal,
+    scored: Scored,
+    drivers: Sequence[Driver],
+) -> str:
     """The page of a freshly trained model, judged on its test date: HTML that needs no other file."""
     return _page(
         card,
         evaluation,
+        appraisal,
         scored,
         drivers=drivers,
         notes=card["notes"],
@@ -40,13 +50,20 @@ def of_training(card: Mapping[str, Any], evaluation: Evaluation, scored: Scored,
     )
 
 
-def of_hindsight(
-    card: Mapping[str, Any], version: int, as_of: datetime, evaluation: Evaluation, scored: Scored, notes: Sequence[str]
+def of_hindsight(  # what a page is made of
+    card: Mapping[str, Any],
+    version: int,
+    as_of: datetime,
+    evaluation: Evaluation,
+    appraisal: Appraisal,
+    scored: Scored,
+    notes: Sequence[str],
 ) -> str:
     """The page of a registered model, judged at a moment whose horizon has closed since."""
     return _page(
         card,
         evaluation,
+        appraisal,
         scored,
         drivers=(),
         notes=notes,
@@ -57,11 +74,15 @@ def of_hindsight(
     )
 
 
-def plots(scored: Scored, names: tuple[str, str]) -> dict[str, str]:
+def plots(scored: Scored, names: tuple[str, str], terms: Terms) -> dict[str, str]:
     """The pictures of the page as files of their own: name → SVG. `names` are those of model and baseline."""
+    curves = [profit_curve(p, scored.labels, terms) * len(scored.labels) for p in (scored.model, scored.baseline)]
     return {
         "plots/reliability.svg": figures.reliability(scored.model, scored.labels),
-        "plots/gains.svg": figures.cumulative_gains(scored.labels, scored.model, scored.baseline, names),
+        "plots/gains.svg": figures.cumulative_gains(
+            scored.labels, scored.model, scored.baseline, names, terms.capacity
+        ),
+        "plots/profit.svg": figures.profit(curves[0], curves[1], names, terms.capacity, terms.currency),
     }
 
 
@@ -73,21 +94,24 @@ def write(page: str, path: Path | None) -> Path | None:
     return path
 
 
-def _page(card: Mapping[str, Any], evaluation: Evaluation, scored: Scored, **more: Any) -> str:
+def _page(card: Mapping[str, Any], evaluation: Evaluation, appraisal: Appraisal, scored: Scored, **more: Any) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
-    environment.filters |= {"day": _day, "estimate": _estimate, "number": _number}
-    drawn = plots(scored, (card["rung"], evaluation.baseline))
+    environment.filters |= {"day": _day, "estimate": _estimate, "number": _number, "money": _money, "percent": _percent}
+    drawn = plots(scored, (card["rung"], evaluation.baseline), appraisal.profit.terms)
     return environment.get_template("report.html").render(
         {
             "version": None,
             **more,
             "card": card,
             "evaluation": evaluation,
+            "appraisal": appraisal,
+            "caught": _caught(scored, appraisal.profit.terms.capacity),
             "metrics": METRICS,
             "reliability": drawn["plots/reliability.svg"],
             "gains": drawn["plots/gains.svg"],
+            "profit_curve": drawn["plots/profit.svg"],
             "verdicts": {metric.name: _verdict(evaluation, more["shown"], metric.name) for metric in METRICS},
         }
     )
@@ -112,5 +136,20 @@ def _estimate(estimate: Estimate) -> str:
     return "–" if math.isnan(estimate.value) else f"{estimate.value:.3f}"
 
 
+def _caught(scored: Scored, share: float) -> float:
+    """The share of all churners among the riskiest `share` of the accounts."""
+    shares, found = figures.gains(scored.model, scored.labels)
+    return float(np.interp(share, shares, found))
+
+
 def _number(value: float) -> str:
     return f"{value:,.0f}"
+
+
+def _money(value: float) -> str:
+    """An amount with as many digits as can matter."""
+    return f"{value:,.2f}" if abs(value) < 100 else f"{value:,.0f}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}\u202f%"

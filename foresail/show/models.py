@@ -13,7 +13,8 @@ from rich.text import Text
 from foresail.show.answers import Shown, day, from_here, grid, without_nan
 
 if TYPE_CHECKING:
-    from training.evaluation import Evaluation
+    from training.appraisal import Appraisal
+    from training.evaluation import Estimate, Evaluation
     from training.hindsight import Hindsight
     from training.tracking import ModelRow
     from training.train import TrainingResult
@@ -25,6 +26,8 @@ def trained(result: "TrainingResult") -> Shown:
         Text(f"{result.name} version {result.version} is now {result.alias}", style="bold"),
         f"judged on {result.card['as_of_dates']['test'][:10]}, the newest closed horizon, which no choice had seen",
         judged(result.evaluation),
+        graded(result.appraisal.grade.letter, result.appraisal.grade.meaning),
+        *appraised(result.appraisal, result.rung, result.evaluation.baseline),
         f"chosen on earlier dates: {result.choice}",
         f"calibration, chosen there too: {result.calibration.method}; {result.calibration.reason}",
         *(Text(f"note: {note}", style="yellow") for note in result.notes),
@@ -34,6 +37,7 @@ def trained(result: "TrainingResult") -> Shown:
         "name": result.name, "version": result.version, "alias": result.alias, "run_id": result.run_id,
         "rung": result.rung, "choice": result.choice, "calibration": result.calibration.method,
         "notes": list(result.notes), "evaluation": result.evaluation.to_json(), "report": str(result.report_path),
+        **result.appraisal.to_json(),
     }  # fmt: skip
     return Shown(parts, without_nan(facts))
 
@@ -44,20 +48,61 @@ def hindsight(found: "Hindsight", timezone: str) -> Shown:
         "version": found.version, "rung": found.rung, "as_of": found.as_of, "accounts": len(found.scores),
         "notes": list(found.notes), "open_because": found.open_because,
         "evaluation": found.evaluation.to_json() if found.evaluation else None,
-        "report": str(found.report_path) if found.report_path else None,
+        "report": str(found.report_path) if found.report_path else None, "trained_grade": found.trained_grade,
+        **(found.appraisal.to_json() if found.appraisal else {}),
     }  # fmt: skip
     heading = f"version {found.version} ({found.rung}) as of {day(found.as_of, timezone)}: {len(found.scores):,} eligible accounts"
     notes = [Text(f"note: {note}", style="yellow") for note in found.notes]
-    if found.evaluation is None:
+    if found.evaluation is None or found.appraisal is None:
         return Shown([heading, *notes, f"not to be judged yet: {found.open_because}"], without_nan(facts))
     said, happened = found.scores["probability"].mean(), found.scores["churned"].mean()
+    grade = found.appraisal.grade
     parts: list[RenderableType] = [
         heading,
         *notes,
         judged(found.evaluation),
         f"foreseen {said:.1%} churned, happened {happened:.1%}",
+        graded(grade.letter, f"{grade.meaning} (when trained: {found.trained_grade or NOT_GRADED})"),
+        *appraised(found.appraisal, found.rung, found.evaluation.baseline),
     ]
     return Shown([*parts, f"report: {from_here(found.report_path)}"], without_nan(facts))
+
+
+NOT_GRADED = "not graded"
+GRADE_STYLES = {"A": "bold green", "B": "green", "C": "yellow", "none": "bold red"}
+
+
+def graded(letter: str | None, meaning: str = "") -> Text:
+    """A grade in a line; a model from before there were grades is said to have none."""
+    said = f"grade {letter}" if letter else NOT_GRADED
+    return Text(f"{said}: {meaning}" if meaning else said, style=GRADE_STYLES.get(letter or "", "bright_black"))
+
+
+def appraised(appraisal: "Appraisal", rung: str, baseline: str) -> list[RenderableType]:
+    """Profit beside the baseline's, and the parts of the company whose probabilities are off, each in a line."""
+    profit = appraisal.profit
+    terms = profit.terms
+    assumed = f"; assumed: {', '.join(terms.assumed)}" if terms.assumed else ""
+    at_capacity, at_best = (_amounts(each, rung, baseline) for each in (profit.at_capacity, profit.empc))
+    contacted = f"profit an account ({terms.currency or 'currency'}, {terms.capacity:.0%} contacted): {at_capacity}"
+    lines: list[RenderableType] = [f"{contacted}; at the best share: {at_best}{assumed}"]
+    wrong = [each for each in appraisal.slices if not each.holds]
+    if appraisal.slices:
+        parts = (
+            f"{len(appraisal.slices)} parts by {', '.join(dict.fromkeys(each.attribute for each in appraisal.slices))}"
+        )
+        lines.append(f"{parts}: {'all as foreseen' if not wrong else f'{len(wrong)} out of line'}")
+    for each in wrong:
+        said = (
+            f"{each.attribute} {each.value}: {each.verdict}, foreseen {each.foreseen:.1%}, happened {each.happened:.1%}"
+        )
+        lines.append(Text(f"note: {said} of {each.accounts:,}", style="yellow"))
+    return lines
+
+
+def _amounts(values: "Mapping[str, Estimate]", rung: str, baseline: str) -> str:
+    own = f"{values[rung].value:,.2f} ({values[rung].low:,.2f} to {values[rung].high:,.2f})"
+    return own if rung == baseline else f"{own}, baseline {values[baseline].value:,.2f}"
 
 
 def judged(evaluation: "Evaluation") -> Table:
@@ -92,7 +137,7 @@ def promoted(target: str, version: int, before: int | None) -> Shown:
 
 def models(rows: "Mapping[str, Sequence[ModelRow]]", timezone: str) -> Shown:
     """The registered versions of each target."""
-    table = grid("target", "version", "alias", "kind", "trained as of", "log loss", "AUROC", numbers=(1, 5, 6))
+    table = grid("target", "version", "alias", "kind", "grade", "trained as of", "log loss", "AUROC", numbers=(1, 6, 7))
     for target, versions in rows.items():
         for one in versions:
             metrics = [f"{one.metrics.get(name, math.nan):.4f}" for name in ("log_loss", "auroc")]
@@ -101,6 +146,7 @@ def models(rows: "Mapping[str, Sequence[ModelRow]]", timezone: str) -> Shown:
                 str(one.version),
                 ", ".join(one.aliases),
                 one.rung,
+                one.grade or NOT_GRADED,
                 day(datetime.fromisoformat(one.trained_as_of), timezone),
                 *metrics,
             )

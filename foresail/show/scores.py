@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from foresail.show.answers import Shown, grid, without_nan
+from foresail.show.models import graded
 from foresail.workflow.scoring import in_words
 
 if TYPE_CHECKING:
@@ -29,11 +30,12 @@ def scored(result: "Scored", currency: str, out: Path | None) -> Shown:
         counts = ", ".join(f"{count:,} {band}" for band, count in bands.items())
         parts += [
             call_list(calls, f"{target}: most worth a call", currency),
+            *_grade(own),
             f"{target}: {len(known):,} scored ({counts}); {len(own) - len(known):,} not eligible",
         ]
         facts.append({
             "target": target, "scored": len(known), "not_eligible": len(own) - len(known), "bands": bands,
-            "calls": calls.to_dict("records"),
+            "grade": _letter(own), "calls": calls.to_dict("records"),
         })  # fmt: skip
     parts += [Text(f"note: {note}", style="yellow") for note in result.notes]
     if out is not None:
@@ -49,6 +51,22 @@ def scored(result: "Scored", currency: str, out: Path | None) -> Shown:
             }
         ),
     )
+
+
+def _letter(scores: "pd.DataFrame") -> str | None:
+    """The grade of the model that gave these scores."""
+    letters = scores["grade"].dropna()
+    return None if letters.empty else str(letters.iloc[0])
+
+
+def _grade(scores: "pd.DataFrame") -> list[RenderableType]:
+    if scores.empty:
+        return []
+    from training.grade import MEANINGS
+
+    letter, version = _letter(scores), scores["model_version"].iloc[0]
+    meaning = MEANINGS.get(letter or "") or "train it again to see how far its scores can be relied on"
+    return [graded(letter, f"{meaning} (model version {version})")]
 
 
 def call_list(calls: "pd.DataFrame", title: str, currency: str) -> Table:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -30,6 +31,7 @@ def train(
     project: "Project", target: str, as_of: datetime, *, seed: int = 0, progress: Progress | None = None
 ) -> "TrainingResult":
     """Train a target on what was known by as_of and register the model."""
+    from serving.reasons import reasons_of
     from training.train import Settings, train
 
     schedule = project.training
@@ -48,6 +50,8 @@ def train(
         report_to=report_path(project, target, "training", as_of),
         progress=progress,
         catalog=project.catalog,
+        campaign=project.campaign,
+        tell=partial(reasons_of, currency=project.currency),
     )
 
 
@@ -61,6 +65,7 @@ def evaluate(
     progress: Progress | None = None,
 ) -> "Hindsight":
     """What the champion would have said at as_of, beside what was known to have happened by `known_by`."""
+    from serving.reasons import reasons_of
     from training.hindsight import evaluate
 
     report = progress or silent
@@ -74,6 +79,8 @@ def evaluate(
         seed=seed,
         report_to=report_path(project, target, "evaluation", as_of),
         catalog=project.catalog,
+        campaign=project.campaign,
+        tell=partial(reasons_of, currency=project.currency),
     )
     report(1, 1, "scoring in hindsight")
     return found
