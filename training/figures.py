@@ -36,7 +36,7 @@ def reliability(probability: Floats, labels: Floats) -> str:
         above, below = figure.subplots(2, 1, height_ratios=[4, 1], sharex=True)
         _reliability_curve(above, probability, labels)
         below.hist(probability, bins=np.linspace(0.0, 1.0, 41).tolist(), color=MODEL, alpha=0.55)
-        below.set(xlabel="predicted probability of churn", ylabel="accounts", xlim=(0, 1))
+        below.set(xlabel="predicted probability of churn", ylabel="accounts")
         return _svg(figure)
 
 
@@ -76,7 +76,7 @@ def profit(model: Floats, baseline: Floats, names: tuple[str, str], capacity: fl
             axes.plot(CURVE, baseline, color=BASELINE, lw=1.6, label=f"{names[1]} (baseline)")
         axes.plot(CURVE, model, color=MODEL, lw=2.2, label=names[0])
         earned = float(np.interp(capacity, CURVE, model))
-        _mark(axes, capacity, earned, f"the team's {_share(capacity)}:\n{earned:,.0f} {currency}".rstrip())
+        _mark_above(axes, capacity, earned, f"the team's {_share(capacity)}: {earned:,.0f} {currency}".rstrip())
         axes.set(
             xlabel="share of accounts contacted, riskiest first",
             ylabel=f"expected profit {currency}".rstrip(),
@@ -84,21 +84,29 @@ def profit(model: Floats, baseline: Floats, names: tuple[str, str], capacity: fl
         )
         _percent(axes)
         axes.yaxis.set_major_formatter(lambda amount, _: f"{amount:,.0f}")
-        axes.set_ylim(bottom=_floor(model, baseline))
+        axes.set_ylim(*_heights(model, baseline))
         axes.legend(frameon=False, loc="lower left")
         return _svg(figure)
 
 
-def _floor(model: Floats, baseline: Floats) -> float:
-    """How far down to draw: contacting everybody can lose so much that nothing else would be seen."""
-    best = max(float(model.max()), float(baseline.max()))
-    return max(float(min(model.min(), baseline.min())) * 1.05, -1.5 * best) if best > 0 else float(model.min()) * 1.05
+def _heights(model: Floats, baseline: Floats) -> tuple[float, float]:
+    """How far to draw: contacting everybody can lose so much that nothing else would be seen; above is room for words."""
+    best, worst = max(float(model.max()), float(baseline.max())), float(min(model.min(), baseline.min()))
+    return (max(1.05 * worst, -1.5 * best), 1.25 * best) if best > 0 else (1.05 * worst - 1.0, 1.0 - 0.2 * worst)
 
 
 def _mark(axes: Axes, share: float, height: float, said: str) -> None:
     axes.axvline(share, color=LINE, lw=1, zorder=0)
     axes.plot([share], [height], "o", color=MODEL, ms=6)
     axes.annotate(said, (share, height), (14, -4), textcoords="offset points", va="top", color=INK, bbox=PAPER)
+
+
+def _mark_above(axes: Axes, share: float, height: float, said: str) -> None:
+    """The words at the top of the line, clear of the curves."""
+    axes.axvline(share, color=LINE, lw=1, zorder=0)
+    axes.plot([share], [height], "o", color=MODEL, ms=6)
+    place = {"xycoords": axes.get_xaxis_transform(), "textcoords": "offset points", "va": "top", "color": INK}
+    axes.annotate(said, (share, 1.0), (6, -4) if share < 0.5 else (-6, -4), ha="left" if share < 0.5 else "right", **place)
 
 
 def _share(share: float) -> str:
@@ -113,7 +121,8 @@ def _reliability_curve(axes: Axes, probability: Floats, labels: Floats) -> None:
     axes.errorbar(
         predicted, happened, yerr=[lower, upper], fmt="o-", color=MODEL, ms=5, lw=1.6, elinewidth=1, label="model"
     )
-    axes.set(ylabel="realised churn rate", xlim=(0, 1), ylim=(-0.02, 1.02))
+    farthest = min(1.0, float(np.ceil(10 * max(probability.max(), bounds.max())) / 10))
+    axes.set(ylabel="realised churn rate", xlim=(0, farthest), ylim=(-0.02 * farthest, 1.02 * farthest))
     _percent(axes)
     axes.legend(
         frameon=False, loc="upper left", title=f"each point ≈ {int(np.median(counts)):,} accounts", alignment="left"
