@@ -1,5 +1,6 @@
 """An evaluation that a company can act on: what the judged probabilities are worth, where they hold, and their grade."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -62,12 +63,13 @@ class Appraisal:
 
     def to_json(self) -> dict[str, Any]:
         """For the card, and for machines; of the examples nothing, because each is an account's."""
-        return {
+        facts = {
             "grade": self.grade.to_json(),
             "reliability": self.reliability.to_json(),
             "profit": self.profit.to_json(),
             "slices": [each.to_json() for each in self.slices],
         }
+        return {name: _plain(fact) for name, fact in facts.items()}
 
     def metrics(self) -> dict[str, float]:
         """For MLflow: EMPC and profit at capacity of the model and the baseline, and each slice's figures."""
@@ -116,6 +118,15 @@ def grade_of(card: Mapping[str, Any]) -> str | None:
     """The letter on a registered model's card; None on a card from before there were grades."""
     found = card.get("grade")
     return None if found is None else str(found["letter"])
+
+
+def _plain(facts: Any) -> Any:
+    """The same facts as JSON gives them back: lists, and null for what is not a finite number."""
+    if isinstance(facts, Mapping):
+        return {name: _plain(fact) for name, fact in facts.items()}
+    if isinstance(facts, list | tuple):
+        return [_plain(fact) for fact in facts]
+    return None if isinstance(facts, float) and not math.isfinite(facts) else facts
 
 
 def _safe(name: str) -> str:

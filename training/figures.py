@@ -51,16 +51,12 @@ def cumulative_gains(labels: Floats, model: Floats, baseline: Floats, names: tup
         shares, found = gains(model, labels)
         axes.plot(shares, found, color=MODEL, lw=2.2, label=names[0])
         caught = float(np.interp(capacity, shares, found))
-        _mark(
-            axes,
-            capacity,
-            caught,
-            f"the riskiest {_share(capacity)}, as many as the team can\ncontact, hold {caught:.0%} of the churners",
-        )
+        _mark(axes, capacity, caught, f"the team's {_share(capacity)} hold {caught:.0%} of the churners")
         axes.set(
-            xlabel="share of accounts, riskiest first", ylabel="share of churners found", xlim=(0, 1), ylim=(0, 1.01)
+            xlabel="share of accounts, riskiest first", ylabel="share of churners found", xlim=(0, 1), ylim=(0, 1.14)
         )
         _percent(axes)
+        axes.set_yticks(np.linspace(0, 1, 6).tolist())
         axes.legend(frameon=False, loc="lower right")
         return _svg(figure)
 
@@ -76,7 +72,7 @@ def profit(model: Floats, baseline: Floats, names: tuple[str, str], capacity: fl
             axes.plot(CURVE, baseline, color=BASELINE, lw=1.6, label=f"{names[1]} (baseline)")
         axes.plot(CURVE, model, color=MODEL, lw=2.2, label=names[0])
         earned = float(np.interp(capacity, CURVE, model))
-        _mark_above(axes, capacity, earned, f"the team's {_share(capacity)}: {earned:,.0f} {currency}".rstrip())
+        _mark(axes, capacity, earned, f"the team's {_share(capacity)}: {earned:,.0f} {currency}".rstrip())
         axes.set(
             xlabel="share of accounts contacted, riskiest first",
             ylabel=f"expected profit {currency}".rstrip(),
@@ -96,17 +92,13 @@ def _heights(model: Floats, baseline: Floats) -> tuple[float, float]:
 
 
 def _mark(axes: Axes, share: float, height: float, said: str) -> None:
-    axes.axvline(share, color=LINE, lw=1, zorder=0)
-    axes.plot([share], [height], "o", color=MODEL, ms=6)
-    axes.annotate(said, (share, height), (14, -4), textcoords="offset points", va="top", color=INK, bbox=PAPER)
-
-
-def _mark_above(axes: Axes, share: float, height: float, said: str) -> None:
     """The words at the top of the line, clear of the curves."""
     axes.axvline(share, color=LINE, lw=1, zorder=0)
     axes.plot([share], [height], "o", color=MODEL, ms=6)
     place = {"xycoords": axes.get_xaxis_transform(), "textcoords": "offset points", "va": "top", "color": INK}
-    axes.annotate(said, (share, 1.0), (6, -4) if share < 0.5 else (-6, -4), ha="left" if share < 0.5 else "right", **place)
+    axes.annotate(
+        said, (share, 1.0), (6, -4) if share < 0.5 else (-6, -4), ha="left" if share < 0.5 else "right", **place
+    )
 
 
 def _share(share: float) -> str:

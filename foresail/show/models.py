@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from foresail.show.answers import Shown, day, from_here, grid, without_nan
+from foresail.show.appraisals import NOT_GRADED, appraised, graded
 
 if TYPE_CHECKING:
-    from training.appraisal import Appraisal
-    from training.evaluation import Estimate, Evaluation
+    from training.evaluation import Evaluation
     from training.hindsight import Hindsight
     from training.tracking import ModelRow
     from training.train import TrainingResult
@@ -66,43 +66,6 @@ def hindsight(found: "Hindsight", timezone: str) -> Shown:
         *appraised(found.appraisal, found.rung, found.evaluation.baseline),
     ]
     return Shown([*parts, f"report: {from_here(found.report_path)}"], without_nan(facts))
-
-
-NOT_GRADED = "not graded"
-GRADE_STYLES = {"A": "bold green", "B": "green", "C": "yellow", "none": "bold red"}
-
-
-def graded(letter: str | None, meaning: str = "") -> Text:
-    """A grade in a line; a model from before there were grades is said to have none."""
-    said = f"grade {letter}" if letter else NOT_GRADED
-    return Text(f"{said}: {meaning}" if meaning else said, style=GRADE_STYLES.get(letter or "", "bright_black"))
-
-
-def appraised(appraisal: "Appraisal", rung: str, baseline: str) -> list[RenderableType]:
-    """Profit beside the baseline's, and the parts of the company whose probabilities are off, each in a line."""
-    profit = appraisal.profit
-    terms = profit.terms
-    assumed = f"; assumed: {', '.join(terms.assumed)}" if terms.assumed else ""
-    at_capacity, at_best = (_amounts(each, rung, baseline) for each in (profit.at_capacity, profit.empc))
-    contacted = f"profit an account ({terms.currency or 'currency'}, {terms.capacity:.0%} contacted): {at_capacity}"
-    lines: list[RenderableType] = [f"{contacted}; at the best share: {at_best}{assumed}"]
-    wrong = [each for each in appraisal.slices if not each.holds]
-    if appraisal.slices:
-        parts = (
-            f"{len(appraisal.slices)} parts by {', '.join(dict.fromkeys(each.attribute for each in appraisal.slices))}"
-        )
-        lines.append(f"{parts}: {'all as foreseen' if not wrong else f'{len(wrong)} out of line'}")
-    for each in wrong:
-        said = (
-            f"{each.attribute} {each.value}: {each.verdict}, foreseen {each.foreseen:.1%}, happened {each.happened:.1%}"
-        )
-        lines.append(Text(f"note: {said} of {each.accounts:,}", style="yellow"))
-    return lines
-
-
-def _amounts(values: "Mapping[str, Estimate]", rung: str, baseline: str) -> str:
-    own = f"{values[rung].value:,.2f} ({values[rung].low:,.2f} to {values[rung].high:,.2f})"
-    return own if rung == baseline else f"{own}, baseline {values[baseline].value:,.2f}"
 
 
 def judged(evaluation: "Evaluation") -> Table:

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from foresail.show.answers import Shown, grid, without_nan
-from foresail.show.models import graded
+from foresail.show.appraisals import graded
 from foresail.workflow.scoring import in_words
 
 if TYPE_CHECKING:

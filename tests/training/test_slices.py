@@ -67,7 +67,7 @@ def test__surprise__by_hand():
 
 
 def test__holm_verdicts__one_of_three__the_bar_falls_step_by_step():
-    """p = 0.010, 0.020, 0.200 against 0.05/3, 0.05/2, 0.05: two are wrong. Of twenty alike 0.010 would be none."""
+    """With p = 0.010, 0.020, 0.200 against 0.05/3, 0.05/2, 0.05: two are wrong. Of twenty alike 0.010 would be none."""
     found = holm_verdicts([2.576, -2.326, 1.282, math.nan])
     assert found == [TOO_LOW, TOO_HIGH, HOLDS, TOO_FEW]
     assert holm_verdicts([2.576] + [0.0] * 19) == [HOLDS] * 20

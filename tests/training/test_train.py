@@ -130,7 +130,7 @@ def test__report__page__stands_alone_and_names_what_matters(result):
     """One file: no script, no link, no picture elsewhere. It shows baseline, dates, calibration and limits."""
     page = result.report_path.read_text()
     assert not re.search(r"<script|<link|<img|src=|href=\"(?!#)", page)
-    assert page.count("<svg") == 2
+    assert page.count("<svg") == 3
     for said in (
         "The interval of ECE can lie wholly above its value",
         "acme · churn",
