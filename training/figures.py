@@ -95,7 +95,12 @@ def _mark(axes: Axes, share: float, height: float, said: str) -> None:
     """The words at the top of the line, clear of the curves."""
     axes.axvline(share, color=LINE, lw=1, zorder=0)
     axes.plot([share], [height], "o", color=MODEL, ms=6)
-    place = {"xycoords": axes.get_xaxis_transform(), "textcoords": "offset points", "va": "top", "color": INK}
+    place: dict[str, Any] = {
+        "xycoords": axes.get_xaxis_transform(),
+        "textcoords": "offset points",
+        "va": "top",
+        "color": INK,
+    }
     axes.annotate(
         said, (share, 1.0), (6, -4) if share < 0.5 else (-6, -4), ha="left" if share < 0.5 else "right", **place
     )
