@@ -63,7 +63,7 @@ def grade(evaluation: Evaluation, model: str, reliability: Reliability, slices: 
         if failed:
             return Grade(letter, (*earned, *(f"not {reached}: {words}" for words in failed)))
         letter = reached
-        earned += [words for _, words in checked]
+        earned += [words for _, words in checked if words]
     return Grade(letter, tuple(earned))
 
 
@@ -127,12 +127,12 @@ def _strong(
 
 def _log_loss_better(evaluation: Evaluation, model: str) -> tuple[bool, str]:
     better = evaluation.beats_baseline(model, "log_loss")
-    return better, f"log loss is {'' if better else 'not '}better than the baseline's beyond noise"
+    return better, "" if better else "log loss is not better than the baseline's beyond noise"  # told under C already
 
 
 def _auroc_better(evaluation: Evaluation, model: str) -> tuple[bool, str]:
     better = evaluation.beats_baseline(model, "auroc")
-    return better, f"AUROC is {'' if better else 'not '}better than the baseline's beyond noise"
+    return better, "" if better else "AUROC is not better than the baseline's beyond noise"
 
 
 def _range(low: float, high: float, digits: int = 3) -> str:
