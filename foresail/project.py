@@ -25,6 +25,7 @@ from features.streams import STREAMS
 if TYPE_CHECKING:
     from features.history import History
     from features.plan import FeatureSet
+    from training.profit import Campaign
     from training.targets import Target
 
 FILE_NAME = "foresail.toml"
@@ -203,6 +204,42 @@ class _TrainingTable(_Table):
     )
 
 
+class _CostsTable(_Table):
+    account_value: float | None = Field(
+        default=None, gt=0, description="an amount above 0: what an account that is kept brings in a year"
+    )
+    contact_cost: float | None = Field(default=None, ge=0, description="an amount, 0 or more: what one contact costs")
+    incentive_cost: float | None = Field(
+        default=None, ge=0, description="an amount, 0 or more, below account_value: what the offer costs if it is taken"
+    )
+    accept_rate: float | None = Field(
+        default=None, gt=0, lt=1, description="a share between 0 and 1: of those who would leave, who stay if contacted"
+    )
+    accept_seen_on: float | None = Field(
+        default=None, ge=1, description="a number of accounts, 1 or more: on how many the accept_rate was seen"
+    )
+
+    @model_validator(mode="after")
+    def _incentive_saves_something(self) -> "_CostsTable":
+        if self.account_value is not None and (self.incentive_cost or 0) >= self.account_value:
+            raise ValueError
+        return self
+
+
+def _share_or_number(value: float) -> float:
+    if value >= 1 and value != int(value):
+        raise ValueError
+    return value
+
+
+class _TeamTable(_Table):
+    capacity: Annotated[float, AfterValidator(_share_or_number)] | None = Field(
+        default=None,
+        gt=0,
+        description="a share of the accounts below 1, like 0.10, or a whole number of accounts, like 200",
+    )
+
+
 class _File(_Table):
     project: _ProjectTable = Field(description="a table [project] with name, currency and timezone")
     history: _HistoryTable = Field(default=_HistoryTable(), description="a table [history]")
@@ -215,6 +252,10 @@ class _File(_Table):
         default_factory=dict, description="tables [targets.NAME], NAME of small letters, digits and _, like churn_90"
     )
     training: _TrainingTable = Field(default=_TrainingTable(), description="a table [training]")
+    costs: _CostsTable = Field(
+        default=_CostsTable(), description="a table [costs] whose incentive_cost is below its account_value"
+    )
+    team: _TeamTable = Field(default=_TeamTable(), description="a table [team]")
 
 
 _TABLES: dict[tuple[str, ...], type[_Table]] = {
@@ -227,6 +268,8 @@ _TABLES: dict[tuple[str, ...], type[_Table]] = {
     ("targets", "*"): _TargetTable,
     ("targets", "*", "bands"): _Bands,
     ("training",): _TrainingTable,
+    ("costs",): _CostsTable,
+    ("team",): _TeamTable,
 }
 """Where each table stands in the file; `*` is any number or name."""
 
@@ -262,6 +305,10 @@ class Project:
     sources: tuple[Source, ...]
     target_tables: Mapping[str, Mapping[str, Any]]
     training: Training
+    costs: Mapping[str, float | None]
+    """The figures of [costs], None where one is left open."""
+    capacity: float | None
+    """[team] capacity: below 1 a share of the accounts, else their number; None where it is left open."""
     feature_files: tuple[Path, ...]
     """Files that declare features of the company's own: [features] extend."""
 
@@ -302,6 +349,13 @@ class Project:
                 f"{self.directory / FILE_NAME} has no target '{name}'; it has {known}. Add a table [targets.{name}]"
             )
         return self.targets[name]
+
+    @property
+    def campaign(self) -> "Campaign":
+        """What the company said of its costs and of how many accounts its team can contact."""
+        from training.profit import Campaign
+
+        return Campaign(**self.costs, capacity=self.capacity, currency=self.currency)
 
     def min_history_days(self, target: str) -> int:
         """How much history must lie before the first moment that a model of this target learns from."""
@@ -373,6 +427,8 @@ def _project(directory: Path, file: _File) -> Project:
         sources=tuple(table.to_features(directory) for table in file.sources),
         target_tables={name: _target(table) for name, table in file.targets.items()},
         training=Training(training.every_days, training.dates, training.min_history_days),
+        costs=file.costs.model_dump(),
+        capacity=file.team.capacity,
         feature_files=tuple(directory / name for name in file.features.extend),
     )
 

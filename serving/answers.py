@@ -166,6 +166,7 @@ def _score(loaded: LoadedModel, scores: Scores, row: int, reasons: Sequence[Reas
         reasons=[schemas.Reason.model_construct(**vars(reason)) for reason in reasons],
         model=loaded.name,
         model_version=loaded.version,
+        grade=loaded.grade,
     )
 
 

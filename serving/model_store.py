@@ -111,6 +111,12 @@ class LoadedModel:
         ask = self.model.probability if self.target.answer == "probability" else self.model.answers
         return ask(matrix)
 
+    @property
+    def grade(self) -> str | None:
+        """How far its scores can be relied on: A, B, C or none; None for a model from before there were grades."""
+        graded = self.model.card.get("grade")
+        return str(graded["letter"]) if graded else None
+
     @cached_property
     def reference_scores(self) -> Floats:
         """Sorted probabilities, amounts or medians of the population that percentiles are taken in."""

@@ -29,13 +29,15 @@ SCORES = pa.schema(
         pa.field("percentile", pa.float64()),
         pa.field("band", pa.string()),
         pa.field("model_version", pa.string(), nullable=False),
+        pa.field("grade", pa.string()),
         pa.field("reasons", pa.list_(REASON)),
         pa.field("why_not", pa.string()),
     ]
 )
 """Grain: one row per account and target. Of probability, amount and days the one that the target asks for is filled; it,
 percentile and band are null where why_not says why, and days also where they lie beyond the horizon; reasons
-are null where none were asked for, and an empty list where nothing stands out."""
+are null where none were asked for, and an empty list where nothing stands out. Grade is that of the model (A, B, C or
+none, null for one that was never graded), the same in all its rows."""
 
 
 def write_scores(scores: pd.DataFrame, path: Path) -> None:

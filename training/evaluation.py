@@ -132,10 +132,11 @@ def tail(accounts: int) -> float:
 
 
 def _estimates(values: Mapping[str, Floats], replicated: Mapping[str, Floats], beyond: float) -> dict[str, Estimate]:
-    return {name: _estimate(float(values[name][0]), replicated[name], beyond) for name in values}
+    return {name: estimate(float(values[name][0]), replicated[name], beyond) for name in values}
 
 
-def _estimate(value: float, replicated: Floats, beyond: float) -> Estimate:
+def estimate(value: float, replicated: Floats, beyond: float = 0.025) -> Estimate:
+    """A value with its replicates, those beyond either end left out; NaN bounds where it or every replicate is undefined."""
     defined = replicated[~np.isnan(replicated)]
     if np.isnan(value) or len(defined) == 0:
         return Estimate(value, float("nan"), float("nan"))

@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from training.metrics import CALIBRATION_BINS, TOP_SHARE, Floats, Ranking, calibration_bins
+from training.metrics import CALIBRATION_BINS, Floats, Ranking, calibration_bins, rate_interval
+from training.profit import CURVE
 
 INK, QUIET, LINE, MODEL, BASELINE = "#1f2933", "#7b8794", "#e4e7eb", "#0b6e99", "#b08900"
 STYLE: Any = {
@@ -35,42 +36,95 @@ def reliability(probability: Floats, labels: Floats) -> str:
         above, below = figure.subplots(2, 1, height_ratios=[4, 1], sharex=True)
         _reliability_curve(above, probability, labels)
         below.hist(probability, bins=np.linspace(0.0, 1.0, 41).tolist(), color=MODEL, alpha=0.55)
-        below.set(xlabel="predicted probability of churn", ylabel="accounts", xlim=(0, 1))
+        below.set(xlabel="predicted probability", ylabel="accounts")
         return as_svg(figure)
 
 
-def cumulative_gains(labels: Floats, model: Floats, baseline: Floats, names: tuple[str, str]) -> str:
-    """Share of all churners found among the riskiest share of accounts, the top decile marked."""
+def cumulative_gains(  # a picture is made of all this
+    labels: Floats, model: Floats, baseline: Floats, names: tuple[str, str], capacity: float, them: str = "churners"
+) -> str:
+    """Share of all churners found among the riskiest share of accounts; marked is the share that the team can contact."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(6.4, 4.4), layout="constrained")
         axes = figure.subplots()
         axes.plot([0, 1], [0, 1], color=QUIET, lw=1, ls=(0, (2, 3)), label="at random")
         if names[0] != names[1]:
-            axes.plot(*_gains(baseline, labels), color=BASELINE, lw=1.6, label=f"{names[1]} (baseline)")
-        shares, found = _gains(model, labels)
+            axes.plot(*gains(baseline, labels), color=BASELINE, lw=1.6, label=f"{names[1]} (baseline)")
+        shares, found = gains(model, labels)
         axes.plot(shares, found, color=MODEL, lw=2.2, label=names[0])
-        caught = float(np.interp(TOP_SHARE, shares, found))
-        axes.axvline(TOP_SHARE, color=LINE, lw=1, zorder=0)
-        axes.plot([TOP_SHARE], [caught], "o", color=MODEL, ms=6)
-        said = f"the riskiest {TOP_SHARE:.0%} hold {caught:.0%} of the churners"
-        axes.annotate(said, (TOP_SHARE, caught), (14, -4), textcoords="offset points", va="top", color=INK, bbox=PAPER)
+        caught = float(np.interp(capacity, shares, found))
+        _mark(axes, capacity, caught, f"the team's {_share(capacity)} hold {caught:.0%} of the {them}")
         axes.set(
-            xlabel="share of accounts, riskiest first", ylabel="share of churners found", xlim=(0, 1), ylim=(0, 1.01)
+            xlabel=f"share of accounts, {'riskiest' if them == 'churners' else 'likeliest'} first",
+            ylabel=f"share of {them} found",
+            xlim=(0, 1),
+            ylim=(0, 1.14),
         )
         as_percent(axes)
+        axes.set_yticks(np.linspace(0, 1, 6).tolist())
         axes.legend(frameon=False, loc="lower right")
         return as_svg(figure)
 
 
+def profit(model: Floats, baseline: Floats, names: tuple[str, str], capacity: float, currency: str) -> str:
+    """Expected profit, over all judged accounts, at every share of `profit.CURVE`; marked is the team's capacity."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+        axes = figure.subplots()
+        axes.axhline(0, color=QUIET, lw=1, ls=(0, (2, 3)))
+        axes.plot([0, 1], [0, float(model[-1])], color=QUIET, lw=1, ls=(0, (2, 3)), label="at random")
+        if names[0] != names[1]:
+            axes.plot(CURVE, baseline, color=BASELINE, lw=1.6, label=f"{names[1]} (baseline)")
+        axes.plot(CURVE, model, color=MODEL, lw=2.2, label=names[0])
+        earned = float(np.interp(capacity, CURVE, model))
+        _mark(axes, capacity, earned, f"the team's {_share(capacity)}: {earned:,.0f} {currency}".rstrip())
+        axes.set(
+            xlabel="share of accounts contacted, riskiest first",
+            ylabel=f"expected profit {currency}".rstrip(),
+            xlim=(0, 1),
+        )
+        as_percent(axes)
+        axes.yaxis.set_major_formatter(lambda amount, _: f"{amount:,.0f}")
+        axes.set_ylim(*_heights(model, baseline))
+        axes.legend(frameon=False, loc="lower left")
+        return as_svg(figure)
+
+
+def _heights(model: Floats, baseline: Floats) -> tuple[float, float]:
+    """How far to draw: contacting everybody can lose so much that nothing else would be seen; above is room for words."""
+    best, worst = max(float(model.max()), float(baseline.max())), float(min(model.min(), baseline.min()))
+    return (max(1.05 * worst, -1.5 * best), 1.25 * best) if best > 0 else (1.05 * worst - 1.0, 1.0 - 0.2 * worst)
+
+
+def _mark(axes: Axes, share: float, height: float, said: str) -> None:
+    """The words at the top of the line, clear of the curves."""
+    axes.axvline(share, color=LINE, lw=1, zorder=0)
+    axes.plot([share], [height], "o", color=MODEL, ms=6)
+    place: dict[str, Any] = {
+        "xycoords": axes.get_xaxis_transform(),
+        "textcoords": "offset points",
+        "va": "top",
+        "color": INK,
+    }
+    axes.annotate(
+        said, (share, 1.0), (6, -4) if share < 0.5 else (-6, -4), ha="left" if share < 0.5 else "right", **place
+    )
+
+
+def _share(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.01 else f"{share:.1%}"
+
+
 def _reliability_curve(axes: Axes, probability: Floats, labels: Floats) -> None:
     predicted, happened, counts = reliability_points(probability, labels)
-    error = 1.96 * np.sqrt(np.clip(happened * (1 - happened), 1e-9, None) / counts)
-    lower, upper = np.minimum(error, happened), np.minimum(error, 1 - happened)
+    bounds = np.array([rate_interval(round(rate * n), int(n)) for rate, n in zip(happened, counts, strict=True)])
+    lower, upper = np.maximum(happened - bounds[:, 0], 0.0), np.maximum(bounds[:, 1] - happened, 0.0)
     axes.plot([0, 1], [0, 1], color=QUIET, lw=1, ls=(0, (2, 3)), label="what is said happens")
     axes.errorbar(
         predicted, happened, yerr=[lower, upper], fmt="o-", color=MODEL, ms=5, lw=1.6, elinewidth=1, label="model"
     )
-    axes.set(ylabel="realised churn rate", xlim=(0, 1), ylim=(-0.02, 1.02))
+    farthest = min(1.0, float(np.ceil(10 * max(probability.max(), bounds.max())) / 10))
+    axes.set(ylabel="realised rate", xlim=(0, farthest), ylim=(-0.02 * farthest, 1.02 * farthest))
     as_percent(axes)
     axes.legend(
         frameon=False, loc="upper left", title=f"each point ≈ {int(np.median(counts)):,} accounts", alignment="left"
@@ -88,7 +142,7 @@ def reliability_points(probability: Floats, labels: Floats) -> tuple[Floats, Flo
     return predicted[::-1], happened[::-1], counts[filled][::-1]
 
 
-def _gains(probability: Floats, labels: Floats) -> tuple[Floats, Floats]:
+def gains(probability: Floats, labels: Floats) -> tuple[Floats, Floats]:
     """Points at the ends of runs of equal probabilities: a straight line between is a draw among equals."""
     churned, stayed = (mass[0] for mass in Ranking.of(probability, labels).masses(np.ones((1, len(labels)))))
     shares = np.r_[0.0, np.cumsum(churned + stayed)] / len(labels)

@@ -1,5 +1,6 @@
 """A registered model put back to a moment: what it would have said then, and what happened."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -12,11 +13,14 @@ from features.history import History
 from features.plan import FeatureSet
 from training import report, tracking
 from training.answering import answering_for
+from training.appraisal import Appraisal, Judged, appraise, grade_of, groups_at, needed_for_value
 from training.coverage import StaleHistory, known_at
 from training.dataset import Dataset, labelled, unlabelled
 from training.evaluation import Evaluation, judge
+from training.examples import Teller
 from training.metrics import Floats, rate_interval
 from training.moments import in_utc
+from training.profit import NOTHING_GIVEN, Campaign
 from training.targets import HorizonOpen, Target, target_from
 
 LOSSES = ("log_loss", "deviance", "crps")
@@ -45,6 +49,10 @@ class Hindsight:
     kind: str = "churn"
     happened: str = "churned"
     """The verb for label 1."""
+    appraisal: Appraisal | None = None
+    """What the answers were worth, and the grade they earned here; None while the horizon is open."""
+    trained_grade: str | None = None
+    """The grade on the model's card; None on a card from before there were grades."""
 
 
 def evaluate(  # noqa: PLR0913  # all but two are given by name
@@ -58,6 +66,8 @@ def evaluate(  # noqa: PLR0913  # all but two are given by name
     seed: int = 0,
     report_to: Path | None = None,
     catalog: FeatureSet = CATALOG,
+    campaign: Campaign = NOTHING_GIVEN,
+    tell: Teller | None = None,
 ) -> Hindsight:
     """Score with the model behind `alias` from what was known at as_of, and compare with what was known by `known_by`.
 
@@ -79,14 +89,18 @@ def evaluate(  # noqa: PLR0913  # all but two are given by name
     notes = _fairness(model.card, as_of, target)
     found = Hindsight(
         version, model.card["rung"], as_of, target.horizon_days, scores, None, open_because, notes, None, target.kind,
-        target.happened,
+        target.happened, None, grade_of(model.card),
     )  # fmt: skip
     if open_because or not len(data):
         return replace(found, open_because=open_because or "no account was eligible")
     evaluation = _judge(data, scored, model.card, seed)
     notes = (*notes, *shortcomings(scored, evaluation, model.card["rung"]))
-    page = report.of_hindsight(model.card, version, as_of, evaluation, scored, notes)
-    return replace(found, evaluation=evaluation, notes=notes, report_path=report.write(page, report_to))
+    judged = Judged(data, scored.model, scored.baseline, model, evaluation, model.card["rung"])
+    groups = groups_at(history, as_of, data.account_id.tolist())
+    appraisal = appraise(judged, target, campaign, groups, seed, catalog=catalog, tell=tell)
+    page = report.of_hindsight(model.card, version, as_of, evaluation, appraisal, scored, notes)
+    written = report.write(page, report_to)
+    return replace(found, evaluation=evaluation, notes=notes, report_path=written, appraisal=appraisal)
 
 
 def _rows(
@@ -103,8 +117,9 @@ def _rows(
 
 
 def _features(card: dict[str, Any], catalog: FeatureSet) -> FeatureSet:
-    """What the model and the baseline beside it read."""
-    return named(list(dict.fromkeys([*card["features"], *card["baseline"]["features"]])), catalog)
+    """What the model and the baseline beside it read, and what tells an account's value."""
+    value = (feature.name for feature in needed_for_value(catalog))
+    return named(list(dict.fromkeys([*card["features"], *card["baseline"]["features"], *value])), catalog)
 
 
 def _scored(data: Dataset, model: Any) -> report.Scored:
@@ -114,7 +129,12 @@ def _scored(data: Dataset, model: Any) -> report.Scored:
     # Code that travelled with a model of an earlier release knows probabilities alone.
     ours = (model.probability if answer == "probability" else model.answers)(data.columns(model.features))
     theirs = baseline.answers(data.columns(card["features"]))
-    return report.Scored(data.labels, ours, theirs, answer, float(model.card["target"]["horizon_days"]))
+    return report.Scored(data.labels, ours, theirs, answer, *_followed(model.card["target"]))
+
+
+def _followed(target: Mapping[str, Any]) -> tuple[float, str]:
+    """How long accounts are followed, and the verb for what may happen to them."""
+    return float(target["horizon_days"]), str(target.get("happened", "churned"))
 
 
 def _judge(data: Dataset, scored: report.Scored, card: dict[str, Any], seed: int) -> Evaluation:

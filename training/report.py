@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
 
 from training import figures, figures_of_answers
+from training.appraisal import Appraisal
 from training.drivers import Driver
 from training.evaluation import Estimate, Evaluation
-from training.metrics import Floats
+from training.metrics import TOP_SHARE, Floats
+from training.profit import Terms, profit_curve
 from training.targets import Answer
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -29,13 +32,27 @@ class Scored:
     answer: Answer = "probability"
     horizon_days: float = 0.0
     """How long the accounts were followed; days are shown up to there."""
+    happened: str = "churned"
+    """The verb for label 1."""
+
+    @property
+    def them(self) -> str:
+        """Those with label 1."""
+        return "churners" if self.happened == "churned" else f"those who {self.happened}"
 
 
-def of_training(card: Mapping[str, Any], evaluation: Evaluation, scored: Scored, drivers: Sequence[Driver]) -> str:
+def of_training(
+    card: Mapping[str, Any],
+    evaluation: Evaluation,
+    appraisal: Appraisal,
+    scored: Scored,
+    drivers: Sequence[Driver],
+) -> str:
     """The page of a freshly trained model, judged on its test date: HTML that needs no other file."""
     return _page(
         card,
         evaluation,
+        appraisal,
         scored,
         drivers=drivers,
         notes=card["notes"],
@@ -45,13 +62,20 @@ def of_training(card: Mapping[str, Any], evaluation: Evaluation, scored: Scored,
     )
 
 
-def of_hindsight(
-    card: Mapping[str, Any], version: int, as_of: datetime, evaluation: Evaluation, scored: Scored, notes: Sequence[str]
+def of_hindsight(  # what a page is made of
+    card: Mapping[str, Any],
+    version: int,
+    as_of: datetime,
+    evaluation: Evaluation,
+    appraisal: Appraisal,
+    scored: Scored,
+    notes: Sequence[str],
 ) -> str:
     """The page of a registered model, judged at a moment whose horizon has closed since."""
     return _page(
         card,
         evaluation,
+        appraisal,
         scored,
         drivers=(),
         notes=notes,
@@ -62,7 +86,7 @@ def of_hindsight(
     )
 
 
-def plots(scored: Scored, names: tuple[str, str]) -> dict[str, str]:
+def plots(scored: Scored, names: tuple[str, str], terms: Terms | None) -> dict[str, str]:
     """The pictures of the page as files of their own: name → SVG. `names` are those of model and baseline."""
     if scored.answer == "amount":
         return {
@@ -74,10 +98,17 @@ def plots(scored: Scored, names: tuple[str, str]) -> dict[str, str]:
             "plots/reliability.svg": figures_of_answers.days_foreseen(scored.model, scored.labels, scored.horizon_days),
             "plots/gains.svg": figures_of_answers.days_spread(scored.model, scored.labels, scored.horizon_days),
         }
-    return {
+    drawn = {
         "plots/reliability.svg": figures.reliability(scored.model, scored.labels),
-        "plots/gains.svg": figures.cumulative_gains(scored.labels, scored.model, scored.baseline, names),
+        "plots/gains.svg": figures.cumulative_gains(
+            scored.labels, scored.model, scored.baseline, names, terms.capacity if terms else TOP_SHARE, scored.them
+        ),
     }
+    if terms is None:
+        return drawn
+    curves = [profit_curve(p, scored.labels, terms) * len(scored.labels) for p in (scored.model, scored.baseline)]
+    profit = figures.profit(curves[0], curves[1], names, terms.capacity, terms.currency)
+    return {**drawn, "plots/profit.svg": profit}
 
 
 def write(page: str, path: Path | None) -> Path | None:
@@ -88,21 +119,25 @@ def write(page: str, path: Path | None) -> Path | None:
     return path
 
 
-def _page(card: Mapping[str, Any], evaluation: Evaluation, scored: Scored, **more: Any) -> str:
+def _page(card: Mapping[str, Any], evaluation: Evaluation, appraisal: Appraisal, scored: Scored, **more: Any) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
-    environment.filters |= {"day": _day, "estimate": _estimate, "number": _number}
-    drawn = plots(scored, (card["rung"], evaluation.baseline))
+    environment.filters |= {"day": _day, "estimate": _estimate, "number": _number, "money": _money, "percent": _percent}
+    capacity = appraisal.profit.terms if appraisal.profit else None
+    drawn = plots(scored, (card["rung"], evaluation.baseline), capacity)
     return environment.get_template(TEMPLATE_OF[scored.answer]).render(
         {
             "version": None,
             **more,
             "card": card,
             "evaluation": evaluation,
+            "appraisal": appraisal,
+            "caught": _caught(scored, capacity.capacity) if capacity else None,
             "metrics": evaluation.described,
             "reliability": drawn["plots/reliability.svg"],
             "gains": drawn["plots/gains.svg"],
+            "profit_curve": drawn.get("plots/profit.svg", ""),
             "verdicts": {
                 metric.name: _verdict(evaluation, more["shown"], metric.name) for metric in evaluation.described
             },
@@ -129,5 +164,20 @@ def _estimate(estimate: Estimate) -> str:
     return "–" if math.isnan(estimate.value) else f"{estimate.value:.3f}"
 
 
+def _caught(scored: Scored, share: float) -> float:
+    """The share of all churners among the riskiest `share` of the accounts."""
+    shares, found = figures.gains(scored.model, scored.labels)
+    return float(np.interp(share, shares, found))
+
+
 def _number(value: float) -> str:
     return f"{value:,.0f}"
+
+
+def _money(value: float) -> str:
+    """An amount with as many digits as can matter."""
+    return f"{value:,.2f}" if abs(value) < 100 else f"{value:,.0f}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}\u202f%"

@@ -24,6 +24,8 @@ from training.moments import in_utc
 
 Answer = Literal["probability", "amount", "days"]
 """What a model of the target says: a calibrated chance, an expected amount, or how long until something happens."""
+RISKS = ("churn", "contract_churn", "contraction")
+"""The kinds by which something is lost, so that a call can keep it."""
 LEAST_SEEN = 90
 """In days: an account younger than that has shown too little to scale up to a year."""
 

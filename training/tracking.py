@@ -67,6 +67,8 @@ class ModelRow:
     rung: str
     metrics: Mapping[str, float]
     run_id: str
+    grade: str | None = None
+    """A, B, C or none; None for a model from before there were grades."""
 
 
 def model_code() -> Any:
@@ -311,6 +313,8 @@ def _log_model(mlflow: Any, logged: Logged) -> str:
 
 def _register(mlflow: Any, logged: Logged, model_uri: str) -> int:
     tags = {"rung": logged.card["rung"], "trained_as_of": logged.card["trained_as_of"]}
+    if "grade" in logged.card:
+        tags["grade"] = logged.card["grade"]["letter"]
     return int(mlflow.register_model(model_uri, logged.name, tags=tags).version)
 
 
@@ -330,4 +334,5 @@ def _model_row(client: Any, version: Any, aliases: Mapping[str, str]) -> ModelRo
         version.tags.get("rung", ""),
         dict(client.get_run(version.run_id).data.metrics),
         str(version.run_id),
+        version.tags.get("grade"),
     )

@@ -11,15 +11,18 @@ from features.history import History
 from features.plan import FeatureSet
 from training import report, tracking
 from training.answering import answering_for, ladder
+from training.appraisal import Appraisal, Judged, appraise, groups_at
 from training.calibration import Calibration
 from training.card import Origin, describe
 from training.coverage import known_at
 from training.dataset import Dataset, labelled, unlabelled
 from training.drivers import drivers
 from training.evaluation import Evaluation
+from training.examples import Teller
 from training.leakage import Suspect, suspects, telling
 from training.models import Fitted, informative, learnable
 from training.moments import in_utc
+from training.profit import NOTHING_GIVEN, Campaign
 from training.selection import Climb, NotEnoughLabels, climb_ladder, refit
 from training.splits import Split, as_of_dates, split
 from training.targets import Target
@@ -52,6 +55,8 @@ class TrainingResult:
     calibration: Calibration
     evaluation: Evaluation
     """Every rung on the test date, each fitted on what was known by then."""
+    appraisal: Appraisal
+    """What the chosen rung's probabilities on the test date are worth, and its grade."""
     notes: tuple[str, ...]
     """What could not be done as usual, and why."""
     card: Mapping[str, Any]
@@ -71,12 +76,15 @@ def train(  # noqa: PLR0913  # all but three are given by name
     progress: Progress | None = None,
     catalog: FeatureSet = CATALOG,
     budget: Budget | None = None,
+    campaign: Campaign = NOTHING_GIVEN,
+    tell: Teller | None = None,
 ) -> TrainingResult:
     """Fit, choose, judge, register and report one target.
 
     `catalog` is what there is to learn from: with a company's own features, what `features.extension` made of them.
     With a `budget` the settings of the trees are searched within it; without, they are the defaults.
-    `project` is the slug that begins the registered name. NotEnoughHistory, StaleHistory and NotEnoughLabels say
+    `campaign` is what the company said of costs and capacity. With `tell`, which puts contributions into words, the
+    report looks at a few accounts. `project` is the slug that begins the registered name. NotEnoughHistory, StaleHistory and NotEnoughLabels say
     what there is, what is needed and what to do; NoModel that the model store cannot be opened; ValueError that the seed
     is negative or as_of naive. The report goes to MLflow and, if given, to the file `report_to`.
     """
@@ -86,7 +94,7 @@ def train(  # noqa: PLR0913  # all but three are given by name
     days = split_for(history, target, as_of, settings)
     _refuse_nobody(history, target, as_of)
     tracking.open_store(tracking_uri)
-    ticks = _Ticks(len(days.closed) + 2 * len(ladder((), target)) + 3, progress)
+    ticks = _Ticks(len(days.closed) + 2 * len(ladder((), target)) + 4, progress)
     data = labelled(
         history, target, days.closed, catalog, as_of, lambda done, of: ticks(f"features of date {done}/{of}")
     )
@@ -100,15 +108,21 @@ def train(  # noqa: PLR0913  # all but three are given by name
     climb = climb_ladder(rungs, data, days, target, seed, ticks)
     notes = (*map(_suspicion, leaks), *left_out, *climb.notes, *search_notes(climb.rungs, budget))
     climb = replace(climb, notes=notes)
+    ticks("what it is worth, and where it holds")
+    judged = at_test(climb, data, days)
+    groups = groups_at(history, days.test, judged.rows.account_id.tolist())
+    appraisal = appraise(judged, target, campaign, groups, seed, catalog=catalog, tell=tell)
     final, baseline = refit(climb.winner, data, seed), refit(climb.baseline, data, seed)
     population = today.only(final.model.features)
     origin = Origin(project, target, as_of, days, history.versions(), seed, catalog)
-    card = describe(origin, final, baseline, climb, data, population, leaks)
+    card = describe(origin, final, baseline, climb, data, population, leaks) | appraisal.to_json()
+    scored = scored_at_test(climb, target)
     page = report.of_training(
-        card, climb.evaluation, scored_at_test(climb, target), drivers(card, final.model, population, catalog)
+        card, climb.evaluation, appraisal, scored, drivers(card, final.model, population, catalog)
     )
     ticks.last("registering the model")
-    registered = tracking.log_and_register(_logged(card, final.model, climb, settings, page, target), tracking_uri)
+    logged = _logged(card, final.model, climb, appraisal, settings, page, scored)
+    registered = tracking.log_and_register(logged, tracking_uri)
     return TrainingResult(
         tracking.registered_name(project, target.name),
         registered.run_id,
@@ -118,6 +132,7 @@ def train(  # noqa: PLR0913  # all but three are given by name
         climb.choice.reason,
         final.calibration,
         climb.evaluation,
+        appraisal,
         climb.notes,
         card,
         report.write(page, report_to),
@@ -164,12 +179,32 @@ def scored_at_test(climb: Climb, target: Target) -> report.Scored:
     """The test's labels beside the probabilities of the chosen rung and of the baseline."""
     winner, baseline = climb.winner, climb.baseline
     return report.Scored(
-        winner.margins.labels, winner.answers, baseline.answers, target.answer, float(target.horizon_days)
+        winner.margins.labels,
+        winner.answers,
+        baseline.answers,
+        target.answer,
+        float(target.horizon_days),
+        target.happened,
     )
 
 
-def _logged(
-    card: Mapping[str, Any], model: Fitted, climb: Climb, settings: Settings, page: str, target: Target
+def at_test(climb: Climb, data: Dataset, days: Split) -> Judged:
+    """The test's accounts, and what was said of them by the chosen rung as it was fitted then."""
+    code, winner = tracking.model_code(), climb.winner
+    card = {"format": code.FORMAT, **winner.fitted.to_json(), "calibration": winner.calibration.to_json()}
+    model = code.ScoreModel(card, winner.fitted.booster)
+    rung = winner.contender.rung.name
+    return Judged(data.at([days.test]), winner.answers, climb.baseline.answers, model, climb.evaluation, rung)
+
+
+def _logged(  # what a run is made of
+    card: Mapping[str, Any],
+    model: Fitted,
+    climb: Climb,
+    appraisal: Appraisal,
+    settings: Settings,
+    page: str,
+    scored: report.Scored,
 ) -> tracking.Logged:
     name = tracking.registered_name(card["project"], card["target"]["name"])
     parameters = {
@@ -186,12 +221,14 @@ def _logged(
         **climb.winner.contender.rung.settings,
         **search_parameters(climb.rungs),
     }
+    terms = appraisal.profit.terms if appraisal.profit else None
     files = {
         "report.html": page,
         **search_files(climb.rungs),
-        **report.plots(scored_at_test(climb, target), (model.rung, climb.evaluation.baseline)),
+        **report.plots(scored, (model.rung, climb.evaluation.baseline), terms),
     }
-    return tracking.Logged(name, card, model.booster, parameters, flat_metrics(climb), files)
+    metrics = flat_metrics(climb) | appraisal.metrics()
+    return tracking.Logged(name, card, model.booster, parameters, metrics, files)
 
 
 def flat_metrics(climb: Climb) -> dict[str, float]:

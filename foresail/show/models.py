@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from foresail.show.answers import Shown, day, from_here, grid, without_nan
+from foresail.show.appraisals import NOT_GRADED, appraised, graded
 
 if TYPE_CHECKING:
     from training.evaluation import Evaluation
@@ -26,6 +27,8 @@ def trained(result: "TrainingResult") -> Shown:
         Text(f"{result.name} version {result.version} is now {result.alias}", style="bold"),
         f"judged on {result.card['as_of_dates']['test'][:10]}, the newest closed horizon, which no choice had seen",
         judged(result.evaluation, result.card["target"]["happened"]),
+        graded(result.appraisal.grade.letter, result.appraisal.grade.meaning),
+        *appraised(result.appraisal, result.rung, result.evaluation.baseline),
         f"chosen on earlier dates: {result.choice}",
         f"calibration, chosen there too: {result.calibration.method}; {result.calibration.reason}",
         *(Text(f"note: {note}", style="yellow") for note in result.notes),
@@ -35,6 +38,7 @@ def trained(result: "TrainingResult") -> Shown:
         "name": result.name, "version": result.version, "alias": result.alias, "run_id": result.run_id,
         "rung": result.rung, "choice": result.choice, "calibration": result.calibration.method,
         "notes": list(result.notes), "evaluation": result.evaluation.to_json(), "report": str(result.report_path),
+        **result.appraisal.to_json(),
     }  # fmt: skip
     return Shown(parts, without_nan(facts))
 
@@ -45,17 +49,21 @@ def hindsight(found: "Hindsight", timezone: str) -> Shown:
         "version": found.version, "rung": found.rung, "as_of": found.as_of, "accounts": len(found.scores),
         "notes": list(found.notes), "open_because": found.open_because,
         "evaluation": found.evaluation.to_json() if found.evaluation else None,
-        "report": str(found.report_path) if found.report_path else None,
+        "report": str(found.report_path) if found.report_path else None, "trained_grade": found.trained_grade,
+        **(found.appraisal.to_json() if found.appraisal else {}),
     }  # fmt: skip
     heading = f"version {found.version} ({found.rung}) as of {day(found.as_of, timezone)}: {len(found.scores):,} eligible accounts"
     notes = [Text(f"note: {note}", style="yellow") for note in found.notes]
-    if found.evaluation is None:
+    if found.evaluation is None or found.appraisal is None:
         return Shown([heading, *notes, f"not to be judged yet: {found.open_because}"], without_nan(facts))
+    grade = found.appraisal.grade
     parts: list[RenderableType] = [
         heading,
         *notes,
         judged(found.evaluation, found.happened),
         _level(found),
+        graded(grade.letter, f"{grade.meaning} (when trained: {found.trained_grade or NOT_GRADED})"),
+        *appraised(found.appraisal, found.rung, found.evaluation.baseline),
     ]
     return Shown([*parts, f"report: {from_here(found.report_path)}"], without_nan(facts))
 
@@ -106,7 +114,7 @@ def promoted(target: str, version: int, before: int | None) -> Shown:
 
 def models(rows: "Mapping[str, Sequence[ModelRow]]", timezone: str) -> Shown:
     """The registered versions of each target."""
-    table = grid("target", "version", "alias", "kind", "trained as of", "log loss", "AUROC", numbers=(1, 5, 6))
+    table = grid("target", "version", "alias", "kind", "grade", "trained as of", "log loss", "AUROC", numbers=(1, 6, 7))
     for target, versions in rows.items():
         for one in versions:
             metrics = [f"{one.metrics.get(name, math.nan):.4f}" for name in ("log_loss", "auroc")]
@@ -115,6 +123,7 @@ def models(rows: "Mapping[str, Sequence[ModelRow]]", timezone: str) -> Shown:
                 str(one.version),
                 ", ".join(one.aliases),
                 one.rung,
+                one.grade or NOT_GRADED,
                 day(datetime.fromisoformat(one.trained_as_of), timezone),
                 *metrics,
             )

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from foresail.show.answers import Shown, grid, without_nan
+from foresail.show.appraisals import graded
 from foresail.workflow.scoring import in_words
 
 if TYPE_CHECKING:
@@ -30,10 +31,10 @@ def scored(result: "Scored", currency: str, out: Path | None) -> Shown:
         if calls is not None:
             parts.append(call_list(calls, f"{target}: most worth a call", currency))
         said = f"{target}: {len(answered):,} scored ({counts}); {len(own) - len(answered):,} not eligible"
-        parts.append(f"{said}{_in_all(answered, currency)}")
+        parts += [*_grade(own), f"{said}{_in_all(answered, currency)}"]
         facts.append({
             "target": target, "scored": len(answered), "not_eligible": len(own) - len(answered), "bands": bands,
-            "calls": [] if calls is None else calls.to_dict("records"),
+            "grade": _letter(own), "calls": [] if calls is None else calls.to_dict("records"),
         })  # fmt: skip
     parts += [Text(f"note: {note}", style="yellow") for note in result.notes]
     if out is not None:
@@ -60,6 +61,22 @@ def _in_all(answered: "pd.DataFrame", currency: str) -> str:
         horizon = answered["horizon_days"].iloc[0]
         return f"; {within.mean():.0%} are likelier than not to order within {horizon} days"
     return ""
+
+
+def _letter(scores: "pd.DataFrame") -> str | None:
+    """The grade of the model that gave these scores."""
+    letters = scores["grade"].dropna()
+    return None if letters.empty else str(letters.iloc[0])
+
+
+def _grade(scores: "pd.DataFrame") -> list[RenderableType]:
+    if scores.empty:
+        return []
+    from training.grade import MEANINGS
+
+    letter, version = _letter(scores), scores["model_version"].iloc[0]
+    meaning = MEANINGS.get(letter or "") or "train it again to see how far its scores can be relied on"
+    return [graded(letter, f"{meaning} (model version {version})")]
 
 
 def call_list(calls: "pd.DataFrame", title: str, currency: str) -> Table:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -38,6 +39,7 @@ def train(
     budget: "Budget | None" = None,
 ) -> "TrainingResult":
     """Train a target on what was known by as_of and register the model; with a budget, its settings are searched."""
+    from serving.reasons import reasons_of
     from training.train import Settings, train
 
     schedule = project.training
@@ -57,6 +59,8 @@ def train(
         progress=progress,
         catalog=project.catalog,
         budget=budget,
+        campaign=project.campaign,
+        tell=partial(reasons_of, currency=project.currency),
     )
 
 
@@ -79,6 +83,7 @@ def evaluate(
     progress: Progress | None = None,
 ) -> "Hindsight":
     """What the champion would have said at as_of, beside what was known to have happened by `known_by`."""
+    from serving.reasons import reasons_of
     from training.hindsight import evaluate
 
     report = progress or silent
@@ -92,6 +97,8 @@ def evaluate(
         seed=seed,
         report_to=report_path(project, target, "evaluation", as_of),
         catalog=project.catalog,
+        campaign=project.campaign,
+        tell=partial(reasons_of, currency=project.currency),
     )
     report(1, 1, "scoring in hindsight")
     return found

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 
 ANSWERS = ("probability", "amount", "days")
-RISKS = ("churn", "contract_churn", "contraction")
-"""Kinds of target by which something is at stake."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +45,7 @@ def score(project: "Project", as_of: datetime, *, calls: int = 0, progress: Prog
     from serving.calls import FEATURES, worth_a_call
     from serving.model_store import load
     from serving.scoring import needed_features, score_table
+    from training.targets import RISKS
 
     if not project.targets:
         raise ProjectError(f"{project.directory / FILE_NAME} has no target to score; add a table [targets.churn]")

@@ -179,6 +179,10 @@ class Score(BaseModel):
     )
     model: str = Field(description="name of the registered model")
     model_version: str
+    grade: Literal["A", "B", "C", "none"] | None = Field(
+        description="how far the model's scores can be relied on, against the simple rule; null for a model that was "
+        "never graded"
+    )
 
 
 class ProblemDetail(BaseModel):

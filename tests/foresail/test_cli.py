@@ -241,6 +241,8 @@ def test__score__out__has_the_documented_columns_and_every_account(project, tmp_
     assert table["why_not"].notna().any()
     assert table["probability"].dropna().between(0, 1).all()
     assert table["reasons"].notna().sum() == min(100, table["probability"].notna().sum())
+    (grade,) = set(table["grade"])
+    assert f"grade {grade}: " in answer.stdout
 
 
 def test__score__csv__has_the_reasons_as_words(project, tmp_path):
@@ -259,6 +261,8 @@ def test__evaluate__closed_and_open_horizon__judges_the_one_and_says_when_the_ot
     assert closed.returncode == 0, closed.stderr
     assert facts["evaluation"]["baseline"] == "recency"
     assert facts["open_because"] is None
+    assert facts["grade"]["letter"] in {"A", "B", "C", "none"}
+    assert facts["profit"]["terms"]["measured"] == ["account_value"]
     too_early = foresail("evaluate", "churn", "-p", project, "--as-of", TODAY, "--known-by", "2020-12-15", "--json")
     assert json.loads(too_early.stdout)["evaluation"] is None
     assert "2020-12-31" in json.loads(too_early.stdout)["open_because"]
@@ -270,6 +274,8 @@ def test__train_again__registers_a_challenger_and_models_shows_both(project):
     newest, first = json.loads(foresail("models", "-p", project, "--json").stdout)["churn"]
     assert (first["version"], first["aliases"]) == (1, ["champion"])
     assert (newest["version"], newest["aliases"]) == (2, ["challenger"])
+    assert newest["grade"] == first["grade"]
+    assert newest["grade"] in {"A", "B", "C", "none"}
 
 
 def test__train__unknown_target__exit_code_3_and_names_those_there_are(project):

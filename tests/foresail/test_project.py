@@ -11,6 +11,7 @@ import pytest
 
 from features.sources import Database, Source
 from foresail.project import _TABLES, ProjectError, initialise, load, template
+from training.profit import Campaign
 
 GOOD = """
 [project]
@@ -60,6 +61,14 @@ def test__load__good_file__has_what_it_says_and_documented_defaults(tmp_path, mo
     assert found.min_history_days("churn") == 90
 
 
+def test__campaign__costs_and_capacity__are_what_the_file_gives_and_open_where_it_does_not(tmp_path):
+    """What is left out stays open, so that whoever reckons with it can say that it was assumed."""
+    assert project(tmp_path).campaign == Campaign(currency="GBP")
+    text = GOOD + "[costs]\naccount_value = 500\naccept_rate = 0.2\n[team]\ncapacity = 200\n"
+    given = Campaign(account_value=500.0, accept_rate=0.2, capacity=200.0, currency="GBP")
+    assert project(tmp_path, text).campaign == given
+
+
 def test__targets__are_those_of_training(tmp_path):
     found = project(
         tmp_path, GOOD + "bands = { medium = 0.5, high = 0.8 }\n[targets.soon]\nkind='churn'\nhorizon_days=7\n"
@@ -99,6 +108,10 @@ def test__tracking_uri__environment_wins_then_the_file(tmp_path, monkeypatch):
         ("= 365", "= 365\nbands = { medium = 0.9, high = 0.8 }", 'targets.churn.bands = {"medium": 0.9, "high": 0.8}: it must be { medium = 0.70, high = 0.90 } with medium below high'),
         ("= 365", "= 365\nbands = { medium = 70 }", "targets.churn.bands.medium = 70: it must be a percentile between 0 and 1, like 0.70"),
         ("= 365", "= 365\n[history]\nbuckets = 0", "history.buckets = 0: it must be a whole number of buckets, 1 or more"),
+        ("= 365", "= 365\n[costs]\naccept_rate = 30", "costs.accept_rate = 30: it must be a share between 0 and 1: of those who would leave, who stay if contacted"),
+        ("= 365", "= 365\n[costs]\ncontact_cost = -1", "costs.contact_cost = -1: it must be an amount, 0 or more: what one contact costs"),
+        ("= 365", "= 365\n[costs]\naccount_value = 10\nincentive_cost = 10", 'costs = {"account_value": 10, "incentive_cost": 10}: it must be a table [costs] whose incentive_cost is below its account_value'),
+        ("= 365", "= 365\n[team]\ncapacity = 20.5", "team.capacity = 20.5: it must be a share of the accounts below 1, like 0.10, or a whole number of accounts, like 200"),
         ("= 365", "= 365\n[histry]\nbuckets = 4", 'histry = {"buckets": 4}: unknown key; did you mean history?'),
     ],
 )  # fmt: skip
@@ -216,6 +229,7 @@ def test__template__every_optional_line_uncommented__still_loads(tmp_path):
         # A database is given either a table or a query, so that only one of them can be shown as a key.
         ("sources", "*"): {"query": "", **shown["sources"][0], **shown["sources"][1]}, ("targets", "*"): {key for each in shown["targets"].values() for key in each},
         ("targets", "*", "bands"): shown["targets"]["churn"]["bands"], ("training",): shown["training"],
+        ("costs",): shown["costs"], ("team",): shown["team"],
     }  # fmt: skip
     for place, table in tables.items():
         assert set(table) == {field.alias or name for name, field in _TABLES[place].model_fields.items()}, place

@@ -1,6 +1,6 @@
 """Percentiles, bands and the score table, with numbers that can be checked by hand."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -82,6 +82,14 @@ def test__score_table__every_row_is_there__scored_or_with_the_reason_why_not():
         "no purchase in the last 365 days; the latest was 400 days ago",
     ]
     assert scores["model_version"].tolist() == ["7"] * 4
+
+
+def test__score_table__grade__is_the_card_s_and_null_without_one():
+    """A model from before there were grades is not graded, which is not the grade "none"."""
+    for letter in ("A", "none"):
+        graded = replace(LOADED, model=DaysOver1000(card=LOADED.model.card | {"grade": {"letter": letter}}))
+        assert score_table(graded, table(a=100, b=None), explain_top=0)["grade"].tolist() == [letter] * 2
+    assert score_table(LOADED, table(a=100), explain_top=0)["grade"].isna().all()
 
 
 def test__score_table__explain_top__only_the_riskiest_get_reasons():

@@ -52,7 +52,7 @@ def scores(response):
 
 
 def assert_same_score(online, row):
-    for name in ("probability", "percentile", "band", "why_not", "horizon_days", "model_version"):
+    for name in ("probability", "percentile", "band", "why_not", "horizon_days", "model_version", "grade"):
         assert online[name] == nan_to_none(row[name]), name
 
 
@@ -103,6 +103,7 @@ def test__score__answer__carries_what_a_reader_needs_to_judge_it(service):
     assert score["definition"].startswith("churned: no order in (as_of, as_of + 90 days]")
     assert (score["model"], score["model_version"], score["horizon_days"]) == ("wholesaler-churn", "1", 90)
     assert score["as_of"] == "2020-06-01T00:00:00Z"
+    assert score["grade"] == "none"
     assert score["band"] in {"low", "medium", "high"}
     assert score["reasons"] == []
 

@@ -57,10 +57,11 @@ def subscriptions():
     return pd.read_csv(DATA / "ravenstack_subscriptions.csv")
 
 
-def aurocs(history, horizon_days, folder):
+def trained(history, horizon_days, folder):
     target = ChurnTarget("churn", horizon_days, active_within_days=365)
     result = train(history, target, T, project="ravenstack", tracking_uri=f"sqlite:///{folder}/mlflow.db")
-    return result.rung, {rung: metrics["auroc"] for rung, metrics in result.evaluation.metrics.items()}
+    auroc = {rung: metrics["auroc"] for rung, metrics in result.evaluation.metrics.items()}
+    return result.rung, result.appraisal.grade, auroc
 
 
 @pytest.mark.parametrize("horizon_days", [30, 60])
@@ -70,12 +71,13 @@ def test__ravenstack__subscriptions_of_random_accounts__cannot_be_told_from_gues
     """Every subscription given to an account drawn at random: neither the past nor usage nor tickets can say who buys.
 
     Churn is real here, accounts and dates are the file's own; only a look into the future could rank them. Each rung's
-    AUROC interval holds 0.5, and the ladder keeps to its simplest rung.
+    AUROC interval holds 0.5, the ladder keeps to its simplest rung, and what it gives is no grade.
     """
     accounts = np.sort(subscriptions["account_id"].unique())
     drawn = np.random.default_rng(7).choice(accounts, len(subscriptions))
-    rung, auroc = aurocs(history_of(tmp_path, subscriptions.assign(account_id=drawn)), horizon_days, tmp_path)
-    assert rung == "recency"
+    history = history_of(tmp_path, subscriptions.assign(account_id=drawn))
+    rung, grade, auroc = trained(history, horizon_days, tmp_path)
+    assert (rung, grade.letter) == ("recency", "none")
     assert all(each.low <= 0.5 <= each.high for each in auroc.values()), auroc
 
 
@@ -84,7 +86,9 @@ def test__ravenstack__subscriptions_as_they_are__no_more_than_tenure_tells(subsc
     """The file spreads each account's subscriptions evenly between its signing up and the file's last day.
 
     So whoever signed up late buys fast: the age of the account alone ranks at 0.59 to 0.64 in the first half of 2024.
-    That much is in the data; anything beyond has leaked.
+    That much is in the data; anything beyond has leaked. What is that little better than recency, if at all, is no grade
+    that one could reckon with.
     """
-    _, auroc = aurocs(history_of(tmp_path, subscriptions), horizon_days, tmp_path)
+    _, grade, auroc = trained(history_of(tmp_path, subscriptions), horizon_days, tmp_path)
+    assert grade.letter == "none", grade
     assert all(each.value < 0.65 for each in auroc.values()), auroc

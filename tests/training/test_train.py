@@ -5,6 +5,7 @@ import logging
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -18,12 +19,15 @@ from training_company import FIRST_DAY, company, purchase, small_model
 
 from features.catalog import CATALOG, fingerprint, named
 from features.table import build_feature_table
+from serving.reasons import Reason
 from training.coverage import StaleHistory
 from training.evaluation import judge
+from training.examples import Example
 from training.hindsight import OtherFeatures, evaluate, shortcomings
 from training.metrics import METRICS
-from training.report import Scored
+from training.report import Scored, of_training
 from training.selection import NotEnoughLabels
+from training.slices import HOLDS, TOO_LOW, Slice
 from training.splits import NotEnoughHistory
 from training.targets import ChurnTarget, target_from
 from training.tracking import NoModel, list_models, load_model, log_and_register
@@ -130,7 +134,7 @@ def test__report__page__stands_alone_and_names_what_matters(result):
     """One file: no script, no link, no picture elsewhere. It shows baseline, dates, calibration and limits."""
     page = result.report_path.read_text()
     assert not re.search(r"<script|<link|<img|src=|href=\"(?!#)", page)
-    assert page.count("<svg") == 2
+    assert page.count("<svg") == 3
     for said in (
         "The interval of ECE can lie wholly above its value",
         "acme · churn",
@@ -142,6 +146,45 @@ def test__report__page__stands_alone_and_names_what_matters(result):
     ):
         assert said in page
     assert f"{result.evaluation.metrics[result.rung]['auroc'].value:.3f}" in page
+
+
+def test__report__page__says_grade_money_parts_and_examples(result):
+    """What a company acts on is on the page, each figure beside what it rests on; no account is named."""
+    parts = tuple(
+        Slice("region", name, 120, 12, result.evaluation.metrics[result.rung], 0.1, 0.2, 0.15, 0.25, verdict)
+        for name, verdict in (("north", HOLDS), ("south <b>", TOO_LOW))
+    )
+    reason = Reason("purchases_days_since_last", 40.0, "raises", 0.7, "no order for 40 days")
+    shown = (Example("The most at stake", 0.5, 3000.0, churned=True, reasons=(reason,)),)
+    appraisal = replace(result.appraisal, slices=parts, examples=shown)
+    scored = Scored(np.array([1.0, 0.0]), np.array([0.6, 0.2]), np.array([0.5, 0.5]))
+    page = of_training(result.card, result.evaluation, appraisal, scored, ())
+    for said in (
+        f"Grade: {result.appraisal.grade.meaning}.",
+        "Assumed, not given:",
+        "contact cost",
+        "at the best share (EMPC)",
+        "1 of 2 parts is out of line",
+        "south &lt;b&gt;",
+        TOO_LOW,
+        "3,000  a year, 1,500 at stake",
+        "no order for 40 days",
+        "<strong>churned</strong>",
+    ):
+        assert said in page, said
+
+
+def test__train__card__carries_what_it_is_worth_and_its_grade(result, store_uri):
+    """Grade, profit beside the baseline, reliability and slices (none: this company has no attributes) go with the model."""
+    assert result.card["grade"]["letter"] == result.appraisal.grade.letter
+    assert set(result.card["profit"]["empc"]) == {"recency", result.rung}
+    assert result.card["profit"]["differences"]["empc"]["value"] == pytest.approx(
+        result.card["profit"]["empc"][result.rung]["value"] - result.card["profit"]["empc"]["recency"]["value"]
+    )
+    assert result.card["slices"] == []
+    listed = list_models(store_uri, "acme-churn")[0]
+    assert listed.grade == result.appraisal.grade.letter
+    assert listed.metrics[f"{result.rung}/empc"] == result.appraisal.profit.empc[result.rung].value
 
 
 def test__train__everything_known_after_t__is_invisible(result, history, tmp_path):
