@@ -59,7 +59,7 @@ def evaluate(  # noqa: PLR0913  # all but two are given by name
     as_of, known_by = in_utc(as_of), in_utc(known_by)
     version, model = tracking.load_model(tracking_uri, name, alias)
     for card in (model.card, model.card["baseline"]):
-        _same_features(card, name, version, catalog)
+        refuse_other_features(card, name, version, catalog)
     target = ChurnTarget.from_json(model.card["target"])
     history = history.at(history.versions())
     data, open_because = _rows(history, target, as_of, known_by, _features(model.card, catalog))
@@ -92,12 +92,19 @@ def _rows(
 ) -> tuple[Dataset, str | None]:
     """The eligible accounts, labelled if the horizon has closed; else the reason why not."""
     try:
-        closes = as_of + target.horizon
-        if target.closed(as_of, known_by):
-            purchases_known(history, closes).reaches(closes, target.horizon)
-        return labelled(history, target, [as_of], features, known_by), None
+        return closed_rows(history, target, as_of, known_by, features), None
     except (HorizonOpen, StaleHistory) as still_open:
         return unlabelled(history, target, as_of, features), str(still_open)
+
+
+def closed_rows(
+    history: History, target: ChurnTarget, as_of: datetime, known_by: datetime, features: FeatureSet
+) -> Dataset:
+    """The eligible accounts and what became of them; HorizonOpen, or StaleHistory if purchases end before the horizon does."""
+    closes = as_of + target.horizon
+    if target.closed(as_of, known_by):
+        purchases_known(history, closes).reaches(closes, target.horizon)
+    return labelled(history, target, [as_of], features, known_by)
 
 
 def _features(card: dict[str, Any], catalog: FeatureSet) -> FeatureSet:
@@ -118,7 +125,8 @@ def _judge(data: Dataset, scored: report.Scored, card: dict[str, Any], seed: int
     return judge(probabilities, data.labels, data.account, baseline=baseline, seed=seed)
 
 
-def _same_features(card: dict[str, Any], name: str, version: int, catalog: FeatureSet) -> None:
+def refuse_other_features(card: dict[str, Any], name: str, version: int, catalog: FeatureSet) -> None:
+    """OtherFeatures if the catalog does not compute what the model was trained on."""
     remedy = (
         "train again, or go back to the release of Foresail and the files of [features] extend that it was trained with"
     )
@@ -167,9 +175,17 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def _fairness(card: dict[str, Any], as_of: datetime, target: ChurnTarget) -> tuple[str, ...]:
+def seen_of(card: dict[str, Any], as_of: datetime, target: ChurnTarget) -> str:
+    """How much of the horizon after as_of a model's training knew: "" nothing, "part of" it or "all of" it."""
     trained = datetime.fromisoformat(card["trained_as_of"])
     if trained <= as_of:
+        return ""
+    return "all of" if as_of + target.horizon <= trained else "part of"
+
+
+def _fairness(card: dict[str, Any], as_of: datetime, target: ChurnTarget) -> tuple[str, ...]:
+    seen = seen_of(card, as_of, target)
+    trained = card["trained_as_of"][:10]
+    if not seen:
         return ()
-    seen = "all of" if as_of + target.horizon <= trained else "part of"
-    return (f"this is no fair test: the model was trained as of {trained:%Y-%m-%d} and has seen {seen} this horizon",)
+    return (f"this is no fair test: the model was trained as of {trained} and has seen {seen} this horizon",)

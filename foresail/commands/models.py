@@ -1,11 +1,16 @@
 """Commands on models: fit one, judge it afterwards, list them."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from foresail.commands.terminal import HERE, AsOfOption, JsonOption, ProjectOption, SeedOption, moment, opened, say
+
+if TYPE_CHECKING:
+    from foresail.project import Project
+    from training.decisions import Decision
+    from training.promotion import Order
 
 
 def train(
@@ -63,27 +68,91 @@ def evaluate(
     say(shown, as_json)
 
 
-def promote(
+ReasonOption = Annotated[str, typer.Option(help="Why, in your words: kept with the decision.")]
+
+
+def promote(  # noqa: PLR0913, PLR0917  # a command's options
     target: Annotated[str, typer.Argument(help="A target of the project file, such as churn.")],
     version: Annotated[
         int, typer.Argument(min=1, help="The version that is to score from now on: see foresail models.")
     ],
     project: ProjectOption = HERE,
+    as_of: AsOfOption = None,
+    known_by: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="What happened is taken from what was known then; default: --as-of."),
+    ] = None,
+    reason: ReasonOption = "",
+    force: Annotated[
+        bool, typer.Option("--force", help="Promote though a check fails; needs --reason, and both are kept.")
+    ] = False,
+    seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a version of a target's model the champion: the one that scores. A running service takes it up by itself.
+    """Make a version of a target's model the champion, the one that scores, if it is not worse than the present one.
 
-    foresail promote churn 3     and back again, should it disappoint:     foresail promote churn 2
+    Both score the newest horizon that has closed by --as-of. Refused, with exit code 7 and the check that failed, if the
+    challenger is worse beyond noise in log loss or in profit at the team's capacity, if it is miscalibrated where the
+    champion is not, or if its scores jump without cause. A running service takes a new champion up by itself.
+
+    foresail promote churn 3     and back again, should it disappoint:     foresail rollback churn
     """
     from foresail import show, workflow
 
-    before = workflow.promote(opened(project), target, version)
-    say(show.promoted(target, version, before), as_json)
+    if force and not reason.strip():
+        raise typer.BadParameter("say why with --reason", param_hint="--force")
+    found = opened(project)
+    order, speaks_for = _order(found, reason, force=force), moment(found, as_of)
+    known = moment(found, known_by) if known_by else None
+    with show.progress() as bars:
+        decision = workflow.promote(
+            found, target, version, order, as_of=speaks_for, known_by=known, seed=seed, progress=bars
+        )
+    _told(found, target, decision, as_json)
+
+
+def rollback(
+    target: Annotated[str, typer.Argument(help="A target of the project file, such as churn.")],
+    project: ProjectOption = HERE,
+    reason: ReasonOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Make the champion before the present one champion again, without a check; twice goes two champions back."""
+    from foresail import workflow
+
+    found = opened(project)
+    _told(found, target, workflow.rollback(found, target, _order(found, reason)), as_json)
+
+
+def _order(project: "Project", reason: str, *, force: bool = False) -> "Order":
+    """Who asks, and when: the clock is read for the record alone."""
+    from training.promotion import Order
+
+    return Order(moment(project, None), _user(), reason.strip(), force)
+
+
+def _user() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container may have a user without a name
+        return ""
+
+
+def _told(project: "Project", target: str, decision: "Decision", as_json: bool) -> None:
+    """Show a decision; NotPromoted, which ends in exit code 7, if it moved nobody."""
+    from foresail import show
+    from training.promotion import NotPromoted
+
+    say(show.decided(target, decision, project.timezone), as_json)
+    if not decision.moves:
+        raise NotPromoted(f"version {decision.version} of {target} was {decision.kind}: {decision.why}")
 
 
 def models(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
-    """The registered models of every target: version, alias, kind, when trained, how good."""
+    """The registered models of every target: version, alias, kind, when trained, how good; and the line of champions."""
     from foresail import show, workflow
 
     found = opened(project)
-    say(show.models(workflow.models(found), found.timezone), as_json)
+    say(show.models(workflow.models(found), workflow.standings(found), found.timezone), as_json)

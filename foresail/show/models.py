@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from rich.console import RenderableType
 from rich.table import Table
@@ -13,6 +14,7 @@ from rich.text import Text
 from foresail.show.answers import Shown, day, from_here, grid, without_nan
 
 if TYPE_CHECKING:
+    from training.decisions import Decision, Standing
     from training.evaluation import Evaluation
     from training.hindsight import Hindsight
     from training.tracking import ModelRow
@@ -79,19 +81,56 @@ def _estimate(evaluation: "Evaluation", model: str, metric: str) -> Text:
     return Text(f"{one.value:.3f}  {one.low:.3f}–{one.high:.3f}", style="bold" if better else "")
 
 
-def promoted(target: str, version: int, before: int | None) -> Shown:
-    """Which version scores from now on, and how to go back."""
-    if before in {None, version}:
-        said = f"{target}: version {version} is champion"
-    else:
-        said = (
-            f"{target}: version {version} is champion now; back to the one before: foresail promote {target} {before}"
-        )
-    return Shown([said], {"target": target, "version": version, "before": before})
+def decided(target: str, decision: "Decision", timezone: str) -> Shown:
+    """What was checked before a version was to become champion, what was found, and who is champion now."""
+    parts: list[RenderableType] = []
+    if decision.checks:
+        parts = [_judged_on(decision, timezone), _checks(decision)]
+    parts += [Text(f"note: {note}", style="yellow") for note in decision.notes]
+    parts.append(Text(f"{target}: {_outcome(target, decision)}", style="bold"))
+    before = decision.before if decision.moves else None
+    facts = decision.to_json() | {"target": target, "promoted": decision.moves, "before": before}
+    return Shown(parts, without_nan(facts))
 
 
-def models(rows: "Mapping[str, Sequence[ModelRow]]", timezone: str) -> Shown:
-    """The registered versions of each target."""
+def _judged_on(decision: "Decision", timezone: str) -> str:
+    pair = f"version {decision.version} against the champion, version {decision.before}"
+    return f"{pair}, as of {day(decision.judged_on, timezone)}" if decision.judged_on else pair
+
+
+def _checks(decision: "Decision") -> Table:
+    table = grid("check", "", "found")
+    for check in decision.checks:
+        table.add_row(check.name, Text("passed") if check.passed else Text("failed", style="bold red"), check.words)
+    return table
+
+
+def _outcome(target: str, decision: "Decision") -> str:
+    if not decision.moves:
+        champion = f"version {decision.before} stays champion" if decision.kind == "refused" else "nothing was changed"
+        return f"version {decision.version} was {decision.kind}; {champion}"
+    if decision.before in {None, decision.version}:
+        return f"version {decision.version} is champion"
+    how = f", {decision.kind}" if decision.kind != "promoted" else ""
+    way = f"; back to the one before: foresail rollback {target}" if decision.kind != "rolled back" else ""
+    return f"version {decision.version} is champion now{how}{way}"
+
+
+def line_of_champions(standing: "Standing", rows: "Sequence[ModelRow]", timezone: str) -> Table:
+    """Every decision about who is champion, oldest first, with its day and its reason."""
+    table = grid("day", "version", "decision", "by", "reason", numbers=(1,))
+    first = next((one for one in rows if one.version == standing.first), None)
+    if first is not None:
+        table.add_row(_date(first.registered_at, timezone), str(first.version), "first champion", "", "trained first")
+    for one in standing.decisions:
+        table.add_row(_date(one.decided_at, timezone), str(one.version), one.kind, one.by, one.why or "–")
+    if standing.unrecorded:
+        table.add_row("", str(standing.champion or "–"), "unrecorded", "", "the alias was moved outside of Foresail")
+    return table
+
+
+def models(rows: "Mapping[str, Sequence[ModelRow]]", standings: "Mapping[str, Standing]", timezone: str) -> Shown:
+    """The registered versions of each target, and below them its line of champions."""
     table = grid("target", "version", "alias", "kind", "trained as of", "log loss", "AUROC", numbers=(1, 5, 6))
     for target, versions in rows.items():
         for one in versions:
@@ -105,5 +144,20 @@ def models(rows: "Mapping[str, Sequence[ModelRow]]", timezone: str) -> Shown:
                 *metrics,
             )
     missing = [f"{target}: no model yet; foresail train {target} --as-of DATE" for target in rows if not rows[target]]
-    facts = {target: [dataclasses.asdict(one) for one in versions] for target, versions in rows.items()}
-    return Shown([table, *missing], without_nan(facts))
+    lines: list[RenderableType] = []
+    for target, versions in rows.items():
+        if versions:
+            lines += [f"the line of champions of {target}", line_of_champions(standings[target], versions, timezone)]
+    facts = {
+        target: [dataclasses.asdict(one) | {"decisions": _about(one, standings[target])} for one in versions]
+        for target, versions in rows.items()
+    }
+    return Shown([table, *missing, *lines], without_nan(facts))
+
+
+def _about(row: "ModelRow", standing: "Standing") -> list[dict[str, Any]]:
+    return [one.to_json() for one in standing.decisions if one.version == row.version]
+
+
+def _date(moment: datetime, timezone: str) -> str:
+    return f"{moment.astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M}"

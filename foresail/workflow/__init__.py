@@ -17,7 +17,7 @@ from foresail.workflow.history import (
     status,
     vacuum,
 )
-from foresail.workflow.models import evaluate, model_name, models, promote, report_path, train
+from foresail.workflow.models import evaluate, model_name, models, promote, report_path, rollback, standings, train
 from foresail.workflow.progress import Progress
 from foresail.workflow.scoring import Scored, score, write_scores
 from foresail.workflow.serving import serve, serving_settings
@@ -45,11 +45,13 @@ __all__ = [
     "promote",
     "quarantined",
     "report_path",
+    "rollback",
     "score",
     "serve",
     "serving_settings",
     "simulate",
     "simulation_settings",
+    "standings",
     "status",
     "train",
     "training_table",
