@@ -7,12 +7,15 @@ Four checks, each with its figures in words:
   is the mean probability off beyond noise (with the number of slices in mind), by more than a little, and further off
   than the champion's. Where both are off, a market has moved, and to keep the worse one would not help.
 - **scores**: the scores of today's accounts do not jump from the champion's without cause. A jump is a population
-  stability index above 0.25, the usual mark of a major shift (Siddiqi, Credit Risk Scorecards, 2006). What happened
+  stability index above 0.25, the usual mark of a major shift (Siddiqi, Credit Risk Scorecards, 2006), over the
+  accounts below and above the champion's median and the places where its medium and high bands begin. (Over ten equal
+  bins, as the index is used for one model over time, two models that agree in all that matters jump: on the demo's
+  data with a correlation of 0.98 it is 1.36, because one's safest accounts are at 0.4 %, the other's at 0.5 %.) What happened
   is its cause if it bears the new scores out: the challenger's log loss is lower beyond noise; or the champion's mean
   probability lies outside of the realised rate's 95 % interval, and the challenger's inside.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -46,6 +49,8 @@ class Gate:
     """A slice is off by more than a little if foreseen and happened differ by both: in points, and of the larger of the two."""
     jump: float = 0.25
     """Population stability index from which scores have jumped."""
+    cuts: tuple[float, ...] = (0.5, 0.7, 0.9)
+    """Where the index cuts the champion's scores of today: its median, and where the medium and the high band begin."""
 
 
 @dataclass(frozen=True)
@@ -122,14 +127,13 @@ def profit(
     return np.asarray((share * gains).sum(axis=1) / total[:, 0])
 
 
-def stability_index(before: Floats, after: Floats) -> float:
-    """Population stability index: Σ (a − b) · ln(a / b) over bins of equal mass of `before`, a and b their shares.
+def stability_index(before: Floats, after: Floats, cuts: Sequence[float]) -> float:
+    """Population stability index: Σ (a − b) · ln(a / b) over the parts between the quantiles `cuts` of `before`.
 
-    Ten bins, fewer below 200 accounts (20 in each at least); half an account is added to each bin, so that an empty one
-    does not make it infinite. 0 if the two are distributed alike.
+    a and b are the parts' shares of `after` and `before`; half an account is added to each part, so that an empty one
+    does not make it infinite. 0 if the parts are as large as before.
     """
-    bins = int(np.clip(len(before) // 20, 2, 10))
-    edges = np.unique(np.quantile(before, np.arange(1, bins) / bins))
+    edges = np.unique(np.quantile(before, cuts))
     a, b = (_shares(scores, edges) for scores in (after, before))
     return float(((a - b) * np.log(a / b)).sum())
 
@@ -212,9 +216,9 @@ def _calibration(compared: Compared, gate: Gate) -> Check:
 
 
 def _scores(compared: Compared, evaluation: Evaluation, gate: Gate) -> Check:
-    if len(compared.champion_today) < 40:
+    if len(compared.champion_today) < gate.slice_accounts:
         return Check("scores", True, f"{len(compared.champion_today)} accounts today: too few to tell a jump")
-    index = stability_index(compared.champion_today, compared.challenger_today)
+    index = stability_index(compared.champion_today, compared.challenger_today, gate.cuts)
     means = [float(scores.mean()) for scores in (compared.champion_today, compared.challenger_today)]
     words = f"stability index {index:.2f} (a jump from {gate.jump}), mean {_percent(means[0])} to {_percent(means[1])}"
     figures: dict[str, float | None] = {"stability_index": index, CHAMPION: means[0], CHALLENGER: means[1]}

@@ -1,5 +1,6 @@
 """A registered model put back to a moment: what it would have said then, and what happened."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -175,7 +176,7 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def seen_of(card: dict[str, Any], as_of: datetime, target: ChurnTarget) -> str:
+def seen_of(card: Mapping[str, Any], as_of: datetime, target: ChurnTarget) -> str:
     """How much of the horizon after as_of a model's training knew: "" nothing, "part of" it or "all of" it."""
     trained = datetime.fromisoformat(card["trained_as_of"])
     if trained <= as_of:

@@ -1,5 +1,6 @@
 """Commands on models: fit one, judge it afterwards, list them."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,7 +35,7 @@ def train(
     say(show.trained(result), as_json)
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913, PLR0917  # a command's options
     target: Annotated[str, typer.Argument(help="A target of the project file, such as churn.")],
     project: ProjectOption = HERE,
     as_of: AsOfOption = None,
@@ -45,17 +46,32 @@ def evaluate(
         Path | None,
         typer.Option(help="Of a simulated company: the folder of its truth, to hold the model against.", exists=True),
     ] = None,
+    first: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="Judge at many past dates, beginning with this one.")
+    ] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="The last of the many dates.")] = None,
+    every: Annotated[int, typer.Option(metavar="DAYS", min=1, help="Days between the many dates.")] = 30,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """What the champion would have said at a moment, beside what happened afterwards.
+    """What the champion would have said at a moment, beside what happened afterwards; or at many past moments.
 
     If the horizon has not closed by --known-by, says when it will. If the model was trained later than --as-of it
-    has seen the answer, and that is said.
+    has seen the answer, and that is said. With --from and --to: quality over time beside the baseline, a picture of it in
+    reports/, and how long before a loss (the last order + the horizon) the account had crossed into the high band for good.
+
+    foresail evaluate churn --as-of 2024-01-01     foresail evaluate churn --from 2023-01-01 --to 2024-01-01 --every 30
     """
     from foresail import show, workflow
 
     found = opened(project)
+    if first is not None or last is not None:
+        _refuse_together(as_of, truth)
+        dates = _dates(found, first, last, every)
+        with show.progress() as bars:
+            record = workflow.track(found, target, dates, moment(found, known_by), seed=seed, progress=bars)
+        say(show.track_record(record, found.timezone), as_json)
+        return
     moments = moment(found, as_of), moment(found, known_by)
     with show.progress() as bars:
         hindsight = workflow.evaluate(found, target, *moments, seed=seed, progress=bars)
@@ -66,6 +82,22 @@ def evaluate(
         opened_truth, picture = workflow.open_truth(found, target, hindsight, truth)
         shown = shown.followed_by("truth", show.opened(opened_truth, picture, found.currency))
     say(shown, as_json)
+
+
+def _refuse_together(as_of: str | None, truth: Path | None) -> None:
+    if as_of is not None or truth is not None:
+        raise typer.BadParameter("--as-of and --truth speak of one moment; leave them out, or --from and --to")
+
+
+def _dates(project: "Project", first: str | None, last: str | None, every: int) -> tuple[datetime, ...]:
+    from training.track_record import dates_between
+
+    if first is None or last is None:
+        raise typer.BadParameter("give both --from and --to")
+    try:
+        return dates_between(moment(project, first), moment(project, last), every)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 ReasonOption = Annotated[str, typer.Option(help="Why, in your words: kept with the decision.")]

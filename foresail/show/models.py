@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from training.decisions import Decision, Standing
     from training.evaluation import Evaluation
     from training.hindsight import Hindsight
+    from training.track_record import TrackRecord
     from training.tracking import ModelRow
     from training.train import TrainingResult
 
@@ -60,6 +61,57 @@ def hindsight(found: "Hindsight", timezone: str) -> Shown:
         f"foreseen {said:.1%} churned, happened {happened:.1%}",
     ]
     return Shown([*parts, f"report: {from_here(found.report_path)}"], without_nan(facts))
+
+
+def track_record(record: "TrackRecord", timezone: str) -> Shown:
+    """A model's quality at many past moments, and how long before a loss it had warned."""
+    heading = (
+        f"version {record.version} ({record.rung}), trained as of {day(record.trained_as_of, timezone)}, at past dates"
+    )
+    parts: list[RenderableType] = [
+        heading,
+        _over_time(record, timezone),
+        *(Text(f"note: {note}", style="yellow") for note in record.notes),
+        *_lead(record),
+        f"report: {from_here(record.report_path)}",
+    ]
+    facts = {
+        "version": record.version, "rung": record.rung, "horizon_days": record.horizon_days,
+        "points": [dataclasses.asdict(point) for point in record.points], "lead": dict(record.lead),
+        "notes": list(record.notes), "report": str(record.report_path) if record.report_path else None,
+    }  # fmt: skip
+    return Shown(parts, without_nan(facts))
+
+
+def _over_time(record: "TrackRecord", timezone: str) -> Table:
+    table = grid(
+        "as of", "accounts", "churned", "foreseen", "log loss", record.baseline, "AUROC", record.baseline,
+        "churned of the high band", "seen in training", numbers=range(1, 9),
+    )  # fmt: skip
+    for point in record.points:
+        ours, theirs = (point.evaluation.metrics[name] for name in ("model", "baseline"))
+        figures = [f"{each[metric].value:.3f}" for metric in ("log_loss", "auroc") for each in (ours, theirs)]
+        rates = f"{point.happened:.1%}", f"{point.foreseen:.1%}"
+        high = f"{point.high_churned:,} of {point.high:,}"
+        seen = f"{point.seen} it" if point.seen else ""
+        table.add_row(day(point.as_of, timezone), f"{point.evaluation.rows:,}", *rates, *figures, high, seen)
+    return table
+
+
+def _lead(record: "TrackRecord") -> list[str]:
+    """How long before a loss (the last order + the horizon) the account had crossed into the high band for good."""
+    lead = record.lead
+    lost = f"{lead['lost']:,} losses, {record.horizon_days} days after the last order"
+    if not lead["warned"]:
+        return [f"{lost}: none was warned of"]
+    days = [f"{lead[name]:.0f}" for name in ("median_days", "lower_quartile_days", "upper_quartile_days")]
+    said = (
+        f"{lead['warned']:,} warned of, the high band crossed {days[0]} days before in the median ({days[1]}–{days[2]})"
+    )
+    rest = f"{lead['withdrawn']:,} had left the high band again, {lead['never']:,} were never in it"
+    early = f"{lead['before_the_last_order']:,} of the warnings came before the last order"
+    floor = f"; {lead['at_least']:,} stood at the first date of the record and may be older" if lead["at_least"] else ""
+    return [f"{lost}: {said}; {rest}", early + floor]
 
 
 def judged(evaluation: "Evaluation") -> Table:

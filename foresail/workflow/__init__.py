@@ -17,7 +17,17 @@ from foresail.workflow.history import (
     status,
     vacuum,
 )
-from foresail.workflow.models import evaluate, model_name, models, promote, report_path, rollback, standings, train
+from foresail.workflow.models import (
+    evaluate,
+    model_name,
+    models,
+    promote,
+    report_path,
+    rollback,
+    standings,
+    track,
+    train,
+)
 from foresail.workflow.progress import Progress
 from foresail.workflow.scoring import Scored, score, write_scores
 from foresail.workflow.serving import serve, serving_settings
@@ -53,6 +63,7 @@ __all__ = [
     "simulation_settings",
     "standings",
     "status",
+    "track",
     "train",
     "training_table",
     "truth_beside",

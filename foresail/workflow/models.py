@@ -1,6 +1,6 @@
 """Training models, judging them in hindsight, and listing them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from training.decisions import Decision, Standing
     from training.hindsight import Hindsight
     from training.promotion import Order
+    from training.track_record import TrackRecord
     from training.tracking import ModelRow
     from training.train import TrainingResult
 
@@ -79,6 +80,32 @@ def evaluate(
     )
     report(1, 1, "scoring in hindsight")
     return found
+
+
+def track(
+    project: "Project",
+    target: str,
+    dates: Sequence[datetime],
+    known_by: datetime,
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> "TrackRecord":
+    """What the champion would have said at each of the dates, beside what was known to have happened by `known_by`."""
+    from training.track_record import track
+
+    report = progress or silent
+    return track(
+        project.history,
+        dates,
+        name=model_name(project, target),
+        tracking_uri=project.tracking_uri,
+        known_by=known_by,
+        seed=seed,
+        report_to=report_path(project, target, "track-record", dates[-1]),
+        catalog=project.catalog,
+        progress=lambda done, of: report(done, of, "scoring past dates"),
+    )
 
 
 def models(project: "Project") -> "dict[str, list[ModelRow]]":
