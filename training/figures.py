@@ -99,6 +99,10 @@ def quality_over_time(
         return _svg(figure)
 
 
+def _dates_of(axes: Axes) -> Any:
+    return ConciseDateFormatter(axes.xaxis.get_major_locator())  # type: ignore[no-untyped-call]
+
+
 def _course(axes: Axes, dates: Sequence[datetime], course: Course, seen: Sequence[bool], look: tuple[str, str]) -> None:
     name, colour = look
     when: Any = list(dates)

@@ -72,7 +72,7 @@ class Loss:
 
 @dataclass(frozen=True)
 class TrackRecord:
-    """Quality over time, oldest first, and every loss within the record."""
+    """Quality over time, oldest first, and the losses within the record."""
 
     version: int
     rung: str
@@ -81,6 +81,7 @@ class TrackRecord:
     horizon_days: int
     points: tuple[Point, ...]
     losses: tuple[Loss, ...]
+    """Those whose silence began within the record."""
     notes: tuple[str, ...]
     report_path: Path | None = None
 
@@ -146,7 +147,7 @@ def track(  # noqa: PLR0913  # all but two are given by name
         datetime.fromisoformat(model.card["trained_as_of"]),
         target.horizon_days,
         points,
-        tuple(losses(rows, target.horizon)),
+        tuple(losses(rows, target.horizon, closed[0])),
         (*notes, *_fairness(points)),
         report_to,
     )
@@ -154,16 +155,19 @@ def track(  # noqa: PLR0913  # all but two are given by name
     return record
 
 
-def losses(rows: pd.DataFrame, horizon: timedelta) -> Iterator[Loss]:
-    """Every loss among scored rows, by account, oldest first.
+def losses(rows: pd.DataFrame, horizon: timedelta, since: datetime) -> Iterator[Loss]:
+    """Every loss among scored rows whose silence began at `since` or later, by account, oldest first.
+
+    A silence that was under way when the record began is left out: when it was first warned of cannot be told.
 
     `rows`: one row per (account_id, as_of) scored: columns account_id, as_of, last_order (the latest order up to as_of),
     high (bool, in the high band) and churned (1.0, 0.0). An account that comes back and falls silent again is lost twice.
     """
-    lost = set(rows.loc[rows["churned"] == 1.0, "account_id"])
-    own = rows[rows["account_id"].isin(lost)].sort_values(["account_id", "as_of"])
+    silences = rows.loc[(rows["churned"] == 1.0) & (rows["last_order"] >= since), ["account_id", "last_order"]]
+    own = rows[rows["account_id"].isin(set(silences["account_id"]))].sort_values(["account_id", "as_of"])
+    begun = silences.drop_duplicates().sort_values("last_order").groupby("account_id")["last_order"]
     for account, scored in own.groupby("account_id", sort=False):
-        silent = scored.loc[scored["churned"] == 1.0, "last_order"].drop_duplicates()
+        silent = begun.get_group(account)
         yield from (_loss(str(account), last_order, scored, horizon) for last_order in silent)
 
 

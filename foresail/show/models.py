@@ -86,24 +86,27 @@ def track_record(record: "TrackRecord", timezone: str) -> Shown:
 def _over_time(record: "TrackRecord", timezone: str) -> Table:
     table = grid(
         "as of", "accounts", "churned", "foreseen", "log loss", record.baseline, "AUROC", record.baseline,
-        "churned of the high band", "seen in training", numbers=range(1, 9),
+        "high band", "seen", numbers=range(1, 9),
     )  # fmt: skip
     for point in record.points:
         ours, theirs = (point.evaluation.metrics[name] for name in ("model", "baseline"))
         figures = [f"{each[metric].value:.3f}" for metric in ("log_loss", "auroc") for each in (ours, theirs)]
         rates = f"{point.happened:.1%}", f"{point.foreseen:.1%}"
         high = f"{point.high_churned:,} of {point.high:,}"
-        seen = f"{point.seen} it" if point.seen else ""
+        seen = point.seen.removesuffix(" of") or "–"
         table.add_row(day(point.as_of, timezone), f"{point.evaluation.rows:,}", *rates, *figures, high, seen)
+    table.title = (
+        "beside the baseline; high band: churned of those in it; seen: how much of the horizon the training knew"
+    )
     return table
 
 
 def _lead(record: "TrackRecord") -> list[str]:
     """How long before a loss (the last order + the horizon) the account had crossed into the high band for good."""
     lead = record.lead
-    lost = f"{lead['lost']:,} losses, {record.horizon_days} days after the last order"
+    lost = f"{lead['lost']:,} accounts fell silent within the record, and were lost {record.horizon_days} days after their last order"
     if not lead["warned"]:
-        return [f"{lost}: none was warned of"]
+        return [f"{lost}; none was warned of"]
     days = [f"{lead[name]:.0f}" for name in ("median_days", "lower_quartile_days", "upper_quartile_days")]
     said = (
         f"{lead['warned']:,} warned of, the high band crossed {days[0]} days before in the median ({days[1]}–{days[2]})"
@@ -111,7 +114,7 @@ def _lead(record: "TrackRecord") -> list[str]:
     rest = f"{lead['withdrawn']:,} had left the high band again, {lead['never']:,} were never in it"
     early = f"{lead['before_the_last_order']:,} of the warnings came before the last order"
     floor = f"; {lead['at_least']:,} stood at the first date of the record and may be older" if lead["at_least"] else ""
-    return [f"{lost}: {said}; {rest}", early + floor]
+    return [lost, f"{said}; {rest}", early + floor]
 
 
 def judged(evaluation: "Evaluation") -> Table:
