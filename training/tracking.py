@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from training import registered_model
 
 TRAVELLING_PACKAGES = ("mlflow", "lightgbm", "numpy", "pandas")
+TRAINING_PACKAGES = (*TRAVELLING_PACKAGES, "scikit-learn", "scipy", "numba", "pyarrow", "deltalake")
 LOCAL_STORE = "sqlite:///"
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 CHAMPION, CHALLENGER = "champion", "challenger"
@@ -90,6 +91,12 @@ def created_by() -> dict[str, str]:
     """Versions of what a model's numbers depend on."""
     versions = {package: importlib.metadata.version(package) for package in ("lightgbm", "numpy")}
     return {**versions, "python": platform.python_version()}
+
+
+def environment() -> dict[str, str]:
+    """What a training ran in: Python, the system, and every package that had a hand in the numbers."""
+    versions = {package: importlib.metadata.version(package) for package in TRAINING_PACKAGES}
+    return {"python": platform.python_version(), "system": platform.platform(), **versions}
 
 
 def open_store(tracking_uri: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from features.catalog import CATALOG
 from features.history import History
 from features.plan import FeatureSet
-from training import report, tracking
+from training import model_card, report, tracking
 from training.calibration import Calibration
 from training.card import Origin, describe
 from training.coverage import purchases_known
@@ -167,9 +167,16 @@ def _logged(card: Mapping[str, Any], model: Fitted, climb: Climb, settings: Sett
         "seed": card["seed"],
         "features": len(model.features),
         "data_versions": str(card["data_versions"]),
+        "fingerprint": card["fingerprint"],
+        "as_of_dates": ", ".join(date[:10] for date in card["as_of_dates"]["refit"]),
+        "test_date": card["as_of_dates"]["test"][:10],
         **climb.winner.contender.rung.settings,
     }
-    files = {"report.html": page, **report.plots(scored_at_test(climb), (model.rung, climb.evaluation.baseline))}
+    files = {
+        "report.html": page,
+        "model_card.md": model_card.markdown(card),
+        **report.plots(scored_at_test(climb), (model.rung, climb.evaluation.baseline)),
+    }
     return tracking.Logged(name, card, model.booster, parameters, flat_metrics(climb), files)
 
 
