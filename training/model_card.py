@@ -29,8 +29,7 @@ def limits(card: Mapping[str, Any]) -> list[str]:
     judged_on, horizon = card["as_of_dates"]["test"][:10], card["target"]["horizon_days"]
     known = [
         f"judged on one horizon of {horizon} days, from {judged_on}; the model that is registered has learnt from that one too",
-        f"trained on what was known by {card['trained_as_of'][:10]}: it ages, and a market that moves shows first as a "
-        "mean probability that is off (foresail evaluate)",
+        f"trained on what was known by {card['trained_as_of'][:10]}: it ages, and foresail evaluate shows how fast",
         "bands and percentiles are ranks among the accounts of the day it was trained on",
     ]
     suspects = [f"{one['column']} may know the outcome: {one['words']}" for one in card["leakage"]["suspects"]]
