@@ -133,7 +133,7 @@ def test__model_card__says_what_for_what_not_for_how_good_and_from_what(result, 
     auroc = result.evaluation.metrics[result.rung]["auroc"]
     said = [
         "## Not for", "## Known limits", f"{auroc.value:.3f} ({auroc.low:.3f} to {auroc.high:.3f})", "lightgbm",
-        result.card["fingerprint"], "purchases version 0", "seed: 0", "python 3.", "scikit-learn ", "2023-07-03",
+        result.card["fingerprint"], "purchases version 1", "seed: 0", "python 3.", "scikit-learn ", "2023-07-03",
         *result.card["not_for"], *result.card["limits"],
     ]  # fmt: skip
     assert [words for words in said if words not in page] == []
@@ -145,7 +145,7 @@ def test__run__logs_versions_fingerprint_dates_and_seed(result, store_uri):
     parameters = mlflow.MlflowClient().get_run(result.run_id).data.params
     assert parameters["fingerprint"] == result.card["fingerprint"]
     assert parameters["as_of_dates"].split(", ")[-1] == parameters["test_date"] == "2023-07-03"
-    assert (parameters["seed"], parameters["data_versions"]) == ("0", "{'purchases': 0}")
+    assert (parameters["seed"], parameters["data_versions"]) == ("0", "{'purchases': 1}")
 
 
 def test__report__page__stands_alone_and_names_what_matters(result):
