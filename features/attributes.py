@@ -26,5 +26,7 @@ def _of_bucket(history: History, bucket: int, as_of: datetime, columns: Sequence
     frame["account_id"] = frame["account_id"].astype("str")
     for column in columns:
         frame[column] = frame[column].astype("object")
-    newest: pd.DataFrame = frame.groupby("account_id")[list(columns)].last()
-    return newest  # the last that is there, not the last row's
+    newest: pd.DataFrame = frame.groupby("account_id")[
+        list(columns)
+    ].last()  # the last that is there, not the last row's
+    return newest
