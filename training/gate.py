@@ -172,9 +172,7 @@ def _profit(compared: Compared, gate: Gate, seed: int) -> Check:
     value, counted = _values(compared)
     saved, cost = gate.saved_share * value, gate.contact_share * float(value.mean())
     ours, theirs, difference = _paired_profit(compared, saved, cost, gate.capacity, seed)
-    words = (
-        f"{ours:,.3f} against the champion's {theirs:,.3f} {counted} and account, {gate.capacity:.0%} of them contacted"
-    )
+    words = f"{ours:,.3f} {counted} against the champion's {theirs:,.3f}, {gate.capacity:.0%} contacted"
     verdict = _verdict(better=difference.low > 0, worse=difference.high < 0)
     figures = {CHALLENGER: ours, CHAMPION: theirs, **_bounds(difference)}
     return Check("profit", difference.high >= 0, f"{words}: {_difference(difference, '+,.3f')}, {verdict}", figures)
@@ -182,7 +180,9 @@ def _profit(compared: Compared, gate: Gate, seed: int) -> Check:
 
 def _values(compared: Compared) -> tuple[Floats, str]:
     value = np.maximum(np.nan_to_num(compared.value), 0.0)
-    return (value, "in money") if value.any() else (np.ones(len(value)), "in accounts (none has a value)")
+    return (
+        (value, "an account") if value.any() else (np.ones(len(value)), "an account, each worth 1 (none has a value)")
+    )
 
 
 def _paired_profit(
