@@ -12,7 +12,7 @@ from foresail.commands import features, history, models, project, serve
 EXIT_CODES = """\
 Exit codes: 0 done · 1 a fault of Foresail itself · 2 the command line is wrong · 3 the project file is wrong ·
 4 a source or the history cannot be used as asked · 5 no model, or not enough history or labels for one ·
-6 audit-features found a feature that sees the future.
+6 audit-features found a feature that sees the future · 7 a promotion was refused, or another came first.
 """
 
 app = typer.Typer(
@@ -35,7 +35,7 @@ WORK = {
     "History": (history.ingest, history.status, history.quarantine, history.concentration),
     "Put right": (history.merge, history.forget, history.vacuum),
     "Features": (features.features, features.audit_features),
-    "Models": (models.train, models.evaluate, models.models, models.promote),
+    "Models": (models.train, models.evaluate, models.models, models.promote, models.rollback),
     "Answers": (serve.score, serve.serve),
 }
 """Every command, under the heading that `foresail --help` shows it with."""
@@ -86,6 +86,7 @@ def _exit_code(error: Exception) -> int | None:
     from serving.model_store import ModelUnavailable
     from training.coverage import StaleHistory
     from training.hindsight import OtherFeatures
+    from training.promotion import NotPromoted
     from training.selection import NotEnoughLabels
     from training.splits import NotEnoughHistory
     from training.targets import HorizonOpen
@@ -99,6 +100,7 @@ def _exit_code(error: Exception) -> int | None:
             ModelUnavailable, NoModel, OtherFeatures,
             NotEnoughHistory, NotEnoughLabels, StaleHistory, HorizonOpen,
         ),
+        7: (NotPromoted,),
     }  # fmt: skip
     return next((code for code, kinds in foreseen.items() if isinstance(error, kinds)), None)
 

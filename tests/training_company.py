@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from features.catalog import fingerprint, named
+from features.history import History
 from training.targets import ChurnTarget
 from training.tracking import Logged, log_and_register, model_code, open_store
 
@@ -65,3 +67,46 @@ def register_together(uri, barrier, aliases):
     barrier.wait(60)
     open_store(uri)
     aliases.put(log_and_register(small_model(), uri).alias)
+
+
+def rule_model(weight=0.02, intercept=-1.0, trained_as_of=datetime(2023, 3, 1, tzinfo=UTC), horizon_days=60):
+    """A model one can reckon by hand: log-odds rise by `weight` a unit of signed log1p of the days since the last order."""
+    feature = "purchases_days_since_last"
+    what = {
+        "format": 1,
+        "rung": "recency",
+        "features": [feature],
+        "linear": {
+            "intercept": intercept,
+            "terms": [{"feature": feature, "centre": 0.0, "scale": 1.0, "weight": weight, "missing": 0.0}],
+        },
+        "calibration": {"method": "none", "parameters": {}, "reason": ""},
+        "fingerprint": fingerprint(named([feature])),
+    }
+    target = ChurnTarget("churn", horizon_days, 180).to_json()
+    reference = {"scores": np.linspace(0.0, 1.0, 101).tolist()}
+    more = {"project": "acme", "trained_as_of": trained_as_of.isoformat(), "target": target, "reference": reference}
+    return Logged("acme-churn", {**what, **more, "baseline": what}, None, {}, {})
+
+
+def promote_together(root, uri, version, barrier, answers):
+    """For a process of its own: judge a version, and settle at the very moment when the others do."""
+    from training import promotion, tracking
+
+    settle = tracking.settle
+
+    def when_all_have_judged(*given):
+        barrier.wait(120)
+        return settle(*given)
+
+    tracking.settle = when_all_have_judged
+    order = promotion.Order(datetime(2023, 9, 1, version, tzinfo=UTC), by=f"process {version}")
+    decision = promotion.promote(
+        History(root, buckets=4),
+        version,
+        order,
+        name="acme-churn",
+        tracking_uri=uri,
+        as_of=datetime(2023, 9, 1, tzinfo=UTC),
+    )
+    answers.put((version, decision.kind, decision.why))

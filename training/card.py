@@ -10,7 +10,7 @@ import numpy as np
 
 from features.catalog import fingerprint, named
 from features.plan import FeatureSet
-from training import tracking
+from training import model_card, tracking
 from training.answering import answering_for
 from training.dataset import Dataset, Floats, digest_of, naive_utc
 from training.leakage import Suspect, to_json
@@ -67,7 +67,10 @@ def describe(
         "seed": origin.seed,
         "metrics": _metrics(climb),
         "created_by": tracking.created_by(),
+        "environment": tracking.environment(),
+        **model_card.purpose(origin.target),
     }
+    card["limits"] = model_card.limits(card)
     return card | {"reference": _reference(card, final.model, population)}
 
 

@@ -1,11 +1,15 @@
 """Pictures of how good probabilities are, as SVG to put into a page. No pyplot: nothing global is touched."""
 
 import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.dates import ConciseDateFormatter
 from matplotlib.figure import Figure
 
 from training.metrics import CALIBRATION_BINS, Floats, Ranking, calibration_bins, rate_interval
@@ -113,6 +117,55 @@ def _mark(axes: Axes, share: float, height: float, said: str) -> None:
 
 def _share(share: float) -> str:
     return f"{share:.0%}" if share >= 0.01 else f"{share:.1%}"
+
+
+@dataclass(frozen=True)
+class Course:
+    """A number over time with its interval: one entry a date."""
+
+    value: Floats
+    low: Floats
+    high: Floats
+
+
+def quality_over_time(
+    dates: Sequence[datetime],
+    seen: Sequence[bool],
+    courses: Mapping[str, tuple[Course, Course]],
+    names: tuple[str, str],
+) -> str:
+    """A panel for each of `courses` (title → that of the model, that of the baseline), dates from left to right.
+
+    Hollow points lie on dates whose horizon the training had seen: they say nothing about accounts to come.
+    """
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(6.4, 2.5 * len(courses) + 0.6), layout="constrained")
+        panels = figure.subplots(len(courses), 1, sharex=True, squeeze=False)[:, 0]
+        for axes, (title, pair) in zip(panels, courses.items(), strict=True):
+            for course, name, colour in zip(pair, names, (MODEL, BASELINE), strict=True):
+                _course(axes, dates, course, seen, (name, colour))
+            axes.set(ylabel=title)
+            axes.grid(color=LINE, lw=0.7)
+            axes.set_axisbelow(True)
+        panels[0].legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
+        panels[-1].xaxis.set_major_formatter(_dates_of(panels[-1]))
+        return as_svg(figure)
+
+
+def _dates_of(axes: Axes) -> Any:
+    return ConciseDateFormatter(axes.xaxis.get_major_locator())  # type: ignore[no-untyped-call]
+
+
+def _course(axes: Axes, dates: Sequence[datetime], course: Course, seen: Sequence[bool], look: tuple[str, str]) -> None:
+    name, colour = look
+    when: Any = list(dates)
+    axes.fill_between(when, course.low, course.high, color=colour, alpha=0.12, lw=0)
+    axes.plot(when, course.value, color=colour, lw=1.8, label=name)
+    for hollow, fill in ((True, "white"), (False, colour)):
+        here = [place for place, one in enumerate(seen) if one == hollow]
+        axes.plot(
+            [when[place] for place in here], course.value[here], "o", ms=5, color=colour, mfc=fill, label="_nolegend_"
+        )
 
 
 def _reliability_curve(axes: Axes, probability: Floats, labels: Floats) -> None:

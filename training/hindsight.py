@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from features.catalog import CATALOG, UnknownFeature, fingerprint, named
@@ -77,7 +78,7 @@ def evaluate(  # noqa: PLR0913  # all but two are given by name
     as_of, known_by = in_utc(as_of), in_utc(known_by)
     version, model = tracking.load_model(tracking_uri, name, alias)
     for card in (model.card, model.card["baseline"]):
-        _same_features(card, name, version, catalog)
+        refuse_other_features(card, name, version, catalog)
     target = target_from(model.card["target"])
     history = history.at(history.versions())
     data, open_because = _rows(history, target, as_of, known_by, _features(model.card, catalog))
@@ -108,12 +109,17 @@ def _rows(
 ) -> tuple[Dataset, str | None]:
     """The eligible accounts, labelled if the horizon has closed; else the reason why not."""
     try:
-        closes = as_of + target.closes_after
-        if target.closed(as_of, known_by):
-            known_at(history, closes, target.stream).reaches(closes, target.closes_after)
-        return labelled(history, target, [as_of], features, known_by), None
+        return closed_rows(history, target, as_of, known_by, features), None
     except (HorizonOpen, StaleHistory) as still_open:
         return unlabelled(history, target, as_of, features), str(still_open)
+
+
+def closed_rows(history: History, target: Target, as_of: datetime, known_by: datetime, features: FeatureSet) -> Dataset:
+    """The eligible accounts and what became of them; HorizonOpen, or StaleHistory if purchases end before the horizon does."""
+    closes = as_of + target.closes_after
+    if target.closed(as_of, known_by):
+        known_at(history, closes, target.stream).reaches(closes, target.closes_after)
+    return labelled(history, target, [as_of], features, known_by)
 
 
 def _features(card: dict[str, Any], catalog: FeatureSet) -> FeatureSet:
@@ -126,10 +132,19 @@ def _scored(data: Dataset, model: Any) -> report.Scored:
     card = model.card["baseline"]
     baseline = tracking.model_code().ScoreModel(card) if card["rung"] != model.card["rung"] else model
     answer = model.card.get("answer", "probability")
+    return report.Scored(data.labels, said(model, data), said(baseline, data), answer, *_followed(model.card["target"]))
+
+
+def said(model: Any, data: Dataset) -> Floats:
+    """What a registered model, or the baseline on its card, says of some rows."""
+    return answers_of(model, data.columns(model.card["features"]))
+
+
+def answers_of(model: Any, matrix: Floats) -> Floats:
+    """Probability (n,), amount (n,), or days (n, 3), of rows with the model's features in their order."""
     # Code that travelled with a model of an earlier release knows probabilities alone.
-    ours = (model.probability if answer == "probability" else model.answers)(data.columns(model.features))
-    theirs = baseline.answers(data.columns(card["features"]))
-    return report.Scored(data.labels, ours, theirs, answer, *_followed(model.card["target"]))
+    ask = model.probability if model.card.get("answer", "probability") == "probability" else model.answers
+    return np.asarray(ask(matrix))
 
 
 def _followed(target: Mapping[str, Any]) -> tuple[float, str]:
@@ -144,7 +159,8 @@ def _judge(data: Dataset, scored: report.Scored, card: dict[str, Any], seed: int
     return judge(answers, data.labels, data.account, baseline=baseline, seed=seed, answering=answering)
 
 
-def _same_features(card: dict[str, Any], name: str, version: int, catalog: FeatureSet) -> None:
+def refuse_other_features(card: dict[str, Any], name: str, version: int, catalog: FeatureSet) -> None:
+    """OtherFeatures if the catalog does not compute what the model was trained on."""
     remedy = (
         "train again, or go back to the release of Foresail and the files of [features] extend that it was trained with"
     )
@@ -199,9 +215,17 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def _fairness(card: dict[str, Any], as_of: datetime, target: Target) -> tuple[str, ...]:
+def seen_of(card: Mapping[str, Any], as_of: datetime, target: Target) -> str:
+    """How much of the horizon after as_of a model's training knew: "" nothing, "part of" it or "all of" it."""
     trained = datetime.fromisoformat(card["trained_as_of"])
     if trained <= as_of:
+        return ""
+    return "all of" if as_of + target.closes_after <= trained else "part of"
+
+
+def _fairness(card: dict[str, Any], as_of: datetime, target: Target) -> tuple[str, ...]:
+    seen = seen_of(card, as_of, target)
+    trained = card["trained_as_of"][:10]
+    if not seen:
         return ()
-    seen = "all of" if as_of + target.closes_after <= trained else "part of"
-    return (f"this is no fair test: the model was trained as of {trained:%Y-%m-%d} and has seen {seen} this horizon",)
+    return (f"this is no fair test: the model was trained as of {trained} and has seen {seen} this horizon",)

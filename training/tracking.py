@@ -14,19 +14,23 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from training.decisions import Decision, Standing
 from training.store_lock import turn_at
 
 if TYPE_CHECKING:
     from training import registered_model
 
 TRAVELLING_PACKAGES = ("mlflow", "lightgbm", "numpy", "pandas", "scipy")
+TRAINING_PACKAGES = (*TRAVELLING_PACKAGES, "scikit-learn", "numba", "pyarrow", "deltalake")
 LOCAL_STORE = "sqlite:///"
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 CHAMPION, CHALLENGER = "champion", "challenger"
+DECISION = "decision "
 NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # MLflow's words for: no such name, no such alias
 
 
@@ -67,6 +71,7 @@ class ModelRow:
     rung: str
     metrics: Mapping[str, float]
     run_id: str
+    registered_at: datetime
     grade: str | None = None
     """A, B, C or none; None for a model from before there were grades."""
 
@@ -88,6 +93,12 @@ def created_by() -> dict[str, str]:
     """Versions of what a model's numbers depend on."""
     versions = {package: importlib.metadata.version(package) for package in ("lightgbm", "numpy")}
     return {**versions, "python": platform.python_version()}
+
+
+def environment() -> dict[str, str]:
+    """What a training ran in: Python, the system, and every package that had a hand in the numbers."""
+    versions = {package: importlib.metadata.version(package) for package in TRAINING_PACKAGES}
+    return {"python": platform.python_version(), "system": platform.platform(), **versions}
 
 
 def open_store(tracking_uri: str) -> None:
@@ -159,19 +170,69 @@ def load_version(tracking_uri: str, name: str, version: int) -> "registered_mode
         return _loaded(mlflow, name, version)
 
 
-def promote(tracking_uri: str, name: str, version: int) -> int | None:
-    """Make a version the champion, once it has been read; the version that was champion before, None if there was none.
+def standing(tracking_uri: str, name: str) -> Standing:
+    """Who is champion, and what has been decided so far; nobody and nothing if the name is not registered."""
+    if _not_made_yet(tracking_uri):
+        return Standing(None)
+    with _readable(tracking_uri), _tracking(tracking_uri) as mlflow:
+        try:
+            return _standing(mlflow.MlflowClient(), name)
+        except mlflow.exceptions.MlflowException as error:
+            if error.error_code in NOT_THERE:
+                return Standing(None)
+            raise
 
-    The alias moves in one step, so that a service which looks meanwhile finds the one or the other. NoModel: see load_version.
+
+def settle(tracking_uri: str, name: str, decision: Decision) -> Decision:
+    """Keep a decision with the registered model, moving the champion's alias if it says so; the decision as it was kept.
+
+    If the champion is no longer the one that the decision was made with in view, nothing moves, and it is kept, and
+    returned, as overtaken. A service that looks meanwhile finds the one champion or the other.
+
+    MLflow has no compare-and-swap on an alias. In a local store a lock makes one of it: of any number of decisions at
+    once exactly one moves the alias. On a server nothing can: the alias is read before and again after it is written, so
+    who comes second is told unless both write between each other's readings; then the later one is champion, and
+    the line shows both decisions.
     """
-    load_version(tracking_uri, name, version)
     with _readable(tracking_uri), _tracking(tracking_uri) as mlflow, _turn(tracking_uri):
         client = mlflow.MlflowClient()
-        aliases = dict(client.get_registered_model(name).aliases)
-        client.set_registered_model_alias(name, CHAMPION, str(version))
-        if str(aliases.get(CHALLENGER)) == str(version):
-            client.delete_registered_model_alias(name, CHALLENGER)
-        return int(aliases[CHAMPION]) if CHAMPION in aliases else None
+        before = _standing(client, name)
+        if decision.moves and before.champion != decision.before:
+            decision = decision.overtaken_by(before.champion, _last(before))
+        if decision.moves:
+            _make_champion(client, name, decision.version)
+            after = _standing(client, name)
+            if after.champion != decision.version:
+                decision = decision.overtaken_by(after.champion, _last(after))
+        _keep(client, name, decision, len(before.decisions) + 1)
+        return decision
+
+
+def _last(standing: Standing) -> Decision | None:
+    return next((one for one in reversed(standing.decisions) if one.moves), None)
+
+
+def _standing(client: Any, name: str) -> Standing:
+    """Alias and decisions by one reading, so that they belong together."""
+    model = client.get_registered_model(name)
+    kept = sorted((key, text) for key, text in model.tags.items() if key.startswith(DECISION))
+    champion = model.aliases.get(CHAMPION)
+    return Standing(champion and int(champion), tuple(Decision.from_json(json.loads(text)) for _, text in kept))
+
+
+def _make_champion(client: Any, name: str, version: int) -> None:
+    aliases = client.get_registered_model(name).aliases
+    client.set_registered_model_alias(name, CHAMPION, str(version))
+    if str(aliases.get(CHALLENGER)) == str(version):
+        client.delete_registered_model_alias(name, CHALLENGER)
+
+
+def _keep(client: Any, name: str, decision: Decision, number: int) -> None:
+    """With the model, for the line; with the version, in words, for who looks at it in MLflow."""
+    text = json.dumps(decision.to_json(), allow_nan=False)
+    client.set_registered_model_tag(name, f"{DECISION}{number:04} version {decision.version}", text)
+    said = f"{decision.kind} {decision.decided_at.isoformat()}: {decision.why}"
+    client.set_model_version_tag(name, str(decision.version), "decision", said)
 
 
 def _loaded(mlflow: Any, name: str, version: int) -> "registered_model.ScoreModel":
@@ -334,5 +395,6 @@ def _model_row(client: Any, version: Any, aliases: Mapping[str, str]) -> ModelRo
         version.tags.get("rung", ""),
         dict(client.get_run(version.run_id).data.metrics),
         str(version.run_id),
+        datetime.fromtimestamp(version.creation_timestamp / 1000, UTC),
         version.tags.get("grade"),
     )

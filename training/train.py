@@ -9,7 +9,7 @@ from typing import Any
 from features.catalog import CATALOG
 from features.history import History
 from features.plan import FeatureSet
-from training import report, tracking
+from training import model_card, report, tracking
 from training.answering import answering_for, ladder
 from training.appraisal import Appraisal, Judged, appraise, groups_at
 from training.calibration import Calibration
@@ -218,12 +218,16 @@ def _logged(  # what a run is made of
         "seed": card["seed"],
         "features": len(model.features),
         "data_versions": str(card["data_versions"]),
+        "fingerprint": card["fingerprint"],
+        "as_of_dates": ", ".join(date[:10] for date in card["as_of_dates"]["refit"]),
+        "test_date": card["as_of_dates"]["test"][:10],
         **climb.winner.contender.rung.settings,
         **search_parameters(climb.rungs),
     }
     terms = appraisal.profit.terms if appraisal.profit else None
     files = {
         "report.html": page,
+        "model_card.md": model_card.markdown(card),
         **search_files(climb.rungs),
         **report.plots(scored, (model.rung, climb.evaluation.baseline), terms),
     }

@@ -1,5 +1,6 @@
 """Commands on models: fit one, judge it afterwards, list them."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +9,9 @@ import typer
 from foresail.commands.terminal import HERE, AsOfOption, JsonOption, ProjectOption, SeedOption, moment, opened, say
 
 if TYPE_CHECKING:
+    from foresail.project import Project
+    from training.decisions import Decision
+    from training.promotion import Order
     from training.tuning import Budget
 
 
@@ -56,7 +60,7 @@ def _budget(duration: str | None, trials: int | None) -> "Budget | None":
         raise typer.BadParameter(str(error), param_hint="--budget") from None
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913, PLR0917  # a command's options
     target: Annotated[str, typer.Argument(help="A target of the project file, such as churn.")],
     project: ProjectOption = HERE,
     as_of: AsOfOption = None,
@@ -67,17 +71,32 @@ def evaluate(
         Path | None,
         typer.Option(help="Of a simulated company: the folder of its truth, to hold the model against.", exists=True),
     ] = None,
+    first: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="Judge at many past dates, beginning with this one.")
+    ] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="The last of the many dates.")] = None,
+    every: Annotated[int, typer.Option(metavar="DAYS", min=1, help="Days between the many dates.")] = 30,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """What the champion would have said at a moment, beside what happened afterwards.
+    """What the champion would have said at a moment, beside what happened afterwards; or at many past moments.
 
     If the horizon has not closed by --known-by, says when it will. If the model was trained later than --as-of it
-    has seen the answer, and that is said.
+    has seen the answer, and that is said. With --from and --to: quality over time beside the baseline, a picture of it in
+    reports/, and how long before a loss (the last order + the horizon) the account had crossed into the high band for good.
+
+    foresail evaluate churn --as-of 2024-01-01     foresail evaluate churn --from 2023-01-01 --to 2024-01-01 --every 30
     """
     from foresail import show, workflow
 
     found = opened(project)
+    if first is not None or last is not None:
+        _refuse_together(as_of, truth)
+        dates = _dates(found, first, last, every)
+        with show.progress() as bars:
+            record = workflow.track(found, target, dates, moment(found, known_by), seed=seed, progress=bars)
+        say(show.track_record(record, found.timezone), as_json)
+        return
     moments = moment(found, as_of), moment(found, known_by)
     with show.progress() as bars:
         hindsight = workflow.evaluate(found, target, *moments, seed=seed, progress=bars)
@@ -90,27 +109,107 @@ def evaluate(
     say(shown, as_json)
 
 
-def promote(
+def _refuse_together(as_of: str | None, truth: Path | None) -> None:
+    if as_of is not None or truth is not None:
+        raise typer.BadParameter("--as-of and --truth speak of one moment; leave them out, or --from and --to")
+
+
+def _dates(project: "Project", first: str | None, last: str | None, every: int) -> tuple[datetime, ...]:
+    from training.track_record import dates_between
+
+    if first is None or last is None:
+        raise typer.BadParameter("give both --from and --to")
+    try:
+        return dates_between(moment(project, first), moment(project, last), every)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+ReasonOption = Annotated[str, typer.Option(help="Why, in your words: kept with the decision.")]
+
+
+def promote(  # noqa: PLR0913, PLR0917  # a command's options
     target: Annotated[str, typer.Argument(help="A target of the project file, such as churn.")],
     version: Annotated[
         int, typer.Argument(min=1, help="The version that is to score from now on: see foresail models.")
     ],
     project: ProjectOption = HERE,
+    as_of: AsOfOption = None,
+    known_by: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="What happened is taken from what was known then; default: --as-of."),
+    ] = None,
+    reason: ReasonOption = "",
+    force: Annotated[
+        bool, typer.Option("--force", help="Promote though a check fails; needs --reason, and both are kept.")
+    ] = False,
+    seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a version of a target's model the champion: the one that scores. A running service takes it up by itself.
+    """Make a version of a target's model the champion, the one that scores, if it is not worse than the present one.
 
-    foresail promote churn 3     and back again, should it disappoint:     foresail promote churn 2
+    Both score the newest horizon that has closed by --as-of. Refused, with exit code 7 and the check that failed, if the
+    challenger is worse beyond noise in log loss or in profit at the team's capacity, if it is miscalibrated where the
+    champion is not, or if its scores jump without cause. A running service takes a new champion up by itself.
+
+    foresail promote churn 3     and back again, should it disappoint:     foresail rollback churn
     """
     from foresail import show, workflow
 
-    before = workflow.promote(opened(project), target, version)
-    say(show.promoted(target, version, before), as_json)
+    if force and not reason.strip():
+        raise typer.BadParameter("say why with --reason", param_hint="--force")
+    found = opened(project)
+    order, speaks_for = _order(found, reason, force=force), moment(found, as_of)
+    known = moment(found, known_by) if known_by else None
+    with show.progress() as bars:
+        decision = workflow.promote(
+            found, target, version, order, as_of=speaks_for, known_by=known, seed=seed, progress=bars
+        )
+    _told(found, target, decision, as_json)
+
+
+def rollback(
+    target: Annotated[str, typer.Argument(help="A target of the project file, such as churn.")],
+    project: ProjectOption = HERE,
+    reason: ReasonOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Make the champion before the present one champion again, without a check; twice goes two champions back."""
+    from foresail import workflow
+
+    found = opened(project)
+    _told(found, target, workflow.rollback(found, target, _order(found, reason)), as_json)
+
+
+def _order(project: "Project", reason: str, *, force: bool = False) -> "Order":
+    """Who asks, and when: the clock is read for the record alone."""
+    from training.promotion import Order
+
+    return Order(moment(project, None), _user(), reason.strip(), force)
+
+
+def _user() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container may have a user without a name
+        return ""
+
+
+def _told(project: "Project", target: str, decision: "Decision", as_json: bool) -> None:
+    """Show a decision; NotPromoted, which ends in exit code 7, if it moved nobody."""
+    from foresail import show
+    from training.promotion import NotPromoted
+
+    say(show.decided(target, decision, project.timezone), as_json)
+    if not decision.moves:
+        raise NotPromoted(f"version {decision.version} of {target} was {decision.kind}: {decision.why}")
 
 
 def models(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
-    """The registered models of every target: version, alias, kind, when trained, how good."""
+    """The registered models of every target: version, alias, kind, when trained, how good; and the line of champions."""
     from foresail import show, workflow
 
     found = opened(project)
-    say(show.models(workflow.models(found), found.timezone), as_json)
+    say(show.models(workflow.models(found), workflow.standings(found), found.timezone), as_json)

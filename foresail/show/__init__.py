@@ -3,7 +3,7 @@
 from foresail.show.answers import Shown, console, progress, written
 from foresail.show.features import audited, catalog, concentration, rebuilt
 from foresail.show.history import forgotten, ingested, merged, quarantined, status, vacuumed
-from foresail.show.models import hindsight, judged, models, promoted, trained
+from foresail.show.models import decided, hindsight, judged, models, track_record, trained
 from foresail.show.scores import call_list, scored
 from foresail.show.simulation import opened, parameters, simulated
 
@@ -14,6 +14,7 @@ __all__ = [
     "catalog",
     "concentration",
     "console",
+    "decided",
     "forgotten",
     "hindsight",
     "ingested",
@@ -23,12 +24,12 @@ __all__ = [
     "opened",
     "parameters",
     "progress",
-    "promoted",
     "quarantined",
     "rebuilt",
     "scored",
     "simulated",
     "status",
+    "track_record",
     "trained",
     "vacuumed",
     "written",

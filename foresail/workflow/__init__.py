@@ -17,7 +17,18 @@ from foresail.workflow.history import (
     status,
     vacuum,
 )
-from foresail.workflow.models import budget, evaluate, model_name, models, promote, report_path, train
+from foresail.workflow.models import (
+    budget,
+    evaluate,
+    model_name,
+    models,
+    promote,
+    report_path,
+    rollback,
+    standings,
+    track,
+    train,
+)
 from foresail.workflow.progress import Progress
 from foresail.workflow.scoring import Scored, score, write_scores
 from foresail.workflow.serving import serve, serving_settings
@@ -46,12 +57,15 @@ __all__ = [
     "promote",
     "quarantined",
     "report_path",
+    "rollback",
     "score",
     "serve",
     "serving_settings",
     "simulate",
     "simulation_settings",
+    "standings",
     "status",
+    "track",
     "train",
     "training_table",
     "truth_beside",

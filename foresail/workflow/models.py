@@ -1,7 +1,7 @@
 """Training models, judging them in hindsight, and listing them."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -13,7 +13,10 @@ from foresail.workflow.progress import Progress, silent
 
 if TYPE_CHECKING:
     from foresail.project import Project
+    from training.decisions import Decision, Standing
     from training.hindsight import Hindsight
+    from training.promotion import Order
+    from training.track_record import TrackRecord
     from training.tracking import ModelRow
     from training.train import TrainingResult
     from training.tuning import Budget
@@ -104,6 +107,32 @@ def evaluate(
     return found
 
 
+def track(
+    project: "Project",
+    target: str,
+    dates: Sequence[datetime],
+    known_by: datetime,
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> "TrackRecord":
+    """What the champion would have said at each of the dates, beside what was known to have happened by `known_by`."""
+    from training.track_record import track
+
+    report = progress or silent
+    return track(
+        project.history,
+        dates,
+        name=model_name(project, target),
+        tracking_uri=project.tracking_uri,
+        known_by=known_by,
+        seed=seed,
+        report_to=report_path(project, target, "track-record", dates[-1]),
+        catalog=project.catalog,
+        progress=lambda done, of: report(done, of, "scoring past dates"),
+    )
+
+
 def models(project: "Project") -> "dict[str, list[ModelRow]]":
     """The registered versions of every target, newest first."""
     from training.tracking import list_models
@@ -111,11 +140,49 @@ def models(project: "Project") -> "dict[str, list[ModelRow]]":
     return {target: list_models(project.tracking_uri, model_name(project, target)) for target in project.targets}
 
 
-def promote(project: "Project", target: str, version: int) -> int | None:
-    """Make a version of the target's model the champion; the version that was it before, None if there was none."""
-    from training.tracking import promote
+def promote(
+    project: "Project",
+    target: str,
+    version: int,
+    order: "Order",
+    *,
+    as_of: datetime,
+    known_by: datetime | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> "Decision":
+    """Make a version of the target's model the champion if it passes the gate against the present one."""
+    from training.promotion import promote
 
-    return promote(project.tracking_uri, model_name(project, target), version)
+    report = progress or silent
+    report(0, 1, "judging the challenger")
+    decision = promote(
+        project.history,
+        version,
+        order,
+        name=model_name(project, target),
+        tracking_uri=project.tracking_uri,
+        as_of=as_of,
+        known_by=known_by,
+        seed=seed,
+        catalog=project.catalog,
+    )
+    report(1, 1, "judging the challenger")
+    return decision
+
+
+def rollback(project: "Project", target: str, order: "Order") -> "Decision":
+    """Make the champion before the present one champion of the target again."""
+    from training.promotion import rollback
+
+    return rollback(order, name=model_name(project, target), tracking_uri=project.tracking_uri, catalog=project.catalog)
+
+
+def standings(project: "Project") -> "dict[str, Standing]":
+    """Of every target: who is champion, and what has been decided so far."""
+    from training.tracking import standing
+
+    return {target: standing(project.tracking_uri, model_name(project, target)) for target in project.targets}
 
 
 def model_name(project: "Project", target: str) -> str:

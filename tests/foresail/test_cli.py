@@ -278,6 +278,46 @@ def test__train_again__registers_a_challenger_and_models_shows_both(project):
     assert newest["grade"] in {"A", "B", "C", "none"}
 
 
+def test__promote__same_data_again__promoted_rolled_back_and_both_in_the_line(project):
+    """Version 2 learnt the same: not worse, so it may. The way back, and why, can be read later."""
+    day = ("--project", project, "--as-of", "2021-02-01")
+    promoted = foresail("promote", "churn", 2, *day, "--reason", "fresher", "--json")
+    facts = json.loads(promoted.stdout)
+    assert (promoted.returncode, facts["promoted"], facts["before"]) == (0, True, 1)
+    assert [check["name"] for check in facts["checks"]] == ["log loss", "profit", "calibration", "scores"]
+    back = foresail("rollback", "churn", "--project", project, "--reason", "a drill")
+    assert "churn: version 1 is champion now, rolled back" in back.stdout
+    said = foresail("models", "--project", project).stdout
+    line = said[said.index("the line of champions of churn") :]
+    assert [word in line for word in ("first champion", "promoted", "fresher", "rolled back", "a drill")] == [True] * 5
+    assert foresail("rollback", "churn", "--project", project).returncode == 5
+
+
+def test__promote__nothing_to_judge_on__exit_code_7_the_check_and_force_with_a_reason(project):
+    """A year after the data ends nothing can be judged: refused, unless somebody says why it must be."""
+    day = ("--project", project, "--as-of", "2023-01-01")
+    refused = foresail("promote", "churn", 2, *day)
+    assert refused.returncode == 7
+    assert "version 2 of churn was refused: comparable: the newest purchase of any account" in refused.stderr
+    assert "version 1 stays champion" in refused.stdout
+    assert foresail("promote", "churn", 2, *day, "--force").returncode == 2
+    forced = foresail("promote", "churn", 2, *day, "--force", "--reason", "version 1 is broken", "--json")
+    assert (forced.returncode, json.loads(forced.stdout)["kind"]) == (0, "forced")
+    assert foresail("rollback", "churn", "--project", project).returncode == 0
+
+
+def test__evaluate__many_dates__quality_over_time_with_a_picture(project):
+    """A row a date, the lead time below, and the page in reports/."""
+    span = ("--from", "2020-08-01", "--to", TODAY, "--every", "30", "--known-by", "2021-02-01")
+    shown = foresail("evaluate", "churn", "--project", project, *span)
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.count("2020-") >= 5
+    assert "fell silent within the record, and were lost 30 days after their last order" in shown.stdout
+    (page,) = (project / "reports").glob("churn-track-record-*.html")
+    assert page.read_text(encoding="utf-8").count("<svg") == 1
+    assert foresail("evaluate", "churn", "--project", project, "--from", TODAY).returncode == 2
+
+
 def test__train__unknown_target__exit_code_3_and_names_those_there_are(project):
     """A misspelt target is a mistake in what was asked, not a crash."""
     answer = foresail("train", "chrun", "--project", project, "--json")

@@ -1,9 +1,12 @@
 """The registered model: the same answer alone and in a batch, for every rung and whatever is absent."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +16,7 @@ from training.calibration import Calibration
 from training.dataset import Dataset
 from training.models import BUYING_FEATURES, LOG_RFM_FEATURES, BoostedRung, BuyingRung, LinearRung
 from training.registered_model import FORMAT, ScoreModel
+from training.tracking import Logged, log_and_register
 
 CALIBRATIONS = {
     "none": Calibration("none"),
@@ -170,3 +174,39 @@ def test__lightgbm__fitted_twice__the_same_trees():
     rung = BoostedRung("lightgbm", LOG_RFM_FEATURES, 1, rounds=20)
     assert rung.fit(dataset(), seed=3).booster == rung.fit(dataset(), seed=3).booster
     assert rung.fit(dataset(), seed=3).booster != rung.fit(dataset(), seed=4).booster
+
+
+ELSEWHERE = """
+import json, sys
+class NotHere:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"training", "features", "foresail", "serving"}:
+            raise ImportError(name)
+sys.meta_path.insert(0, NotHere())
+import mlflow.pyfunc, pandas
+models, rows = json.load(open("models.json")), pandas.read_parquet("rows.parquet")
+answers = {rung: mlflow.pyfunc.load_model(path).predict(rows[names]).tolist() for rung, (path, names) in models.items()}
+print(json.dumps(answers))
+"""
+
+
+def test__pyfunc__where_foresail_is_not_installed__every_rung_answers_as_ours(new_store, tmp_path):
+    """Anybody with MLflow has the model: its folder alone, without our packages and without a pickle, to 1e-12."""
+    rows, models, ours = dataset(80, seed=5), {}, {}
+    for rung, learnt in MODELS.items():
+        card = score_model(rung, "beta").card | {"trained_as_of": "2024-01-01T00:00:00+00:00"}
+        logged = Logged(rung, card, learnt.booster, {}, {})
+        log_and_register(logged, new_store)
+        folder = next((tmp_path / "mlflow-artifacts" / rung).rglob("MLmodel")).parent
+        models[rung] = (str(folder), list(learnt.features))
+        ours[rung] = score_model(rung, "beta").probability(rows.columns(learnt.features))
+    pickles = (".pkl", ".pickle", ".joblib", ".cloudpickle", ".skops", ".pt", ".bin")
+    assert [path for path in (tmp_path / "mlflow-artifacts").rglob("*") if path.suffix in pickles] == []
+    (tmp_path / "models.json").write_text(json.dumps(models))
+    pd.DataFrame(rows.matrix, columns=list(rows.features)).to_parquet(tmp_path / "rows.parquet")
+    answer = subprocess.run([sys.executable, "-c", ELSEWHERE], cwd=tmp_path, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr
+    theirs = json.loads(answer.stdout.splitlines()[-1])
+    assert set(theirs) == set(MODELS)
+    for rung, expected in ours.items():
+        assert np.abs(np.array(theirs[rung]) - expected).max() <= 1e-12

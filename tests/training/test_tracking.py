@@ -5,12 +5,14 @@ import multiprocessing
 import os
 import shutil
 import socket
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from training_company import register_together, small_model
 
-from training.tracking import NoModel, list_models, load_model, log_and_register, open_store, promote
+from training.decisions import OVERTAKEN, PROMOTED, REFUSED, ROLLED_BACK, Decision, Standing
+from training.tracking import NoModel, list_models, load_model, log_and_register, open_store, settle, standing
 
 
 @pytest.fixture(scope="module")
@@ -93,21 +95,50 @@ def test__list_models__name_with_an_apostrophe__found_under_it(small_uri):
     assert [row.version for row in list_models(small_uri, "o'brien-churn")] == [1]
 
 
-def test__promote__challenger__is_champion_alone_and_the_way_back_is_known(tmp_path):
-    """Version 2 came as challenger. Promoted it is champion and no longer challenger; version 1 is what it replaced."""
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
+def decision(kind, version, before, day=1):
+    return Decision(kind, version, before, datetime(2024, 1, day, tzinfo=UTC))
+
+
+def test__settle__promotion__champion_alone_and_kept_with_the_model(new_store):
+    """Version 2 came as challenger. Promoted it is champion and no longer challenger, and the decision is there to be read."""
+    uri = new_store
     for _ in range(2):
         log_and_register(small_model(), uri)
-    assert promote(uri, "small-churn", 2) == 1
+    kept = settle(uri, "small-churn", decision(PROMOTED, 2, 1))
     assert {row.version: row.aliases for row in list_models(uri, "small-churn")} == {2: ("champion",), 1: ()}
-    assert load_model(uri, "small-churn")[0] == 2
-    assert promote(uri, "small-churn", 1) == 2
-
-
-def test__promote__version_that_is_not_there__champion_stays(tmp_path):
-    """A typing error must not leave a company without scores."""
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
-    log_and_register(small_model(), uri)
-    with pytest.raises(NoModel, match="'small-churn' has no version 7; it has 1"):
-        promote(uri, "small-churn", 7)
+    assert standing(uri, "small-churn") == Standing(2, (kept,))
+    settle(uri, "small-churn", decision(ROLLED_BACK, 1, 2, day=2))
     assert load_model(uri, "small-churn")[0] == 1
+    assert [one.kind for one in standing(uri, "small-churn").decisions] == [PROMOTED, ROLLED_BACK]
+
+
+def test__settle__champion_is_another_by_now__kept_as_overtaken_and_nothing_moves(new_store):
+    """Decided with version 1 in view, while version 2 became champion."""
+    uri = new_store
+    for _ in range(3):
+        log_and_register(small_model(), uri)
+    settle(uri, "small-churn", decision(PROMOTED, 2, 1))
+    late = settle(uri, "small-churn", decision(PROMOTED, 3, 1, day=2))
+    assert late.kind == OVERTAKEN
+    assert "version 2 is, promoted at 2024-01-01" in late.why
+    assert standing(uri, "small-churn").champion == 2
+    assert standing(uri, "small-churn").decisions[-1] == late
+
+
+def test__settle__refused__is_kept_and_the_alias_stays(new_store):
+    """What was not done, and why, is worth as much later on."""
+    uri = new_store
+    for _ in range(2):
+        log_and_register(small_model(), uri)
+    settle(uri, "small-churn", decision(REFUSED, 2, 1))
+    assert {row.version: row.aliases for row in list_models(uri, "small-churn")} == {
+        2: ("challenger",),
+        1: ("champion",),
+    }
+    assert standing(uri, "small-churn").decisions[0].kind == REFUSED
+
+
+def test__standing__nothing_registered__nobody(tmp_path, small_uri):
+    """Before the first training, and for a name that was never registered."""
+    assert standing(f"sqlite:///{tmp_path}/none.db", "small-churn") == Standing(None)
+    assert standing(small_uri, "other-churn") == Standing(None)

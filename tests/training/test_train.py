@@ -130,6 +130,28 @@ def test__registry__files_of_the_model__no_pickle_and_no_stray_lock_file(result,
     assert re.search(r"^lightgbm==\d", requirements, re.MULTILINE)
 
 
+def test__model_card__says_what_for_what_not_for_how_good_and_from_what(result, store_uri):
+    """In the card, and as a page beside the model: purpose, figures of every rung, limits, versions, dates, seed, environment."""
+    beside = Path(store_uri.removeprefix("sqlite:///")).parent / "mlflow-artifacts"
+    page = next(beside.rglob("model_card.md")).read_text(encoding="utf-8")
+    auroc = result.evaluation.metrics[result.rung]["auroc"]
+    said = [
+        "## Not for", "## Known limits", f"{auroc.value:.3f} ({auroc.low:.3f} to {auroc.high:.3f})", "lightgbm",
+        result.card["fingerprint"], "purchases version 1", "seed: 0", "python 3.", "scikit-learn ", "2023-07-03",
+        *result.card["not_for"], *result.card["limits"],
+    ]  # fmt: skip
+    assert [words for words in said if words not in page] == []
+
+
+def test__run__logs_versions_fingerprint_dates_and_seed(result, store_uri):
+    """What one needs to build the training table again, as parameters of the run."""
+    mlflow.set_tracking_uri(store_uri)
+    parameters = mlflow.MlflowClient().get_run(result.run_id).data.params
+    assert parameters["fingerprint"] == result.card["fingerprint"]
+    assert parameters["as_of_dates"].split(", ")[-1] == parameters["test_date"] == "2023-07-03"
+    assert (parameters["seed"], parameters["data_versions"]) == ("0", "{'purchases': 1}")
+
+
 def test__report__page__stands_alone_and_names_what_matters(result):
     """One file: no script, no link, no picture elsewhere. It shows baseline, dates, calibration and limits."""
     page = result.report_path.read_text()
