@@ -17,6 +17,7 @@ treated at random. Where the chance of treatment differs, each row is weighted b
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array
 from scipy.stats import rankdata
 
 from training.metrics import Floats, bootstrap_weights
@@ -24,6 +25,8 @@ from training.uplift.average import Estimate, mean_of
 from training.uplift.trial import Codes, Trial
 
 REPLICATES = 200
+STEPS_OF_SPREAD = 3
+"""Decimals: how widely Qini and AUUC spread does not depend on ranks finer than a thousandth, and takes long to tell by them."""
 SHARES = tuple(np.linspace(0.0, 1.0, 41).tolist())
 
 
@@ -91,69 +94,71 @@ class RankQuality:
 
 def rank_quality(trial: Trial, effect: Floats, fold: Codes, seed: int) -> RankQuality:
     """Both of a ranking by effect (the most in the better direction first), whole accounts drawn in the bootstrap."""
-    ranked = Ranked.of(trial, Standing.of(trial.sign * effect, fold).middle)
-    ones = np.ones((1, len(trial)))
-    draws = [
-        (ranked.qini(weights), ranked.auuc(weights)) for weights in bootstrap_weights(trial.account, REPLICATES, seed)
-    ]
-    qini, auuc = (np.concatenate(each) for each in zip(*draws, strict=True))
-    return RankQuality(
-        _with_spread(float(ranked.qini(ones)[0]), qini), _with_spread(float(ranked.auuc(ones)[0]), auuc)
-    )
+    middle = Standing.of(trial.sign * effect, fold).middle
+    ranked, ones = Ranked.of(trial, middle), np.ones((1, len(trial)))
+    coarse = Ranked.of(trial, np.round(middle, STEPS_OF_SPREAD))
+    draws = bootstrap_weights(trial.account, REPLICATES, seed)
+    drawn = [(coarse.qini(weights), coarse.auuc(weights)) for weights in draws]
+    qini, auuc = (np.concatenate(each) for each in zip(*drawn, strict=True))
+    return RankQuality(_with_spread(ranked.qini(ones), qini), _with_spread(ranked.auuc(ones), auuc))
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """Rows in the order of a ranking, and where each run of equals begins. Weights are (replicates, n) in the rows' own order."""
+    """Rows in runs of equal rank, the best run first: each table has (n, runs), with one number a row, in the run of the row.
 
-    order: Codes
-    starts: Codes
-    gained: Floats
-    """Outcomes in the better direction, in that order."""
-    arm: Floats
-    """(2, n): one over the chance of treatment for the treated, of control for control; 0 for the other arm."""
+    Weights are (replicates, n): how often each row is drawn.
+    """
+
+    rows: csr_array
+    treated: csr_array
+    """One over the chance of treatment for the treated, 0 for control."""
+    treated_gained: csr_array
+    """The same times the outcome in the better direction."""
+    control: csr_array
+    control_gained: csr_array
 
     @classmethod
     def of(cls, trial: Trial, middle: Floats) -> "Ranked":
         """Rank n > 0 rows, the smallest `middle` first."""
-        order = np.argsort(middle, kind="stable")
-        ranked = middle[order]
-        starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])
-        arm = np.stack([np.where(trial.treated, trial.weights, 0.0), np.where(trial.treated, 0.0, trial.weights)])
-        return cls(order, starts, trial.sign * trial.outcome[order], arm[:, order])
+        runs, run = np.unique(middle, return_inverse=True)
+        gained, weights = trial.sign * trial.outcome, trial.weights
+        arms = np.where(trial.treated, weights, 0.0), np.where(trial.treated, 0.0, weights)
+        masses = (np.ones(len(trial)), arms[0], arms[0] * gained, arms[1], arms[1] * gained)
+        place = np.arange(len(trial))
+        return cls(*(csr_array((mass, (place, run)), shape=(len(trial), len(runs))) for mass in masses))
 
     def qini_curve(self, weights: Floats) -> tuple[Floats, Floats]:
         """φ and q(φ) at the ends of the runs, 0 first, each (replicates, runs + 1): between them the curve is straight."""
-        drawn = weights[:, self.order]
-        share = self._summed(drawn)
-        treated, control = (drawn * arm for arm in self.arm)
-        n_treated, n_control = self._summed(treated), self._summed(control)
-        matched = _ratio(n_treated, n_control) * self._summed(control * self.gained)
-        return share / share[:, -1:], (self._summed(treated * self.gained) - matched) / n_treated[:, -1:]
+        share, n_treated, n_control = (_upto(weights, table) for table in (self.rows, self.treated, self.control))
+        matched = _ratio(n_treated, n_control) * _upto(weights, self.control_gained)
+        return share / share[:, -1:], (_upto(weights, self.treated_gained) - matched) / n_treated[:, -1:]
 
     def qini(self, weights: Floats) -> Floats:
         """The Qini coefficient of each replicate."""
         share, q = self.qini_curve(weights)
-        return np.trapezoid(q, share, axis=1) - q[:, -1] / 2
+        return np.asarray(np.trapezoid(q, share, axis=1) - q[:, -1] / 2)
 
     def auuc(self, weights: Floats) -> Floats:
         """The area under the uplift curve of each replicate."""
-        drawn = weights[:, self.order]
-        treated, control = (self._area(drawn * arm) for arm in self.arm)
-        return treated - control
-
-    def _area(self, mass: Floats) -> Floats:
-        n, gained = self._summed(mass), self._summed(mass * self.gained)
-        return np.asarray(np.trapezoid(gained, n, axis=1) / n[:, -1] ** 2)
-
-    def _summed(self, ranked: Floats) -> Floats:
-        runs = np.cumsum(np.add.reduceat(ranked, self.starts, axis=1), axis=1)
-        return np.concatenate([np.zeros((len(ranked), 1)), runs], axis=1)
+        treated = _area(weights, self.treated, self.treated_gained)
+        return treated - _area(weights, self.control, self.control_gained)
 
 
-def _with_spread(value: float, replicates: Floats) -> Estimate:
+def _upto(weights: Floats, table: csr_array) -> Floats:
+    """(replicates, runs + 1): the mass of all runs up to each, 0 before the first."""
+    summed = np.cumsum(weights @ table, axis=1)
+    return np.concatenate([np.zeros((len(summed), 1)), summed], axis=1)
+
+
+def _area(weights: Floats, mass: csr_array, gained: csr_array) -> Floats:
+    n = _upto(weights, mass)
+    return np.asarray(np.trapezoid(_upto(weights, gained), n, axis=1) / n[:, -1] ** 2)
+
+
+def _with_spread(value: Floats, replicates: Floats) -> Estimate:
     low, high = np.quantile(replicates, [0.025, 0.975])
-    return Estimate(value, float(low), float(high), float(replicates.std(ddof=1)))
+    return Estimate(float(value[0]), float(low), float(high), float(replicates.std(ddof=1)))
 
 
 def _ratio(numerator: Floats, denominator: Floats) -> Floats:

@@ -99,7 +99,6 @@ class Nuisances:
         outcomes = [
             grower.outcome(trial.matrix[arm], trial.outcome[arm], is_binary=trial.is_binary) for arm in arms
         ]
-        known = self.is_randomised or trial.is_stated
-        chance = None if known else grower.chance(trial.matrix[rows], trial.treated[rows].astype(np.float64))
+        chance = None if self.is_randomised else grower.chance(trial.matrix[rows], trial.treated[rows].astype(np.float64))
         return Nuisance(*outcomes, chance)
 

@@ -7,9 +7,11 @@ import lightgbm
 import numpy as np
 
 from training.metrics import Floats
-from training.models import BOOSTING, FEW_ROWS
+from training.models import BOOSTING
 
 ROUNDS = 100
+FEW_ROWS = 200_000
+"""An estimate grows some fifty small models: below this a second thread waits for the first more than it helps."""
 
 # An effect is a small difference of large things: what learns it directly must be slower to believe than what learns outcomes.
 CAUTIOUS: dict[str, Any] = {"num_leaves": 7, "min_data_in_leaf": 100, "lambda_l2": 50.0, "path_smooth": 50.0}
@@ -23,7 +25,7 @@ class Trees:
 
     def predict(self, matrix: Floats) -> Floats:
         """One number a row."""
-        return np.asarray(self.booster.predict(matrix), dtype=np.float64)
+        return np.asarray(self.booster.predict(matrix, **_threads(len(matrix))), dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,12 @@ class Grower:
     def _grown(
         self, matrix: Floats, target: Floats, settings: dict[str, Any], weights: Floats | None = None
     ) -> Trees:
-        threads = {"num_threads": 1} if len(matrix) < FEW_ROWS else {}
-        parameters = {**BOOSTING, **settings, **threads, "seed": self.seed}
+        parameters = {**BOOSTING, **settings, **_threads(len(matrix)), "seed": self.seed}
         data = lightgbm.Dataset(
             matrix, target, weight=weights, categorical_feature=list(self.categories), params={"verbosity": -1}
         )
         return Trees(lightgbm.train(parameters, data, num_boost_round=ROUNDS))
+
+
+def _threads(rows: int) -> dict[str, int]:
+    return {"num_threads": 1} if rows < FEW_ROWS else {}
