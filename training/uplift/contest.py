@@ -3,6 +3,12 @@
 Policy value: what a learner's policy brings, an account of all. It treats those of whom the learner expects the most, as
 many as the budget allows and none that it expects to cost more than it brings. The value is that of the doubly robust scores
 of whom it treats: what they gained, not what the learner hoped (Athey & Wager 2021).
+
+With a small budget and accounts of very different worth, policy values are noisy long after it is plain that the treatment
+helps some more than others. So that is asked first, of every account alike: whether those ranked high by a learner gained
+more than those ranked low. It is the rank-weighted average treatment effect with Qini's weights (RATE: Yadlowsky, Fleming,
+Shah, Brunskill & Wager, "Evaluating treatment prioritization rules via rank-weighted average treatment effects", 2021). If
+nothing shows it, everybody has the average effect; else the simplest learner within noise of the highest policy value is chosen.
 """
 
 from collections.abc import Sequence
@@ -16,6 +22,7 @@ from training.uplift.average import Estimate, mean_of
 from training.uplift.curves import RankQuality, Standing, rank_quality
 from training.uplift.learners import CONSTANT, LEARNERS, Learner
 from training.uplift.nuisances import Nuisances
+from training.uplift.trial import Codes
 
 LEARNER_NEEDS = 300
 """Accounts an arm: below, a difference between accounts cannot be told from chance, and only the average is learnt."""
@@ -33,6 +40,8 @@ class Contender:
     policy_value: Estimate
     over_constant: Estimate
     """Its policy value less that of the constant effect, in pairs."""
+    rate: Estimate
+    """Rank-weighted effect, in units of the outcome in the better direction: 0 if its ranking says nothing."""
     quality: RankQuality
 
     @property
@@ -40,28 +49,27 @@ class Contender:
         return self.learner.name
 
 
-def compete(nuisances: Nuisances, budget: float | None, seed: int) -> tuple[Contender, ...]:
-    """Every learner that the sample can carry, the simplest first."""
+def compete(
+    nuisances: Nuisances, budget: float | None, names: Sequence[str], seed: int
+) -> tuple[Contender, ...]:
+    """Every learner of these names that the sample can carry, the simplest first; the constant effect always."""
     contenders: list[Contender] = []
-    for learner in able(nuisances):
+    for learner in able(nuisances, names):
         effects = forecasts(learner, nuisances)
         gained = policy_gains(nuisances, effects, budget)
         rival = contenders[0].gained if contenders else gained
-        account = nuisances.trial.account
-        quality = rank_quality(nuisances.trial, effects, nuisances.fold, seed)
-        contenders.append(
-            Contender(
-                learner, effects, gained, mean_of(gained, account), mean_of(gained - rival, account), quality
-            )
-        )
+        account, quality = nuisances.trial.account, rank_quality(nuisances.trial, effects, nuisances.fold, seed)
+        advance, rate = mean_of(gained - rival, account), mean_of(rank_gains(nuisances, effects), account)
+        contenders.append(Contender(learner, effects, gained, mean_of(gained, account), advance, rate, quality))
     return tuple(contenders)
 
 
-def able(nuisances: Nuisances) -> tuple[Learner, ...]:
-    """All learners, or with fewer than 300 accounts in an arm the constant effect alone."""
+def able(nuisances: Nuisances, names: Sequence[str]) -> tuple[Learner, ...]:
+    """Those named and the constant effect; with fewer than 300 accounts in an arm that alone."""
     trial = nuisances.trial
     smaller = min(trial.accounts_in(arm) for arm in (trial.treated, ~trial.treated))
-    return LEARNERS if smaller >= LEARNER_NEEDS else tuple(one for one in LEARNERS if one.name == CONSTANT)
+    wanted = {CONSTANT, *names} if smaller >= LEARNER_NEEDS else {CONSTANT}
+    return tuple(one for one in LEARNERS if one.name in wanted)
 
 
 def forecasts(learner: Learner, nuisances: Nuisances) -> Floats:
@@ -81,28 +89,44 @@ def policy_gains(nuisances: Nuisances, effects: Floats, budget: float | None) ->
     return treated * trial.net(nuisances.scores_without(frozenset()))
 
 
-def choose(contenders: Sequence[Contender], account: Floats) -> Choice:
-    """The simplest whose policy value is not distinguishably below the best one's: as everywhere among models."""
+def rank_gains(nuisances: Nuisances, effects: Floats) -> Floats:
+    """The score of each row, in the better direction, times half less the share of rows ranked before it."""
+    trial = nuisances.trial
+    middle = Standing.of(trial.sign * effects, nuisances.fold).middle
+    return (0.5 - middle) * trial.sign * nuisances.scores_without(frozenset())
+
+
+def choose(contenders: Sequence[Contender], account: Codes) -> Choice:
+    """The constant effect unless some learner's ranking says something; else the simplest within noise of the best policy."""
+    telling = max(contenders, key=lambda one: one.rate.value)
+    if telling.rate.low <= 0:
+        return Choice(CONSTANT, _alike(contenders, telling))
     best = max(contenders, key=lambda one: one.policy_value.value)
-    for one in contenders:
+    for one in (one for one in contenders if one.name != CONSTANT):
         short = mean_of(best.gained - one.gained, account)
-        if one is best:
-            return Choice(one.name, _is_best(one, contenders))
-        if short.low <= 0:
-            return Choice(one.name, _is_good_enough(one, best, short))
-    raise ValueError("there is nothing to choose from: give one learner at least")
+        if one is best or short.low <= 0:
+            return Choice(one.name, _apart(telling, one, best, short))
+    return Choice(CONSTANT, f"{_differ(telling)}, but acting on it brings less than the average effect does")
 
 
-def _is_best(one: Contender, contenders: Sequence[Contender]) -> str:
+def _alike(contenders: Sequence[Contender], telling: Contender) -> str:
     if len(contenders) == 1:
-        return f"{one.name}: fewer than {LEARNER_NEEDS} accounts in an arm cannot tell whom the treatment helps more"
-    rest = "and is the simplest" if one is contenders[0] else "and nothing simpler comes near it"
-    return f"{one.name} has the highest policy value ({one.policy_value.value:.4g}), {rest}"
-
-
-def _is_good_enough(one: Contender, best: Contender, short: Estimate) -> str:
-    said = "nothing shows that the treatment helps some more than others: " if one.name == CONSTANT else ""
+        return f"{CONSTANT} alone was in the contest: {LEARNER_NEEDS} accounts in each arm are needed to tell who gains more"
     return (
-        f"{said}{one.name} is within noise of {best.name}: policy value {one.policy_value.value:.4g} against "
+        f"nothing shows that the treatment helps some more than others, so everybody has the average effect: ranked by "
+        f"{telling.name} the rank-weighted effect is {telling.rate}"
+    )
+
+
+def _apart(telling: Contender, one: Contender, best: Contender, short: Estimate) -> str:
+    value = f"policy value {one.policy_value.value:.4g}"
+    if one is best:
+        return f"{_differ(telling)}; {one.name} has the highest {value}, and nothing simpler comes near it"
+    return (
+        f"{_differ(telling)}; {one.name} is the simplest within noise of {best.name}: {value} against "
         f"{best.policy_value.value:.4g}, difference between {short.low:+.4g} and {short.high:+.4g}"
     )
+
+
+def _differ(telling: Contender) -> str:
+    return f"the treatment helps some more than others (rank-weighted effect by {telling.name}: {telling.rate})"

@@ -1,6 +1,6 @@
 """From a plain table to effects: checks, averages, learners, curves."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -24,12 +24,13 @@ from training.uplift.checks import (
 from training.uplift.coding import Coding
 from training.uplift.contest import Contender, choose, compete
 from training.uplift.curves import Targeting, targeting
-from training.uplift.learners import EffectModel
+from training.uplift.learners import LEARNERS, EffectModel
 from training.uplift.nuisances import Nuisances
 from training.uplift.trees import Grower
 from training.uplift.trial import Flags, Trial, folds_of
 
 FOLDS = 5
+NAMES = tuple(one.name for one in LEARNERS)
 Direction = Literal["higher_is_better", "lower_is_better"]
 NOT_BY_LOT = "not randomised: a doubly robust estimate, true only if the features hold all that decided who was treated"
 
@@ -86,7 +87,7 @@ class Effect:
         return pd.Series(effects, index=features.index, name="effect")
 
     def learners(self) -> pd.DataFrame:
-        """One row per learner, the simplest first: policy value, its advance over the constant effect, Qini, AUUC; with intervals."""
+        """One row per learner, the simplest first: policy value, its advance over the constant effect, RATE, Qini, AUUC; with intervals."""
         rows = {one.name: _line(one) for one in self.contenders}
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("learner")
 
@@ -137,6 +138,7 @@ def estimate_effects(
     propensity: float | Mapping[str, float] | ArrayLike | None = None,
     clusters: ArrayLike | None = None,
     worth_finding: float | None = None,
+    learners: Sequence[str] = NAMES,
     allow_observational: bool = False,
     seed: int = 0,
 ) -> Effects:
@@ -149,7 +151,8 @@ def estimate_effects(
     treating one account, in the same unit. `budget`: the share of accounts that can be treated, by which learners are
     judged; by default all shares from 0 to 1 count alike. `propensity`: the chance with which each was treated, if it is
     known: a share, a share for each treatment, or one for each row. `clusters`: the account of each row, where accounts occur
-    several times. `worth_finding`: the smallest average effect that matters.
+    several times. `worth_finding`: the smallest average effect that matters. `learners`: which may compete with the constant effect; with
+none of them only averages are estimated, in a third of the time.
 
     TooSmall with fewer than 30 accounts in an arm, or if an effect `worth_finding` would be missed. NotRandomised if
     the features tell who was treated, unless `allow_observational`: then the effect is doubly robust, and marked; NoOverlap if
@@ -161,10 +164,13 @@ def estimate_effects(
         raise ValueError(f"direction is '{direction}'; say higher_is_better or lower_is_better of the outcome")
     if budget is not None and not 0.0 < budget <= 1.0:
         raise ValueError(f"budget is {budget}; give the share of accounts that can be treated, above 0 and 1 at most")
+    unknown = sorted(set(learners) - set(NAMES))
+    if unknown:
+        raise ValueError(f"there is no learner '{unknown[0]}'; there are {', '.join(NAMES)}")
     found = {}
     for name in given.treatments:
         rows, trial = given.trial(name, sign, cost, propensity)
-        settings = _Settings(name, given.control, budget, worth_finding, allow_observational, seed)
+        settings = _Settings(name, given.control, budget, worth_finding, tuple(learners), allow_observational, seed)
         found[name] = _estimate(trial, features.index[rows], settings)
     return Effects(given.control, found)
 
@@ -175,6 +181,7 @@ class _Settings:
     control: str
     budget: float | None
     worth_finding: float | None
+    learners: tuple[str, ...]
     allow_observational: bool
     seed: int
 
@@ -198,7 +205,7 @@ def _judged(nuisances: Nuisances, index: pd.Index, asked: _Settings, lot: Random
     refuse_no_overlap(chances)
     average = mean_of(scores, trial.account)
     refuse_too_coarse(trial, average, asked.worth_finding)
-    contenders = compete(nuisances, asked.budget, asked.seed)
+    contenders = compete(nuisances, asked.budget, asked.learners, asked.seed)
     choice = choose(contenders, trial.account)
     chosen = next(one for one in contenders if one.name == choice.name)
     net = trial.net(chosen.effects)
@@ -326,7 +333,7 @@ def _numbers(name: str, given: ArrayLike, rows: int) -> Floats:
 
 def _line(one: Contender) -> dict[str, float]:
     named = {
-        "policy_value": one.policy_value, "over_constant": one.over_constant, "qini": one.quality.qini,
+        "policy_value": one.policy_value, "over_constant": one.over_constant, "rate": one.rate, "qini": one.quality.qini,
         "auuc": one.quality.auuc,
     }  # fmt: skip
     return {key: number for name, estimate in named.items() for key, number in _columns(name, estimate).items()}
