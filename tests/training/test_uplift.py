@@ -1,5 +1,6 @@
 """Effects of interventions: known answers, known truths, and refusals."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pandas as pd
 import pytest
 from trials import persuadable, share_of_oracle, trial
 
-from training.uplift import NoOverlap, NotRandomised, TooSmall, estimate_effects
+from training.uplift import figures, NoOverlap, NotRandomised, TooSmall, estimate_effects
 
 HILLSTROM = Path(__file__).parents[3] / "shared/data/hillstrom/hillstrom.parquet"
 
@@ -254,6 +255,17 @@ def test__words__are_features_too_and_a_new_one_is_absent():
     by_word = effect.accounts["effect"].groupby(features["e"]).mean()
     assert by_word["north"] < by_word["south"] - 0.1
     assert effect.predict(asked[["e", "d", "c", "b", "a"]]).notna().all()
+
+
+def test__pictures__say_what_was_found_and_do_not_lose_the_mark(mixed):
+    """The same effect gives the same bytes; of a treatment without a lot the mark stands in the picture."""
+    _, effect = mixed
+    curve, qini = figures.targeting_curve(effect), figures.qini_curves(effect)
+    assert figures.targeting_curve(effect) == curve
+    assert "best first, by S" in curve
+    assert "not randomised" not in curve
+    assert "constant: Qini +0.0000" in qini
+    assert "not randomised" in figures.targeting_curve(replace(effect, is_randomised=False))
 
 
 @pytest.mark.parametrize(

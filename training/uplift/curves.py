@@ -90,6 +90,9 @@ class RankQuality:
 
     qini: Estimate
     auuc: Estimate
+    shares: Floats
+    """φ, and beside it q(φ): the Qini curve, thinned for drawing."""
+    curve: Floats
 
 
 def rank_quality(trial: Trial, effect: Floats, fold: Codes, seed: int) -> RankQuality:
@@ -100,7 +103,12 @@ def rank_quality(trial: Trial, effect: Floats, fold: Codes, seed: int) -> RankQu
     draws = bootstrap_weights(trial.account, REPLICATES, seed)
     drawn = [(coarse.qini(weights), coarse.auuc(weights)) for weights in draws]
     qini, auuc = (np.concatenate(each) for each in zip(*drawn, strict=True))
-    return RankQuality(_with_spread(ranked.qini(ones), qini), _with_spread(ranked.auuc(ones), auuc))
+    share, curve = ranked.qini_curve(ones)
+    drawn_at = np.array(SHARES)
+    return RankQuality(
+        _with_spread(ranked.qini(ones), qini), _with_spread(ranked.auuc(ones), auuc), drawn_at,
+        np.interp(drawn_at, share[0], curve[0]),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
