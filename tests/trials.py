@@ -23,7 +23,7 @@ def trial(n=2000, seed=0, effect=lambda x: np.full(len(x), -0.1), chance=lambda 
 
 def persuadable(x):
     """Those with much of `b` are won over, those with little of `c` are annoyed."""
-    return (0.10 - 0.5 / (1 + np.exp(-2 * (x["b"] + x["c"]))) ).to_numpy()
+    return (0.10 - 0.5 / (1 + np.exp(-2 * (x["b"] + x["c"])))).to_numpy()
 
 
 def share_of_oracle(one, gain, budget=0.05):

@@ -156,4 +156,4 @@ def _learnable(project: "Project", table: pd.DataFrame) -> list[str]:
 
     moments = table.index.get_level_values("as_of")
     names, _ = learnable(project.catalog, [moments.min(), moments.max()])
-    return [name for name in names if table[name].nunique(dropna=False) > 1]
+    return [name for name in names if len(table[name].unique()) > 1]

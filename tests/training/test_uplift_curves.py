@@ -1,6 +1,7 @@
 """Qini, AUUC, policies and intervals against slow, obvious computations."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ ONE_FOLD = np.zeros(8, dtype=np.intp)
 
 
 def test__qini__by_hand():
-    """q at eighths is 0, 1/4, 1/4, 1/2, 1/2, 1/2, 1/2, 1/2, 1/4: its area less that of the line to 1/4."""
+    """The curve at eighths is 0, 1/4, 1/4, 1/2, 1/2, 1/2, 1/2, 1/2, 1/4: its area less that of the line to 1/4."""
     ranked = Ranked.of(HAND, Standing.of(GAIN, ONE_FOLD).middle)
     share, q = ranked.qini_curve(np.ones((1, 8)))
     assert share[0] == pytest.approx(np.arange(9) / 8)
@@ -59,7 +60,7 @@ def slow_qini(one, gain):
         t, c = [at for at in best if one.treated[at]], [at for at in best if not one.treated[at]]
         matched = sum(one.outcome[c]) * len(t) / len(c) if c else 0.0
         curve.append((sum(one.outcome[t]) - matched) / n_treated)
-    area = sum((left + right) / 2 for left, right in zip(curve, curve[1:], strict=False)) / len(order)
+    area = sum((left + right) / 2 for left, right in pairwise(curve)) / len(order)
     return area - curve[-1] / 2
 
 

@@ -112,7 +112,7 @@ def randomisation(trial: Trial, fold: Codes, grower: Grower) -> Randomisation:
     """
     auroc, worst = _auroc(trial, fold, grower), _imbalances(trial)
     stated = float(trial.propensity.mean()) if trial.is_stated else None
-    objections = (*_wrong_share(trial), *_foreseeable(auroc), *_unbalanced(worst, trial))
+    objections = (*_wrong_share(trial), *_foreseeable(auroc), *_unbalanced(worst))
     return Randomisation(auroc, float(trial.treated.mean()), stated, worst[:SHOWN], objections)
 
 
@@ -173,7 +173,7 @@ def _imbalances(trial: Trial) -> tuple[Imbalance, ...]:
 def _imbalance(trial: Trial, name: str, ranks: Floats) -> Imbalance:
     difference = difference_in_means(replace(trial, outcome=ranks))
     error = max(difference.standard_error, 1e-12)
-    p_value = 2 * float(t.sf(abs(difference.value) / error, trial.accounts_in(trial.treated | True) - 1))
+    p_value = 2 * float(t.sf(abs(difference.value) / error, len(np.unique(trial.account)) - 1))
     return Imbalance(name, difference.value / float(ranks.std()), p_value)
 
 
@@ -212,8 +212,7 @@ def _foreseeable(auroc: Estimate) -> tuple[str, ...]:
     )
 
 
-def _unbalanced(imbalances: tuple[Imbalance, ...], trial: Trial) -> tuple[str, ...]:
-    del trial
+def _unbalanced(imbalances: tuple[Imbalance, ...]) -> tuple[str, ...]:
     worst = [one for one in imbalances if one.p_value < FALSE_ALARMS / len(imbalances)][:SHOWN]
     if not worst:
         return ()

@@ -56,5 +56,7 @@ def _words(column: "pd.Series[str]") -> tuple[str, ...]:
         raise ValueError(f"column '{column.name}' holds {column.dtype}: give numbers, yes and no, or a few words")
     words = tuple(sorted(map(str, column.dropna().unique())))
     if len(words) > MOST_WORDS:
-        raise ValueError(f"column '{column.name}' holds {len(words):,} different texts, {MOST_WORDS} at most: group them")
+        raise ValueError(
+            f"column '{column.name}' holds {len(words):,} different texts, {MOST_WORDS} at most: group them"
+        )
     return words

@@ -49,9 +49,7 @@ class Contender:
         return self.learner.name
 
 
-def compete(
-    nuisances: Nuisances, budget: float | None, names: Sequence[str], seed: int
-) -> tuple[Contender, ...]:
+def compete(nuisances: Nuisances, budget: float | None, names: Sequence[str], seed: int) -> tuple[Contender, ...]:
     """Every learner of these names that the sample can carry, the simplest first; the constant effect always."""
     contenders: list[Contender] = []
     for learner in able(nuisances, names):

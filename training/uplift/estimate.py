@@ -125,7 +125,7 @@ class Effects:
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("treatment")
 
 
-def estimate_effects(
+def estimate_effects(  # noqa: PLR0913  # each is a question that the caller alone can answer
     features: pd.DataFrame,
     treatment: ArrayLike,
     outcome: ArrayLike,
@@ -144,19 +144,19 @@ def estimate_effects(
 ) -> Effects:
     """What each treatment does on average, and to whom it does more.
 
-    One row per assignment: `features` known before it, who got which `treatment`, what the `outcome` was (a number, or 0
-    and 1). A treatment of yes and no, or 1 and 0, has no for control; else `control` names the arm that was left alone.
+        One row per assignment: `features` known before it, who got which `treatment`, what the `outcome` was (a number, or 0
+        and 1). A treatment of yes and no, or 1 and 0, has no for control; else `control` names the arm that was left alone.
 
-    `value`: what one unit of the outcome is worth for each row (money at stake, margin), 1 by default. `cost` of
-    treating one account, in the same unit. `budget`: the share of accounts that can be treated, by which learners are
-    judged; by default all shares from 0 to 1 count alike. `propensity`: the chance with which each was treated, if it is
-    known: a share, a share for each treatment, or one for each row. `clusters`: the account of each row, where accounts occur
-    several times. `worth_finding`: the smallest average effect that matters. `learners`: which may compete with the constant effect; with
-none of them only averages are estimated, in a third of the time.
+        `value`: what one unit of the outcome is worth for each row (money at stake, margin), 1 by default. `cost` of
+        treating one account, in the same unit. `budget`: the share of accounts that can be treated, by which learners are
+        judged; by default all shares from 0 to 1 count alike. `propensity`: the chance with which each was treated, if it is
+        known: a share, a share for each treatment, or one for each row. `clusters`: the account of each row, where accounts occur
+        several times. `worth_finding`: the smallest average effect that matters. `learners`: which may compete with the constant effect; with
+    none of them only averages are estimated, in a third of the time.
 
-    TooSmall with fewer than 30 accounts in an arm, or if an effect `worth_finding` would be missed. NotRandomised if
-    the features tell who was treated, unless `allow_observational`: then the effect is doubly robust, and marked; NoOverlap if
-    some kinds of accounts were always treated, or never. ValueError for input that is no experiment at all.
+        TooSmall with fewer than 30 accounts in an arm, or if an effect `worth_finding` would be missed. NotRandomised if
+        the features tell who was treated, unless `allow_observational`: then the effect is doubly robust, and marked; NoOverlap if
+        some kinds of accounts were always treated, or never. ValueError for input that is no experiment at all.
     """
     given = _Given.of(features, treatment, outcome, value, clusters, control)
     sign = {"higher_is_better": 1.0, "lower_is_better": -1.0}.get(direction)
@@ -291,7 +291,9 @@ def _chances(
         shares = [float(propensity[name]) for name in (treatment, given.control)]
         return _between_0_and_1(np.full(n, shares[0] / sum(shares)))
     if len(given.treatments) > 1:
-        raise ValueError(f"with {len(given.treatments)} treatments give propensity as a share for each, control included")
+        raise ValueError(
+            f"with {len(given.treatments)} treatments give propensity as a share for each, control included"
+        )
     if np.ndim(propensity) == 0:
         return _between_0_and_1(np.full(n, propensity, dtype=np.float64))
     return _between_0_and_1(_numbers("propensity", propensity, len(rows))[rows])
@@ -299,7 +301,9 @@ def _chances(
 
 def _between_0_and_1(chances: Floats) -> Floats:
     if not ((chances > 0.0) & (chances < 1.0)).all():
-        raise ValueError("propensity must lie between 0 and 1: who is treated for certain, or never, is in no experiment")
+        raise ValueError(
+            "propensity must lie between 0 and 1: who is treated for certain, or never, is in no experiment"
+        )
     return chances
 
 

@@ -19,7 +19,9 @@ def targeting_curve(effect: Effect) -> str:
         axes = figure.subplots()
         curve = effect.targeting
         axes.plot([0, 1], [0, curve.value[-1]], color=QUIET, lw=1, ls=(0, (2, 3)), label="at random")
-        axes.fill_between(curve.shares, curve.low, curve.high, color=MODEL, alpha=0.13, lw=0, label="95 % at each share")
+        axes.fill_between(
+            curve.shares, curve.low, curve.high, color=MODEL, alpha=0.13, lw=0, label="95 % at each share"
+        )
         axes.plot(curve.shares, curve.value, color=MODEL, lw=2.2, label=f"best first, by {effect.choice.name}")
         best = int(np.argmax(curve.value))
         axes.plot([curve.shares[best]], [curve.value[best]], "o", color=BASELINE, ms=6)
@@ -35,7 +37,9 @@ def qini_curves(effect: Effect) -> str:
         axes = figure.subplots()
         for one in effect.contenders:
             _qini_curve(axes, one, is_chosen=one is effect.chosen)
-        axes.set(xlabel="share of accounts treated, best first", ylabel="outcome gained, an account of all", xlim=(0, 1.01))
+        axes.set(
+            xlabel="share of accounts treated, best first", ylabel="outcome gained, an account of all", xlim=(0, 1.01)
+        )
         _finish(axes, effect)
         return _svg(figure)
 

@@ -85,9 +85,7 @@ class Crossed:
     def effects(self, matrix: Floats) -> Floats:
         """e(x) times what control shows, and the rest what the treated show: the smaller arm is believed less."""
         chance = self.share if self.chance is None else self.chance.predict(matrix)
-        return np.asarray(
-            chance * self.by_control.predict(matrix) + (1.0 - chance) * self.by_treated.predict(matrix)
-        )
+        return np.asarray(chance * self.by_control.predict(matrix) + (1.0 - chance) * self.by_treated.predict(matrix))
 
 
 @dataclass(frozen=True)

@@ -47,9 +47,7 @@ class Grower:
         """Expected effect, from a number for each row whose mean it is."""
         return self._grown(matrix, pseudo_outcome, {"objective": "regression", **CAUTIOUS})
 
-    def _grown(
-        self, matrix: Floats, target: Floats, settings: dict[str, Any], weights: Floats | None = None
-    ) -> Trees:
+    def _grown(self, matrix: Floats, target: Floats, settings: dict[str, Any], weights: Floats | None = None) -> Trees:
         parameters = {**BOOSTING, **settings, **_threads(len(matrix)), "seed": self.seed}
         data = lightgbm.Dataset(
             matrix, target, weight=weights, categorical_feature=list(self.categories), params={"verbosity": -1}
