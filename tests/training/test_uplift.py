@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from trials import persuadable, share_of_oracle, trial
 
-from training.uplift import figures, NoOverlap, NotRandomised, TooSmall, estimate_effects
+from training.uplift import NoOverlap, NotRandomised, TooSmall, estimate_effects, figures
 
 HILLSTROM = Path(__file__).parents[3] / "shared/data/hillstrom/hillstrom.parquet"
 

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import norm, t
 
 from training.metrics import Floats
-from training.uplift.trial import Codes, Trial
+from training.uplift.trial import Codes, Flags, Trial
 
 LEVEL, POWER = 0.95, 0.80
 
@@ -68,7 +68,7 @@ def detectable(standard_error: float) -> float:
     return float(norm.ppf(0.5 + LEVEL / 2) + norm.ppf(POWER)) * standard_error
 
 
-def _arm(trial: Trial, arm: Floats) -> tuple[float, Floats]:
+def _arm(trial: Trial, arm: Flags) -> tuple[float, Floats]:
     """The weighted mean of an arm, and how far each row moves it."""
     weights = np.where(arm, trial.weights, 0.0)
     mean = float((weights * trial.outcome).sum() / weights.sum())

@@ -42,7 +42,7 @@ class Coding:
 
     def _column(self, column: "pd.Series[float]", name: str) -> Floats:
         if name not in self.words:
-            return column.to_numpy(dtype=np.float64, na_value=np.nan)
+            return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
         codes = pd.Index(self.words[name]).get_indexer(pd.Index(column.astype("str"))).astype(np.float64)
         return np.where(codes < 0, np.nan, codes)
 

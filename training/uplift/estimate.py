@@ -314,7 +314,8 @@ def _arms(treatment: "pd.Series[str]", control: str | None) -> tuple["pd.Series[
     if control is None:
         if not set(treatment.unique()) <= {0, 1}:
             raise ValueError(f"treatment holds {sorted(map(str, treatment.unique()))}: name the control among them")
-        return pd.Series(np.where(treatment.to_numpy(dtype=bool), "treatment", "control")), "control"
+        named = np.where(treatment.to_numpy(dtype=bool), "treatment", "control")
+        return pd.Series(named, dtype="str"), "control"
     arm = treatment.astype("str")
     if control not in set(arm):
         raise ValueError(f"no row has the control '{control}'; treatment holds {sorted(arm.unique())}")

@@ -96,8 +96,10 @@ class Nuisances:
     def _fit(self, rows: Flags) -> Nuisance:
         trial, grower = self.trial, self.grower
         arms = [rows & ~trial.treated, rows & trial.treated]
-        outcomes = [grower.outcome(trial.matrix[arm], trial.outcome[arm], is_binary=trial.is_binary) for arm in arms]
+        control, treated = (
+            grower.outcome(trial.matrix[arm], trial.outcome[arm], is_binary=trial.is_binary) for arm in arms
+        )
         chance = (
             None if self.is_randomised else grower.chance(trial.matrix[rows], trial.treated[rows].astype(np.float64))
         )
-        return Nuisance(*outcomes, chance)
+        return Nuisance(control, treated, chance)

@@ -55,5 +55,5 @@ class Grower:
         return Trees(lightgbm.train(parameters, data, num_boost_round=ROUNDS))
 
 
-def _threads(rows: int) -> dict[str, int]:
+def _threads(rows: int) -> dict[str, Any]:
     return {"num_threads": 1} if rows < FEW_ROWS else {}
