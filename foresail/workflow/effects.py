@@ -144,7 +144,8 @@ def _features_and_labels(
     table = build_feature_rows(history, pairs, wanted.values())
     table = table[target.population.eligible(table)]
     bought = had_purchase(target.horizon_days)
-    ends = table.index.set_levels(table.index.levels[1] + target.horizon, level=1)
+    ids, moments = (table.index.get_level_values(level) for level in ("account_id", "as_of"))
+    ends = pd.MultiIndex.from_arrays([ids, pd.DatetimeIndex(moments) + target.horizon])
     after = build_feature_rows(history, ends, [bought], leak_until=known_by)
     churned = (after[bought.name].to_numpy() == 0).astype(np.float64)
     return table, pd.Series(churned, index=table.index, name=target.name)
