@@ -4,6 +4,7 @@ A module for each room of the work; all of them can be had from here. Libraries 
 where they are needed, so that `foresail --help` answers at once.
 """
 
+from foresail.workflow.effects import NoExperiment, PlaybookTrial, playbook_trial
 from foresail.workflow.erasure import Forgotten, forget
 from foresail.workflow.features import TABLE_FORMATS, TrainingTable, audit, feature_table, training_table, write_table
 from foresail.workflow.history import (
@@ -37,6 +38,8 @@ from foresail.workflow.simulation import open_truth, simulate, simulation_settin
 __all__ = [
     "TABLE_FORMATS",
     "Forgotten",
+    "NoExperiment",
+    "PlaybookTrial",
     "Progress",
     "Scored",
     "SourceFailure",
@@ -54,6 +57,7 @@ __all__ = [
     "model_name",
     "models",
     "open_truth",
+    "playbook_trial",
     "promote",
     "quarantined",
     "report_path",

@@ -1,0 +1,19 @@
+"""What an intervention does: on average, to whom more, and whether that can be told at all.
+
+`estimate_effects` takes any plain table of features, treatment and outcome. See docs/uplift.md for the definitions.
+"""
+
+from training.uplift.average import Estimate
+from training.uplift.checks import CannotEstimate, NoOverlap, NotRandomised, TooSmall
+from training.uplift.estimate import Effect, Effects, estimate_effects
+
+__all__ = [
+    "CannotEstimate",
+    "Effect",
+    "Effects",
+    "Estimate",
+    "NoOverlap",
+    "NotRandomised",
+    "TooSmall",
+    "estimate_effects",
+]
