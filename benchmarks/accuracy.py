@@ -59,7 +59,7 @@ def main() -> None:
 def contested(found: Set, lines: list[Line]) -> list[str]:
     """The rows of the table on one data set."""
     started = time.perf_counter()
-    said = [one for one in answers(found)]
+    said = list(answers(found))
     evaluation = judged(found, said)
     title = f"{found.name}, judged at {judged_at(found)}: {evaluation.accounts:,} accounts, {found.labels.mean():.1%} happened"
     print(f"\n{title} ({time.perf_counter() - started:.0f} s for all). {found.note}", flush=True)

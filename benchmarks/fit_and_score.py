@@ -8,15 +8,19 @@ comes the untuned training of the demo, from its history to the registered model
 """
 
 import argparse
+import multiprocessing
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import lightgbm
 import numpy as np
 from generate import EVENTS_EACH_AT_NIGHT, LAST, company
-from measure import BENCH, Line, Run, measured, note
+from measure import BENCH, Line, Run, note, once
 
 from features.catalog import CATALOG
 from features.moments import read_moment
@@ -58,14 +62,20 @@ def data(rows: int) -> Dataset:
     return Dataset(names, matrix, labels, accounts, np.arange(rows), as_of)
 
 
-def fit(rows: int) -> str:
+def fit(rows: int) -> Run:
     given = data(rows)
-    return BoostedRung("lightgbm", given.features, needs_accounts=0, rounds=ROUNDS).fit(given, SEED).booster
+    rung = BoostedRung("lightgbm", given.features, needs_accounts=0, rounds=ROUNDS)
+    return once(lambda: rung.fit(given, SEED).booster)
 
 
-def fit_bare(rows: int) -> str:
+def fit_bare(rows: int) -> Run:
     given = data(rows)
-    train = lightgbm.Dataset(given.matrix, given.labels, feature_name=list(given.features), params={"verbosity": -1})
+    return once(_bare, given)
+
+
+def _bare(given: Dataset) -> str:
+    names = list(given.features)
+    train = lightgbm.Dataset(given.matrix, given.labels, feature_name=names, params={"verbosity": -1})
     return lightgbm.train({**BOOSTING, "seed": SEED}, train, num_boost_round=ROUNDS).model_to_string()
 
 
@@ -78,29 +88,31 @@ def loaded(booster: str, names: tuple[str, ...]) -> LoadedModel:
     return LoadedModel("benchmark", "1", model_code().ScoreModel(card, booster), target)
 
 
-def score(booster: str, rows: int) -> np.ndarray:
+def score(rows: int, booster: str) -> Run:
     given = data(rows)
-    return score_rows(loaded(booster, given.features), Rows(given.features, given.matrix)).probability
+    model = loaded(booster, given.features)
+    return once(lambda: score_rows(model, Rows(given.features, given.matrix)).probability)
 
 
-def score_bare(booster: str, rows: int) -> np.ndarray:
-    given = data(rows)
-    return lightgbm.Booster(model_str=booster).predict(given.matrix)
+def score_bare(rows: int, booster: str) -> Run:
+    given, model = data(rows), lightgbm.Booster(model_str=booster)
+    return once(model.predict, given.matrix)
 
 
-def prepare(rows: int) -> int:
-    """What every one of the runs has to do first; taken off their times."""
-    return data(rows).matrix.shape[1]
-
-
-def train_demo() -> float:
-    """Seconds from the demo's history to a registered model, with the report."""
+def train_demo() -> Run:
+    """From the demo's history to a registered model, with the report."""
     with tempfile.TemporaryDirectory() as folder:
         project, story = demo.prepare(Path(folder)), demo.YEAR_OF_SHOPPING
         workflow.ingest_sources(project, read_moment(story.ingested, project.timezone))
-        start = time.perf_counter()
-        workflow.train(project, demo.TARGET, read_moment(story.trained, project.timezone))
-        return time.perf_counter() - start
+        return replace(
+            once(workflow.train, project, demo.TARGET, read_moment(story.trained, project.timezone)), answer=None
+        )
+
+
+def alone(work: Callable[..., Run], *arguments: Any) -> Run:
+    """In a process of its own, which measures what it was asked for and not what it had to read first."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(work, arguments)
 
 
 def main() -> None:
@@ -108,25 +120,21 @@ def main() -> None:
     arguments.add_argument("--rows", type=int, default=200_000)
     rows = arguments.parse_args().rows
     wide = len(data(rows).features)
-    fits = {"bare lightgbm fit": net(fit_bare, rows), "foresail fit": net(fit, rows)}
+    data(rows // 10)
+    fits = {"bare lightgbm fit": alone(fit_bare, rows), "foresail fit": alone(fit, rows)}
     booster = fits["foresail fit"].answer
     assert booster.split("parameters:")[0] == fits["bare lightgbm fit"].answer.split("parameters:")[0]
-    scores = {"bare predict": net(score_bare, rows, booster), "foresail scores": net(score, rows, booster)}
+    scores = {"bare predict": alone(score_bare, rows, booster), "foresail scores": alone(score, rows, booster)}
     np.testing.assert_allclose(scores["foresail scores"].answer, scores["bare predict"].answer, rtol=1e-12)
-    tenths = {"foresail fit": net(fit, rows // 10), "foresail scores": net(score, rows // 10, booster)}
+    tenths = {"foresail fit": alone(fit, rows // 10), "foresail scores": alone(score, rows // 10, booster)}
     runs = {**fits, **scores}
-    lines = [line(who, run, runs, tenths) for who, run in runs.items()]
-    trained = measured(train_demo, repeats=1)
-    lines.append(
-        Line("untuned training of the demo", trained.answer, None, trained.peak_mb, note=f"goal {TRAINING_GOAL:.0f} s")
-    )
+    lines = [*(line(who, run, runs, tenths) for who, run in runs.items()), demo_line(alone(train_demo))]
     note("fit_and_score", f"{rows:,} rows × {wide} features by the kernel, {ROUNDS} trees; answers agree", lines)
 
 
-def net(work, rows: int, *arguments) -> Run:
-    """Without what every run has to do first, which is to read the table."""
-    idle, run = measured(prepare, rows, repeats=1), measured(work, *arguments, rows, repeats=1)
-    return Run(run.seconds - idle.seconds, run.peak_mb, run.answer, cpu_seconds=run.cpu_seconds - idle.cpu_seconds)
+def demo_line(run: Run) -> Line:
+    said = f"goal {TRAINING_GOAL:.0f} s"
+    return Line("untuned training of the demo", run.seconds, None, run.peak_mb, cpu_seconds=run.cpu_seconds, note=said)
 
 
 def line(who: str, run: Run, runs: dict[str, Run], tenths: dict[str, Run]) -> Line:

@@ -46,9 +46,9 @@ ROWS_AT_ONCE = 1 << 16
 BOOSTING: dict[str, Any] = {
     "objective": "binary",
     "learning_rate": 0.03,
-    "num_leaves": 15,
+    "num_leaves": 7,
     "min_data_in_leaf": 50,
-    "feature_fraction_bynode": 0.5,
+    "feature_fraction_bynode": 0.25,
     "bagging_fraction": 0.8,
     "bagging_freq": 1,
     "lambda_l2": 10.0,

@@ -19,7 +19,9 @@ def trees(contest: Contest) -> list[np.ndarray]:
         stop = {} if watch is None else {"early_stopping_rounds": PATIENCE, "evals_result": found}
         booster = xgboost.train(PARAMETERS, matrix(learn), rounds, verbose_eval=False, **watched, **stop)
         losses = found["later"]["logloss"] if found else []
-        return losses, lambda best, rows: booster.predict(matrix(rows), iteration_range=(0, best)).astype(np.float64)
+        return losses, lambda best, rows: booster.predict(
+            xgboost.DMatrix(contest.matrix[rows]), iteration_range=(0, best)
+        ).astype(np.float64)
 
     return boosted(contest, fit)
 
