@@ -46,7 +46,7 @@ def _matrix(contest: Contest) -> np.ndarray:
         entityset=entities, target_dataframe_name="accounts", agg_primitives=AGGREGATIONS, trans_primitives=[],
         max_depth=1, features_only=True,
     )  # fmt: skip
-    cutoffs = pd.DataFrame({"account_id": contest.account_id, "time": pd.to_datetime(contest.as_of, unit="us")})
+    cutoffs = pd.DataFrame({"account_id": _words(contest.account_id), "time": pd.to_datetime(contest.as_of, unit="us")})
     parts = [_window(features, entities, cutoffs, days) for days in WINDOWS]
     return np.column_stack([part.to_numpy(dtype=np.float64, na_value=np.nan) for part in parts])
 
@@ -62,7 +62,7 @@ def _window(features: list, entities: ft.EntitySet, cutoffs: pd.DataFrame, days:
 def _entities(contest: Contest) -> ft.EntitySet:
     """Events are dated by when they were known, so that a cutoff shows what could be seen."""
     entities = ft.EntitySet("company")
-    accounts = pd.DataFrame({"account_id": np.unique(contest.account_id)})
+    accounts = pd.DataFrame({"account_id": _words(np.unique(contest.account_id))})
     entities.add_dataframe(dataframe_name="accounts", dataframe=accounts, index="account_id")
     for stream, path in contest.streams.items():
         events = _events(path)
@@ -74,8 +74,14 @@ def _entities(contest: Contest) -> ft.EntitySet:
     return entities
 
 
+def _words(account_id) -> np.ndarray:
+    """Ids that are digits would be taken for numbers, and then for other accounts."""
+    return np.array([f"a{one}" for one in account_id], dtype=object)
+
+
 def _events(path) -> pd.DataFrame:
     events = pd.read_parquet(path)
+    events["account_id"] = _words(events.account_id.astype(str))
     events["known_at"] = events.known_at.dt.tz_localize(None)
     said = [name for name in (*WORDS, *NUMBERS) if name in events and events[name].notna().any()]
     return events[["account_id", "known_at", *said]].rename_axis("event").reset_index()
