@@ -29,7 +29,13 @@ from training.metrics import log_losses, measure
 
 OURS = "ladder"
 EVENTS = ("featuretools_lightgbm", "lifetimes")
-RIVALS = {"catboost": "CatBoost", "xgboost": "XGBoost", "featuretools_lightgbm": "featuretools + LightGBM", "lifetimes": "BG/NBD (lifetimes)", "rfm_logistic": "RFM logistic"}  # fmt: skip
+RIVALS = {
+    "catboost": "CatBoost",
+    "xgboost": "XGBoost",
+    "rfm_logistic": "RFM logistic",
+    "lifetimes": "BG/NBD (lifetimes)",
+    "featuretools_lightgbm": "featuretools + LightGBM",
+}
 PATIENCE_SECONDS, SEED = 3600, 0
 
 
