@@ -43,6 +43,8 @@ ROWS_AT_ONCE = 1 << 16
 
 # Small trees, slow steps, strong shrinkage: between 2,000 and 200,000 rows these lose little anywhere and overfit
 # nowhere, which matters more than the last thousandth. No class weights: they would spoil the probabilities.
+# Seven leaves from a quarter of the features, and not fifteen from half: log loss on the folds before any test date went
+# from .2375 to .2364 (Complete Journey), .6048 to .6026 (Online Retail II) and .17713 to .17707 (TV churn).
 BOOSTING: dict[str, Any] = {
     "objective": "binary",
     "learning_rate": 0.03,
