@@ -17,16 +17,7 @@ from measure import BENCH, Line, print_lines
 HERE = Path(__file__).parent
 SIZED = ("feature_table", "nightly")
 INGESTED = ("ingest",)
-OTHERS = (
-    "one_account",
-    "startup",
-    "fit_and_score",
-    "serve",
-    "cdnow_accuracy",
-    "online_retail_accuracy",
-    "simulate",
-    "uplift",
-)
+OTHERS = ("one_account", "startup", "fit_and_score", "serve", "accuracy", "simulate", "uplift")
 
 
 def main() -> None:

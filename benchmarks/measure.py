@@ -79,6 +79,14 @@ def repeated(
     return Run(statistics.median(seconds), peak - before, answer, size_mb(answer), cpu)
 
 
+def once(work: Callable[..., Any], *arguments: Any) -> Run:
+    """In this process and without warming up: for what takes long, or is done once in practice, like training."""
+    Path("/proc/self/clear_refs").write_text("5")
+    before, cpu = _resident_mb("VmRSS", "self"), _cpu_seconds("self")
+    seconds, answer = _timed(work, arguments)
+    return Run(seconds, _resident_mb("VmHWM", "self") - before, answer, cpu_seconds=_cpu_seconds("self") - cpu)
+
+
 def _timed(work: Callable[..., Any], arguments: Sequence[Any]) -> tuple[float, Any]:
     start = time.perf_counter()
     answer = work(*arguments)

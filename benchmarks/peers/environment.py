@@ -32,6 +32,11 @@ def ask(name: str, form: str, question: Question, answer: Path, seconds: float) 
         return Run(**json.loads(figures.read_text()) | {"answer": answer})
 
 
+def run_script(name: str, arguments: list[str | Path], seconds: float) -> None:
+    """Run a rival's script in its environment; Unanswered if it fails or is not done within `seconds`."""
+    _finish([interpreter(name), HERE / f"with_{name}.py", *arguments], name, seconds)
+
+
 def interpreter(name: str) -> Path:
     """The Python of a rival's environment, which is made if it is not there."""
     requirements = HERE / f"{name}.txt"

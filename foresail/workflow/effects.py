@@ -11,7 +11,7 @@ import pandas as pd
 if TYPE_CHECKING:
     from features.definitions import Feature
     from foresail.project import Project
-    from training.targets import ChurnTarget
+    from training.targets import Target
     from training.uplift import Effects
 
 COLUMNS = ("account_id", "assigned_at", "playbook", "decided_by", "arm")
@@ -79,7 +79,11 @@ def playbook_trial(
     checked = _checked(assignments, playbook)
     first = checked.sort_values("assigned_at", kind="stable").drop_duplicates("account_id")
     churn = project.target(target)
-    closed = first[first["assigned_at"] + churn.horizon <= pd.Timestamp(known_by)]
+    if churn.kind != "churn":
+        raise NoExperiment(
+            f"target '{target}' is of kind {churn.kind}; so far the effect of a playbook is measured on churn"
+        )
+    closed = first[first["assigned_at"] + churn.closes_after <= pd.Timestamp(known_by)]
     by_lot = bool((first["decided_by"] == LOT).all())
     rows = closed if by_lot else pd.concat([closed, _others(project, closed, first, seed)])
     pairs = pd.MultiIndex.from_frame(rows[["account_id", "assigned_at"]])
@@ -134,21 +138,18 @@ def _accounts(project: "Project") -> "np.ndarray[Any, Any]":
 
 
 def _features_and_labels(
-    project: "Project", pairs: pd.MultiIndex, target: "ChurnTarget", known_by: datetime
+    project: "Project", pairs: pd.MultiIndex, target: "Target", known_by: datetime
 ) -> "tuple[pd.DataFrame, pd.Series[float]]":
     from features.pairs import build_feature_rows
-    from features.population import had_purchase
 
     history = project.history.at(project.history.versions())
     wanted: dict[str, Feature] = {one.name: one for one in (*project.catalog, *target.population.features)}
     table = build_feature_rows(history, pairs, wanted.values())
     table = table[target.population.eligible(table)]
-    bought = had_purchase(target.horizon_days)
     ids, moments = (table.index.get_level_values(level) for level in ("account_id", "as_of"))
-    ends = pd.MultiIndex.from_arrays([ids, pd.DatetimeIndex(moments) + target.horizon])
-    after = build_feature_rows(history, ends, [bought], leak_until=known_by)
-    churned = (after[bought.name].to_numpy() == 0).astype(np.float64)
-    return table, pd.Series(churned, index=table.index, name=target.name)
+    ends = pd.MultiIndex.from_arrays([ids, pd.DatetimeIndex(moments) + target.closes_after])
+    after = build_feature_rows(history, ends, target.after, leak_until=known_by)
+    return table, pd.Series(target.label(after, None), index=table.index, name=target.name)
 
 
 def _learnable(project: "Project", table: pd.DataFrame) -> list[str]:
