@@ -7,15 +7,17 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from features.contracts import contracts_in_force, days_left, open_ended, running
-from features.definitions import Constant, Feature, difference, events, less, or_else, product
-from features.purchases import RECENCY, order_lines, orders
+from features.contracts import contracts_in_force, days_left, open_ended
+from features.definitions import Constant, Feature, events, less, or_else, product
+from features.purchases import RECENCY, amount, order_lines, orders
 
 Array = np.ndarray[Any, Any]
 
 SINCE_LAST, SINCE_FIRST, _ = RECENCY
 FAR = 1e6
 """In days: a moment that no horizon reaches."""
+MONEY = 1e-6
+"""The least that is more than nothing, in any currency."""
 
 
 class Columns(Protocol):
@@ -44,13 +46,13 @@ CONTRACTS = Feature(
 )
 TO_DECISION = Feature(
     "population_days_to_decision",
-    product(
-        less(open_ended.count(), Constant(1)),
-        or_else(difference(days_left, or_else(running.max("notice_days"), Constant(0))), Constant(FAR)),
-    ),
-    "days until the contract that ends first can no longer be left in time; 0 where one runs on without an end",
+    product(less(open_ended.count(), Constant(1)), or_else(days_left, Constant(FAR))),
+    "days until the first of the contracts in force ends; 0 where one runs on without an end",
     "days",
     "never absent",
+)
+YEAR_ORDERED = Feature(
+    "population_amount_sum_365d", amount(365), "value ordered in the last 365 days", "currency", "0: none"
 )
 ORDERS = Feature("population_orders", orders(), "orders so far", "orders", "0: never ordered")
 
@@ -122,13 +124,13 @@ def active(days: int | None) -> Population:
 
 
 def contract_holders(horizon_days: int) -> Population:
-    """The accounts with a contract in force that ends, or can be left, within the horizon."""
+    """The accounts with a contract in force that ends within the horizon, or that runs on without an end."""
     return Population(
         (
             Requirement(CONTRACTS, "no contract in force on which no notice is given", least=1),
             Requirement(
                 TO_DECISION,
-                f"no contract ends or can be left within {horizon_days} days; the next decision is in {{value:.0f}} days",
+                f"no contract ends within {horizon_days} days; the first ends in {{value:.0f}} days",
                 most=horizon_days,
             ),
         )
@@ -145,11 +147,18 @@ def of_target(told: Mapping[str, Any]) -> Population:
     if not days:
         return population
     young = f"first bought {{value:.0f}} days ago; scored from {days} days on"
-    return Population((*population.requirements, Requirement(SINCE_FIRST, young, least=days)))
+    bought = Requirement(SINCE_FIRST, "no purchase on record")
+    return Population((*population.requirements, bought, Requirement(SINCE_FIRST, young, least=days)))
 
 
 def _buyers(told: Mapping[str, Any]) -> Population:
     return active(told["active_within_days"])
+
+
+def _spenders(told: Mapping[str, Any]) -> Population:
+    """Who ordered nothing of worth in a year cannot order less."""
+    nothing = "ordered nothing of worth in the last 365 days"
+    return Population((*_buyers(told).requirements, Requirement(YEAR_ORDERED, nothing, least=MONEY)))
 
 
 def _without_category(told: Mapping[str, Any]) -> Population:
@@ -157,7 +166,8 @@ def _without_category(told: Mapping[str, Any]) -> Population:
     category, days = told["category"], told["lookback_days"]
     if category is None:
         return _buyers(told)
-    has = f"bought from {category} within the last {days} days"
+    named = category.replace("{", "{{").replace("}", "}}")  # for the words are a template
+    has = f"bought from {named} within the last {days} days"
     return Population((*_buyers(told).requirements, Requirement(bought_of(category, days), has, most=0)))
 
 
@@ -169,7 +179,7 @@ def _repeaters(told: Mapping[str, Any]) -> Population:
 _POPULATIONS: Mapping[str, Callable[[Mapping[str, Any]], Population]] = {
     "churn": _buyers,
     "contract_churn": lambda told: contract_holders(told["horizon_days"]),
-    "contraction": _buyers,
+    "contraction": _spenders,
     "upsell": _buyers,
     "cross_sell": _without_category,
     "value": lambda told: Population() if told["active_within_days"] is None else _buyers(told),

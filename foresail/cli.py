@@ -90,6 +90,7 @@ def _exit_code(error: Exception) -> int | None:
     from training.selection import NotEnoughLabels
     from training.splits import NotEnoughHistory
     from training.targets import HorizonOpen
+    from training.track_record import NotRecorded
     from training.tracking import NoModel
 
     foreseen: dict[int, tuple[type[Exception], ...]] = {
@@ -98,7 +99,7 @@ def _exit_code(error: Exception) -> int | None:
         4: (IngestError, HistoryError, AuditError, TruthError, OSError),
         5: (
             ModelUnavailable, NoModel, OtherFeatures,
-            NotEnoughHistory, NotEnoughLabels, StaleHistory, HorizonOpen,
+            NotEnoughHistory, NotEnoughLabels, StaleHistory, HorizonOpen, NotRecorded,
         ),
         7: (NotPromoted,),
     }  # fmt: skip

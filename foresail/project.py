@@ -5,6 +5,7 @@ Loading it knows nothing of models or data: it is quick, and an error names file
 
 import difflib
 import json
+import math
 import os
 import re
 import tomllib
@@ -72,7 +73,7 @@ def _target_name(value: str) -> str:
 class _Table(BaseModel):
     """A table of the file. The description of a field says what it must be, and completes an error's sentence."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class _ProjectTable(_Table):
@@ -202,6 +203,12 @@ class _TrainingTable(_Table):
         le=MOST_DAYS,
         description="a whole number of days, 0 or more, without a unit; leave it out for one horizon",
     )
+    half_life_days: StrictInt | None = Field(
+        default=None,
+        gt=0,
+        le=MOST_DAYS,
+        description="a whole number of days above 0, like 180, without a unit; leave it out, and all dates count alike",
+    )
 
 
 class _CostsTable(_Table):
@@ -227,7 +234,7 @@ class _CostsTable(_Table):
 
 
 def _share_or_number(value: float) -> float:
-    if value >= 1 and value != int(value):
+    if not math.isfinite(value) or (value >= 1 and value != int(value)):
         raise ValueError
     return value
 
@@ -282,6 +289,8 @@ class Training:
     dates: int
     min_history_days: int | None
     """History that must lie before the first; None means one horizon of the target."""
+    half_life_days: int | None = None
+    """After so long a date counts half as much in what is learnt; None: all alike."""
 
 
 @dataclass(frozen=True)
@@ -426,7 +435,7 @@ def _project(directory: Path, file: _File) -> Project:
         tracking_uri=_tracking_uri(directory, file.mlflow.tracking_uri),
         sources=tuple(table.to_features(directory) for table in file.sources),
         target_tables={name: _target(table) for name, table in file.targets.items()},
-        training=Training(training.every_days, training.dates, training.min_history_days),
+        training=Training(training.every_days, training.dates, training.min_history_days, training.half_life_days),
         costs=file.costs.model_dump(),
         capacity=file.team.capacity,
         feature_files=tuple(directory / name for name in file.features.extend),
@@ -458,6 +467,7 @@ def _target(table: _TargetTable) -> dict[str, Any]:
 OF_KINDS = {
     "active_within_days": tuple(kind for kind in KINDS if kind != "contract_churn"),
     "grace_days": ("churn", "contract_churn"),
+    "min_tenure_days": tuple(kind for kind in KINDS if kind != "contract_churn"),
     "share": ("contraction", "upsell"),
     "seasonal": ("contraction", "upsell"),
     "category": ("cross_sell",),

@@ -16,6 +16,7 @@ from hypothesis import settings
 # rounds of LightGBM on 36,000 rows took 20 s of CPU beside other work, and take 2 s, with the same trees, if waiting
 # means sleeping. libgomp reads this when it is loaded, and the commands that tests start inherit it.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Property tests look for something new at every run on a desk, and always try the same cases where a run decides.
 settings.register_profile("decides", derandomize=True)

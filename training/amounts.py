@@ -111,9 +111,10 @@ class LastYear:
         return self
 
     def fit(self, data: Dataset, seed: int) -> Fitted:  # noqa: ARG002  # as the protocol says
-        """Nothing is learnt."""
+        """Nothing is learnt but what counts as nothing: a thousandth of the mean year."""
         term = {
-            "feature": LAST_YEAR[0], "transform": "signed_log1p", "centre": 0.0, "scale": 1.0, "weight": 1.0, "missing": 0.0,
+            "feature": LAST_YEAR[0], "transform": "log", "floor": _least(data), "centre": 0.0, "scale": 1.0, "weight": 1.0,
+            "missing": float(np.log(_least(data))),
         }  # fmt: skip
         linear = {"intercept": float(np.log(self.horizon_days / YEAR)), "terms": [term]}
         return Fitted(self.name, self.features, linear, answer="amount")
@@ -143,8 +144,17 @@ class BuyingValue:
         orders, first, last, spent = np.maximum(rows[~np.isnan(rows).any(axis=1)], 0.0).T
         rhythm = bgnbd.fit(Buying.of(np.maximum(orders - 1.0, 0.0), np.maximum(first - last, 0.0), first))
         worth = gammagamma.fit(orders, spent / np.maximum(orders, 1.0))
-        nobody = [0.0, 0.0, 0.0, 0.0]  # who has never ordered has no rhythm, and is expected to order next to nothing
-        known = {**asdict(rhythm), "worth": asdict(worth), "horizon": self.horizon_days, "reference": nobody}
+        new = float(
+            np.log(max(_mean_of_new(data, self.features[0]), LEAST_SHARE * max(float(data.labels.mean()), 1e-9)))
+        )
+        nobody = [0.0, 0.0, 0.0, 0.0]
+        known = {
+            **asdict(rhythm),
+            "worth": asdict(worth),
+            "horizon": self.horizon_days,
+            "reference": nobody,
+            "new": new,
+        }
         return Fitted(self.name, self.features, buying=known, answer="amount")
 
 
@@ -167,7 +177,7 @@ class LogLinear(LinearRung):
         labels = np.maximum(data.labels, 0.0)
         unit = float(labels.mean()) or 1.0
         fitted = TweedieRegressor(power=POWER, link="log", alpha=PENALTY, solver="newton-cholesky", max_iter=300)
-        fitted.fit(shaped.columns, labels / unit)
+        fitted.fit(shaped.columns, labels / unit, sample_weight=data.weights)
         return Fitted(
             self.name,
             self.features,
@@ -197,6 +207,18 @@ def ladder(features: Sequence[str], target: Target) -> tuple[Rung, ...]:
     )
 
 
+def _least(data: Dataset) -> float:
+    """A thousandth of what an account ordered in the year before, on average: nothing, where a logarithm needs something."""
+    year = np.nan_to_num(data.columns(LAST_YEAR)[:, 0])
+    return max(1e-3 * float(np.maximum(year, 0.0).mean()), 1e-9)
+
+
+def _mean_of_new(data: Dataset, orders: str) -> float:
+    """What accounts that had never ordered went on to order, on average: who has no rhythm yet is told by nothing else."""
+    new = ~(data.columns([orders])[:, 0] > 0)
+    return float(np.maximum(data.labels[new], 0.0).mean()) if new.any() else 0.0
+
+
 def deviances(answers: Floats, labels: Floats) -> Floats:
     """Tweedie deviance of power 1.5 of each row: 4·(√y − √μ)²/√μ, so that it is 4·√μ where nothing was ordered.
 
@@ -219,7 +241,7 @@ def measure(answers: Floats, labels: Floats, weights: Floats | None = None) -> d
             "correlation": _correlation(answers, labels, weights),
             "gini": _concentration(answers, labels, weights) / _concentration(labels, labels, weights),
             "captured_top_decile": _captured(answers, labels, weights),
-            "off_level": np.abs(foreseen / real - 1.0),
+            "off_level": np.where(real > 0, np.abs(foreseen / np.where(real > 0, real, 1.0) - 1.0), np.nan),
         }
 
 

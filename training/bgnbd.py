@@ -17,6 +17,10 @@ LARGEST_LOG = 12.0
 """Parameters beyond e^±12 are limits that the data does not distinguish."""
 
 
+class NoRhythm(ValueError):
+    """Nobody bought a second time, or nothing of worth: there is nothing that a model of buying could learn from."""
+
+
 @dataclass(frozen=True)
 class Buying:
     """What the model has to know of each account, (n,) each: repeat purchases, when the last came, how long it is known.
@@ -92,11 +96,11 @@ def log_likelihood(model: BgNbd, buying: Buying) -> float:
 
 
 def fit(buying: Buying) -> BgNbd:
-    """The model of maximum likelihood; ValueError if nobody ever bought again, for then there is nothing to see."""
+    """The model of maximum likelihood; NoRhythm if nobody ever bought again, for then there is nothing to see."""
     from scipy.optimize import minimize
 
     if not (buying.repeats > 0).any():
-        raise ValueError("no account bought a second time: there is no rhythm to fit")
+        raise NoRhythm("no account bought a second time: there is no rhythm to fit")
     found = minimize(
         lambda logs: -log_likelihood(BgNbd(*np.exp(np.clip(logs, -LARGEST_LOG, LARGEST_LOG))), buying) / len(buying.known),
         np.log(START), method="Nelder-Mead", options={"xatol": 1e-5, "fatol": 1e-9, "maxiter": 5000, "maxfev": 5000},

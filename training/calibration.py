@@ -130,6 +130,8 @@ class Probabilities:
     metrics = METRICS
 
     def fit(self, method: str, folds: Sequence[Margins]) -> Calibration:
+        if method == "none":  # also where there is no fold at all
+            return Calibration("none")
         return fit(
             method, np.concatenate([each.margin for each in folds]), np.concatenate([each.labels for each in folds])
         )

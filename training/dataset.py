@@ -34,6 +34,8 @@ class Dataset:
     """A number for each account_id: the unit of the bootstrap."""
     as_of: NDArray[np.datetime64]
     """UTC, microseconds."""
+    half_life_days: float | None = None
+    """After so long a row counts half as much in what is learnt; None: all alike."""
 
     def __len__(self) -> int:
         return len(self.matrix)
@@ -42,6 +44,14 @@ class Dataset:
     def rarer_accounts(self) -> int:
         """How many different accounts show the rarer of the two labels: what a model can really learn from."""
         return rarer_accounts(self.labels, self.account)
+
+    @property
+    def weights(self) -> Floats:
+        """How much each row counts in a fit, (n,): 1 at the newest date, half of it a half-life earlier."""
+        if self.half_life_days is None or not len(self):
+            return np.ones(len(self))
+        age = (self.as_of.max() - self.as_of) / np.timedelta64(1, "D")
+        return np.asarray(2.0 ** (-age / self.half_life_days))
 
     def at(self, dates: Collection[datetime]) -> "Dataset":
         """The rows of these as_of dates."""
@@ -53,6 +63,7 @@ class Dataset:
             self.account_id[wanted],
             self.account[wanted],
             self.as_of[wanted],
+            self.half_life_days,
         )
 
     def only(self, names: Sequence[str]) -> "Dataset":
@@ -87,6 +98,7 @@ def labelled(
     features: Sequence[Feature],
     known_by: datetime,
     progress: Progress | None = None,
+    half_life_days: float | None = None,
 ) -> Dataset:
     """Features as of each date, and labels from horizons that had closed by `known_by` (HorizonOpen if one had not).
 
@@ -96,7 +108,7 @@ def labelled(
     table = eligible_table(history, target, dates, features, progress)
     labels = np.asarray(churned.reindex(table.index), dtype=np.float64)
     _refuse_missing(labels, table.index, target)
-    return _dataset(table, features, labels)
+    return replace(_dataset(table, features, labels), half_life_days=half_life_days)
 
 
 def unlabelled(

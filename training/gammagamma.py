@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from training.bgnbd import NoRhythm
 from training.metrics import Floats
 
 START = (1.0, 1.0, 1.0)
@@ -48,13 +49,13 @@ def log_likelihood(model: GammaGamma, orders: Floats, mean: Floats) -> float:
 
 
 def fit(orders: ArrayLike, mean: ArrayLike) -> GammaGamma:
-    """The model of maximum likelihood on the accounts that ordered something of worth; ValueError if there is none."""
+    """The model of maximum likelihood on the accounts that ordered something of worth; NoRhythm if there is none."""
     from scipy.optimize import minimize
 
     x, m = np.asarray(orders, dtype=np.float64), np.asarray(mean, dtype=np.float64)
     there = (x > 0) & (m > 0)
     if not there.any():
-        raise ValueError("no account ordered anything of worth: there is nothing to fit")
+        raise NoRhythm("no account ordered anything of worth: there is nothing to fit")
     x, unit = x[there], float(np.median(m[there]))
     m = m[there] / unit  # so that γ is near 1, whatever the currency
     found = minimize(

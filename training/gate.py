@@ -41,6 +41,8 @@ class Gate:
     """Of the value of an account about to leave, what a contact saves on average."""
     contact_share: float = 0.005
     """What a contact costs, as a share of the mean value of an account."""
+    contact_cost: float | None = None
+    """What a contact costs, in currency, where the company has said it."""
     slice_accounts: int = 50
     """Smaller slices show nothing but noise."""
     slice_error: float = 0.05
@@ -70,6 +72,8 @@ class Compared:
     """Attribute → its value for each row; None where it has none."""
     champion_today: Floats = field(default_factory=lambda: np.empty(0))
     challenger_today: Floats = field(default_factory=lambda: np.empty(0))
+    seen: bool = False
+    """Whether the challenger's training knew what happened: then fitting it better explains nothing."""
 
 
 @dataclass(frozen=True)
@@ -183,7 +187,8 @@ def _loss(evaluation: Evaluation, loss: str) -> Check:
 
 def _profit(compared: Compared, gate: Gate, seed: int) -> Check:
     value, counted = _values(compared)
-    saved, cost = gate.saved_share * value, gate.contact_share * float(value.mean())
+    saved = gate.saved_share * value
+    cost = gate.contact_share * float(value.mean()) if gate.contact_cost is None else gate.contact_cost
     ours, theirs, difference = _paired_profit(compared, saved, cost, gate.capacity, seed)
     words = f"{ours:,.3f} {counted} against the champion's {theirs:,.3f}, {gate.capacity:.0%} contacted"
     verdict = _verdict(better=difference.low > 0, worse=difference.high < 0)
@@ -247,7 +252,7 @@ def _shown(mean: float, loss: str) -> str:
 
 def _cause(compared: Compared, evaluation: Evaluation, loss: str) -> str:
     """What happened that bears out a jump of the scores; "" if nothing did."""
-    if evaluation.differences[CHALLENGER][loss].high < 0:
+    if evaluation.differences[CHALLENGER][loss].high < 0 and not compared.seen:
         return "explained, the new scores fit what happened better"
     if loss != "log_loss":
         return ""
@@ -255,7 +260,7 @@ def _cause(compared: Compared, evaluation: Evaluation, loss: str) -> str:
     was, is_now = float(compared.champion.mean()), float(compared.challenger.mean())
     if low <= is_now <= high and not low <= was <= high:
         return (
-            f"explained, {_percent(float(compared.labels.mean()))} churned where the champion foresaw {_percent(was)}"
+            f"explained, {_percent(float(compared.labels.mean()))} happened where the champion foresaw {_percent(was)}"
         )
     return ""
 

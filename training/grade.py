@@ -132,7 +132,7 @@ def _honest(evaluation: Evaluation, model: str, reliability: Reliability) -> Ite
     lift = evaluation.metrics[model]["lift_top_decile"]
     yield (
         lift.low > 1,
-        f"the riskiest tenth churn {lift.value:.1f} times as often as all ({_range(lift.low, lift.high, 1)})",
+        f"to the tenth ranked highest it happens {lift.value:.1f} times as often as to all ({_range(lift.low, lift.high, 1)})",
     )
 
 
@@ -145,7 +145,7 @@ def _strong(
     worst = skill(loss.high, reliability.happened)
     yield (
         worst >= STRONG_SKILL,
-        f"log loss at least {worst:.0%} below that of the bare churn rate, {STRONG_SKILL:.0%} is asked for",
+        f"log loss at least {worst:.0%} below that of the bare rate, {STRONG_SKILL:.0%} is asked for",
     )
     wrong = [f"{each.attribute} {each.value}" for each in slices if not each.holds]
     if slices:

@@ -203,7 +203,7 @@ class LinearRung:
         shaped = standardised(self.features, data)
         penalty = self.penalty or shrinkage.unproven(data.rarer_accounts)
         fitted = LogisticRegression(C=1 / penalty, solver="newton-cholesky", tol=SETTLED)
-        fitted.fit(shaped.columns, data.labels)
+        fitted.fit(shaped.columns, data.labels, sample_weight=data.weights)
         return Fitted(self.name, self.features, shaped.linear(float(fitted.intercept_[0]), fitted.coef_[0]))
 
     def _later_losses(self, penalty: float, folds: Sequence[FoldData], seed: int) -> Floats:
@@ -320,7 +320,12 @@ class BoostedRung:
     def _lightgbm(self, data: Dataset, reference: lightgbm.Dataset | None = None) -> lightgbm.Dataset:
         matrix = data.columns(self.features)
         return lightgbm.Dataset(
-            matrix, self._labels(data), feature_name=list(self.features), reference=reference, params={"verbosity": -1}
+            matrix,
+            self._labels(data),
+            weight=None if data.half_life_days is None else data.weights,
+            feature_name=list(self.features),
+            reference=reference,
+            params={"verbosity": -1},
         )
 
     def _labels(self, data: Dataset) -> Floats:
@@ -345,7 +350,7 @@ def learnable(catalog: Iterable[Feature], dates: Sequence[datetime]) -> tuple[tu
     names = tuple(feature.name for feature in catalog if not isinstance(feature.definition, Season))
     note = (
         f"the dates cover {covered.days} days, so no season was seen twice: features of the calendar were left out, and "
-        f"a swing of the churn rate with the season will show as probabilities that are too high or too low"
+        f"a swing with the season will show as answers that are too high or too low"
     )
     return names, (note,)
 

@@ -46,7 +46,7 @@ METRICS = (
     Metric("crps", "CRPS", False, "mean distance of the foreseen from the real time, in days, the whole distribution judged (Gneiting & Raftery 2007), up to the horizon"),
     Metric("median_error", "Error of the median", False, "mean distance of the median from the real time, both cut off at the horizon, in days"),
     Metric("auroc", "AUROC of ordering", True, "chance that an account that ordered within the horizon was foreseen earlier than one that did not"),
-    Metric("coverage_gap", "Coverage gap", False, "|share of the accounts inside their interval − 80 %|"),
+    Metric("coverage_gap", "Coverage gap", False, "|share of the accounts inside their interval − 80 %|; who did not order within the horizon counts by the chance"),
     Metric("width", "Width", False, "mean width of the interval, cut off at the horizon, in days"),
 )  # fmt: skip
 
@@ -108,7 +108,7 @@ class LinearDays(LinearRung):
     def fit(self, data: Dataset, seed: int) -> Fitted:  # noqa: ARG002  # as the protocol says
         """The seed is not used: the search begins at one point."""
         shaped = standardised(self.features, data)
-        weights, scale = _regression(shaped.columns, data.labels, self.horizon_days)
+        weights, scale = _regression(shaped.columns, data.labels, self.horizon_days, counts=data.weights)
         linear = shaped.linear(float(weights[0]), weights[1:])
         return Fitted(self.name, self.features, linear, answer="days", scale=scale)
 
@@ -192,7 +192,10 @@ class _Likelihood:
         z, came = self._standing(margin, data)
         chance = 0.5 * (1.0 + np.tanh(0.5 * z))
         first = (came - (1.0 + came) * chance) / self.scale
-        return first, (1.0 + came) * np.maximum(chance * (1.0 - chance), 1e-6) / self.scale**2
+        second = (1.0 + came) * np.maximum(chance * (1.0 - chance), 1e-6) / self.scale**2
+        weight = data.get_weight()  # which LightGBM leaves to an objective of one's own
+        counted = None if weight is None else np.asarray(weight, dtype=np.float64)
+        return (first, second) if counted is None else (counted * first, counted * second)
 
     def loss(self, margin: Floats, data: lightgbm.Dataset) -> tuple[str, float, bool]:
         """The mean negative log-likelihood."""
@@ -245,9 +248,11 @@ def measure(answers: Floats, labels: Floats, horizon_days: float, weights: Float
     total = weights.sum(axis=1)
     median, low, high = np.minimum(answers, horizon_days).T
     cut = np.minimum(labels, horizon_days)
-    # Beyond the horizon nobody looked: an interval that reaches beyond it counts as holding what came later.
-    inside = (answers[:, 1] <= cut) & ((labels <= answers[:, 2]) | ((answers[:, 2] > horizon_days) & np.isinf(labels)))
-    ranking = Ranking.of(chance_by(answers, horizon_days), np.isfinite(labels).astype(np.float64))
+    by_end = chance_by(answers, horizon_days)
+    # Beyond the horizon nobody looked: what came later counts by the chance that it lies inside, given that it came later.
+    later = np.maximum(0.9 - np.maximum(by_end, 0.1), 0.0) / np.maximum(1.0 - by_end, 1e-9)
+    inside = np.where(np.isinf(labels), later, (answers[:, 1] <= labels) & (labels <= answers[:, 2]))
+    ranking = Ranking.of(by_end, np.isfinite(labels).astype(np.float64))
     return {
         "crps": weights @ crps(answers, labels, horizon_days) / total,
         "median_error": weights @ np.abs(median - cut) / total,
@@ -272,15 +277,18 @@ def _line(margin: Floats, labels: Floats, horizon_days: float) -> dict[str, floa
     return {"slope": slope, "intercept": float(weights[0]) - slope * centre, "scale": scale}
 
 
-def _regression(columns: Floats, labels: Floats, horizon_days: float, towards: float = 0.0) -> tuple[Floats, float]:
+def _regression(
+    columns: Floats, labels: Floats, horizon_days: float, towards: float = 0.0, counts: Floats | None = None
+) -> tuple[Floats, float]:
     """Intercept and weights (1 + k,) and the scale of largest likelihood, the weights drawn `towards` a value.
 
-    The search runs over (intercept, weights, log scale) with exact derivatives, and ends within the bounds of the scale.
+    `counts` says how much each row counts; by default all alike. The search runs over (intercept, weights, log scale) with exact derivatives, and ends within the bounds of the scale.
     """
     from scipy.optimize import minimize
 
     design = np.column_stack([np.ones(len(columns)), columns])
     aim = np.r_[0.0, np.full(columns.shape[1], towards)]
+    counted = np.ones(len(columns)) if counts is None else counts
 
     def objective(point: Floats) -> tuple[float, Floats]:
         weights, scale = point[:-1], float(np.exp(point[-1]))
@@ -289,9 +297,10 @@ def _regression(columns: Floats, labels: Floats, horizon_days: float, towards: f
         chance = 0.5 * (1.0 + np.tanh(0.5 * z))
         residual = came - (1.0 + came) * chance  # derivative with respect to the margin, times the scale
         off = np.r_[0.0, weights[1:] - aim[1:]]
-        loss = ((1.0 + came) * np.logaddexp(0.0, z) - came * z + came * point[-1]).sum() + PENALTY / 2 * (off**2).sum()
-        slopes = design.T @ residual / scale + PENALTY * off
-        by_scale = (came + z * residual).sum()
+        each = (1.0 + came) * np.logaddexp(0.0, z) - came * z + came * point[-1]
+        loss = counted @ each + PENALTY / 2 * (off**2).sum()
+        slopes = design.T @ (counted * residual) / scale + PENALTY * off
+        by_scale = counted @ (came + z * residual)
         return float(loss), np.r_[slopes, by_scale]
 
     days = np.clip(np.minimum(labels, horizon_days), SOONEST, None)

@@ -1,8 +1,9 @@
 """Champion and challenger: who serves, decided on what happened, and the way back.
 
 Both models are put back to the newest as_of whose horizon has closed, score the same eligible accounts, and meet the
-checks of `training.gate`. No older horizon can be a fairer one: what a training has seen of the newest, it has seen
-more of before. So the newest is judged in any case, and it is said how much of it each training has seen.
+checks of `training.gate`. What a training has seen of the newest horizon, it has seen more of before, so no older one would
+be fairer. A model that has seen it is judged as it was fitted at its test date, before that, which is kept with it; where
+that cannot be, it is said how much of the horizon each training has seen.
 """
 
 from collections.abc import Sequence
@@ -24,7 +25,9 @@ from training.dataset import Dataset, unlabelled
 from training.decisions import FORCED, PROMOTED, REFUSED, ROLLED_BACK, Check, Decision
 from training.gate import Compared, Gate, examine, examine_numbers
 from training.hindsight import OtherFeatures, answers_of, closed_rows, main, refuse_other_features, said, seen_of
+from training.metrics import Floats
 from training.moments import in_utc
+from training.profit import NOTHING_GIVEN, Campaign
 from training.splits import NotEnoughHistory
 from training.targets import RISKS, HorizonOpen, Target, target_from
 
@@ -57,6 +60,7 @@ def promote(  # noqa: PLR0913  # all but three are given by name
     as_of: datetime,
     known_by: datetime | None = None,
     gate: Gate | None = None,
+    campaign: Campaign = NOTHING_GIVEN,
     seed: int = 0,
     catalog: FeatureSet = CATALOG,
 ) -> Decision:
@@ -81,7 +85,7 @@ def promote(  # noqa: PLR0913  # all but three are given by name
         rival, wish = None, replace(wish, notes=(f"nothing to compare with: {gone}",))
     if rival is not None:
         pair = _Pair(rival, challenger, as_of, known_by, catalog)
-        wish = _judged(wish, pair, history, order.force, gate or Gate(), seed)
+        wish = _judged(wish, pair, history, order.force, _Demands(gate or Gate(), campaign, seed))
     return tracking.settle(tracking_uri, name, wish)
 
 
@@ -120,8 +124,18 @@ class _Pair:
 
     @property
     def features(self) -> FeatureSet:
-        wanted = (*self.champion.features, *self.challenger.features, ORDERED, RETURNED)
+        asked = (self.champion, self.challenger, self.fair(self.champion), self.fair(self.challenger))
+        wanted = (*(name for each in asked for name in each.features), ORDERED, RETURNED)
         return named(list(dict.fromkeys(wanted)), self.catalog)
+
+    def fair(self, model: Any) -> Any:
+        """The model as it may be judged here: as it was at its test date, if it has seen this horizon since."""
+        tested = model.card.get("as_of_dates", {}).get("test")
+        if tested is None or not _seen(model.card, self) or datetime.fromisoformat(tested) > self.judged_on:
+            return model
+        # Code that travelled with a model of an earlier release kept nothing of how it was judged.
+        as_judged = model.as_judged() if hasattr(model, "as_judged") else None
+        return as_judged or model
 
     @property
     def questions(self) -> tuple[str, str]:
@@ -132,15 +146,30 @@ class _Pair:
         return champion, challenger
 
 
-def _judged(wish: Decision, pair: _Pair, history: History, force: bool, gate: Gate, seed: int) -> Decision:
-    checks = _checks(pair, history.at(history.versions()), gate, seed)
+@dataclass(frozen=True)
+class _Demands:
+    """What is demanded of a challenger, and by which draws."""
+
+    gate: Gate
+    campaign: Campaign
+    seed: int
+
+    def of(self, value: Floats) -> Gate:
+        """The gate with what the company said of its costs and capacity in the place of what the gate assumes."""
+        terms = self.campaign.terms(value)
+        cost = None if self.campaign.contact_cost is None else terms.contact_cost
+        return replace(self.gate, capacity=terms.capacity, saved_share=terms.accept_rate, contact_cost=cost)
+
+
+def _judged(wish: Decision, pair: _Pair, history: History, force: bool, demands: _Demands) -> Decision:
+    checks = _checks(pair, history.at(history.versions()), demands)
     failed = not all(check.passed for check in checks)
     kind = PROMOTED if not failed else FORCED if force else REFUSED
     fair = _fairness(wish, pair)
     return replace(wish, kind=kind, judged_on=pair.judged_on, checks=tuple(checks), notes=(*wish.notes, *fair))
 
 
-def _checks(pair: _Pair, history: History, gate: Gate, seed: int) -> Sequence[Check]:
+def _checks(pair: _Pair, history: History, demands: _Demands) -> Sequence[Check]:
     """The gate's checks, or the one that says why there is nothing to check."""
     champion, challenger = pair.questions
     if champion != challenger:
@@ -154,8 +183,8 @@ def _checks(pair: _Pair, history: History, gate: Gate, seed: int) -> Sequence[Ch
         return [Check("comparable", False, f"no account was eligible at {pair.judged_on.isoformat()}")]
     compared = _compared(pair, history, rows)
     if pair.target.answer != "probability":
-        return examine_numbers(compared, answering_for(pair.target), gate, seed)
-    return examine(compared, gate, seed, at_risk=pair.target.kind in RISKS)
+        return examine_numbers(compared, answering_for(pair.target), demands.gate, demands.seed)
+    return examine(compared, demands.of(compared.value), demands.seed, at_risk=pair.target.kind in RISKS)
 
 
 def _compared(pair: _Pair, history: History, rows: Dataset) -> Compared:
@@ -163,13 +192,14 @@ def _compared(pair: _Pair, history: History, rows: Dataset) -> Compared:
     return Compared(
         rows.labels,
         rows.account,
-        champion=said(pair.champion, rows),
-        challenger=said(pair.challenger, rows),
+        champion=said(pair.fair(pair.champion), rows),
+        challenger=said(pair.fair(pair.challenger), rows),
         # What is returned is a negative amount.
         value=rows.columns([ORDERED, RETURNED]).sum(axis=1),
         groups=_groups(history, pair.judged_on, rows.account_id),
         champion_today=main(said(pair.champion, today)),
         challenger_today=main(said(pair.challenger, today)),
+        seen=bool(_seen(pair.challenger.card, pair)) and pair.fair(pair.challenger) is pair.challenger,
     )
 
 
@@ -180,18 +210,28 @@ def _groups(history: History, as_of: datetime, accounts: NDArray[np.object_]) ->
 
 
 def _fairness(wish: Decision, pair: _Pair) -> tuple[str, ...]:
-    """Which of the two has seen the answer, and when there will be a horizon that neither has."""
-    models = ((wish.version, pair.challenger.card), (wish.before, pair.champion.card))
-    seen = [f"version {version} has seen {how} it" for version, card in models if (how := _seen(card, pair))]
-    if not seen:
-        return ()
-    trained = max(datetime.fromisoformat(card["trained_as_of"]) for _, card in models)
-    fair = trained + pair.target.closes_after
+    """Which of the two has seen the answer; how it is judged all the same, or when there will be a fair horizon."""
+    both = ((wish.version, pair.challenger), (wish.before, pair.champion))
+    seen = [(version, model) for version, model in both if _seen(model.card, pair)]
+    as_then = [
+        f"version {version} has seen {_seen(model.card, pair)} this horizon in training; it is judged as it was fitted on "
+        f"{model.card['as_of_dates']['test'][:10]}, before that"
+        for version, model in seen
+        if pair.fair(model) is not model
+    ]
+    unfair = [
+        f"version {version} has seen {_seen(model.card, pair)} it"
+        for version, model in seen
+        if pair.fair(model) is model
+    ]
+    if not unfair:
+        return tuple(as_then)
+    trained = max(datetime.fromisoformat(model.card["trained_as_of"]) for _, model in both)
     words = (
         f"this is no fair test: of the horizon from {pair.judged_on:%Y-%m-%d} to {pair.as_of:%Y-%m-%d}, "
-        f"{' and '.join(seen)} in training. The first that neither has seen closes on {fair:%Y-%m-%d}"
+        f"{' and '.join(unfair)} in training. The first that neither has seen closes on {trained + pair.target.closes_after:%Y-%m-%d}"
     )
-    return (words,)
+    return (*as_then, words)
 
 
 def _seen(card: dict[str, Any], pair: _Pair) -> str:

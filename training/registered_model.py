@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from scipy.special import hyp2f1
 
 FORMAT = 1
-CARD, BOOSTER = "model.json", "booster.txt"
+CARD, BOOSTER, JUDGED = "model.json", "booster.txt", "judged.txt"
 FEW_ROWS = 256
 FARTHEST_LOG = 50.0
 LOGITS = np.array([0.0, -np.log(9.0), np.log(9.0)])  # of 50, 10 and 90 %
@@ -84,7 +84,9 @@ def signed_log1p(values: Floats) -> Floats:
 def term_values(term: Mapping[str, Any], values: Floats) -> Floats:
     """What one linear term adds to the log-odds: weight × (transformed − centre) / scale; `missing` where absent."""
     # Contiguous, because numpy may take another code path, with another last bit, for values that lie apart.
-    standardised = (signed_log1p(np.ascontiguousarray(values)) - term["centre"]) / term["scale"]
+    values = np.ascontiguousarray(values)
+    shaped = np.log(np.maximum(values, term["floor"])) if term.get("transform") == "log" else signed_log1p(values)
+    standardised = (shaped - term["centre"]) / term["scale"]
     return np.asarray(np.where(np.isnan(standardised), term["missing"], term["weight"] * standardised))
 
 
@@ -107,15 +109,14 @@ def worth_margin(buying: Mapping[str, Any], matrix: Floats) -> Floats:
     """Log of the value expected within the horizon: purchases by BG/NBD (eq. 10) × worth of one by Gamma-Gamma (eq. 5), (n,).
 
     `matrix` (n, 4) holds orders so far, days since the first and since the last one, and the value of them all; what is
-    absent counts as the reference account's.
+    absent counts as the reference account's. Who has never ordered has no rhythm: `new` is what such accounts went on to order.
     """
     filled = np.where(np.isnan(matrix), buying["reference"], matrix)
     orders, spent = np.maximum(filled[:, 0], 0.0), np.maximum(filled[:, 3], 0.0)
     p, q, gamma = (buying["worth"][name] for name in ("p", "q", "gamma"))
     worth = p * (gamma + spent) / (p * orders + q - 1.0)
-    return np.asarray(
-        np.log(np.maximum(purchases_expected(buying, filled[:, :3]), 1e-12)) + np.log(np.maximum(worth, 1e-12))
-    )
+    expected = np.maximum(purchases_expected(buying, filled[:, :3]), 1e-12)
+    return np.asarray(np.where(orders > 0, np.log(expected) + np.log(np.maximum(worth, 1e-12)), buying["new"]))
 
 
 def purchases_expected(buying: Mapping[str, Any], filled: Floats) -> Floats:
@@ -155,12 +156,13 @@ class ScoreModel:
     `matrix` is always (n, k) float64 with the columns of `features` in their order; NaN means absent.
     """
 
-    def __init__(self, card: dict[str, Any], booster: str | None = None) -> None:
+    def __init__(self, card: dict[str, Any], booster: str | None = None, directory: Path | None = None) -> None:
         if card.get("format") != FORMAT:
             raise ValueError(
                 f"the model's format is {card.get('format')}, this code reads format {FORMAT}: train it again"
             )
         self.card = card
+        self._directory = directory
         self.features: tuple[str, ...] = tuple(card["features"])
         self.answer: str = card.get("answer", "probability")
         self._booster: Any = None if booster is None else lightgbm.Booster(model_str=booster)
@@ -170,7 +172,15 @@ class ScoreModel:
         """Read `model.json` and, where there is one, `booster.txt`; FileNotFoundError without a card."""
         booster = directory / BOOSTER
         card = json.loads((directory / CARD).read_text(encoding="utf-8"))
-        return cls(card, booster.read_text(encoding="utf-8") if booster.exists() else None)
+        return cls(card, booster.read_text(encoding="utf-8") if booster.exists() else None, directory)
+
+    def as_judged(self) -> "ScoreModel | None":
+        """The same recipe as it had been fitted at the test date, before it saw what happened then; None if not kept."""
+        card = self.card.get("as_judged")
+        if card is None or self._directory is None:
+            return None
+        booster = self._directory / JUDGED
+        return ScoreModel(card, booster.read_text(encoding="utf-8") if booster.exists() else None)
 
     def margin(self, matrix: Floats) -> Floats:
         """Log-odds, log amount or log days before calibration, (n,)."""

@@ -11,6 +11,7 @@ from datetime import timedelta
 import numpy as np
 
 from training.answering import answering_for
+from training.bgnbd import NoRhythm
 from training.calibration import PROBABILITIES, Answering, Calibration, Margins, as_then
 from training.calibration import choose as choose_calibration
 from training.choice import Candidate, Choice, lowest_loss, simplest_within_noise
@@ -99,19 +100,20 @@ def climb_ladder(
     answering = answering_for(target)
     rungs, left_out = enough_labels(rungs, data, days, target, answering)
     folds = usable_folds(data, days.folds, answering)
-    contenders = []
+    judged, notes = [], [*days.notes, *left_out]
     for rung in rungs:
-        ticks(f"tuning {rung.name} on {len(folds)} folds")
-        contenders.append(contend(rung, data, folds, target.closes_after, seed, answering))
-    choice = choose(contenders, seed)
-    judged = []
-    for contender in contenders:
-        ticks(f"judging {contender.rung.name} on {days.test:%Y-%m-%d}")
-        judged.append(judge_at_test(contender, data, days, target.closes_after, seed))
+        try:
+            ticks(f"tuning {rung.name} on {len(folds)} folds")
+            contender = contend(rung, data, folds, target.closes_after, seed, answering)
+            ticks(f"judging {rung.name} on {days.test:%Y-%m-%d}")
+            judged.append(judge_at_test(contender, data, days, target.closes_after, seed))
+        except NoRhythm as nothing:
+            notes.append(f"{rung.name} was left out: {nothing}")
+    choice = choose([each.contender for each in judged], seed)  # which looks at the folds alone
     test = judged[0].margins
     answers = {each.contender.rung.name: each.answers for each in judged}
     evaluation = judge(answers, test.labels, test.accounts, baseline=rungs[0].name, seed=seed, answering=answering)
-    return Climb(tuple(judged), choice, evaluation, (*days.notes, *left_out))
+    return Climb(tuple(judged), choice, evaluation, tuple(notes))
 
 
 def enough_labels(
@@ -186,17 +188,19 @@ def judge_at_test(contender: Contender, data: Dataset, split: Split, horizon: ti
     """Fit on the horizons closed by the test date, calibrate on the folds, and score the test's accounts."""
     fitted = contender.rung.fit(data.at(split.train), seed)
     margins = _margins(fitted, data.at([split.test]), Fold(split.train, split.test), horizon)
-    return Judged(contender, fitted, _calibration(contender, contender.margins), margins)
+    return Judged(contender, fitted, _calibration(contender, contender.margins, margins), margins)
 
 
 def refit(judged: Judged, data: Dataset, seed: int) -> Refitted:
     """The same recipe on every closed horizon; its calibration on all out-of-time margins, the test's included."""
     margins = (*judged.contender.margins, judged.margins)
-    return Refitted(judged.contender.rung.fit(data, seed), _calibration(judged.contender, margins))
+    return Refitted(judged.contender.rung.fit(data, seed), _calibration(judged.contender, margins, judged.margins))
 
 
-def _calibration(contender: Contender, margins: Sequence[Margins]) -> Calibration:
-    fitted = contender.answering.fit(contender.method, margins)
+def _calibration(contender: Contender, margins: Sequence[Margins], own: Margins) -> Calibration:
+    """Fitted on out-of-time margins; without any, what the model itself has learnt, of which its `own` margins tell."""
+    answering = contender.answering
+    fitted = answering.fit(contender.method, margins) if margins else answering.uncalibrated(own)
     return replace(fitted, reason=contender.reason)
 
 

@@ -17,7 +17,7 @@ from features.contracts import changed, newest, running, uncancelled
 from features.definitions import Feature, difference, events
 from features.history import History
 from features.population import Population, had_purchase, of_target
-from features.purchases import YEAR, amount, came_since, order_lines, return_lines, since_first
+from features.purchases import YEAR, amount, came_since, order_lines, since_first, since_last
 from features.table import build_feature_table
 from training.metrics import Floats
 from training.moments import in_utc
@@ -26,6 +26,8 @@ Answer = Literal["probability", "amount", "days"]
 """What a model of the target says: a calibrated chance, an expected amount, or how long until something happens."""
 RISKS = ("churn", "contract_churn", "contraction")
 """The kinds by which something is lost, so that a call can keep it."""
+FEWEST_OF_A_SEASON = 50
+"""Accounts; one alone would make a season of its own."""
 LEAST_SEEN = 90
 """In days: an account younger than that has shown too little to scale up to a year."""
 
@@ -49,6 +51,8 @@ class Target(ABC):
     happened: ClassVar[str]
     """The verb for label 1: 205 of them …"""
     kept: ClassVar[str] = "did not"
+    before_as_known_later: ClassVar[bool] = False
+    """Whether what the label compares with is the truth about as_of, or what was known then."""
 
     name: str
     horizon_days: int
@@ -144,7 +148,9 @@ class Target(ABC):
         accounts = after.index.get_level_values("account_id")
         starts = pd.DatetimeIndex(after.index.get_level_values("as_of")) - self.closes_after
         after.index = pd.MultiIndex.from_arrays([accounts, starts], names=["account_id", "as_of"])
-        before = build_feature_table(history, as_of, self.before).reindex(after.index) if self.before else None
+        until = known_by if self.before_as_known_later else None
+        before = build_feature_table(history, as_of, self.before, leak_until=until) if self.before else None
+        before = None if before is None else before.reindex(after.index)
         return pd.Series(self.label(after, before), index=after.index, name=self.name)
 
     def _refuse_open_horizons(self, as_of: Sequence[datetime], known_by: datetime) -> None:
@@ -193,16 +199,17 @@ class ChurnTarget(Target):
 class ContractChurnTarget(Target):
     """A contract ends without renewal, or notice is given, in (as_of, as_of + horizon + grace].
 
-    Of an account with several contracts one is enough. A contract that had ended before as_of does not count; one that
-    is renewed as another ends in the same horizon hides it.
+    Of an account with several contracts one is enough. A contract that renews itself does not end by its date passing. One
+    that had ended before as_of does not count; one that is renewed late as another ends in the same horizon hides it.
     """
 
     kind = "contract_churn"
     stream = "contracts"
     happened, kept = "left a contract", "kept it"
+    before_as_known_later = True
 
     grace_days: int = 0
-    """A renewal that comes that much after the contract's end still counts as in time."""
+    """The label is taken that much after the horizon, so that a renewal that comes late still counts as in time."""
 
     @property
     def closes_after(self) -> timedelta:
@@ -228,7 +235,7 @@ class ContractChurnTarget(Target):
 
     @property
     def _eligible(self) -> str:
-        return f"a contract in force that ends, or can be left, within {self.horizon_days} days"
+        return f"a contract in force that ends within {self.horizon_days} days, or runs on without an end"
 
 
 @dataclass(frozen=True)
@@ -236,8 +243,9 @@ class _PaceTarget(Target):
     """What compares the orders of the horizon with what the account's own year lets expect.
 
     Expected is the account's yearly pace (ordered in the 365 days before as_of; of a younger account scaled up, as if it
-    were 90 days old at least) × the share of a year that falls to the horizon: by the calendar, or, if `seasonal` and
-    some accounts are older than a year, as large as that stretch of last year's calendar was in these accounts' orders.
+    were 90 days old at least) × the share of a year that falls to the horizon: by the calendar, or, if `seasonal`, as
+    large as that stretch of last year's calendar was in the orders of all accounts that are older than a year and still
+    buy, if there are fifty of them: those who have stopped bought more at the year's beginning whatever the season.
     """
 
     share: float = 0.5
@@ -262,7 +270,12 @@ class _PaceTarget(Target):
     def before(self) -> tuple[Feature, ...]:
         days = min(self.horizon_days, YEAR)
         season = amount(days, lag_days=YEAR - days)
-        return (_SINCE_FIRST, _label("year", amount(YEAR), "currency"), _label("season", season, "currency"))
+        return (
+            _SINCE_FIRST,
+            _SINCE_LAST,
+            _label("year", amount(YEAR), "currency"),
+            _label("season", season, "currency"),
+        )
 
     def expected(self, before: pd.DataFrame) -> Floats:
         """What each row would order in the horizon if it went on as it did, (rows,); 0 where it ordered nothing."""
@@ -270,14 +283,14 @@ class _PaceTarget(Target):
         pace = before["label_year"].to_numpy() * YEAR / np.clip(since, LEAST_SEEN, YEAR)
         shares = before.groupby(level="as_of", sort=False).apply(self._season)
         share = before.index.get_level_values("as_of").map(shares.to_dict()).to_numpy(dtype=np.float64)
-        return np.where(np.isnan(since), 0.0, pace * share)
+        return np.where(np.isnan(since), 0.0, np.maximum(pace * share, 0.0))
 
     def _season(self, date: pd.DataFrame) -> float:
         """The share of a year that falls to the horizon."""
         by_calendar = self.horizon_days / YEAR
-        old = date[date[_SINCE_FIRST.name] >= YEAR]
+        old = date[(date[_SINCE_FIRST.name] >= YEAR) & (date[_SINCE_LAST.name] < LEAST_SEEN)]
         year = old["label_year"].sum()
-        seasonal = self.seasonal and self.horizon_days <= YEAR and year > 0
+        seasonal = self.seasonal and self.horizon_days <= YEAR and len(old) >= FEWEST_OF_A_SEASON and year > 0
         return float(old["label_season"].sum() / year) if seasonal else by_calendar
 
 
@@ -321,7 +334,8 @@ class UpsellTarget(_PaceTarget):
         return (*super().after, _label("upgrades", upgrades, "contracts"))
 
     def label(self, after: pd.DataFrame, before: pd.DataFrame | None) -> Floats:
-        more = after["label_ordered"] > (1.0 + self.share) * self.expected(_given(before))
+        ordered = after["label_ordered"]
+        more = (ordered > 0) & (ordered > (1.0 + self.share) * self.expected(_given(before)))
         return _truth(more | (after["label_upgrades"] > 0))
 
 
@@ -358,7 +372,7 @@ class CrossSellTarget(Target):
 
 @dataclass(frozen=True)
 class ValueTarget(Target):
-    """What an account orders in (as_of, as_of + horizon], returns taken off; or the margin of what it orders."""
+    """What an account orders in (as_of, as_of + horizon], returns and cancellations taken off; or the margin of its orders."""
 
     kind = "value"
     answer = "amount"
@@ -368,7 +382,11 @@ class ValueTarget(Target):
 
     @property
     def outcome(self) -> str:
-        what = "the margin of what is ordered" if self.measure == "margin" else "what is ordered, returns taken off,"
+        what = (
+            "the margin of what is ordered"
+            if self.measure == "margin"
+            else "what is ordered, less what is returned or cancelled,"
+        )
         return f"value: {what} {self._window}"
 
     @property
@@ -376,13 +394,11 @@ class ValueTarget(Target):
         days = self.horizon_days
         if self.measure == "margin":
             return (_label("value", order_lines.sum("margin", days=days), "currency"),)
-        ordered, returned = amount(days), return_lines.sum("amount", days=days)
-        return (_label("value", ordered, "currency"), _label("returned", returned, "currency"))
+        # What is returned or cancelled is a negative amount.
+        return (_label("value", events("purchases").sum("amount", days=days), "currency"),)
 
     def label(self, after: pd.DataFrame, before: pd.DataFrame | None) -> Floats:  # noqa: ARG002  # as the base says
-        # What is returned is a negative amount.
-        value: Floats = after.sum(axis=1).to_numpy(dtype=np.float64)
-        return value
+        return after["label_value"].to_numpy(dtype=np.float64)
 
     @property
     def _eligible(self) -> str:
@@ -439,9 +455,14 @@ def _label(name: str, definition: Any, unit: str) -> Feature:
     return Feature(f"label_{name}", definition, f"{name}, for a label", unit, "0, or nothing of the kind")
 
 
+_SINCE_LAST = _label("since_last", since_last, "days")
 _SINCE_FIRST = _label("since_first", since_first, "days")
-_LAPSED = _label("lapsed", difference(uncancelled.where(term="fixed").count(), running.count()), "contracts")
-"""Contracts that have ended by then, neither renewed nor cancelled."""
+_SELF_RENEWING = difference(
+    uncancelled.where(term="fixed", renewal="automatic").count(), running.where(renewal="automatic").count()
+)
+_ENDED = difference(uncancelled.where(term="fixed").count(), running.count())
+_LAPSED = _label("lapsed", difference(_ENDED, _SELF_RENEWING), "contracts")
+"""Contracts whose end has passed by then, neither renewed nor cancelled nor of the kind that renews itself."""
 
 
 def _truth(happened: Any) -> Floats:

@@ -108,6 +108,10 @@ class TrackRecord:
         }
 
 
+class NotRecorded(ValueError):
+    """A record over many dates is not kept of such a target."""
+
+
 def dates_between(first: datetime, last: datetime, every_days: int) -> tuple[datetime, ...]:
     """From `first` on in steps of elapsed days, `last` included if a step meets it; ValueError if there is none."""
     first, last = in_utc(first), in_utc(last)
@@ -138,7 +142,7 @@ def track(  # noqa: PLR0913  # all but two are given by name
         refuse_other_features(card, name, version, catalog)
     target, history = target_from(model.card["target"]), history.at(history.versions())
     if target.answer != "probability":
-        raise ValueError(
+        raise NotRecorded(
             f"'{target.name}' answers with {target.answer}; a record over many dates is kept of probabilities alone"
         )
     closed, notes = _closed(history, sorted(map(in_utc, dates)), target, in_utc(known_by))
@@ -149,9 +153,9 @@ def track(  # noqa: PLR0913  # all but two are given by name
         model.card["rung"],
         model.card["baseline"]["rung"],
         datetime.fromisoformat(model.card["trained_as_of"]),
-        target.horizon_days,
+        target.closes_after.days,
         points,
-        tuple(losses(rows, target.horizon, closed[0])) if target.kind == "churn" else (),
+        tuple(losses(rows, target.closes_after, closed[0])) if target.kind == "churn" else (),
         (*notes, *_fairness(points)),
         report_to,
     )

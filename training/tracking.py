@@ -50,6 +50,8 @@ class Logged:
     metrics: Mapping[str, float]
     files: Mapping[str, str] = field(default_factory=dict)
     """Artifacts: path inside the run → text."""
+    judged_booster: str | None = None
+    """Of the model as it was judged, where it has trees."""
 
 
 @dataclass(frozen=True)
@@ -362,6 +364,8 @@ def _log_model(mlflow: Any, logged: Logged) -> str:
         (folder / code.CARD).write_text(json.dumps(logged.card, indent=1, allow_nan=False), encoding="utf-8")
         if logged.booster is not None:
             (folder / code.BOOSTER).write_text(logged.booster, encoding="utf-8")
+        if logged.judged_booster is not None:
+            (folder / code.JUDGED).write_text(logged.judged_booster, encoding="utf-8")
         info = mlflow.pyfunc.log_model(
             name="model",
             python_model=code.__file__,

@@ -38,6 +38,8 @@ class Settings:
     every_days: int = 30
     dates: int = 12
     min_history_days: int = 90
+    half_life_days: float | None = None
+    """After so long a date counts half as much in what is learnt; None: all alike."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,13 @@ def train(  # noqa: PLR0913  # all but three are given by name
     tracking.open_store(tracking_uri)
     ticks = _Ticks(len(days.closed) + 2 * len(ladder((), target)) + 4, progress)
     data = labelled(
-        history, target, days.closed, catalog, as_of, lambda done, of: ticks(f"features of date {done}/{of}")
+        history,
+        target,
+        days.closed,
+        catalog,
+        as_of,
+        lambda done, of: ticks(f"features of date {done}/{of}"),
+        settings.half_life_days,
     )
     ticks("features of the accounts of today")
     today = unlabelled(history, target, as_of, catalog)
@@ -116,6 +124,7 @@ def train(  # noqa: PLR0913  # all but three are given by name
     population = today.only(final.model.features)
     origin = Origin(project, target, as_of, days, history.versions(), seed, catalog)
     card = describe(origin, final, baseline, climb, data, population, leaks) | appraisal.to_json()
+    card |= {"as_judged": judged.model.card}
     scored = scored_at_test(climb, target)
     page = report.of_training(
         card, climb.evaluation, appraisal, scored, drivers(card, final.model, population, catalog)
@@ -215,6 +224,7 @@ def _logged(  # what a run is made of
         "every_days": settings.every_days,
         "dates": settings.dates,
         "min_history_days": settings.min_history_days,
+        "half_life_days": settings.half_life_days,
         "seed": card["seed"],
         "features": len(model.features),
         "data_versions": str(card["data_versions"]),
@@ -232,7 +242,7 @@ def _logged(  # what a run is made of
         **report.plots(scored, (model.rung, climb.evaluation.baseline), terms),
     }
     metrics = flat_metrics(climb) | appraisal.metrics()
-    return tracking.Logged(name, card, model.booster, parameters, metrics, files)
+    return tracking.Logged(name, card, model.booster, parameters, metrics, files, climb.winner.fitted.booster)
 
 
 def flat_metrics(climb: Climb) -> dict[str, float]:

@@ -161,9 +161,11 @@ def with_search(rungs: Sequence[Rung], budget: Budget | None, progress: Tell | N
 def search_notes(rungs: Sequence[Rung], budget: Budget | None) -> tuple[str, ...]:
     """What came of the budget, in words."""
     searches = _searches(rungs)
-    if budget and not searches:
-        return ("nothing was tuned: there were no trees, or no fold before the test date to tune them on",)
-    return tuple(each.note for each in searches)
+    if budget is None or searches:
+        return tuple(each.note for each in searches)
+    if any(isinstance(rung, BoostedRung) and rung.answer != "probability" for rung in rungs):
+        return ("nothing was tuned: settings are searched for targets that answer with a probability",)
+    return ("nothing was tuned: there were no trees, or no fold before the test date to tune them on",)
 
 
 def search_parameters(rungs: Sequence[Rung]) -> dict[str, Any]:

@@ -98,9 +98,9 @@ def from_here(path: Path | None) -> Path | None:
 
 
 def without_nan(facts: Any) -> Any:
-    """The same facts with null for NaN, which JSON does not have."""
+    """The same facts with null for NaN and infinity, which JSON does not have."""
     if isinstance(facts, Mapping):
         return {key: without_nan(value) for key, value in facts.items()}
     if isinstance(facts, list | tuple):
         return [without_nan(value) for value in facts]
-    return None if isinstance(facts, float) and math.isnan(facts) else facts
+    return None if isinstance(facts, float) and not math.isfinite(facts) else facts

@@ -1,7 +1,6 @@
 """Models on the terminal: how good they are, beside what they must beat."""
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -105,7 +104,7 @@ def track_record(record: "TrackRecord", timezone: str) -> Shown:
 
 def _over_time(record: "TrackRecord", timezone: str) -> Table:
     table = grid(
-        "as of", "accounts", "churned", "foreseen", "log loss", record.baseline, "AUROC", record.baseline,
+        "as of", "accounts", "happened", "foreseen", "log loss", record.baseline, "AUROC", record.baseline,
         "high band", "seen", numbers=range(1, 9),
     )  # fmt: skip
     for point in record.points:
@@ -115,9 +114,7 @@ def _over_time(record: "TrackRecord", timezone: str) -> Table:
         high = f"{point.high_churned:,} of {point.high:,}"
         seen = point.seen.removesuffix(" of") or "–"
         table.add_row(day(point.as_of, timezone), f"{point.evaluation.rows:,}", *rates, *figures, high, seen)
-    table.title = (
-        "beside the baseline; high band: churned of those in it; seen: how much of the horizon the training knew"
-    )
+    table.title = "beside the baseline; high band: of those in it, to how many it happened; seen: how much of the horizon the training knew"
     return table
 
 
@@ -211,7 +208,7 @@ def models(rows: "Mapping[str, Sequence[ModelRow]]", standings: "Mapping[str, St
     table = grid("target", "version", "alias", "kind", "grade", "trained as of", "log loss", "AUROC", numbers=(1, 6, 7))
     for target, versions in rows.items():
         for one in versions:
-            metrics = [f"{one.metrics.get(name, math.nan):.4f}" for name in ("log_loss", "auroc")]
+            metrics = [f"{one.metrics[name]:.4f}" if name in one.metrics else "–" for name in ("log_loss", "auroc")]
             table.add_row(
                 target,
                 str(one.version),

@@ -56,6 +56,7 @@ def train(
             every_days=schedule.every_days,
             dates=schedule.dates,
             min_history_days=project.min_history_days(target),
+            half_life_days=schedule.half_life_days,
         ),
         seed=seed,
         report_to=report_path(project, target, "training", as_of),
@@ -164,6 +165,7 @@ def promote(
         tracking_uri=project.tracking_uri,
         as_of=as_of,
         known_by=known_by,
+        campaign=project.campaign,
         seed=seed,
         catalog=project.catalog,
     )

@@ -37,6 +37,7 @@ def score(project: "Project", as_of: datetime, *, calls: int = 0, progress: Prog
 
     Targets without a champion are an error, NoChampion: a table that silently lacked them would be read as complete.
     """
+    import numpy as np
     import pandas as pd
 
     from features.history import HistoryError
@@ -67,8 +68,15 @@ def score(project: "Project", as_of: datetime, *, calls: int = 0, progress: Prog
             most[model.target.name] = worth_a_call(model, table, scores[-1], calls, currency=project.currency)
     if progress:
         progress(len(models), len(models), "scores and reasons")
-    highest_first = pd.concat(scores).sort_values(
-        ["target", *ANSWERS, "account_id"], ascending=[True, *(False for _ in ANSWERS), True], ignore_index=True
+    together = pd.concat(scores)
+    # Days beyond the horizon have no number; their percentile says that they are the highest.
+    main = together[list(ANSWERS)].bfill(axis=1).iloc[:, 0].fillna(np.inf).where(together["why_not"].isna())
+    highest_first = (
+        together.assign(main=main)
+        .sort_values(
+            ["target", "main", "percentile", "account_id"], ascending=[True, False, False, True], ignore_index=True
+        )
+        .drop(columns="main")
     )
     return Scored(highest_first, most, tuple(_notes(project, models, table)))
 

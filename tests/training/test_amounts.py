@@ -76,6 +76,7 @@ def test__measure__weights__are_rows_repeated():
     rows = np.repeat(np.arange(40), weights[0].astype(int))
     # The floor under predictions is a share of the mean label, which the drawn rows have differently.
     weighted, repeated = measure(answers, labels, weights), measure(answers[rows], labels[rows])
+    assert np.isnan(measure(np.ones(3), np.zeros(3))["off_level"][0])
     for name, value in weighted.items():
         assert value[0] == pytest.approx(repeated[name][0], rel=1e-6), name
 
@@ -93,11 +94,29 @@ def test__calibration__level__makes_the_total_of_a_rung_right():
 
 
 def test__last_year__is_the_rule_that_it_says():
-    """365 ordered in the last year, 90 days: 90. Exact but for the 1 that the logarithm needs."""
+    """365 ordered in the last year, 90 days: 90; in any currency, down to a thousandth of the mean, which is nothing."""
     data, _ = dataset(20)
-    fitted = LastYear(90.0).fit(data, 0)
-    _, answers = predicted(fitted, data)
-    assert answers == pytest.approx((data.columns(LastYear(90.0).features)[:, 0] + 1) * 90 / 365)
+    for unit in (1.0, 1e-6):
+        small = Dataset(
+            data.features, data.matrix * unit, data.labels * unit, data.account_id, data.account, data.as_of
+        )
+        year = small.columns(LastYear(90.0).features)[:, 0]
+        _, answers = predicted(LastYear(90.0).fit(small, 0), small)
+        assert answers == pytest.approx(np.maximum(year, 1e-3 * year.mean()) * 90 / 365)
+
+
+def test__buying_value__who_never_ordered__is_told_by_those_who_had_not_ordered_either():
+    """A lead is no new buyer: of 50 leads that went on to order 2 on average, 2 is what is said of the next."""
+    data, _ = dataset(500)
+    leads = np.full((50, 6), np.nan)
+    leads[:, [2, 3, 4, 5]] = 0.0
+    row = np.arange(550)
+    both = Dataset(
+        data.features, np.vstack([data.matrix, leads]), np.r_[data.labels, np.tile([0.0, 4.0], 25)], row.astype(str), row,
+        np.full(550, DATE),
+    )  # fmt: skip
+    _, answers = predicted(BuyingValue(90.0).fit(both, 0), both)
+    assert answers[500:] == pytest.approx(np.full(50, 2.0))
 
 
 def test__buying_value__purchases_by_bgnbd_times_worth_by_gamma_gamma():

@@ -46,7 +46,7 @@ def test__grade__everything_asked_for__is_an_a():
     [
         ({"auroc_better": NOISE}, "not A: AUROC is not better than the baseline's beyond noise"),
         ({"auroc": Estimate(0.76, 0.74, 0.78)}, "not A: the lower end of AUROC is 0.740, 0.75 is asked for"),
-        ({"loss": 0.28}, "not A: log loss at least 8% below that of the bare churn rate, 10% is asked for"),
+        ({"loss": 0.28}, "not A: log loss at least 8% below that of the bare rate, 10% is asked for"),
     ],
 )
 def test__grade__one_condition_of_a_missing__is_a_b_that_says_which(missing, why):

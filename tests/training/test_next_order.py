@@ -131,13 +131,23 @@ def test__calibration__brings_back_slope_level_and_spread():
     assert days.uncalibrated(fold).parameters["scale"] == 0.1
 
 
-def test__measure__interval_beyond_the_horizon__holds_what_came_later():
-    """Nobody knows when it came, only that it was later: an interval that ends before is wrong, one that does not is not."""
-    answers = np.array([[20.0, 10.0, 40.0], [50.0, 30.0, 90.0], [5.0, 4.0, 6.0], [5.0, 4.0, 6.0]])
-    found = measure(answers, np.array([np.inf, np.inf, 5.0, 7.0]), HORIZON)
-    assert found["coverage_gap"][0] == pytest.approx(abs(2 / 4 - 0.8))
-    assert found["median_error"][0] == pytest.approx((40 + 10 + 0 + 2) / 4)
-    assert found["width"][0] == pytest.approx((30 + 30 + 2 + 2) / 4)
+@pytest.mark.parametrize("median", [10.0, 50.0, 120.0, 400.0])
+def test__measure__true_distribution__covers_four_fifths_however_many_are_censored(median):
+    """Of who has not ordered by the horizon nobody knows when: it counts by the chance, so that honesty shows no gap."""
+    rng = np.random.default_rng(0)
+    days = median * np.exp(0.5 * rng.logistic(size=20_000))
+    labels, line = np.where(days <= HORIZON, days, np.inf), np.array([0.0, -np.log(9), np.log(9)])
+    answers = np.tile(np.exp(np.log(median) + 0.5 * line), (len(days), 1))
+    assert measure(answers, labels, HORIZON)["coverage_gap"][0] < 0.012
+
+
+def test__measure__too_narrow__shows_in_coverage():
+    rng = np.random.default_rng(0)
+    days = 20.0 * np.exp(0.5 * rng.logistic(size=5000))
+    answers = np.tile(20.0 * np.exp(0.2 * np.array([0.0, -np.log(9), np.log(9)])), (len(days), 1))
+    found = measure(answers, np.where(days <= HORIZON, days, np.inf), HORIZON)
+    assert found["coverage_gap"][0] > 0.3
+    assert found["width"][0] == pytest.approx(answers[0, 2] - answers[0, 1])
 
 
 def test__measure__weights__are_rows_repeated():

@@ -10,6 +10,7 @@ from training_company import promote_together, rule_model, small_model
 
 from training.decisions import FORCED, OVERTAKEN, PROMOTED, REFUSED, ROLLED_BACK
 from training.hindsight import OtherFeatures
+from training.profit import Campaign
 from training.promotion import Order, promote, rollback
 from training.tracking import NoModel, load_model, log_and_register, standing
 
@@ -92,6 +93,29 @@ def test__promote__training_has_seen_the_horizon__judged_and_said_with_the_day_o
     [note] = asked(history, uri, 4).notes
     assert "to 2023-09-01, version 4 has seen part of it in training" in note
     assert note.endswith("The first that neither has seen closes on 2023-09-30")
+
+
+def test__promote__memorised_the_horizon__judged_as_it_was_before(history, uri):
+    """A challenger that fits what it has seen, and was upside down before it had: what it was before decides."""
+    seen_since, before = rule_model(BETTER[1], BETTER[0], trained_as_of=T), rule_model(UPSIDE_DOWN[1], UPSIDE_DOWN[0])
+    kept = {"as_of_dates": {"test": "2023-06-01T00:00:00+00:00"}, "as_judged": dict(before.card)}
+    version = log_and_register(replace(seen_since, card={**seen_since.card, **kept}), uri).version
+    one = asked(history, uri, version)
+    assert one.kind == REFUSED
+    assert {"log loss", "profit"} <= {check.name for check in one.failed}
+    assert one.notes == (
+        f"version {version} has seen all of this horizon in training; it is judged as it was fitted on 2023-06-01, before that",
+    )
+
+
+def test__promote__campaign_of_the_company__takes_the_place_of_what_is_assumed(history, uri):
+    """Half of the accounts at 900 each is another profit than a tenth of them at next to nothing."""
+    own = Campaign(capacity=0.5, contact_cost=900.0)
+    said = promote(history, 3, order(), name=NAME, tracking_uri=uri, as_of=T, campaign=own)
+    profit = next(check for check in said.checks if check.name == "profit")
+    assert "50% contacted" in profit.words
+    assert profit.figures["challenger"] < -100
+    assert rollback(order(9), name=NAME, tracking_uri=uri).version == 1
 
 
 def test__promote__other_question__refused(history, uri):

@@ -72,21 +72,24 @@ def test__contract_churn__ends_or_is_cancelled_without_renewal(tmp_path):
         "open, leaves later": {"contracts": [contract(-300), contract(91, "cancelled")]},
         "far away": {"contracts": [contract(-300, ends=200)]},
         "long ago": {"contracts": [contract(-300, ends=-100)]},
-        "notice to give": {"contracts": [contract(-300, ends=120, notice_days=60.0)]},
+        "renews itself": {"contracts": [contract(-300, ends=30, renewal="automatic")]},
+        "left in spite of it": {
+            "contracts": [contract(-300, ends=80, renewal="automatic"), contract(5, "cancelled", ends=80)]
+        },
     }
     target = ContractChurnTarget("renewal", HORIZON)
     assert labels(tmp_path / "labels", target, accounts) == {
         "renewed": 0.0, "renewed late": 1.0, "lapsed": 1.0, "notice given": 1.0, "open, stays": 0.0, "open, leaves": 1.0,
-        "open, leaves later": 0.0, "notice to give": 0.0,
+        "open, leaves later": 0.0, "renews itself": 0.0, "left in spite of it": 1.0,
     }  # fmt: skip
     said = why_not(tmp_path / "why", target, accounts)
-    assert said["far away"] == "no contract ends or can be left within 90 days; the next decision is in 200 days"
+    assert said["far away"] == "no contract ends within 90 days; the first ends in 200 days"
     assert said["long ago"] == "no contract in force on which no notice is given"
 
 
 def test__contract_churn__lapsed_before_as_of__is_no_news(tmp_path):
-    """An old contract that ended long ago does not make the account leave again."""
-    old = contract(-800, ends=-400, name="old")
+    """An old contract that ended long ago does not make the account leave again, though it was entered only yesterday."""
+    old = contract(-800, ends=-400, name="old") | {"known_at": day(10)}
     accounts = {"one": {"contracts": [old, contract(-300)]}}
     assert labels(tmp_path, ContractChurnTarget("renewal", HORIZON), accounts) == {"one": 0.0}
 
@@ -123,18 +126,39 @@ def test__pace__young_account__is_scaled_up_as_if_it_were_90_days_old(tmp_path):
     assert labels(tmp_path, target, accounts) == {"young": 1.0, "as before": 0.0}
 
 
+def of_autumn(*more):
+    return buys(order(-500, 1.0), order(-120, 500.0), order(-80, 500.0), *more)
+
+
 def test__contraction__seasonal__expects_what_the_season_brought_last_year(tmp_path):
-    """Who orders in autumn alone does not contract by ordering nothing in spring."""
-    autumn = [order(-500, 1.0), order(-120, 500.0), order(-100, 500.0)]
-    accounts = {"of autumn": buys(*autumn), "the other": buys(order(-500, 1.0), order(-330, 10.0), order(20, 4.0))}
-    seasonal = ContractionTarget("less", HORIZON, 365)
-    by_calendar = ContractionTarget("less", HORIZON, 365, seasonal=False)
-    # 10 of 1,010 fell to these days of last year: the one is expected to order 9.90, the other 0.10.
-    assert labels(tmp_path / "a", seasonal, accounts) == {"of autumn": 1.0, "the other": 0.0}
-    assert labels(tmp_path / "b", by_calendar, accounts) == {"of autumn": 1.0, "the other": 0.0}
-    spring = {**accounts, "of autumn": buys(*autumn, order(30, 5.0))}
-    assert labels(tmp_path / "c", seasonal, spring)["of autumn"] == 0.0
-    assert labels(tmp_path / "d", by_calendar, spring)["of autumn"] == 1.0
+    """Who orders in autumn alone does not contract by ordering little in spring; the calendar would say so."""
+    many = {f"autumn {number}": of_autumn() for number in range(60)}
+    accounts = {
+        **many,
+        "a little": of_autumn(order(30, 5.0)),
+        "of spring": buys(order(-500), order(-330, 10.0), order(-50, 990.0)),
+    }
+    # 10 of 62,000 fell to these days of last year: of a thousand, 0.16 are expected.
+    seasonal = labels(tmp_path / "a", ContractionTarget("less", HORIZON, 365), accounts)
+    by_calendar = labels(tmp_path / "b", ContractionTarget("less", HORIZON, 365, seasonal=False), accounts)
+    assert (seasonal["a little"], by_calendar["a little"]) == (0.0, 1.0)
+    assert (seasonal["autumn 0"], by_calendar["autumn 0"]) == (1.0, 1.0)
+
+
+def test__contraction__seasonal__few_accounts_or_those_who_stopped_make_no_season(tmp_path):
+    """One old account would decide for all, and who has stopped bought at the year's beginning whatever the season."""
+    steady = {f"young {number}": buys(order(-200), order(-100), order(-10), order(45, 120.0)) for number in range(60)}
+    stopped = {f"stopped {number}": buys(order(-500), order(-300, 5000.0)) for number in range(60)}
+    target = UpsellTarget("more", HORIZON, 365)
+    found = labels(tmp_path, target, {**steady, **stopped, "one": buys(order(-500), order(-350, 1.0), order(-5, 9.0))})
+    assert {label for account, label in found.items() if account.startswith("young")} == {0.0}
+
+
+def test__pace__nothing_expected__is_neither_growth_nor_contraction(tmp_path):
+    """Who gave back more than it bought and orders nothing has not grown; who ordered nothing of worth cannot order less."""
+    accounts = {"gave back": buys(order(-50, -20.0)), "bought": buys(order(-50))}
+    assert labels(tmp_path / "a", UpsellTarget("more", HORIZON, 365), accounts)["gave back"] == 0.0
+    assert labels(tmp_path / "b", ContractionTarget("less", HORIZON, 365), accounts) == {"bought": 1.0}
 
 
 def test__upsell__upgrade_of_a_contract__counts_whatever_is_ordered(tmp_path):
@@ -163,6 +187,15 @@ def test__cross_sell__one_category__asks_those_alone_that_do_not_have_it(tmp_pat
     target = CrossSellTarget("b", HORIZON, 365, category="b")
     assert labels(tmp_path / "labels", target, accounts) == {"takes it": 1.0, "does not": 0.0}
     assert why_not(tmp_path / "why", target, accounts)["has it"] == "bought from b within the last 365 days"
+
+
+def test__cross_sell__category_with_braces__is_a_word_like_any(tmp_path):
+    accounts = {"has it": buys(order(-10, category="box {A}")), "not": buys(order(-10, category="a"))}
+    target = CrossSellTarget("box", HORIZON, 365, category="box {A}")
+    assert why_not(tmp_path, target, accounts) == {
+        "has it": "bought from box {A} within the last 365 days",
+        "not": None,
+    }
 
 
 def test__value__returns_are_taken_off_and_margin_on_request(tmp_path):
@@ -194,7 +227,13 @@ def test__min_tenure__young_accounts_are_told_to_wait(tmp_path):
     accounts = {"young": buys(order(-10)), "old": buys(order(-40))}
     target = ChurnTarget("churn", HORIZON, 365, min_tenure_days=30)
     assert labels(tmp_path / "a", target, accounts) == {"old": 1.0}
-    assert why_not(tmp_path / "b", target, accounts)["young"] == "first bought 10 days ago; scored from 30 days on"
+    accounts["never"] = {"engagement": [{"occurred_at": day(-4), "known_at": day(-4), "kind": "visit"}]}
+    said = why_not(tmp_path / "b", ValueTarget("value", HORIZON, min_tenure_days=30), accounts)
+    assert said == {
+        "never": "no purchase on record",
+        "young": "first bought 10 days ago; scored from 30 days on",
+        "old": None,
+    }
 
 
 @pytest.mark.parametrize("kind", TARGETS)

@@ -29,7 +29,7 @@ from training.report import Scored, of_training
 from training.selection import NotEnoughLabels
 from training.slices import HOLDS, TOO_LOW, Slice
 from training.splits import NotEnoughHistory
-from training.targets import ChurnTarget, target_from
+from training.targets import ChurnTarget, NextOrderTarget, UpsellTarget, ValueTarget, target_from
 from training.tracking import NoModel, list_models, load_model, log_and_register
 from training.train import Settings, train
 
@@ -473,3 +473,26 @@ def test__train__attribute_that_knows_the_future__is_named_in_notes_card_and_rep
         "account_size_last may be a leak: alone it ranks the outcomes with an AUROC of 0.9"
     )
     assert "<code>account_size_last</code>, too good" in (tmp_path / "churn.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "target", [TARGET, ValueTarget("value", 60), NextOrderTarget("next", 60), UpsellTarget("more", 60, 180)]
+)
+def test__train__no_fold_at_all__the_simplest_rung_serves(tmp_path, target):
+    """Two dates leave one to learn from and one to be judged on: nothing is corrected, and nothing breaks."""
+    history = store(tmp_path / "history", company(120))
+    settings = Settings(every_days=60, dates=2)
+    found = train(history, target, T, project="acme", tracking_uri=f"sqlite:///{tmp_path}/m.db", settings=settings)
+    assert found.rung == found.evaluation.baseline
+    assert "without a fold" in found.choice
+
+
+def test__train__nobody_buys_twice__the_rungs_that_need_a_rhythm_are_left_out(tmp_path):
+    """BG/NBD and Gamma-Gamma have nothing to learn; the others answer."""
+    seen = {"engagement": [{"occurred_at": FIRST_DAY, "known_at": FIRST_DAY, "kind": "visit"}]}
+    once = {f"a{day}": {**seen, "purchases": [purchase(FIRST_DAY + timedelta(days=day))]} for day in range(0, 600, 2)}
+    history, settings = store(tmp_path / "history", once), Settings(every_days=60, dates=3)
+    target = ValueTarget("value", 60)
+    found = train(history, target, T, project="acme", tracking_uri=f"sqlite:///{tmp_path}/m.db", settings=settings)
+    assert "bgnbd_gammagamma" not in found.evaluation.metrics
+    assert any("bgnbd_gammagamma was left out: no account bought a second time" in note for note in found.notes)
