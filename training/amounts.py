@@ -59,14 +59,13 @@ class Amounts:
     metrics = METRICS
 
     def fit(self, method: str, folds: Sequence[Margins]) -> Calibration:
-        """level: what makes the total right, and nothing else: the minimum of the deviance in a factor for all."""
+        """level: the factor for all that makes the total right, whatever a few accounts without a past may have ordered."""
         if method == "none":
             return Calibration("none", answer=self.answer)
         margin = np.concatenate([each.margin for each in folds])
-        labels = np.maximum(np.concatenate([each.labels for each in folds]), 0.0)
-        foreseen = np.maximum(np.exp(margin - margin.max()), 1e-8)  # Σ y·μ^(1−p) / Σ μ^(2−p) solves for the factor
-        factor = (labels * foreseen ** (1 - POWER)).sum() / (foreseen ** (2 - POWER)).sum()
-        shift = float(np.log(factor) - margin.max())
+        real = np.maximum(np.concatenate([each.labels for each in folds]), 0.0)
+        most = float(margin.max())
+        shift = float(np.log(real.sum() / np.exp(margin - most).sum())) - most
         return Calibration("level", {"slope": 1.0, "intercept": shift}, answer=self.answer)
 
     def uncalibrated(self, fold: Margins) -> Calibration:  # noqa: ARG002  # as the protocol says

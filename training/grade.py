@@ -15,9 +15,9 @@ from training.slices import Slice
 Letter = Literal["A", "B", "C", "none"]
 
 MEANINGS: dict[str, str] = {
-    "A": "ranks well, and its probabilities can be reckoned with, also by part of the company",
-    "B": "better than the simple rule, and its probabilities can be reckoned with",
-    "C": "better than the simple rule; take the order, not the probabilities",
+    "A": "ranks well, and its figures can be reckoned with, also by part of the company",
+    "B": "better than the simple rule, and its figures can be reckoned with",
+    "C": "better than the simple rule; take the order, not the figures",
     "none": "not shown to be better than the simple rule: use the rule",
 }
 STRONG_AUROC = 0.75
