@@ -84,7 +84,7 @@ def loaded(booster: str, names: tuple[str, ...]) -> LoadedModel:
         "format": 1, "rung": "lightgbm", "features": list(names), "linear": None,
         "calibration": {"method": "none"}, "reference": {"scores": np.linspace(0, 1, 1001).tolist()},
     }  # fmt: skip
-    target = Target("churn", "churn", 90, None, 0.7, 0.9, "")
+    target = Target("churn", "churn", 90, 0.7, 0.9, "", settings=TARGET.to_json())
     return LoadedModel("benchmark", "1", model_code().ScoreModel(card, booster), target)
 
 

@@ -123,7 +123,14 @@ def _page(card: Mapping[str, Any], evaluation: Evaluation, appraisal: Appraisal,
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
-    environment.filters |= {"day": _day, "estimate": _estimate, "number": _number, "money": _money, "percent": _percent}
+    environment.filters |= {
+        "day": _day,
+        "estimate": _estimate,
+        "figure": figure,
+        "number": _number,
+        "money": _money,
+        "percent": _percent,
+    }
     capacity = appraisal.profit.terms if appraisal.profit else None
     drawn = plots(scored, (card["rung"], evaluation.baseline), capacity)
     return environment.get_template(TEMPLATE_OF[scored.answer]).render(
@@ -161,7 +168,14 @@ def _day(iso: str) -> str:
 
 
 def _estimate(estimate: Estimate) -> str:
-    return "–" if math.isnan(estimate.value) else f"{estimate.value:.3f}"
+    return figure(estimate.value)
+
+
+def figure(value: float) -> str:
+    """A figure to three decimals, or, from a hundred on, to the whole."""
+    if math.isnan(value):
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3f}"
 
 
 def _caught(scored: Scored, share: float) -> float:

@@ -152,7 +152,9 @@ def judged(evaluation: "Evaluation", happened: str = "churned") -> Table:
 def _estimate(evaluation: "Evaluation", model: str, metric: str) -> Text:
     one = evaluation.metrics[model][metric]
     better = model != evaluation.baseline and evaluation.beats_baseline(model, metric)
-    return Text(f"{one.value:.3f}  {one.low:.3f}–{one.high:.3f}", style="bold" if better else "")
+    from training.report import figure
+
+    return Text(f"{figure(one.value)}  {figure(one.low)}–{figure(one.high)}", style="bold" if better else "")
 
 
 def decided(target: str, decision: "Decision", timezone: str) -> Shown:
