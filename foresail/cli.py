@@ -20,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help=(
-        "Account history in, calibrated churn scores out.\n\n"
+        "Account history in, calibrated scores of churn and growth out.\n\n"
         "A project is a folder with a `foresail.toml`. The usual order: `init` a folder, describe your sources in its "
         "file, `ingest` them, `train` a target, `evaluate` it on a horizon that has closed, `score` every account, "
         "`serve` the answers to your CRM.\n\n"
