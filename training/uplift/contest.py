@@ -8,7 +8,9 @@ With a small budget and accounts of very different worth, policy values are nois
 helps some more than others. So that is asked first, of every account alike: whether those ranked high by a learner gained
 more than those ranked low. It is the rank-weighted average treatment effect with Qini's weights (RATE: Yadlowsky, Fleming,
 Shah, Brunskill & Wager, "Evaluating treatment prioritization rules via rank-weighted average treatment effects", 2021). If
-nothing shows it, everybody has the average effect; else the simplest learner within noise of the highest policy value is chosen.
+nothing shows it, everybody has the average effect. Else the learner with the highest policy value is chosen, or, where others are
+within noise of it, the mean of them all: the simplest of equals would be a draw among forecasts of which each errs in
+its own way, and their mean errs less (`benchmarks/uplift.py`).
 """
 
 from collections.abc import Sequence
@@ -20,7 +22,7 @@ from training.choice import Choice
 from training.metrics import Floats
 from training.uplift.average import Estimate, mean_of
 from training.uplift.curves import RankQuality, Standing, rank_quality
-from training.uplift.learners import CONSTANT, LEARNERS, Learner
+from training.uplift.learners import CONSTANT, LEARNERS, Learner, Mean
 from training.uplift.nuisances import Nuisances
 from training.uplift.trial import Codes
 
@@ -53,13 +55,37 @@ def compete(nuisances: Nuisances, budget: float | None, names: Sequence[str], se
     """Every learner of these names that the sample can carry, the simplest first; the constant effect always."""
     contenders: list[Contender] = []
     for learner in able(nuisances, names):
-        effects = forecasts(learner, nuisances)
-        gained = policy_gains(nuisances, effects, budget)
-        rival = contenders[0].gained if contenders else gained
-        account, quality = nuisances.trial.account, rank_quality(nuisances.trial, effects, nuisances.fold, seed)
-        advance, rate = mean_of(gained - rival, account), mean_of(rank_gains(nuisances, effects), account)
-        contenders.append(Contender(learner, effects, gained, mean_of(gained, account), advance, rate, quality))
+        contenders.append(_judged(learner, forecasts(learner, nuisances), nuisances, budget, contenders, seed))
+    alike = within_noise(contenders, nuisances.trial.account)
+    if len(alike) > 1:
+        together = Mean(tuple(one.learner for one in alike))
+        effects = np.asarray(np.mean([one.effects for one in alike], axis=0))
+        contenders.append(_judged(together, effects, nuisances, budget, contenders, seed))
     return tuple(contenders)
+
+
+def _judged(
+    learner: Learner,
+    effects: Floats,
+    nuisances: Nuisances,
+    budget: float | None,
+    others: Sequence[Contender],
+    seed: int,
+) -> Contender:
+    gained = policy_gains(nuisances, effects, budget)
+    rival = others[0].gained if others else gained
+    account, quality = nuisances.trial.account, rank_quality(nuisances.trial, effects, nuisances.fold, seed)
+    advance, rate = mean_of(gained - rival, account), mean_of(rank_gains(nuisances, effects), account)
+    return Contender(learner, effects, gained, mean_of(gained, account), advance, rate, quality)
+
+
+def within_noise(contenders: Sequence[Contender], account: Codes) -> list[Contender]:
+    """The learners whose policy value is not below the highest one's beyond noise, the constant effect aside."""
+    able_to_tell = [one for one in contenders if one.name != CONSTANT]
+    if not able_to_tell:
+        return []
+    best = max(able_to_tell, key=lambda one: one.policy_value.value)
+    return [one for one in able_to_tell if one is best or mean_of(best.gained - one.gained, account).low <= 0]
 
 
 def able(nuisances: Nuisances, names: Sequence[str]) -> tuple[Learner, ...]:
@@ -95,16 +121,16 @@ def rank_gains(nuisances: Nuisances, effects: Floats) -> Floats:
 
 
 def choose(contenders: Sequence[Contender], account: Codes) -> Choice:
-    """The constant effect unless some learner's ranking says something; else the simplest within noise of the best policy."""
+    """The constant effect unless some learner's ranking says something; else the best policy, or the mean of its equals."""
     telling = max(contenders, key=lambda one: one.rate.value)
     if telling.rate.low <= 0:
         return Choice(CONSTANT, _alike(contenders, telling))
     best = max(contenders, key=lambda one: one.policy_value.value)
-    for one in (one for one in contenders if one.name != CONSTANT):
-        short = mean_of(best.gained - one.gained, account)
-        if one is best or short.low <= 0:
-            return Choice(one.name, _apart(telling, one, best, short))
-    return Choice(CONSTANT, f"{_differ(telling)}, but acting on it brings less than the average effect does")
+    if best.name == CONSTANT and all(mean_of(best.gained - one.gained, account).low > 0 for one in contenders[1:]):
+        return Choice(CONSTANT, f"{_differ(telling)}, but acting on it brings less than the average effect does")
+    last = contenders[-1]
+    chosen = last if isinstance(last.learner, Mean) else max(contenders[1:], key=lambda one: one.policy_value.value)
+    return Choice(chosen.name, _apart(telling, chosen))
 
 
 def _alike(contenders: Sequence[Contender], telling: Contender) -> str:
@@ -116,14 +142,11 @@ def _alike(contenders: Sequence[Contender], telling: Contender) -> str:
     )
 
 
-def _apart(telling: Contender, one: Contender, best: Contender, short: Estimate) -> str:
-    value = f"policy value {one.policy_value.value:.4g}"
-    if one is best:
-        return f"{_differ(telling)}; {one.name} has the highest {value}, and nothing simpler comes near it"
-    return (
-        f"{_differ(telling)}; {one.name} is the simplest within noise of {best.name}: {value} against "
-        f"{best.policy_value.value:.4g}, difference between {short.low:+.4g} and {short.high:+.4g}"
-    )
+def _apart(telling: Contender, chosen: Contender) -> str:
+    value = f"policy value {chosen.policy_value.value:.4g}"
+    if isinstance(chosen.learner, Mean):
+        return f"{_differ(telling)}; the sample cannot tell between these learners, so their mean serves: {value}"
+    return f"{_differ(telling)}; {chosen.name} has the highest {value}, and nothing else comes near it"
 
 
 def _differ(telling: Contender) -> str:

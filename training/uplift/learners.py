@@ -168,6 +168,36 @@ class DRLearner:
         return Direct(nuisances.grower.effect(nuisances.trial.matrix[rows], scores))
 
 
+@dataclass(frozen=True)
+class Averaged:
+    """Several models, each with the same say."""
+
+    models: tuple[EffectModel, ...]
+
+    def effects(self, matrix: Floats) -> Floats:
+        """The mean of what they say."""
+        return np.asarray(np.mean([model.effects(matrix) for model in self.models], axis=0))
+
+
+@dataclass(frozen=True)
+class Mean:
+    """The mean of learners between which the sample cannot tell."""
+
+    learners: tuple[Learner, ...]
+
+    @property
+    def name(self) -> str:
+        return f"mean of {', '.join(one.name for one in self.learners)}"
+
+    @property
+    def meaning(self) -> str:
+        return "the mean of what these learners say"
+
+    def fit(self, nuisances: Nuisances, unseen: Folds) -> EffectModel:
+        """Each of them."""
+        return Averaged(tuple(one.fit(nuisances, unseen) for one in self.learners))
+
+
 LEARNERS: tuple[Learner, ...] = (Constant(), SLearner(), TLearner(), XLearner(), DRLearner())
 """All of them, the simplest first."""
 
