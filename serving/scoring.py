@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from features.catalog import named
 from features.definitions import Feature
+from features.percentiles import percentile_in
 from serving.model_store import LoadedModel, Target
 from serving.reasons import TOLD_WITH, Reason, reasons_of
 
@@ -155,16 +156,6 @@ def riskiest(probability: Floats, top: int) -> NDArray[np.intp]:
     """The positions of the `top` highest answers, highest first; equal ones in their order, NaN never."""
     order = np.argsort(-probability, kind="stable")  # NaN sorts last
     return order[: min(top, int((~np.isnan(probability)).sum()))]
-
-
-def percentile_in(reference: Floats, probability: Floats) -> Floats:
-    """The mid-rank of each probability among sorted reference scores, 0 to 1; NaN for NaN.
-
-    (scores below + half of those equal) / all: an account in the middle of its population is at 0.5.
-    """
-    below = np.searchsorted(reference, probability, side="left")
-    up_to = np.searchsorted(reference, probability, side="right")
-    return np.where(np.isnan(probability), np.nan, (below + up_to) / (2 * reference.size))
 
 
 def bands(percentile: Floats, target: Target) -> list[str | None]:

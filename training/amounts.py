@@ -22,10 +22,9 @@ from training.models import (
     BOOSTING,
     BUYING_FEATURES,
     LOG_RFM_FEATURES,
+    AsItIs,
     BoostedRung,
     Fitted,
-    FoldData,
-    LinearRung,
     Rung,
     standardised,
 )
@@ -92,22 +91,13 @@ AMOUNTS = Amounts()
 
 
 @dataclass(frozen=True)
-class LastYear:
+class LastYear(AsItIs):
     """The rule: what the account ordered in the 365 days before, as much of it as the horizon is of a year."""
 
     horizon_days: float
     name: str = "last_year"
     needs_accounts: int = 10
     features: tuple[str, ...] = LAST_YEAR
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Nothing is set."""
-        return {}
-
-    def tuned(self, folds: Sequence[FoldData], seed: int) -> "LastYear":  # noqa: ARG002  # as the protocol says
-        """There is nothing to tune."""
-        return self
 
     def fit(self, data: Dataset, seed: int) -> Fitted:  # noqa: ARG002  # as the protocol says
         """Nothing is learnt but what counts as nothing: a thousandth of the mean year."""
@@ -120,22 +110,13 @@ class LastYear:
 
 
 @dataclass(frozen=True)
-class BuyingValue:
+class BuyingValue(AsItIs):
     """How often by BG/NBD × how much by Gamma-Gamma, learnt from the orders before the newest date and no label."""
 
     horizon_days: float
     name: str = "bgnbd_gammagamma"
     needs_accounts: int = 40
     features: tuple[str, ...] = (*BUYING_FEATURES, SPENT)
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Nothing is set."""
-        return {}
-
-    def tuned(self, folds: Sequence[FoldData], seed: int) -> "BuyingValue":  # noqa: ARG002  # as the protocol says
-        """There is nothing to tune."""
-        return self
 
     def fit(self, data: Dataset, seed: int) -> Fitted:  # noqa: ARG002  # as the protocol says
         """The seed is not used: the search begins at one point."""
@@ -158,17 +139,17 @@ class BuyingValue:
 
 
 @dataclass(frozen=True)
-class LogLinear(LinearRung):
+class LogLinear(AsItIs):
     """Tweedie regression with a log link on signed log1p of a few features: the mean is what it estimates."""
+
+    name: str
+    features: tuple[str, ...]
+    needs_accounts: int
 
     @property
     def settings(self) -> dict[str, Any]:
         """The penalty."""
         return {"linear_penalty": PENALTY}
-
-    def tuned(self, folds: Sequence[FoldData], seed: int) -> "LogLinear":  # noqa: ARG002  # as the protocol says
-        """There is nothing to tune."""
-        return self
 
     def fit(self, data: Dataset, seed: int) -> Fitted:  # noqa: ARG002  # as the protocol says
         """The seed is not used: the minimum is unique."""

@@ -1,7 +1,7 @@
 """Columns that know the answer, found before anything is fitted: an honest feature is never that good.
 
-Five marks of a leak: a column ranks the outcomes nearly alone, is filled for one outcome only, is named after the outcome, is no
-longer there when scores are made, or rows to be judged on are among those learnt from. None of them proves a leak, and
+Six marks of a leak: a column ranks the outcomes nearly alone, is filled for one outcome only, is named after the outcome, is no
+longer there when scores are made, has quite other values then, or rows to be judged on are among those learnt from. None of them proves a leak, and
 a leak that is weak has none of them; a person decides.
 """
 
@@ -26,12 +26,25 @@ EXPECTED = 20.0
 """A column never filled for one outcome is suspect where chance alone would have filled so many of its rows."""
 THERE, GONE = 0.20, 0.01
 """Shares of rows filled: in what is learnt from at least the one, in what is scored less than the other."""
+ELSEWHERE = 0.85
+"""AUROC with which a value alone tells an account of today from one of the newest date learnt from; 0.5 if nothing has changed."""
+MANIFOLD = 10.0
+"""And so many times as large, or as small: ages and sums of a young history move by themselves, but not so far."""
+FEWEST_COMPARED = 50
+"""Rows on either side, below which nothing is said of a distribution."""
 ROWS = 20_000
 """More rows than that tell no more about one column."""
 FOLDS = 5
 PRIOR_ROWS = 10.0
 
-Mark = Literal["too good", "filled for one outcome", "named after the outcome", "not there when scoring", "seen before"]
+Mark = Literal[
+    "too good",
+    "filled for one outcome",
+    "named after the outcome",
+    "not there when scoring",
+    "other when scoring",
+    "seen before",
+]
 
 
 @dataclass(frozen=True)
@@ -119,6 +132,7 @@ def _marks(
         yield Suspect(name, "named after the outcome", float("nan"), f"its name says «{said}», which is the outcome")
     if scored is not None:
         yield from _not_there(name, column, scored)
+        yield from _other(name, column[known.moments == known.moments.max()], scored)
 
 
 def _filled_for_one(name: str, column: "pd.Series[Any]", labels: Floats) -> Iterator[Suspect]:
@@ -136,6 +150,30 @@ def _not_there(name: str, column: "pd.Series[Any]", scored: pd.DataFrame) -> Ite
     if before >= THERE and now < GONE:
         words = f"filled in {before:.0%} of the rows learnt from, and in {now:.0%} of those to be scored"
         yield Suspect(name, "not there when scoring", now, words)
+
+
+def _other(name: str, newest: "pd.Series[Any]", scored: pd.DataFrame) -> Iterator[Suspect]:
+    """Numbers ten times as large or as small as at the newest date learnt from, hardly any of them where they were.
+
+    A unit that changed, a source that counts otherwise. What is one number for all accounts of a date, the calendar, is not looked at.
+    """
+    before = _numbers(newest)
+    now = _numbers(scored[name]) if name in scored else None
+    if before is None or now is None:
+        return
+    before, now = before[~np.isnan(before)], now[~np.isnan(now)]
+    if min(len(before), len(now)) < FEWEST_COMPARED or np.ptp(before) == 0 or np.ptp(now) == 0:
+        return
+    is_now = np.repeat([0.0, 1.0], [len(before), len(now)])
+    todays, earlier = Ranked.of(np.concatenate([before, now]), is_now).masses(np.ones((1, len(is_now))))
+    value = float(auroc(todays, earlier)[0])
+    apart = max(value, 1.0 - value)
+    then, today = (float(np.median(np.abs(each[each != 0]))) for each in (before, now))
+    if max(then, today) >= MANIFOLD * min(then, today) and apart > ELSEWHERE + SURE * _error(
+        ELSEWHERE, len(now), len(before)
+    ):
+        middle = f"half were below {np.median(before):.4g} at the newest date learnt from, and are below {np.median(now):.4g} today"
+        yield Suspect(name, "other when scoring", apart, f"its values have moved: {middle}")
 
 
 def _words(name: str) -> set[str]:

@@ -7,7 +7,7 @@ itself reads with that same code, so that what was judged is what will be served
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import lightgbm
 import numpy as np
@@ -145,8 +145,21 @@ class Rung(Protocol):
         ...
 
 
+class AsItIs:
+    """Of a rung that has nothing to set and nothing to tune."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Nothing is set."""
+        return {}
+
+    def tuned(self, folds: Sequence[FoldData], seed: int) -> Self:  # noqa: ARG002  # as the protocol says
+        """There is nothing to tune."""
+        return self
+
+
 @dataclass(frozen=True)
-class PooledRung:
+class PooledRung(AsItIs):
     """One probability for every account: the pooled rate, for companies that cannot carry even the recency rule.
 
     It names the feature of that rule, with a weight of 0, so that whoever reads the model finds what it would look at.
@@ -155,15 +168,6 @@ class PooledRung:
     name: str = "pooled"
     features: tuple[str, ...] = BASELINES["churn"][1]
     needs_accounts: int = 3
-
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        """Nothing is set."""
-        return {}
-
-    def tuned(self, folds: Sequence[FoldData], seed: int) -> "PooledRung":  # noqa: ARG002  # as the protocol says
-        """There is nothing to tune."""
-        return self
 
     def fit(self, data: Dataset, seed: int) -> Fitted:  # noqa: ARG002  # as the protocol says
         """The seed is not used: nothing is drawn."""
@@ -240,7 +244,7 @@ def standardised(features: tuple[str, ...], data: Dataset) -> Standardised:
 
 
 @dataclass(frozen=True)
-class BuyingRung:
+class BuyingRung(AsItIs):
     """BG/NBD: the rhythm in which accounts buy and the chance that they have stopped, from nothing but their orders.
 
     It learns from histories and not from labels: from those of the newest date, because each holds the older ones.
@@ -250,15 +254,6 @@ class BuyingRung:
     features: tuple[str, ...]
     needs_accounts: int
     horizon_days: float
-
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        """Nothing is set."""
-        return {}
-
-    def tuned(self, folds: Sequence[FoldData], seed: int) -> "BuyingRung":  # noqa: ARG002  # as the protocol says
-        """There is nothing to tune."""
-        return self
 
     def fit(self, data: Dataset, seed: int) -> Fitted:  # noqa: ARG002  # as the protocol says
         """The seed is not used: the search begins at one point."""

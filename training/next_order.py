@@ -23,10 +23,10 @@ from training.models import (
     LOG_RFM_FEATURES,
     MAX_ROUNDS,
     PATIENCE,
+    AsItIs,
     BoostedRung,
     Fitted,
     FoldData,
-    LinearRung,
     Rung,
     standardised,
 )
@@ -91,19 +91,18 @@ class Days:
 
 
 @dataclass(frozen=True)
-class LinearDays(LinearRung):
+class LinearDays(AsItIs):
     """Log-logistic regression on signed log1p of a few features, ridge penalty, censored at the horizon."""
 
-    horizon_days: float = 0.0
+    name: str
+    features: tuple[str, ...]
+    needs_accounts: int
+    horizon_days: float
 
     @property
     def settings(self) -> dict[str, Any]:
         """The penalty."""
         return {"linear_penalty": PENALTY}
-
-    def tuned(self, folds: Sequence[FoldData], seed: int) -> "LinearDays":  # noqa: ARG002  # as the protocol says
-        """There is nothing to tune."""
-        return self
 
     def fit(self, data: Dataset, seed: int) -> Fitted:  # noqa: ARG002  # as the protocol says
         """The seed is not used: the search begins at one point."""

@@ -12,14 +12,13 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from features.attributes import attributes_as_of
 from features.catalog import CATALOG, named
 from features.history import History
 from features.plan import FeatureSet
 from training import tracking
 from training.answering import answering_for
+from training.appraisal import ORDERED, RETURNED, groups_at
 from training.coverage import StaleHistory
 from training.dataset import Dataset, unlabelled
 from training.decisions import FORCED, PROMOTED, REFUSED, ROLLED_BACK, Check, Decision
@@ -30,9 +29,6 @@ from training.moments import in_utc
 from training.profit import NOTHING_GIVEN, Campaign
 from training.splits import NotEnoughHistory
 from training.targets import RISKS, HorizonOpen, Target, target_from
-
-ORDERED, RETURNED = "purchases_amount_sum_365d", "purchases_returns_amount_sum_365d"
-SLICED_BY = ("segment", "industry", "region")
 
 
 class NotPromoted(RuntimeError):
@@ -196,17 +192,11 @@ def _compared(pair: _Pair, history: History, rows: Dataset) -> Compared:
         challenger=said(pair.fair(pair.challenger), rows),
         # What is returned is a negative amount.
         value=rows.columns([ORDERED, RETURNED]).sum(axis=1),
-        groups=_groups(history, pair.judged_on, rows.account_id),
+        groups=groups_at(history, pair.judged_on, rows.account_id.tolist()),
         champion_today=main(said(pair.champion, today)),
         challenger_today=main(said(pair.challenger, today)),
         seen=bool(_seen(pair.challenger.card, pair)) and pair.fair(pair.challenger) is pair.challenger,
     )
-
-
-def _groups(history: History, as_of: datetime, accounts: NDArray[np.object_]) -> dict[str, NDArray[np.object_]]:
-    """The attributes of the accounts, as was known then."""
-    known = attributes_as_of(history, as_of, SLICED_BY).reindex(accounts)
-    return {column: known[column].to_numpy(dtype=object) for column in SLICED_BY}
 
 
 def _fairness(wish: Decision, pair: _Pair) -> tuple[str, ...]:

@@ -169,19 +169,24 @@ class Target(ABC):
 
 
 @dataclass(frozen=True)
-class ChurnTarget(Target):
-    """An account churns when it orders nothing in (as_of, as_of + horizon + grace]."""
-
-    kind = "churn"
-    happened, kept = "churned", "stayed"
+class _WithGrace(Target):
+    """What counts as lost only if it has not come back by some days after the horizon."""
 
     grace_days: int = 0
-    """An order that comes that much after the horizon still counts as in time."""
+    """The label is taken that much after the horizon: an order, or a renewal, that comes late still counts as in time."""
 
     @property
     def closes_after(self) -> timedelta:
         """The grace has to be waited for."""
         return self.horizon + timedelta(days=self.grace_days)
+
+
+@dataclass(frozen=True)
+class ChurnTarget(_WithGrace):
+    """An account churns when it orders nothing in (as_of, as_of + horizon + grace]."""
+
+    kind = "churn"
+    happened, kept = "churned", "stayed"
 
     @property
     def outcome(self) -> str:
@@ -196,7 +201,7 @@ class ChurnTarget(Target):
 
 
 @dataclass(frozen=True)
-class ContractChurnTarget(Target):
+class ContractChurnTarget(_WithGrace):
     """A contract ends without renewal, or notice is given, in (as_of, as_of + horizon + grace].
 
     Of an account with several contracts one is enough. A contract that renews itself does not end by its date passing. One
@@ -207,14 +212,6 @@ class ContractChurnTarget(Target):
     stream = "contracts"
     happened, kept = "left a contract", "kept it"
     before_as_known_later = True
-
-    grace_days: int = 0
-    """The label is taken that much after the horizon, so that a renewal that comes late still counts as in time."""
-
-    @property
-    def closes_after(self) -> timedelta:
-        """The grace has to be waited for."""
-        return self.horizon + timedelta(days=self.grace_days)
 
     @property
     def outcome(self) -> str:

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from features.catalog import CATALOG, named
 from features.history import History
+from features.percentiles import percentile_in
 from features.plan import FeatureSet
 from features.table import build_feature_table
 from training import figures, report, tracking
 from training.coverage import Known, StaleHistory, known_at
 from training.evaluation import Evaluation, judge
 from training.hindsight import refuse_other_features, seen_of
-from training.metrics import Floats
 from training.moments import in_utc
 from training.targets import HorizonOpen, Target, target_from
 
@@ -258,13 +258,6 @@ def _said(history: History, dates: Sequence[datetime], model: Any, target: Targe
     ours, theirs = (each.probability(table[list(each.features)].to_numpy()) for each in (model, baseline))
     rank = percentile_in(np.asarray(model.card["reference"]["scores"]), ours)
     return pd.DataFrame({MODEL: ours, BASELINE: theirs, "high": rank >= target.band_high}, index=table.index)
-
-
-def percentile_in(reference: Floats, probability: Floats) -> Floats:
-    """The mid-rank among the sorted reference scores of the model's card, 0 to 1: as serving ranks, so bands agree."""
-    below = np.searchsorted(reference, probability, side="left")
-    up_to = np.searchsorted(reference, probability, side="right")
-    return np.asarray((below + up_to) / (2 * reference.size))
 
 
 def _points(

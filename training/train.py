@@ -1,6 +1,6 @@
 """Train a target as of a moment T: what became known after T is invisible, to features and to labels alike."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ from training.leakage import Suspect, suspects, telling
 from training.models import Fitted, informative, learnable
 from training.moments import in_utc
 from training.profit import NOTHING_GIVEN, Campaign
-from training.selection import Climb, NotEnoughLabels, climb_ladder, refit
+from training.selection import Climb, NotEnoughLabels, Refitted, climb_ladder, refit
 from training.splits import Split, as_of_dates, split
 from training.targets import Target
 from training.tuning import Budget, search_files, search_notes, search_parameters, with_search
@@ -97,43 +97,65 @@ def train(  # noqa: PLR0913  # all but three are given by name
     _refuse_nobody(history, target, as_of)
     tracking.open_store(tracking_uri)
     ticks = _Ticks(len(days.closed) + 2 * len(ladder((), target)) + 4, progress)
-    data = labelled(
-        history,
-        target,
-        days.closed,
-        catalog,
-        as_of,
-        lambda done, of: ticks(f"features of date {done}/{of}"),
-        settings.half_life_days,
-    )
-    ticks("features of the accounts of today")
-    today = unlabelled(history, target, as_of, catalog)
+    origin = Origin(project, target, as_of, days, history.versions(), seed, catalog)
+    data, today = _rows(history, origin, settings, ticks)
     ticks("looking for leaks")
     # The test's labels have no part in it: what it finds may lead to a choice.
     leaks = _leaks(data.at(days.train), today, target, seed)
-    names, left_out = learnable(catalog, days.closed)
-    rungs = with_search(ladder(informative(data, names), target), budget, progress)
-    climb = climb_ladder(rungs, data, days, target, seed, ticks)
-    notes = (*map(_suspicion, leaks), *left_out, *climb.notes, *search_notes(climb.rungs, budget))
-    climb = replace(climb, notes=notes)
+    climb = _climbed(origin, data, leaks, budget, ticks, progress)
     ticks("what it is worth, and where it holds")
     judged = at_test(climb, data, days)
     groups = groups_at(history, days.test, judged.rows.account_id.tolist())
     appraisal = appraise(judged, target, campaign, groups, seed, catalog=catalog, tell=tell)
     final, baseline = refit(climb.winner, data, seed), refit(climb.baseline, data, seed)
     population = today.only(final.model.features)
-    origin = Origin(project, target, as_of, days, history.versions(), seed, catalog)
-    card = describe(origin, final, baseline, climb, data, population, leaks) | appraisal.to_json()
-    card |= {"as_judged": judged.model.card}
-    scored = scored_at_test(climb, target)
-    page = report.of_training(
-        card, climb.evaluation, appraisal, scored, drivers(card, final.model, population, catalog)
-    )
+    card = describe(origin, final, baseline, climb, data, population, leaks)
+    card |= appraisal.to_json() | {"as_judged": judged.model.card}
+    scored, moved = scored_at_test(climb, target), drivers(card, final.model, population, catalog)
+    page = report.of_training(card, climb.evaluation, appraisal, scored, moved)
     ticks.last("registering the model")
     logged = _logged(card, final.model, climb, appraisal, settings, page, scored)
     registered = tracking.log_and_register(logged, tracking_uri)
+    return _result(registered, card, final, climb, appraisal, report.write(page, report_to))
+
+
+def _rows(history: History, origin: Origin, settings: Settings, ticks: "_Ticks") -> tuple[Dataset, Dataset]:
+    """What there is to learn from and to judge on, and the accounts of today, without labels."""
+
+    def told(done: int, of: int) -> None:
+        ticks(f"features of date {done}/{of}")
+
+    target, catalog, as_of = origin.target, origin.catalog, origin.as_of
+    data = labelled(history, target, origin.days.closed, catalog, as_of, told, settings.half_life_days)
+    ticks("features of the accounts of today")
+    return data, unlabelled(history, target, as_of, catalog)
+
+
+def _climbed(
+    origin: Origin,
+    data: Dataset,
+    leaks: Sequence[Suspect],
+    budget: Budget | None,
+    ticks: "_Ticks",
+    progress: Progress | None,
+) -> Climb:
+    """The ladder climbed, with notes of what was found before and left out."""
+    names, left_out = learnable(origin.catalog, origin.days.closed)
+    rungs = with_search(ladder(informative(data, names), origin.target), budget, progress)
+    climb = climb_ladder(rungs, data, origin.days, origin.target, origin.seed, ticks)
+    return replace(climb, notes=(*map(_suspicion, leaks), *left_out, *climb.notes, *search_notes(climb.rungs, budget)))
+
+
+def _result(
+    registered: tracking.Registered,
+    card: Mapping[str, Any],
+    final: Refitted,
+    climb: Climb,
+    appraisal: Appraisal,
+    report_path: Path | None,
+) -> TrainingResult:
     return TrainingResult(
-        tracking.registered_name(project, target.name),
+        tracking.registered_name(card["project"], card["target"]["name"]),
         registered.run_id,
         registered.version,
         registered.alias,
@@ -144,7 +166,7 @@ def train(  # noqa: PLR0913  # all but three are given by name
         appraisal,
         climb.notes,
         card,
-        report.write(page, report_to),
+        report_path,
     )
 
 

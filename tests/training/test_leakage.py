@@ -87,6 +87,17 @@ def test__column__not_there_when_scoring():
     assert found[0].words == "filled in 100% of the rows learnt from, and in 0% of those to be scored"
 
 
+def test__column__of_other_values_when_scoring__is_named_and_the_calendar_is_not():
+    """A unit that changed from euros to cents, after training; a drift of a tenth, and what is one number a date, pass."""
+    rng = np.random.default_rng(0)
+    value, labels = rng.gamma(2.0, 50.0, 400), rng.integers(0, 2, 400)
+    learnt = pd.DataFrame({"cents": value, "drift": value, "calendar": 0.2})
+    today = pd.DataFrame({"cents": 100 * value, "drift": 1.1 * value, "calendar": 0.9})
+    [one] = suspects(learnt, labels, scored=today)
+    assert (one.column, one.mark) == ("cents", "other when scoring")
+    assert "its values have moved" in one.words
+
+
 def test__overlap__names_rows_that_are_learnt_and_judged():
     table = pd.DataFrame({"account_id": list("abcd"), "spend": [1.0, 2.0, 3.0, 4.0]})
     (found,) = overlap(table.iloc[:3], table.iloc[2:])

@@ -27,11 +27,6 @@ class Estimate:
     def __str__(self) -> str:
         return f"{self.value:+.4f} ({self.low:+.4f} to {self.high:+.4f})"
 
-    @property
-    def is_zero_within_noise(self) -> bool:
-        """Whether the interval holds 0."""
-        return self.low <= 0.0 <= self.high
-
 
 def mean_of(scores: Floats, account: Codes) -> Estimate:
     """The mean over rows, with an interval by Student's t with as many degrees of freedom as accounts, less one.

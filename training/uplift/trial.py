@@ -60,10 +60,6 @@ class Trial:
         """What treating each row brings, cost taken off, if the effect on its outcome is so large."""
         return self.sign * effect * self.value - self.cost
 
-    def believing(self, propensity: Floats) -> "Trial":
-        """The same with another chance of treatment."""
-        return replace(self, propensity=propensity)
-
     def only(self, rows: Flags) -> "Trial":
         """These rows alone; the accounts keep their numbers."""
         return replace(

@@ -1,0 +1,17 @@
+"""Where a score stands among those of a population: training and serving must rank alike, and do not know each other."""
+
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+
+def percentile_in(reference: Array, score: Array) -> Array:
+    """The mid-rank of each score among sorted reference scores, 0 to 1, (n,); NaN for NaN.
+
+    (scores below + half of those equal) / all: an account in the middle of its population is at 0.5.
+    """
+    below = np.searchsorted(reference, score, side="left")
+    up_to = np.searchsorted(reference, score, side="right")
+    return np.where(np.isnan(score), np.nan, (below + up_to) / (2 * reference.size))
