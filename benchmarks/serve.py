@@ -145,6 +145,7 @@ def make_company(folder, accounts):
     return {
         "history_root": history.root,
         "tracking_uri": tracking_uri,
+        "database": f"sqlite:///{folder}/operational.db",
         "models": {"churn": "benchmark-churn"},
         "as_of": AS_OF.isoformat(),
         "currency": "GBP",

@@ -5,23 +5,23 @@ Loading it knows nothing of models or data: it is quick, and an error names file
 
 import difflib
 import json
-import math
 import os
 import re
+import string
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import datetime, time
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
-from zoneinfo import ZoneInfo, available_timezones
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, ValidationError, model_validator
+from pydantic import BaseModel, ValidationError
 
-from features.sources import FORMATS, RESERVED, Database, Source
-from features.streams import STREAMS
+from features.sources import Source
+from foresail.project_file import KINDS, TABLES, File, Table, TargetTable
 
 if TYPE_CHECKING:
     from features.history import History
@@ -35,250 +35,8 @@ PASSWORD = re.compile(r"(://[^:/@]*:).*@")
 """In a URL, with what stands around it."""
 
 
-Kind = Literal["churn", "contract_churn", "contraction", "upsell", "cross_sell", "value", "next_order"]
-KINDS = get_args(Kind)
-"""What can be predicted: training/targets.py says what each means, and is not imported before it is needed."""
-
-
 class ProjectError(Exception):
     """The project file is missing or wrong; the message names file, key, value and remedy, for every problem."""
-
-
-def _known_timezone(value: str) -> str:
-    if value not in available_timezones():
-        raise ValueError
-    return value
-
-
-def _known_stream(value: str) -> str:
-    if value not in STREAMS:
-        raise ValueError
-    return value
-
-
-def _table_name(value: str) -> str:
-    # Ingest's own tables must not be replaced.
-    if not re.fullmatch(r"[A-Za-z_]\w*", value) or value.lower() in RESERVED or value.lower().startswith("foresail_"):
-        raise ValueError
-    return value
-
-
-def _target_name(value: str) -> str:
-    # It becomes part of a registered model's name, and a column's.
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", value):
-        raise ValueError
-    return value
-
-
-class _Table(BaseModel):
-    """A table of the file. The description of a field says what it must be, and completes an error's sentence."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class _ProjectTable(_Table):
-    name: str = Field(pattern=r"\w", description='the company\'s name, for example "Gift wholesaler"')
-    currency: str = Field(pattern=r"^[A-Z]{3}$", description='an ISO 4217 code: three capital letters, like "EUR"')
-    timezone: Annotated[str, AfterValidator(_known_timezone)] = Field(
-        description='a zone of the IANA database, like "Europe/London"'
-    )
-    explain_top: StrictInt = Field(default=100, ge=0, description="a whole number of accounts, 0 or more")
-
-
-class _HistoryTable(_Table):
-    root: str | None = Field(default=None, description="a folder or the URL of an object store")
-    buckets: StrictInt = Field(default=16, ge=1, le=65536, description="a whole number of buckets, 1 or more")
-    storage_options: dict[str, str] = Field(
-        default_factory=dict, description='a table of text, like { AWS_REGION = "eu-central-1" }'
-    )
-    earliest: date = Field(
-        default=date(1970, 1, 1), ge=date(1900, 1, 1), description='a date from 1900 on, like "1970-01-01"'
-    )
-
-
-class _FeaturesTable(_Table):
-    extend: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
-        default=(), description='a list of Python files that declare FEATURES, like ["our_features.py"]'
-    )
-
-
-class _MlflowTable(_Table):
-    tracking_uri: str | None = Field(
-        default=None, description='the address of an MLflow store, like "http://mlflow:5000"'
-    )
-
-
-class _SourceTable(_Table):
-    """One source as the file declares it; paths are relative to the project folder."""
-
-    name: str = Field(pattern=r"\w", description='a name of its own among the sources, like "invoices"')
-    stream: Annotated[str, AfterValidator(_known_stream)] = Field(description=f"one of {', '.join(STREAMS)}")
-    pattern: str = Field(
-        default="", alias="from", min_length=1, description='a glob for files, like "data/invoices/*.parquet"'
-    )
-    database: str = Field(
-        default="",
-        min_length=1,
-        description='an SQLAlchemy URL, like "postgresql+psycopg://reader:${PASSWORD}@host/shop"',
-    )
-    query: str | None = Field(default=None, min_length=1, description="one SQL query that the database understands")
-    table: str | None = Field(default=None, min_length=1, description='a table of the database, like "sales.orders"')
-    cursor: str | None = Field(
-        default=None, min_length=1, description='the column that tells new rows, like "updated_at"'
-    )
-    late_days: StrictInt = Field(default=1, ge=0, le=MOST_DAYS, description="a whole number of days, 0 or more")
-    select: str = Field(default="select * from source", description="one SQL query over the table source")
-    format: Literal["csv", "parquet", "json", "excel"] | None = Field(
-        default=None, description=f"one of {', '.join(FORMATS)}"
-    )
-    options: dict[str, Any] = Field(default_factory=dict, description='a table, like { encoding = "latin-1" }')
-    tables: dict[Annotated[str, AfterValidator(_table_name)], str] = Field(
-        default_factory=dict, description='globs for files to join, by name, like { products = "data/products.csv" }'
-    )
-
-    def to_features(self, directory: Path) -> Source:
-        """The source as ingest takes it, for a project in `directory`."""
-        database = (
-            Database(self.database, self.query, self.table, self.cursor, self.late_days) if self.database else None
-        )
-        return Source(
-            self.name,
-            self.stream,
-            self.pattern,
-            directory,
-            self.select,
-            self.format,
-            self.options,
-            self.tables,
-            database,
-        )
-
-
-class _Bands(_Table):
-    medium: float = Field(default=0.70, gt=0, lt=1, description="a percentile between 0 and 1, like 0.70")
-    high: float = Field(default=0.90, gt=0, lt=1, description="a percentile between 0 and 1, like 0.90")
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "_Bands":
-        if self.medium >= self.high:
-            raise ValueError
-        return self
-
-
-class _TargetTable(_Table):
-    kind: Kind = Field(description="one of " + ", ".join(KINDS))
-    horizon_days: StrictInt = Field(
-        gt=0, le=MOST_DAYS, description="a whole number of days above 0, like 90, without a unit"
-    )
-    active_within_days: StrictInt | None = Field(
-        default=None,
-        gt=0,
-        le=MOST_DAYS,
-        description="a whole number of days above 0, like 365, without a unit; leave it out for no limit",
-    )
-    bands: _Bands = Field(default=_Bands(), description="{ medium = 0.70, high = 0.90 } with medium below high")
-    min_tenure_days: StrictInt = Field(
-        default=0, ge=0, le=MOST_DAYS, description="a whole number of days, 0 or more, without a unit"
-    )
-    grace_days: StrictInt = Field(
-        default=0, ge=0, le=MOST_DAYS, description="a whole number of days, 0 or more, without a unit"
-    )
-    share: float = Field(default=0.5, gt=0, le=100, description="a share above 0, like 0.5; of contraction below 1")
-    seasonal: bool = Field(default=True, description="true or false")
-    category: str | None = Field(default=None, min_length=1, description='a category of products, like "service"')
-    lookback_days: StrictInt = Field(
-        default=365, gt=0, le=MOST_DAYS, description="a whole number of days above 0, like 365, without a unit"
-    )
-    measure: Literal["amount", "margin"] = Field(default="amount", description='"amount" or "margin"')
-
-
-class _TrainingTable(_Table):
-    every_days: StrictInt = Field(
-        default=30, gt=0, le=MOST_DAYS, description="a whole number of days above 0, like 30, without a unit"
-    )
-    dates: StrictInt = Field(default=12, ge=1, le=1000, description="a whole number of dates, 1 to 1000")
-    min_history_days: StrictInt | None = Field(
-        default=None,
-        ge=0,
-        le=MOST_DAYS,
-        description="a whole number of days, 0 or more, without a unit; leave it out for one horizon",
-    )
-    half_life_days: StrictInt | None = Field(
-        default=None,
-        gt=0,
-        le=MOST_DAYS,
-        description="a whole number of days above 0, like 180, without a unit; leave it out, and all dates count alike",
-    )
-
-
-class _CostsTable(_Table):
-    account_value: float | None = Field(
-        default=None, gt=0, description="an amount above 0: what an account that is kept brings in a year"
-    )
-    contact_cost: float | None = Field(default=None, ge=0, description="an amount, 0 or more: what one contact costs")
-    incentive_cost: float | None = Field(
-        default=None, ge=0, description="an amount, 0 or more, below account_value: what the offer costs if it is taken"
-    )
-    accept_rate: float | None = Field(
-        default=None, gt=0, lt=1, description="a share between 0 and 1: of those who would leave, who stay if contacted"
-    )
-    accept_seen_on: float | None = Field(
-        default=None, ge=1, description="a number of accounts, 1 or more: on how many the accept_rate was seen"
-    )
-
-    @model_validator(mode="after")
-    def _incentive_saves_something(self) -> "_CostsTable":
-        if self.account_value is not None and (self.incentive_cost or 0) >= self.account_value:
-            raise ValueError
-        return self
-
-
-def _share_or_number(value: float) -> float:
-    if not math.isfinite(value) or (value >= 1 and value != int(value)):
-        raise ValueError
-    return value
-
-
-class _TeamTable(_Table):
-    capacity: Annotated[float, AfterValidator(_share_or_number)] | None = Field(
-        default=None,
-        gt=0,
-        description="a share of the accounts below 1, like 0.10, or a whole number of accounts, like 200",
-    )
-
-
-class _File(_Table):
-    project: _ProjectTable = Field(description="a table [project] with name, currency and timezone")
-    history: _HistoryTable = Field(default=_HistoryTable(), description="a table [history]")
-    features: _FeaturesTable = Field(default=_FeaturesTable(), description="a table [features]")
-    mlflow: _MlflowTable = Field(default=_MlflowTable(), description="a table [mlflow]")
-    sources: tuple[_SourceTable, ...] = Field(
-        default=(), description="tables [[sources]], each with name, stream and from"
-    )
-    targets: dict[Annotated[str, AfterValidator(_target_name)], _TargetTable] = Field(
-        default_factory=dict, description="tables [targets.NAME], NAME of small letters, digits and _, like churn_90"
-    )
-    training: _TrainingTable = Field(default=_TrainingTable(), description="a table [training]")
-    costs: _CostsTable = Field(
-        default=_CostsTable(), description="a table [costs] whose incentive_cost is below its account_value"
-    )
-    team: _TeamTable = Field(default=_TeamTable(), description="a table [team]")
-
-
-_TABLES: dict[tuple[str, ...], type[_Table]] = {
-    (): _File,
-    ("project",): _ProjectTable,
-    ("history",): _HistoryTable,
-    ("features",): _FeaturesTable,
-    ("mlflow",): _MlflowTable,
-    ("sources", "*"): _SourceTable,
-    ("targets", "*"): _TargetTable,
-    ("targets", "*", "bands"): _Bands,
-    ("training",): _TrainingTable,
-    ("costs",): _CostsTable,
-    ("team",): _TeamTable,
-}
-"""Where each table stands in the file; `*` is any number or name."""
 
 
 @dataclass(frozen=True)
@@ -318,6 +76,8 @@ class Project:
     """The figures of [costs], None where one is left open."""
     capacity: float | None
     """[team] capacity: below 1 a share of the accounts, else their number; None where it is left open."""
+    database: str
+    """SQLAlchemy URL of the operational database: [database] url, else a SQLite file in the project folder."""
     feature_files: tuple[Path, ...]
     """Files that declare features of the company's own: [features] extend."""
 
@@ -382,7 +142,7 @@ def load(directory: str | Path) -> Project:
     content = _parsed(path)
     problems = [*_repeated_names(content), *_mixed_sources(content), *_misplaced(content)]
     try:
-        file = _File.model_validate(content)
+        file = File.model_validate(content)
     except ValidationError as error:
         problems = [*map(_problem, error.errors()), *problems]
     if problems:
@@ -419,7 +179,7 @@ def _parsed(path: Path) -> dict[str, Any]:
         raise ProjectError(f"{path} is not encoded in UTF-8; save it as UTF-8") from error
 
 
-def _project(directory: Path, file: _File) -> Project:
+def _project(directory: Path, file: File) -> Project:
     zone = ZoneInfo(file.project.timezone)
     training = file.training
     return Project(
@@ -438,6 +198,7 @@ def _project(directory: Path, file: _File) -> Project:
         training=Training(training.every_days, training.dates, training.min_history_days, training.half_life_days),
         costs=file.costs.model_dump(),
         capacity=file.team.capacity,
+        database=_database(directory, file.database.url),
         feature_files=tuple(directory / name for name in file.features.extend),
     )
 
@@ -451,12 +212,26 @@ def _history_root(directory: Path, root: str | None) -> str:
 def _tracking_uri(directory: Path, configured: str | None) -> str:
     """A relative sqlite path is one of the project folder, not of wherever a command happens to run."""
     # Read once: MLflow itself writes this variable whenever it is pointed at a store.
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or configured or "sqlite:///.foresail/mlflow.db"
-    relative = re.fullmatch(r"sqlite:///([^/].*)", uri)
-    return f"sqlite:///{directory / relative[1]}" if relative else uri
+    return _in_folder(directory, os.environ.get("MLFLOW_TRACKING_URI") or configured or "sqlite:///.foresail/mlflow.db")
 
 
-def _target(table: _TargetTable) -> dict[str, Any]:
+def _database(directory: Path, configured: str | None) -> str:
+    """With what the environment puts in the place of ${NAME}; ProjectError where it has no such variable."""
+    try:
+        given = string.Template(configured or "sqlite:///.foresail/foresail.db").substitute(os.environ)
+    except KeyError as unset:
+        raise ProjectError(
+            f"{directory / FILE_NAME}, [database] url: the environment has no variable {unset.args[0]}; set it"
+        ) from unset
+    return _in_folder(directory, given)
+
+
+def _in_folder(directory: Path, url: str) -> str:
+    relative = re.fullmatch(r"sqlite:///([^/].*)", url)
+    return f"sqlite:///{directory / relative[1]}" if relative else url
+
+
+def _target(table: TargetTable) -> dict[str, Any]:
     return {
         **table.model_dump(exclude={"bands"}),
         "band_medium": table.bands.medium,
@@ -544,15 +319,15 @@ def _problem(error: Mapping[str, Any]) -> str:
     return f"{key} = {_shown(error['input'])}: it must be {must_be}"
 
 
-def _place(location: Sequence[int | str]) -> tuple[type[_Table], str]:
+def _place(location: Sequence[int | str]) -> tuple[type[Table], str]:
     """The innermost table that a location passes through, and the name of the key in it."""
     generic = [
         "*" if position == 1 and location[0] in {"sources", "targets"} else str(part)
         for position, part in enumerate(location)
     ]
     for end in range(len(generic) - 1, -1, -1):
-        if tuple(generic[:end]) in _TABLES:
-            return _TABLES[tuple(generic[:end])], generic[end]
+        if tuple(generic[:end]) in TABLES:
+            return TABLES[tuple(generic[:end])], generic[end]
     raise AssertionError(location)
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import sqlalchemy as sa
+
 from serving.accounts import Accounts
 from serving.api.problems import Problem
 from serving.inline import InlineAccounts
@@ -21,3 +23,5 @@ class InService:
     """Of each target without a model: why."""
     accounts: Accounts
     inline: InlineAccounts
+    database: sa.Engine
+    """The operational database; whoever asks it is ready for DatabaseUnavailable."""

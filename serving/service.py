@@ -8,6 +8,7 @@ import bentoml
 
 from features.moments import now
 from serving.answers import answer, as_of_asked, is_quick
+from serving.api.app import RESOURCES, Resources
 from serving.api.middleware import CallersFaults, ProblemAnswers, as_answers
 from serving.api.schemas import ScoreRequest, ScoreResponse
 from serving.heavy import Heavy
@@ -30,6 +31,7 @@ class Foresail:
         self.heavy = Heavy()
         self.watch = Watch(os.environ)
         self.watch.start()
+        RESOURCES.state.watch, RESOURCES.state.heavy = self.watch, self.heavy
         # What has been loaded by now stays: keep the collector away from it, or it stalls requests for tens of ms.
         gc.collect()
         gc.freeze()
@@ -57,3 +59,4 @@ class Foresail:
 
 
 Foresail.add_asgi_middleware(ProblemAnswers)  # type: ignore[attr-defined]
+Foresail.add_asgi_middleware(Resources)  # type: ignore[attr-defined]

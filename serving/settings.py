@@ -26,6 +26,8 @@ class Settings(BaseModel):
     """For a history on an object store."""
     buckets: int = Field(default=16, ge=1)
     tracking_uri: str = Field(min_length=1)
+    database: str = Field(min_length=1)
+    """SQLAlchemy URL of the operational database."""
     models: dict[str, str] = Field(min_length=1)
     """Target → name of its registered model."""
     feature_files: tuple[Path, ...] = ()

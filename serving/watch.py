@@ -4,6 +4,8 @@ import logging
 import threading
 from collections.abc import Mapping
 
+import sqlalchemy as sa
+
 from features.catalog import CATALOG
 from features.extension import ExtensionError, catalog_with
 from features.history import History, HistoryError
@@ -12,6 +14,7 @@ from serving.accounts import Accounts
 from serving.answers import warm_up
 from serving.api.problems import HISTORY_UNAVAILABLE, NOT_CONFIGURED, NOT_READY, Problem
 from serving.champions import Champions
+from serving.database.engine import opened
 from serving.in_service import InService
 from serving.inline import InlineAccounts
 from serving.model_store import LoadedModel
@@ -37,6 +40,7 @@ class Watch:
         self._problem = Problem(NOT_READY, "the service has not started completely; if this lasts, its log says why")
         self._champions: Champions | None = None
         self._inline: InlineAccounts | None = None
+        self._database: sa.Engine | None = None
         self._said: set[str] = set()
         """What is wrong with the history: of the last look, so that it is logged once for as long as it lasts."""
         self._saying: set[str] = set()
@@ -96,7 +100,8 @@ class Watch:
         before = self._in_service
         if before is None or before.accounts is not accounts or before.models != models or before.problems != missing:
             self._inline = self._inline or InlineAccounts(settings.timezone, settings.earliest)
-            found = InService(settings, models, missing, accounts, self._inline)
+            self._database = self._database or opened(settings.database)
+            found = InService(settings, models, missing, accounts, self._inline, self._database)
             _try_to_warm_up(found)
             self._in_service = found
 

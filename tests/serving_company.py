@@ -127,6 +127,7 @@ def settings_of(company, **changed):
         "history_root": company.history.root,
         "buckets": BUCKETS,
         "tracking_uri": company.tracking_uri,
+        "database": f"sqlite:///{company.folder}/operational.db",
         "models": {"churn": "wholesaler-churn", "soon": "wholesaler-soon"},
         "as_of": AS_OF.isoformat(),
         "currency": "GBP",

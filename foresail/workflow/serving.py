@@ -22,6 +22,7 @@ def serving_settings(project: "Project", as_of: datetime | None) -> "Settings":
         storage_options=dict(project.storage_options) or None,
         buckets=project.buckets,
         tracking_uri=project.tracking_uri,
+        database=project.database,
         models={target: model_name(project, target) for target in project.targets},
         as_of=as_of,
         currency=project.currency,

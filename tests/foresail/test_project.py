@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from features.sources import Database, Source
-from foresail.project import _TABLES, ProjectError, initialise, load, template
+from foresail.project import ProjectError, initialise, load, template
+from foresail.project_file import TABLES
 from training.profit import Campaign
 
 GOOD = """
@@ -229,10 +230,10 @@ def test__template__every_optional_line_uncommented__still_loads(tmp_path):
         # A database is given either a table or a query, so that only one of them can be shown as a key.
         ("sources", "*"): {"query": "", **shown["sources"][0], **shown["sources"][1]}, ("targets", "*"): {key for each in shown["targets"].values() for key in each},
         ("targets", "*", "bands"): shown["targets"]["churn"]["bands"], ("training",): shown["training"],
-        ("costs",): shown["costs"], ("team",): shown["team"],
+        ("costs",): shown["costs"], ("team",): shown["team"], ("database",): shown["database"],
     }  # fmt: skip
     for place, table in tables.items():
-        assert set(table) == {field.alias or name for name, field in _TABLES[place].model_fields.items()}, place
+        assert set(table) == {field.alias or name for name, field in TABLES[place].model_fields.items()}, place
 
 
 def test__importing__loads_no_heavy_library():

@@ -4,16 +4,20 @@ import os
 import signal
 import subprocess
 import sys
+import uuid
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from serving_company import ACCOUNTS, AS_OF, answers, boosted_card, free_port, ingest_rows, recency_card, wait_until
 
 from features.catalog import CATALOG
 from features.table import build_feature_table
+from serving.database.engine import opened
+from serving.database.upgrade import upgrade
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,3 +66,29 @@ def start_service(tmp_path_factory):
         with suppress(ProcessLookupError):  # a test may have ended it
             os.killpg(process.pid, signal.SIGTERM)
         process.wait(20)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database(request, tmp_path):
+    """The URL of a database of its own that has no tables yet."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/operational.db"
+        return
+    address = request.getfixturevalue("postgresql")
+    server = sa.create_engine(f"postgresql+psycopg://{address}/postgres", isolation_level="AUTOCOMMIT")
+    name = f"test_{uuid.uuid4().hex}"
+    with server.connect() as connection:
+        connection.exec_driver_sql(f"create database {name}")
+    yield f"postgresql+psycopg://{address}/{name}"
+    with server.connect() as connection:
+        connection.exec_driver_sql(f"drop database {name} with (force)")
+    server.dispose()
+
+
+@pytest.fixture
+def database(empty_database):
+    """An engine on a database whose tables are made and empty."""
+    engine = opened(empty_database)
+    upgrade(engine)
+    yield engine
+    engine.dispose()

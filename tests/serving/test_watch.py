@@ -215,9 +215,18 @@ def test__load__fingerprint_differs__refuses(small):
     [
         (None, "FORESAIL_SERVING is not set"),
         ("[1]", "FORESAIL_SERVING is wrong"),
-        ('{"history_root": "h", "tracking_uri": "t", "models": {}}', "models: Dictionary should have at least 1 item"),
-        ('{"history_root": "h", "tracking_uri": "t", "models": {"a": "b"}, "timezone": "Europe/Londn"}', "no timezone"),
-        ('{"history_root": "h", "tracking_uri": "t", "models": {"a": "b"}, "colour": 1}', "colour: Extra inputs"),
+        (
+            '{"history_root": "h", "tracking_uri": "t", "database": "sqlite://", "models": {}}',
+            "models: Dictionary should have at least 1 item",
+        ),
+        (
+            '{"history_root": "h", "tracking_uri": "t", "database": "sqlite://", "models": {"a": "b"}, "timezone": "Europe/Londn"}',
+            "no timezone",
+        ),
+        (
+            '{"history_root": "h", "tracking_uri": "t", "database": "sqlite://", "models": {"a": "b"}, "colour": 1}',
+            "colour: Extra inputs",
+        ),
     ],
 )
 def test__settings__absent_or_wrong__say_what_and_the_remedy(text, words):
@@ -229,7 +238,7 @@ def test__settings__absent_or_wrong__say_what_and_the_remedy(text, words):
 
 def test__settings__naive_as_of__is_read_in_the_projects_timezone():
     """Midnight in London in June is 23:00 UTC of the day before."""
-    text = '{"history_root": "h", "tracking_uri": "t", "models": {"a": "b"}, "as_of": "2020-06-01", "timezone": "Europe/London"}'
+    text = '{"history_root": "h", "tracking_uri": "t", "database": "sqlite://", "models": {"a": "b"}, "as_of": "2020-06-01", "timezone": "Europe/London"}'
     assert read_settings({"FORESAIL_SERVING": text}).moment.isoformat() == "2020-05-31T23:00:00+00:00"
 
 

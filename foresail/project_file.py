@@ -1,0 +1,269 @@
+"""What a foresail.toml may say: every table and key of it, and what each must be.
+
+The description of a field completes the sentence of an error about it.
+"""
+
+import math
+import re
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, model_validator
+
+from features.sources import FORMATS, RESERVED, Database, Source
+from features.streams import STREAMS
+
+MOST_DAYS = 36_500
+
+Kind = Literal["churn", "contract_churn", "contraction", "upsell", "cross_sell", "value", "next_order"]
+KINDS = get_args(Kind)
+"""What can be predicted: training/targets.py says what each means, and is not imported before it is needed."""
+
+
+def _known_timezone(value: str) -> str:
+    if value not in available_timezones():
+        raise ValueError
+    return value
+
+
+def _known_stream(value: str) -> str:
+    if value not in STREAMS:
+        raise ValueError
+    return value
+
+
+def _table_name(value: str) -> str:
+    # Ingest's own tables must not be replaced.
+    if not re.fullmatch(r"[A-Za-z_]\w*", value) or value.lower() in RESERVED or value.lower().startswith("foresail_"):
+        raise ValueError
+    return value
+
+
+def _target_name(value: str) -> str:
+    # It becomes part of a registered model's name, and a column's.
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", value):
+        raise ValueError
+    return value
+
+
+class Table(BaseModel):
+    """A table of the file. The description of a field says what it must be, and completes an error's sentence."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ProjectTable(Table):
+    name: str = Field(pattern=r"\w", description='the company\'s name, for example "Gift wholesaler"')
+    currency: str = Field(pattern=r"^[A-Z]{3}$", description='an ISO 4217 code: three capital letters, like "EUR"')
+    timezone: Annotated[str, AfterValidator(_known_timezone)] = Field(
+        description='a zone of the IANA database, like "Europe/London"'
+    )
+    explain_top: StrictInt = Field(default=100, ge=0, description="a whole number of accounts, 0 or more")
+
+
+class HistoryTable(Table):
+    root: str | None = Field(default=None, description="a folder or the URL of an object store")
+    buckets: StrictInt = Field(default=16, ge=1, le=65536, description="a whole number of buckets, 1 or more")
+    storage_options: dict[str, str] = Field(
+        default_factory=dict, description='a table of text, like { AWS_REGION = "eu-central-1" }'
+    )
+    earliest: date = Field(
+        default=date(1970, 1, 1), ge=date(1900, 1, 1), description='a date from 1900 on, like "1970-01-01"'
+    )
+
+
+class FeaturesTable(Table):
+    extend: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        default=(), description='a list of Python files that declare FEATURES, like ["our_features.py"]'
+    )
+
+
+class MlflowTable(Table):
+    tracking_uri: str | None = Field(
+        default=None, description='the address of an MLflow store, like "http://mlflow:5000"'
+    )
+
+
+class SourceTable(Table):
+    """One source as the file declares it; paths are relative to the project folder."""
+
+    name: str = Field(pattern=r"\w", description='a name of its own among the sources, like "invoices"')
+    stream: Annotated[str, AfterValidator(_known_stream)] = Field(description=f"one of {', '.join(STREAMS)}")
+    pattern: str = Field(
+        default="", alias="from", min_length=1, description='a glob for files, like "data/invoices/*.parquet"'
+    )
+    database: str = Field(
+        default="",
+        min_length=1,
+        description='an SQLAlchemy URL, like "postgresql+psycopg://reader:${PASSWORD}@host/shop"',
+    )
+    query: str | None = Field(default=None, min_length=1, description="one SQL query that the database understands")
+    table: str | None = Field(default=None, min_length=1, description='a table of the database, like "sales.orders"')
+    cursor: str | None = Field(
+        default=None, min_length=1, description='the column that tells new rows, like "updated_at"'
+    )
+    late_days: StrictInt = Field(default=1, ge=0, le=MOST_DAYS, description="a whole number of days, 0 or more")
+    select: str = Field(default="select * from source", description="one SQL query over the table source")
+    format: Literal["csv", "parquet", "json", "excel"] | None = Field(
+        default=None, description=f"one of {', '.join(FORMATS)}"
+    )
+    options: dict[str, Any] = Field(default_factory=dict, description='a table, like { encoding = "latin-1" }')
+    tables: dict[Annotated[str, AfterValidator(_table_name)], str] = Field(
+        default_factory=dict, description='globs for files to join, by name, like { products = "data/products.csv" }'
+    )
+
+    def to_features(self, directory: Path) -> Source:
+        """The source as ingest takes it, for a project in `directory`."""
+        database = (
+            Database(self.database, self.query, self.table, self.cursor, self.late_days) if self.database else None
+        )
+        return Source(
+            self.name,
+            self.stream,
+            self.pattern,
+            directory,
+            self.select,
+            self.format,
+            self.options,
+            self.tables,
+            database,
+        )
+
+
+class Bands(Table):
+    medium: float = Field(default=0.70, gt=0, lt=1, description="a percentile between 0 and 1, like 0.70")
+    high: float = Field(default=0.90, gt=0, lt=1, description="a percentile between 0 and 1, like 0.90")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Bands":
+        if self.medium >= self.high:
+            raise ValueError
+        return self
+
+
+class TargetTable(Table):
+    kind: Kind = Field(description="one of " + ", ".join(KINDS))
+    horizon_days: StrictInt = Field(
+        gt=0, le=MOST_DAYS, description="a whole number of days above 0, like 90, without a unit"
+    )
+    active_within_days: StrictInt | None = Field(
+        default=None,
+        gt=0,
+        le=MOST_DAYS,
+        description="a whole number of days above 0, like 365, without a unit; leave it out for no limit",
+    )
+    bands: Bands = Field(default=Bands(), description="{ medium = 0.70, high = 0.90 } with medium below high")
+    min_tenure_days: StrictInt = Field(
+        default=0, ge=0, le=MOST_DAYS, description="a whole number of days, 0 or more, without a unit"
+    )
+    grace_days: StrictInt = Field(
+        default=0, ge=0, le=MOST_DAYS, description="a whole number of days, 0 or more, without a unit"
+    )
+    share: float = Field(default=0.5, gt=0, le=100, description="a share above 0, like 0.5; of contraction below 1")
+    seasonal: bool = Field(default=True, description="true or false")
+    category: str | None = Field(default=None, min_length=1, description='a category of products, like "service"')
+    lookback_days: StrictInt = Field(
+        default=365, gt=0, le=MOST_DAYS, description="a whole number of days above 0, like 365, without a unit"
+    )
+    measure: Literal["amount", "margin"] = Field(default="amount", description='"amount" or "margin"')
+
+
+class TrainingTable(Table):
+    every_days: StrictInt = Field(
+        default=30, gt=0, le=MOST_DAYS, description="a whole number of days above 0, like 30, without a unit"
+    )
+    dates: StrictInt = Field(default=12, ge=1, le=1000, description="a whole number of dates, 1 to 1000")
+    min_history_days: StrictInt | None = Field(
+        default=None,
+        ge=0,
+        le=MOST_DAYS,
+        description="a whole number of days, 0 or more, without a unit; leave it out for one horizon",
+    )
+    half_life_days: StrictInt | None = Field(
+        default=None,
+        gt=0,
+        le=MOST_DAYS,
+        description="a whole number of days above 0, like 180, without a unit; leave it out, and all dates count alike",
+    )
+
+
+class CostsTable(Table):
+    account_value: float | None = Field(
+        default=None, gt=0, description="an amount above 0: what an account that is kept brings in a year"
+    )
+    contact_cost: float | None = Field(default=None, ge=0, description="an amount, 0 or more: what one contact costs")
+    incentive_cost: float | None = Field(
+        default=None, ge=0, description="an amount, 0 or more, below account_value: what the offer costs if it is taken"
+    )
+    accept_rate: float | None = Field(
+        default=None, gt=0, lt=1, description="a share between 0 and 1: of those who would leave, who stay if contacted"
+    )
+    accept_seen_on: float | None = Field(
+        default=None, ge=1, description="a number of accounts, 1 or more: on how many the accept_rate was seen"
+    )
+
+    @model_validator(mode="after")
+    def _incentive_saves_something(self) -> "CostsTable":
+        if self.account_value is not None and (self.incentive_cost or 0) >= self.account_value:
+            raise ValueError
+        return self
+
+
+def _share_or_number(value: float) -> float:
+    if not math.isfinite(value) or (value >= 1 and value != int(value)):
+        raise ValueError
+    return value
+
+
+class TeamTable(Table):
+    capacity: Annotated[float, AfterValidator(_share_or_number)] | None = Field(
+        default=None,
+        gt=0,
+        description="a share of the accounts below 1, like 0.10, or a whole number of accounts, like 200",
+    )
+
+
+class DatabaseTable(Table):
+    url: str | None = Field(
+        default=None,
+        pattern=r"^(sqlite|postgresql\+psycopg)://",
+        description='the URL of an SQLite file or of PostgreSQL, like "postgresql+psycopg://foresail:${PASSWORD}@host/foresail"',
+    )
+
+
+class File(Table):
+    project: ProjectTable = Field(description="a table [project] with name, currency and timezone")
+    history: HistoryTable = Field(default=HistoryTable(), description="a table [history]")
+    features: FeaturesTable = Field(default=FeaturesTable(), description="a table [features]")
+    mlflow: MlflowTable = Field(default=MlflowTable(), description="a table [mlflow]")
+    sources: tuple[SourceTable, ...] = Field(
+        default=(), description="tables [[sources]], each with name, stream and from"
+    )
+    targets: dict[Annotated[str, AfterValidator(_target_name)], TargetTable] = Field(
+        default_factory=dict, description="tables [targets.NAME], NAME of small letters, digits and _, like churn_90"
+    )
+    training: TrainingTable = Field(default=TrainingTable(), description="a table [training]")
+    costs: CostsTable = Field(
+        default=CostsTable(), description="a table [costs] whose incentive_cost is below its account_value"
+    )
+    team: TeamTable = Field(default=TeamTable(), description="a table [team]")
+    database: DatabaseTable = Field(default=DatabaseTable(), description="a table [database] with url")
+
+
+TABLES: dict[tuple[str, ...], type[Table]] = {
+    (): File,
+    ("project",): ProjectTable,
+    ("history",): HistoryTable,
+    ("features",): FeaturesTable,
+    ("mlflow",): MlflowTable,
+    ("sources", "*"): SourceTable,
+    ("targets", "*"): TargetTable,
+    ("targets", "*", "bands"): Bands,
+    ("training",): TrainingTable,
+    ("costs",): CostsTable,
+    ("team",): TeamTable,
+    ("database",): DatabaseTable,
+}
+"""Where each table stands in the file; `*` is any number or name."""

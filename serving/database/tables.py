@@ -1,0 +1,243 @@
+"""Every table of the operational database, each column with what it means. Migrations make what is declared here.
+
+Times are UTC; JSON is text, so that both databases hold the same bytes.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.types import TypeDecorator
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware moment, kept in UTC to the microsecond: SQLite has no timezones, and would give back naive ones."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
+        """In UTC; ValueError for a naive moment, which could mean anything."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value} has no timezone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
+        """Aware, in UTC."""
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+METADATA = sa.MetaData()
+# SQLite counts by itself only in an INTEGER PRIMARY KEY.
+COUNTER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def _column(name: str, kind: Any, meaning: str, **how: Any) -> sa.Column[Any]:
+    """A column that must be filled unless `nullable` says otherwise."""
+    return sa.Column(name, kind, nullable=how.pop("nullable", False), comment=meaning, **how)
+
+
+def _account(**how: Any) -> sa.Column[Any]:
+    return _column("account_id", sa.Text, "the account", **how)
+
+
+account_states = sa.Table(
+    "account_states",
+    METADATA,
+    _account(primary_key=True),
+    _column("bucket", sa.Integer, "the bucket of the history that the account is in"),
+    _column("first_known", Moment, "when the account was first heard of"),
+    _column("as_of", Moment, "the moment of the night that wrote it"),
+    _column("state", sa.LargeBinary, "all that is known of it, compact: see features/compact.py"),
+    sa.Index("account_states_by_bucket", "bucket"),
+    comment="Grain: one row per account. What the service computes features, profile and timeline from.",
+)
+
+event_inbox = sa.Table(
+    "event_inbox",
+    METADATA,
+    _column("position", COUNTER, "the order in which they came", primary_key=True, autoincrement=True),
+    _account(),
+    _column("stream", sa.Text, "the stream it belongs to"),
+    _column("event_id", sa.Text, "what identifies it, with stream and account"),
+    _column("occurred_at", Moment, "when it happened"),
+    _column("known_at", Moment, "when it could have been known: when it was posted, unless it says otherwise"),
+    _column("received_at", Moment, "when it was posted"),
+    _column("row", sa.Text, "the checked row as JSON: the stream's columns, defaults filled, times in ISO 8601"),
+    _column("key_id", sa.Text, "the API key that posted it; null where none was needed", nullable=True),
+    sa.UniqueConstraint("account_id", "stream", "event_id", name="event_inbox_once"),
+    comment="Grain: one event that was posted and is not yet in the history.",
+)
+
+scores = sa.Table(
+    "scores",
+    METADATA,
+    _account(primary_key=True),
+    _column("target", sa.Text, "the target", primary_key=True),
+    _column("as_of", Moment, "the moment that it speaks for"),
+    _column("horizon_days", sa.Integer, "how far it looks ahead"),
+    _column("probability", sa.Float, "calibrated, of a target that asks for one", nullable=True),
+    _column("amount", sa.Float, "expected, in the project's currency, of a target that asks for one", nullable=True),
+    _column("days", sa.Float, "median days, of a target that asks for them", nullable=True),
+    _column("days_low", sa.Float, "one in ten comes sooner", nullable=True),
+    _column("days_high", sa.Float, "one in ten comes later", nullable=True),
+    _column("percentile", sa.Float, "mid-rank in the model's reference population, 0 to 1", nullable=True),
+    _column("band", sa.Text, "low, medium or high", nullable=True),
+    _column("value_at_stake", sa.Float, "of a risk: probability × predicted value", nullable=True),
+    _column("severity", sa.Text, "of a risk: low, medium, high or critical, by value at stake", nullable=True),
+    _column("previous_as_of", Moment, "the moment of the score before", nullable=True),
+    _column("previous", sa.Float, "the answer of the score before: probability, amount or days", nullable=True),
+    _column("model", sa.Text, "name of the registered model"),
+    _column("model_version", sa.Text, "its version"),
+    _column("grade", sa.Text, "how far the model can be relied on: A, B, C or none", nullable=True),
+    _column("reasons", sa.Text, "JSON list, the largest first; null where none were computed", nullable=True),
+    _column("why_not", sa.Text, "why there is no score", nullable=True),
+    _column("data_as_of", Moment, "up to when every source was read; null where one never was", nullable=True),
+    sa.Index("scores_by_stake", "target", "value_at_stake"),
+    comment="Grain: one row per account and target, of the last night.",
+)
+
+score_history = sa.Table(
+    "score_history",
+    METADATA,
+    _account(primary_key=True),
+    _column("target", sa.Text, "the target", primary_key=True),
+    _column("as_of", Moment, "the moment that it speaks for", primary_key=True),
+    _column("answer", sa.Float, "probability, amount or days; null where it was not scored", nullable=True),
+    _column("percentile", sa.Float, "mid-rank in the model's reference population, 0 to 1", nullable=True),
+    _column("band", sa.Text, "low, medium or high", nullable=True),
+    _column("model_version", sa.Text, "the version that said so"),
+    comment="Grain: one row per account, target and night.",
+)
+
+standings = sa.Table(
+    "standings",
+    METADATA,
+    _account(primary_key=True),
+    _column("as_of", Moment, "the moment that it speaks for"),
+    _column("name", sa.Text, "what people call the account", nullable=True),
+    _column("owner", sa.Text, "who of us looks after it", nullable=True),
+    _column("region", sa.Text, "where it is", nullable=True),
+    _column("industry", sa.Text, "its industry", nullable=True),
+    _column("value", sa.Float, "predicted value over a year, in the project's currency", nullable=True),
+    _column("potential", sa.Float, "how far it could grow, 0 to 1, independent of today's revenue", nullable=True),
+    _column("quadrant", sa.Text, "strategic_core, stable_contributor, high_potential_growth or routine", nullable=True),
+    _column("tier", sa.Text, "strategic, growth or potential", nullable=True),
+    _column("segment", sa.Text, "high_value, potential, at_risk, low_frequency, new or silent", nullable=True),
+    _column("health", sa.Float, "0 to 100, of the three parts", nullable=True),
+    _column("satisfaction", sa.Float, "part of health, 0 to 100", nullable=True),
+    _column("contribution", sa.Float, "part of health, 0 to 100", nullable=True),
+    _column("exposure", sa.Float, "part of health, 0 to 100: 100 is no risk", nullable=True),
+    _column("risk", sa.Float, "the highest percentile of its risks", nullable=True),
+    _column("band", sa.Text, "the band of that risk", nullable=True),
+    _column("value_at_stake", sa.Float, "the largest of its risks: probability × predicted value", nullable=True),
+    _column("severity", sa.Text, "low, medium, high or critical, by value at stake", nullable=True),
+    sa.Index("standings_by_stake", "value_at_stake", "account_id"),
+    sa.Index("standings_by_owner", "owner"),
+    comment="Grain: one row per account, of the last night. What lists are filtered and sorted by.",
+)
+
+tier_moves = sa.Table(
+    "tier_moves",
+    METADATA,
+    _account(primary_key=True),
+    _column("scheme", sa.Text, "quadrant, tier or segment", primary_key=True),
+    _column("as_of", Moment, "the night that moved it", primary_key=True),
+    _column("before", sa.Text, "where it stood; null for its first standing", nullable=True),
+    _column("after", sa.Text, "where it stands; null where it stands nowhere any more", nullable=True),
+    _column("why", sa.Text, "in words"),
+    comment="Grain: one move of one account in one scheme. Only ever added to.",
+)
+
+cuts = sa.Table(
+    "cuts",
+    METADATA,
+    _column("name", sa.Text, "what is cut: value, potential, severity_critical ...", primary_key=True),
+    _column("value", sa.Float, "where"),
+    _column("as_of", Moment, "the night that drew it"),
+    comment="Grain: one threshold of the last night, so that a score on demand is ranked as the night ranks.",
+)
+
+interventions = sa.Table(
+    "interventions",
+    METADATA,
+    _column("intervention_id", sa.Text, "stable id", primary_key=True),
+    _account(),
+    _column("playbook", sa.Text, "the playbook that prescribes it"),
+    _column("status", sa.Text, "open, claimed, done or cancelled"),
+    _column("owner", sa.Text, "who is to do it", nullable=True),
+    _column("reason", sa.Text, "why, in words"),
+    _column("decided_at", Moment, "the as_of of the decision"),
+    _column("due_at", Moment, "until when", nullable=True),
+    sa.Index("interventions_by_account", "account_id", "status"),
+    comment="Grain: one decided response for one account.",
+)
+
+api_keys = sa.Table(
+    "api_keys",
+    METADATA,
+    _column("key_id", sa.Text, "the public part of the key", primary_key=True),
+    _column("name", sa.Text, "whose it is, for people"),
+    _column("hash", sa.Text, "SHA-256 of the secret part, hex: the key itself is never stored"),
+    _column("scopes", sa.Text, "score, events, admin, separated by blanks"),
+    _column("created_at", Moment, "when it was made"),
+    _column("revoked_at", Moment, "when it was revoked; null while it is good", nullable=True),
+    comment="Grain: one key of the HTTP service.",
+)
+
+idempotency_keys = sa.Table(
+    "idempotency_keys",
+    METADATA,
+    _column("caller", sa.Text, "the API key's id, or '' where none was needed", primary_key=True),
+    _column("key", sa.Text, "the Idempotency-Key that the caller sent", primary_key=True),
+    _column("request", sa.Text, "SHA-256 of method, path and body, hex"),
+    _column("status", sa.Integer, "the status that was answered"),
+    _column("answer", sa.Text, "the body that was answered"),
+    _column("created_at", Moment, "when"),
+    comment="Grain: one request that must not be done twice.",
+)
+
+job_runs = sa.Table(
+    "job_runs",
+    METADATA,
+    _column("job", sa.Text, "the job: nightly", primary_key=True),
+    _column("as_of", Moment, "the moment that it speaks for", primary_key=True),
+    _column("started_at", Moment, "when it was first started"),
+    _column("ended_at", Moment, "when it was complete; null until then", nullable=True),
+    _column("pinned", sa.Text, "JSON: the versions of history and models that it rests on", nullable=True),
+    _column("summary", sa.Text, "JSON: what it did; null until it is complete", nullable=True),
+    comment="Grain: one run of a job for a moment, however often it was killed and started again.",
+)
+
+job_steps = sa.Table(
+    "job_steps",
+    METADATA,
+    _column("job", sa.Text, "the job", primary_key=True),
+    _column("as_of", Moment, "its moment", primary_key=True),
+    _column("step", sa.Text, "the step", primary_key=True),
+    _column(
+        "part",
+        sa.Text,
+        "the part of the step: a source, a bucket, a table; '' for a step in one piece",
+        primary_key=True,
+    ),
+    _column("ended_at", Moment, "when it was complete"),
+    _column("outcome", sa.Text, "JSON: what it found", nullable=True),
+    comment="Grain: one finished part of a run; what is here is not done again.",
+)
+
+audit_log = sa.Table(
+    "audit_log",
+    METADATA,
+    _column("position", COUNTER, "the order of writing", primary_key=True, autoincrement=True),
+    _column("at", Moment, "when"),
+    _column("actor", sa.Text, "who: a key's id, a command, the night"),
+    _column("action", sa.Text, "what: key_created, key_revoked, events_posted, account_forgotten ..."),
+    _column("subject", sa.Text, "of what or whom"),
+    _column("detail", sa.Text, "JSON", nullable=True),
+    comment="Grain: one act. Only ever added to.",
+)
