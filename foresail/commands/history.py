@@ -124,8 +124,7 @@ def forget(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Erase an account: every trace in the history, its quarantine and its past, in the operational database, and in the
-    tables of the project folder.
+    """Erase an account: every trace in the history, its quarantine and its past, and in the tables of the project folder.
 
     Accounts that were merged into it are erased with it. No ingest brings it back: of its id only a SHA-256 is kept.
     All older versions of the history are given up, because they would bring it back; tables of earlier trainings can
@@ -133,13 +132,12 @@ def forget(
 
     Not touched: your sources, files outside of the project folder, backups.
     """
-    from features.moments import now
     from foresail import show, workflow
 
     found = opened(project)
     confirmed(f"Erase account '{account}' for good, and give up all older versions of the history?", yes)
     with show.progress() as bars:
-        done = workflow.forget(found, account, now(), bars)
+        done = workflow.forget(found, account, bars)
     say(show.forgotten(done), as_json)
 
 

@@ -1,8 +1,7 @@
-"""Erasing an account wherever Foresail has it: history, published files, operational database, and the models that learnt from it."""
+"""Erasing an account wherever Foresail has it: history, published files, and the models that learnt from it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from foresail.workflow.models import TrainedOn, trained_on
@@ -17,20 +16,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Forgotten:
-    """What was removed, and what cannot be: `operational` counts rows by table of the operational database, `learnt` are registered models that were trained with the account.
+    """What was removed, and what cannot be: `learnt` are registered models that were trained with the account.
 
     Of the models in `perhaps_learnt` the versions that they were trained on can no longer be read, or not told.
     """
 
     erased: "Erased"
     published: "tuple[Cleaned, ...]"
-    operational: Mapping[str, int]
     learnt: tuple[TrainedOn, ...]
     perhaps_learnt: tuple[TrainedOn, ...]
 
 
-def forget(project: "Project", account_id: str, now: datetime, progress: Progress | None = None) -> Forgotten:
-    """Remove every trace of an account, and say which models were trained with it. `now` is noted in the audit log.
+def forget(project: "Project", account_id: str, progress: Progress | None = None) -> Forgotten:
+    """Remove every trace of an account, and say which models were trained with it.
 
     The models are looked through first: afterwards nobody can tell. Published files come before the history, so that a
     killed run, asked for again, still knows every id that was merged into the account.
@@ -42,21 +40,8 @@ def forget(project: "Project", account_id: str, now: datetime, progress: Progres
     ids = ids_to_forget(history, account_id)
     learnt, perhaps = _learnt(history, ids, trained_on(project, unreadable_is_unknown=True))
     published = tuple(remove_accounts(project, ids))
-    operational = _erase_from_database(project, ids, now)
-    return Forgotten(forget(history, account_id, progress), published, operational, learnt, perhaps)
-
-
-def _erase_from_database(project: "Project", ids: Sequence[str], now: datetime) -> Mapping[str, int]:
-    from serving.database.engine import opened
-    from serving.database.erasure import erase
-    from serving.database.upgrade import upgrade
-
-    engine = opened(project.database)
-    try:
-        upgrade(engine)
-        return erase(engine, ids, now)
-    finally:
-        engine.dispose()
+    # The operational database (serving/database.py) belongs here, before the history, once it exists.
+    return Forgotten(forget(history, account_id, progress), published, learnt, perhaps)
 
 
 def _learnt(

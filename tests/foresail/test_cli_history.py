@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -11,12 +10,8 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-import sqlalchemy as sa
 
 from foresail.cli import WORK
-from serving.database.engine import opened, writing
-from serving.database.tables import standings
-from serving.database.upgrade import upgrade
 
 PROJECT = """
 [project]
@@ -171,13 +166,8 @@ def test__forget__every_trace_below_the_project_is_gone_and_the_model_is_named(t
     rows = {name: len(pd.read_csv(project / "out" / name)) for name in ("scores.csv",)}
     sources = (project / "data" / "invoices.csv").read_bytes()
 
-    database = project / ".foresail" / "foresail.db"
-    stand(database, "c77", "c78")
-
     done = answer("forget", "c77", "--yes", "-p", project)
 
-    assert done["operational"] == {"standings": 1}
-    assert (b"c77" in database.read_bytes(), b"c78" in database.read_bytes()) == (False, True)
     assert {Path(one["path"]).name: one["rows"] for one in done["published"]} == {
         "scores.parquet": 1, "scores.csv": 1, "refused.csv": 1,
     }  # fmt: skip
@@ -191,16 +181,6 @@ def test__forget__every_trace_below_the_project_is_gone_and_the_model_is_named(t
     assert said.returncode == 4
     assert "vacuumed away" in said.stderr
     assert foresail("forget", "nobody", "--yes", "-p", project).returncode == 4
-
-
-def stand(database, *accounts):
-    """Standings of these accounts in an operational database."""
-    engine = opened(f"sqlite:///{database}")
-    upgrade(engine)
-    rows = [{"account_id": account, "as_of": datetime(2021, 1, 1, tzinfo=UTC)} for account in accounts]
-    with writing(engine) as connection:
-        connection.execute(sa.insert(standings), rows)
-    engine.dispose()
 
 
 def traces(folder, account):
