@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -38,6 +38,10 @@ class Accounts:
     def row(self, account_id: str, as_of: datetime) -> Array | None:
         """The account's features, shape (len(features),): bit for bit the feature table's row. None if not known by as_of."""
         return self._bucket(self.history.bucket_of(account_id)).row(account_id, as_of)
+
+    def rows(self, account_ids: Sequence[str], as_of: datetime) -> list[Array | None]:
+        """The row of each account, as `row`."""
+        return [self.row(account, as_of) for account in account_ids]
 
     def is_at_hand(self, account_id: str) -> bool:
         """Whether a row can be had without reading the history."""

@@ -84,6 +84,11 @@ class Target:
         """Who may be scored."""
         return of_target(self.settings)
 
+    @cached_property
+    def asks(self) -> tuple[str, ...]:
+        """The features that tell who may be scored."""
+        return tuple(feature.name for feature in self.population.features)
+
     @property
     def answer(self) -> str:
         """probability, amount or days. Before there were others, every model answered with a probability."""
@@ -121,6 +126,12 @@ class LoadedModel:
     def reference_scores(self) -> Floats:
         """Sorted probabilities, amounts or medians of the population that percentiles are taken in."""
         return np.sort(np.asarray(self.model.card["reference"]["scores"], dtype=np.float64))
+
+    @cached_property
+    def ranks(self) -> list[float]:
+        """`reference_scores` as plain numbers, in which one is found sooner."""
+        listed: list[float] = self.reference_scores.tolist()
+        return listed
 
 
 def load(tracking_uri: str, name: str, alias: str = CHAMPION, catalog: FeatureSet = CATALOG) -> LoadedModel:

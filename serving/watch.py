@@ -13,6 +13,7 @@ from features.plan import FeatureSet
 from serving.accounts import Accounts
 from serving.answers import warm_up
 from serving.api.problems import HISTORY_UNAVAILABLE, NOT_CONFIGURED, NOT_READY, Problem
+from serving.calls import FEATURES
 from serving.champions import Champions
 from serving.database.engine import opened
 from serving.in_service import InService
@@ -108,7 +109,7 @@ class Watch:
     def _accounts(self, settings: Settings, models: Mapping[str, LoadedModel]) -> Accounts:
         """The accounts as they are now: those before if nothing has changed, else new ones with the same buckets read."""
         before = self._in_service.accounts if self._in_service else None
-        features = FeatureSet(needed_features(list(models.values())))
+        features = FeatureSet(dict.fromkeys([*needed_features(list(models.values())), *FEATURES]))
         history = History(settings.history_root, buckets=settings.buckets, storage_options=settings.storage_options)
         versions = self._versions(history, before.history.versions() if before else {})
         if before and before.history.versions() == versions and before.features.names == features.names:

@@ -7,7 +7,7 @@ from fastapi import FastAPI, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.api import models
+from serving.api import models, scores
 from serving.api.dependencies import PREFIX
 from serving.api.problems import Problem
 
@@ -16,7 +16,7 @@ RESOURCES = FastAPI(
 )
 """The service sets its `state.watch` and `state.heavy` when it starts: one application a process."""
 
-for router in (models.router,):
+for router in (models.router, scores.router):
     RESOURCES.include_router(router, prefix=PREFIX)
 
 

@@ -11,14 +11,16 @@ from serving.watch import Watch
 PREFIX = "/v1"
 
 
-def _in_service(request: Request) -> InService:
+def in_service(request: Request) -> InService:
+    """All that an answer rests on; a Problem if nothing is in service."""
     return cast("Watch", request.app.state.watch).in_service()
 
 
-def _heavy(request: Request) -> Heavy:
+def heavy(request: Request) -> Heavy:
+    """The threads of the service."""
     return cast("Heavy", request.app.state.heavy)
 
 
-Served = Annotated[InService, Depends(_in_service)]
+Served = Annotated[InService, Depends(in_service)]
 """All that an answer rests on, taken once per request; a Problem if nothing is in service."""
-Threads = Annotated[Heavy, Depends(_heavy)]
+Threads = Annotated[Heavy, Depends(heavy)]
