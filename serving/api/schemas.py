@@ -21,9 +21,12 @@ MOST_ROWS_TOGETHER = 30_000
 MOST_MEMBERS = 50
 """Names in one JSON object; every unknown one is a finding, and a body has room for a hundred thousand."""
 
-AccountId = Annotated[str, Field(min_length=1, max_length=200)]
+NO_NUL = r"^[^\x00]*$"
+"""PostgreSQL has no text with NUL characters."""
+Text = Annotated[str, Field(pattern=NO_NUL)]
+AccountId = Annotated[str, Field(min_length=1, max_length=200, pattern=NO_NUL)]
 
-_JSON_TYPES: dict[str, type] = {"text": str, "time": str, "number": float}
+_JSON_TYPES: dict[str, Any] = {"text": Text, "time": str, "number": float}
 
 
 class Request(BaseModel):
@@ -44,7 +47,7 @@ class Request(BaseModel):
 def _event_model(stream: Stream, name: str, timeless: bool) -> type[BaseModel]:
     """One row of a stream, without the account: that is told once, around the rows."""
     fields: Any = {
-        column.name: _timeless(column) if timeless and column in stream.shared_columns else _field(column)
+        column.name: _timeless(column) if timeless and column in stream.shared_columns else field_of(column)
         for column in stream.columns
         if column.name != "account_id"
     }
@@ -53,7 +56,8 @@ def _event_model(stream: Stream, name: str, timeless: bool) -> type[BaseModel]:
     )
 
 
-def _field(column: Column) -> tuple[Any, Any]:
+def field_of(column: Column) -> tuple[Any, Any]:
+    """The type and description of a column, for pydantic's `create_model`."""
     unit = f" ({column.unit})" if column.unit else ""
     described = Field(
         default=... if column.required else None,
@@ -66,7 +70,7 @@ def _field(column: Column) -> tuple[Any, Any]:
 
 def _timeless(column: Column) -> tuple[Any, Any]:
     """Of an event that is only supposed: a moment that must be told elsewhere is as_of here."""
-    return _field(replace(column, required=False, absent="as_of") if column.required else column)
+    return field_of(replace(column, required=False, absent="as_of") if column.required else column)
 
 
 def events_model(name: str, meaning: str, *, event: str = "", timeless: bool = False) -> type[BaseModel]:
@@ -297,8 +301,8 @@ class ScoreResponse(BaseModel):
 
 
 def names_at(place: Sequence[str | int], asked: type[BaseModel] = ScoreRequest) -> list[str]:
-    """The names that a request may have where `place` (the path of a finding, its own name last) was found."""
+    """The names that a request of this kind may have where `place` (the path of a finding, its own name last) was found."""
     if "events" in place[:-1]:
         inside = list(place[place.index("events") + 1 :])
         return [*STREAMS] if len(inside) == 1 else [column.name for column in STREAMS[str(inside[0])].columns]
-    return [*(asked if len(place) == 1 else InlineAccount).model_fields]
+    return [*(InlineAccount if place[0] in ("account", "accounts") and len(place) > 1 else asked).model_fields]
