@@ -18,10 +18,11 @@ from serving.api.problems import (
     pointer,
 )
 from serving.database.engine import DatabaseUnavailable
+from serving.explained import Question, Subject
 from serving.in_service import InService
 from serving.last_night import NOTHING, remembered
 from serving.model_store import LoadedModel
-from serving.scored import Question, Subject, scored
+from serving.scored import scored
 
 FEW = 8
 """So many accounts are scored sooner than a thread could take over."""
@@ -93,7 +94,7 @@ def models_asked(targets: Sequence[str] | None, service: InService) -> list[Load
     return [service.models[target] for target in asked]
 
 
-def subjects_known(account_ids: Sequence[str], service: InService, as_of: datetime) -> list[Subject | None]:
+def _subjects_known(account_ids: Sequence[str], service: InService, as_of: datetime) -> list[Subject | None]:
     """The accounts of these ids with what is remembered of them; None for one that is not known by as_of."""
     try:
         rows = service.accounts.rows(account_ids, as_of)
@@ -108,8 +109,15 @@ def subjects_known(account_ids: Sequence[str], service: InService, as_of: dateti
     ]
 
 
-def unknown(account_id: str, as_of: datetime, place: str) -> Problem:
-    """What to say of an account that is not known; `place` points at it in the request."""
+def subject_known(account_id: str, service: InService, as_of: datetime, place: str) -> Subject:
+    """The account of this id; a Problem for one that is not known by as_of. `place` points at it in the request."""
+    (subject,) = _subjects_known([account_id], service, as_of)
+    if subject is None:
+        raise _unknown(account_id, as_of, place)
+    return subject
+
+
+def _unknown(account_id: str, as_of: datetime, place: str) -> Problem:
     return Problem(
         UNKNOWN_ACCOUNT,
         f"nothing is known of account '{account_id}' as of {as_of.isoformat()}; send its events along, "
@@ -118,7 +126,7 @@ def unknown(account_id: str, as_of: datetime, place: str) -> Problem:
     )
 
 
-def inline_rows(accounts: Sequence[schemas.InlineAccount], service: InService, as_of: datetime) -> list[Array]:
+def _inline_rows(accounts: Sequence[schemas.InlineAccount], service: InService, as_of: datetime) -> list[Array]:
     """The features of accounts by the events that they bring along. A Problem lists every row that breaks a rule."""
     if not accounts:
         return []
@@ -147,15 +155,15 @@ def _known(request: schemas.ScoreRequest, service: InService, as_of: datetime) -
     if request.account_ids and not service.accounts.has_history:
         where = service.settings.history_root
         raise Problem(HISTORY_UNAVAILABLE, f"there is no history at {where} yet; run `foresail ingest`")
-    found = subjects_known(request.account_ids, service, as_of)
+    found = _subjects_known(request.account_ids, service, as_of)
     return [
-        subject or unknown(account, as_of, pointer("account_ids", number))
+        subject or _unknown(account, as_of, pointer("account_ids", number))
         for number, (account, subject) in enumerate(zip(request.account_ids, found, strict=True))
     ]
 
 
 def _inline(request: schemas.ScoreRequest, service: InService, as_of: datetime) -> list[Subject]:
-    rows = inline_rows(request.accounts, service, as_of)
+    rows = _inline_rows(request.accounts, service, as_of)
     return [Subject(account.account_id, row) for account, row in zip(request.accounts, rows, strict=True)]
 
 

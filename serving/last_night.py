@@ -49,8 +49,7 @@ _before = (
 _standing = (standings.c.quadrant, standings.c.tier, standings.c.segment, standings.c.health)
 _earlier = (score_history.c.as_of, score_history.c.answer, score_history.c.model_version)
 _REMEMBERED = Lookup(
-    sa.select(scores.c.account_id, scores.c.target, scores.c.data_as_of, *_standing, *_earlier)
-    .select_from(
+    sa.select(scores.c.account_id, scores.c.target, scores.c.data_as_of, *_standing, *_earlier).select_from(
         scores.outerjoin(standings, standings.c.account_id == scores.c.account_id).outerjoin(
             score_history,
             sa.and_(
@@ -81,4 +80,4 @@ def remembered(database: sa.Engine, account_ids: Sequence[str], as_of: datetime)
 def severity_cuts(database: sa.Engine) -> dict[str, float]:
     """The cuts of the last night by name; empty before the first. Raises DatabaseUnavailable."""
     with reading(database) as connection:
-        return {name: value for name, value in connection.execute(sa.select(cuts.c.name, cuts.c.value))}
+        return {row.name: row.value for row in connection.execute(sa.select(cuts.c.name, cuts.c.value))}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ SETTINGS_OF_MLFLOW = {
 """Unless the environment says otherwise. By itself MLflow would try for minutes to reach a registry that is down."""
 
 Floats = NDArray[np.float64]
+Grade = Literal["A", "B", "C", "none"]
 
 
 class ModelUnavailable(Exception):
@@ -117,10 +118,10 @@ class LoadedModel:
         return ask(matrix)
 
     @property
-    def grade(self) -> str | None:
+    def grade(self) -> Grade | None:
         """How far its scores can be relied on: A, B, C or none; None for a model from before there were grades."""
         graded = self.model.card.get("grade")
-        return str(graded["letter"]) if graded else None
+        return cast("Grade", graded["letter"]) if graded else None
 
     @cached_property
     def reference_scores(self) -> Floats:

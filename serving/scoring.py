@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,10 @@ from features.percentiles import percentile_in, percentile_of
 from serving.model_store import LoadedModel, Target
 from serving.reasons import TOLD_WITH, Reason, reasons_of
 
-LOW, MEDIUM, HIGH = "low", "medium", "high"
+Band = Literal["low", "medium", "high"]
+LOW: Band = "low"
+MEDIUM: Band = "medium"
+HIGH: Band = "high"
 DAYS = "days"
 COLUMNS = (
     "account_id",
@@ -84,7 +87,7 @@ class Scores:
     bounds: Floats | None
     """Of days: between which 80 % should lie, (n, 2); infinite beyond the horizon."""
     percentile: Floats
-    band: list[str | None]
+    band: list[Band | None]
     why_not: list[str | None]
 
 
@@ -187,14 +190,14 @@ def riskiest(probability: Floats, top: int) -> NDArray[np.intp]:
     return order[: min(top, int((~np.isnan(probability)).sum()))]
 
 
-def bands(percentile: Floats, target: Target) -> list[str | None]:
+def bands(percentile: Floats, target: Target) -> list[Band | None]:
     """low, medium or high by the target's percentile cuts; at a cut the higher one; None for NaN."""
     cuts = np.searchsorted([target.band_medium, target.band_high], percentile, side="right")
     words = (LOW, MEDIUM, HIGH)
     return [None if absent else words[cut] for cut, absent in zip(cuts, np.isnan(percentile), strict=True)]
 
 
-def band(percentile: float, target: Target) -> str:
+def band(percentile: float, target: Target) -> Band:
     """`bands` of one percentile that is not NaN."""
     if percentile < target.band_medium:
         return LOW

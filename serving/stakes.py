@@ -1,6 +1,7 @@
 """What there is to lose: a risk's probability times what the account would be worth, ranked by the cuts of the last night."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 
@@ -11,7 +12,8 @@ from serving.scoring import Floats, Rows, Scores, score_rows
 RISKS = ("churn", "contract_churn", "contraction")
 """The kinds of target that put value at stake."""
 YEAR = 365
-SEVERITIES = ("low", "medium", "high", "critical")
+Severity = Literal["low", "medium", "high", "critical"]
+SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "critical")
 CUTS = ("severity_medium", "severity_high", "severity_critical")
 """Names in the table `cuts`: from where on value at stake is of the next severity."""
 
@@ -40,13 +42,13 @@ def predicted_values(loaded: LoadedModel | None, rows: Rows, scored: Mapping[str
     ordered, returned = rows.columns((ORDERED, RETURNED)).T
     past = np.maximum(ordered + returned, 0.0)
     if loaded is None:
-        return past
+        return np.asarray(past)
     scores = scored.get(loaded.target.name) or score_rows(loaded, rows)
     foreseen = scores.answers * (YEAR / loaded.target.horizon_days)
-    return np.where(np.isnan(foreseen), past, foreseen)
+    return np.asarray(np.where(np.isnan(foreseen), past, foreseen))
 
 
-def severity(value_at_stake: float, cuts: Mapping[str, float]) -> str | None:
+def severity(value_at_stake: float, cuts: Mapping[str, float]) -> Severity | None:
     """low, medium, high or critical, at a cut the higher one; None before the first night has drawn the cuts."""
     if not all(name in cuts for name in CUTS):
         return None

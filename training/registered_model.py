@@ -194,7 +194,7 @@ class ScoreModel:
         if self._booster is None:
             return self._linear_margin(matrix)
         if len(matrix) == 1 and self._one_row is not None:
-            return self._one_row.margin(matrix) + self.card.get("offset", 0.0)
+            return np.asarray(self._one_row.margin(matrix) + self.card.get("offset", 0.0))
         return self._boosted(matrix, raw_score=True) + self.card.get("offset", 0.0) if len(matrix) else np.empty(0)
 
     def answers(self, matrix: Floats) -> Floats:
@@ -274,12 +274,14 @@ class _OneRow:
 
     def __init__(self, booster: Any) -> None:
         self._booster = booster  # which has to live as long as its handle is used
-        self._library = lightgbm.basic._LIB
+        # LightGBM has no public way to it; the same release reads the model as it was logged with.
+        self._library = lightgbm.basic._LIB  # type: ignore[attr-defined]  # noqa: SLF001
         self._handle = ctypes.c_void_p()
         raw, from_first, all_trees, float64 = 1, 0, -1, 1
         self._check(
             self._library.LGBM_BoosterPredictForMatSingleRowFastInit(
-                booster._handle, raw, from_first, all_trees, float64, ctypes.c_int32(booster.num_feature()),
+                booster._handle,  # noqa: SLF001
+                raw, from_first, all_trees, float64, ctypes.c_int32(booster.num_feature()),
                 ctypes.c_char_p(b"num_threads=1"), ctypes.byref(self._handle),
             )
         )  # fmt: skip

@@ -1,11 +1,11 @@
-"""Routes for what a page waits for: the body is read and the answer written once, straight between bytes and models.
+"""Routes for what a page waits for: from the bytes of the body to a model, and from the answer to bytes, once each.
 
-FastAPI would parse the body, validate it, resolve dependencies, validate the answer and encode it, which takes several times as
-long as a score. What its OpenAPI document says of these routes is the same.
+FastAPI would parse the body, validate it, resolve dependencies, validate the answer and encode it, which takes several
+times as long as a score. What its OpenAPI document says of these routes is the same.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from typing import Any, cast
 
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
@@ -26,8 +26,7 @@ class QuickRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """What answers a request: 400 or 422 and where the body is wrong, as a Problem, before the endpoint is asked."""
-        assert self.body_field is not None
-        asked: type[BaseModel] = self.body_field.field_info.annotation  # type: ignore[assignment]
+        asked: type[BaseModel] = cast("Any", self.body_field).field_info.annotation
         endpoint: Answering = self.endpoint
 
         async def handle(request: Request) -> Response:
@@ -43,13 +42,15 @@ def problems(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
     told: dict[int | str, dict[str, Any]] = {}
     for kind in kinds:
         said = f"{kind.title}: `{kind.type}`"
-        told[kind.status] = {"description": f"{told[kind.status]['description']}; {said}" if kind.status in told else said}
+        told[kind.status] = {
+            "description": f"{told[kind.status]['description']}; {said}" if kind.status in told else said
+        }
     return told
 
 
 def _read(asked: type[BaseModel], body: bytes) -> BaseModel:
     try:
-        return asked.__pydantic_validator__.validate_json(body)  # type: ignore[no-any-return]
+        return cast("BaseModel", asked.__pydantic_validator__.validate_json(body))
     except ValidationError as error:
         findings = error.errors(include_url=False, include_context=False, include_input=False)
-        raise problem_of_findings(findings, asked) from error
+        raise problem_of_findings(cast("Any", findings), asked) from error

@@ -230,9 +230,7 @@ class Score:
         float | None,
         _told("calibrated; null where why_not says why, and for a target that asks for something else"),
     ]
-    amount: Annotated[
-        float | None, _told("of a target that asks for value: what to expect, in the project's currency")
-    ]
+    amount: Annotated[float | None, _told("of a target that asks for value: what to expect, in the project's currency")]
     days: Annotated[Days | None, _told("of a target that asks for the next order: when to expect it")]
     percentile: Annotated[
         float | None, _told("mid-rank among the accounts that the model was last compared with, 0 to 1")
@@ -247,12 +245,8 @@ class Score:
         _told("of a risk: by value at stake, as the last night ranked; null before the first night"),
     ]
     why_not: Annotated[str | None, _told("why there is no score")]
-    reasons: Annotated[
-        list[Reason], _told("the largest first; empty if not asked for, not scored, or none stands out")
-    ]
-    contributions: Annotated[
-        list[Contribution], _told("of every feature, the largest first; empty unless asked for")
-    ]
+    reasons: Annotated[list[Reason], _told("the largest first; empty if not asked for, not scored, or none stands out")]
+    contributions: Annotated[list[Contribution], _told("of every feature, the largest first; empty unless asked for")]
     change: Annotated[Change | None, _told("since the last score; null where there was none before as_of")]
     model: Annotated[str, _told("name of the registered model")]
     model_version: str

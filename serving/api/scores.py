@@ -8,8 +8,18 @@ from features.moments import now
 from serving.answers import answer, as_of_asked, is_quick
 from serving.api.dependencies import Served, Threads
 from serving.api.problems import (
-    BUSY, DATABASE_UNAVAILABLE, MALFORMED_EVENT, MALFORMED_REQUEST, NO_CHAMPION, NOT_JSON, NOT_READY, TOO_LARGE,
-    TOO_SLOW, UNKNOWN_ACCOUNT, UNKNOWN_TARGET, WRONG_MEDIA_TYPE,
+    BUSY,
+    DATABASE_UNAVAILABLE,
+    MALFORMED_EVENT,
+    MALFORMED_REQUEST,
+    NO_CHAMPION,
+    NOT_JSON,
+    NOT_READY,
+    TOO_LARGE,
+    TOO_SLOW,
+    UNKNOWN_ACCOUNT,
+    UNKNOWN_TARGET,
+    WRONG_MEDIA_TYPE,
 )  # fmt: skip
 from serving.api.routes import QuickRoute, problems
 from serving.api.schemas import ScoreRequest, ScoreResponse
@@ -94,7 +104,6 @@ _ANSWERED: Any = {"as_of": "2011-09-01T08:15:00Z", "accounts": [SCORED]}
 
 @router.post(
     "/scores",
-    response_model=ScoreResponse,
     responses={200: {"content": {"application/json": {"example": _ANSWERED}}}, **problems(*MAY_FAIL)},
 )
 async def scores(

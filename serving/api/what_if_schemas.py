@@ -7,7 +7,15 @@ from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, model_vali
 from pydantic_core import PydanticCustomError
 
 from serving.api.schemas import (
-    EXPLAIN, MOST_TARGETS, AccountId, Explain, InlineAccount, ScoredAccount, Request, events_model, few_rows,
+    EXPLAIN,
+    MOST_TARGETS,
+    AccountId,
+    Explain,
+    InlineAccount,
+    Request,
+    ScoredAccount,
+    events_model,
+    few_rows,
 )  # fmt: skip
 
 SupposedEvents = events_model(

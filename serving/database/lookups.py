@@ -81,7 +81,7 @@ def _fetched(database: sa.Engine, sql: str, parameters: Any) -> list[Row]:
     with available(database):
         connection = database.raw_connection()
     try:
-        rows: list[Row] = connection.cursor().execute(sql, parameters).fetchall()  # type: ignore[func-returns-value]
+        rows: list[Row] = connection.cursor().execute(sql, parameters).fetchall()
     except (database.dialect.loaded_dbapi.OperationalError, database.dialect.loaded_dbapi.InterfaceError) as error:
         connection.invalidate()
         raise DatabaseUnavailable(f"the database {shown(database.url)} cannot be used: {error}") from error
