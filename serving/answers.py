@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from features.history import HistoryError
 from features.moments import read_moment
 from features.table import build_feature_row
 from serving.accounts import Array
@@ -41,16 +40,16 @@ def as_of_asked(as_of: str | None, service: InService, now: datetime) -> datetim
 def is_quick(request: schemas.ScoreRequest, service: InService) -> bool:
     """Whether the answer takes so little that handing it to a thread would cost more, and waits for nobody.
 
-    A database of its own machine is a file; any other may be slow, and must not hold up those who do not ask it.
+    A database on this machine is a file; any other may be slow, and must not hold up those who do not ask it.
     """
     few = len(request.account_ids) <= FEW and not request.accounts
-    return few and request.explain == "none" and service.database.dialect.name == "sqlite"
+    return few and request.explain == "none" and service.accounts.is_local
 
 
 def answer(request: schemas.ScoreRequest, service: InService, as_of: datetime) -> schemas.ScoreResponse:
     """The scores asked for. Raises Problem where the request as a whole cannot be answered.
 
-    An account that the history does not know is an error of its entry, if others were asked for; alone, of the whole.
+    An account that is not known is an error of its entry, if others were asked for; alone, of the whole.
     """
     question = Question(models_asked(request.targets, service), request.explain, as_of)
     _refuse_too_many(request)
@@ -96,11 +95,15 @@ def models_asked(targets: Sequence[str] | None, service: InService) -> list[Load
 
 def _subjects_known(account_ids: Sequence[str], service: InService, as_of: datetime) -> list[Subject | None]:
     """The accounts of these ids with what is remembered of them; None for one that is not known by as_of."""
+    if not account_ids:
+        return []
     try:
         rows = service.accounts.rows(account_ids, as_of)
-        memory = remembered(service.database, account_ids, as_of) if account_ids else {}
-    except (HistoryError, OSError) as error:
-        raise Problem(HISTORY_UNAVAILABLE, f"the history cannot be read: {error}") from error
+        if any(row is None for row in rows) and service.accounts.is_empty():
+            raise Problem(
+                HISTORY_UNAVAILABLE, "no account is at hand yet; run `foresail nightly`, or `foresail serve` again"
+            )
+        memory = remembered(service.accounts.lookups, account_ids, as_of)
     except DatabaseUnavailable as error:
         raise Problem(DATABASE_UNAVAILABLE, str(error)) from error
     return [
@@ -152,9 +155,6 @@ _MOST = {"none": schemas.MOST_ACCOUNTS, "top": schemas.MOST_EXPLAINED, "all": sc
 
 def _known(request: schemas.ScoreRequest, service: InService, as_of: datetime) -> list[Subject | Problem]:
     """The accounts asked for by id, and a Problem in the place of each that is not known."""
-    if request.account_ids and not service.accounts.has_history:
-        where = service.settings.history_root
-        raise Problem(HISTORY_UNAVAILABLE, f"there is no history at {where} yet; run `foresail ingest`")
     found = _subjects_known(request.account_ids, service, as_of)
     return [
         subject or _unknown(account, as_of, pointer("account_ids", number))

@@ -16,7 +16,7 @@ from serving.stakes import value_model
 
 @dataclass(frozen=True)
 class InService:
-    """Exchanged whole when a champion or the history changes, never half."""
+    """Exchanged whole when a champion changes, never half."""
 
     settings: Settings
     models: Mapping[str, LoadedModel]

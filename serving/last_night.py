@@ -6,9 +6,9 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from serving.database.engine import reading
-from serving.database.lookups import Lookup
-from serving.database.tables import cuts, score_history, scores, standings
+from serving.database.compiled import Compiled
+from serving.database.lookups import Lookups
+from serving.database.tables import score_history, scores, standings
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ _before = (
 )
 _standing = (standings.c.quadrant, standings.c.tier, standings.c.segment, standings.c.health)
 _earlier = (score_history.c.as_of, score_history.c.answer, score_history.c.model_version)
-_REMEMBERED = Lookup(
+_REMEMBERED = Compiled(
     sa.select(scores.c.account_id, scores.c.target, scores.c.data_as_of, *_standing, *_earlier).select_from(
         scores.outerjoin(standings, standings.c.account_id == scores.c.account_id).outerjoin(
             score_history,
@@ -63,13 +63,13 @@ _REMEMBERED = Lookup(
 )
 
 
-def remembered(database: sa.Engine, account_ids: Sequence[str], as_of: datetime) -> Mapping[str, Remembered]:
+def remembered(lookups: Lookups, account_ids: Sequence[str], as_of: datetime) -> Mapping[str, Remembered]:
     """What is remembered of these accounts, and of their scores of moments before `as_of`; those unknown are left out.
 
     Raises DatabaseUnavailable.
     """
     found: dict[str, Remembered] = {}
-    for row in _REMEMBERED.rows(database, account_ids, as_of=as_of):
+    for row in _REMEMBERED.rows(lookups, account_ids, as_of=as_of):
         account_id, target, data_as_of, quadrant, tier, segment, health, moment, answer, version = row
         known = found.setdefault(account_id, Remembered(quadrant, tier, segment, health, data_as_of))
         if moment is not None:
@@ -77,7 +77,6 @@ def remembered(database: sa.Engine, account_ids: Sequence[str], as_of: datetime)
     return found
 
 
-def severity_cuts(database: sa.Engine) -> dict[str, float]:
-    """The cuts of the last night by name; empty before the first. Raises DatabaseUnavailable."""
-    with reading(database) as connection:
-        return {row.name: row.value for row in connection.execute(sa.select(cuts.c.name, cuts.c.value))}
+def cuts_drawn(lookups: Lookups) -> dict[str, float]:
+    """All cuts of the last night by name; empty before the first. Raises DatabaseUnavailable."""
+    return dict(lookups.rows("select name, value from cuts", ()))

@@ -32,7 +32,7 @@ from foresail.workflow.models import (
 )
 from foresail.workflow.progress import Progress
 from foresail.workflow.scoring import Scored, score, write_scores
-from foresail.workflow.serving import serve, serving_settings
+from foresail.workflow.serving import bring_up_to_date, serve, serving_settings
 from foresail.workflow.simulation import open_truth, simulate, simulation_settings, truth_beside
 
 __all__ = [
@@ -45,6 +45,7 @@ __all__ = [
     "SourceFailure",
     "TrainingTable",
     "audit",
+    "bring_up_to_date",
     "budget",
     "concentration",
     "draw_concentration",
