@@ -30,6 +30,7 @@ WRONG_METHOD = Kind("/problems/wrong-method", 405, "The path does not take this 
 NOT_JSON = Kind("/problems/not-json", 400, "The body is not JSON")
 MALFORMED_REQUEST = Kind("/problems/malformed-request", 422, "The request breaks the schema")
 MALFORMED_EVENT = Kind("/problems/malformed-event", 422, "An event breaks a rule of its stream")
+KEY_REUSED = Kind("/problems/key-reused", 422, "The idempotency key belongs to another request")
 TOO_LARGE = Kind("/problems/too-large", 413, "The body is too large")
 WRONG_MEDIA_TYPE = Kind("/problems/wrong-media-type", 415, "The body is not of a type that is read here")
 NO_CHAMPION = Kind("/problems/no-champion", 503, "No model is in service")
