@@ -63,11 +63,16 @@ def _place(number: int) -> str:
 
 
 def _to_driver(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Converted:
-    return kind.dialect_impl(dialect).bind_processor(dialect) or _as_it_is
+    return (_is_ours(kind) and kind.dialect_impl(dialect).bind_processor(dialect)) or _as_it_is
 
 
 def _from_driver(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Converted:
-    return kind.dialect_impl(dialect).result_processor(dialect, None) or _as_it_is
+    return (_is_ours(kind) and kind.dialect_impl(dialect).result_processor(dialect, None)) or _as_it_is
+
+
+def _is_ours(kind: sa.types.TypeEngine[Any]) -> bool:
+    """Whether it is a type of `tables`; text and numbers come from either driver as they are."""
+    return isinstance(kind, sa.types.TypeDecorator)
 
 
 def _as_it_is(value: Any) -> Any:
