@@ -9,7 +9,8 @@ RISKS = ("churn", "contract_churn", "contraction")
 QUADRANTS = ("strategic_core", "stable_contributor", "high_potential_growth", "routine")
 TIERS = ("strategic", "growth", "potential")
 SEGMENTS = ("silent", "new", "at_risk", "low_frequency", "high_value", "potential")
-SCHEMES = ("quadrant", "tier", "segment")
+SCHEMES = {"quadrant": QUADRANTS, "tier": TIERS, "segment": SEGMENTS}
+BANDS = ("low", "medium", "high")
 SEVERITIES = ("low", "medium", "high", "critical")
 
 Tier = Literal["strategic", "growth", "potential"]
