@@ -82,7 +82,7 @@ def standing(of, its_scores=NO_SCORES, previous=None, settings=None, known=None)
         attributes() if known is None else known,
         pd.DataFrame() if previous is None else previous,
         AS_OF,
-        settings or StandingSettings(CHURN),
+        settings or StandingSettings(CHURN, margin=0.05),
     )
 
 

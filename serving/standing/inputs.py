@@ -32,7 +32,6 @@ OF_CATALOG = (
     "purchases_days_since_last", "purchases_days_since_first",
     "purchases_orders_distinct_180d", "purchases_orders_distinct_365d",
     "purchases_amount_trend_180d", "purchases_categories_distinct_365d",
-    "engagement_count_trend_90d",
     "account_size_last", "account_strategic_fit_last", "account_influence_last", "account_industry_growth_last",
     "account_market_share_last", "account_willing_to_be_reference_last",
     "surveys_satisfaction_mean_365d", "surveys_effort_mean_365d",

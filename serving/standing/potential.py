@@ -1,7 +1,8 @@
 """How far an account could grow: 0 to 1, and independent of what it brings today by the way it is made.
 
 1. Each signal that is on record of an account becomes its rank among all accounts of which it is on record, 0 to 1.
-2. The mean of the ranks that are there is the account's outlook. What is absent is left out: it is no bad sign.
+2. The mean of the ranks that are there, and of one that is average, is the account's outlook. What is absent is left
+   out: it is no bad sign. The average one keeps an account of which little is on record from the extremes.
 3. Accounts are put into groups of like revenue of the last 365 days; the potential is the rank of the outlook among
    its peers. So each group holds the whole range of potentials, and a large account has no more of it than a small one.
 """
@@ -11,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from features.population import Columns
+from features.standing import ENGAGEMENT
 from serving.standing.inputs import Flags, Floats, Rows, ScoreRows, column, mean_of
 from serving.standing.settings import StandingSettings
 from serving.standing.value import NET
@@ -21,7 +23,7 @@ SIGNALS: Mapping[str, tuple[str, float, str]] = {
     "size": ("account_size_last", 1.0, "its size in people"),
     "influence": ("account_influence_last", 1.0, "how much its industry looks to it"),
     "strategic_fit": ("account_strategic_fit_last", 1.0, "how well it fits our strategy"),
-    "engagement": ("engagement_count_trend_90d", 1.0, "contacts of the last 90 days against the 90 before"),
+    "engagement": (ENGAGEMENT.name, 1.0, "contacts and uses of the last 180 days against the 180 before"),
     "categories": ("purchases_categories_distinct_365d", -1.0, "categories it has not bought from in 365 days"),
 }
 """Signal → the feature it ranks, the sign that makes more of it better, and what it is."""
@@ -38,7 +40,9 @@ def potential_of(table: Columns, scores: ScoreRows, settings: StandingSettings) 
     """The potential of each account, (rows,), 0 to 1; NaN where no signal at all is on record."""
     signals = [_of_feature(table, name, sign) for name, sign, _ in SIGNALS.values()]
     signals += [_of_scores(scores, settings.of_kinds(kind)) for kind, _ in GROWTH.values()]
-    outlook = mean_of((_ranks(signal) for signal in signals), scores.accounts)
+    ranks = [_ranks(signal) for signal in signals]
+    known = ~np.isnan(ranks).all(axis=0)
+    outlook = np.where(known, mean_of([*ranks, np.full(scores.accounts, 0.5)], scores.accounts), np.nan)
     return _ranks_within(outlook, _peers(column(table, NET)))
 
 

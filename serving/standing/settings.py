@@ -118,7 +118,7 @@ class StandingSettings:
     matrix: Matrix = Matrix()
     tiers: Tiers = Tiers()
     segments: Segments = Segments()
-    margin: float = 0.05
+    margin: float = 0.10
     """How far beyond a cut a value must be to cross it: of quantiles and percentiles in rank, of other numbers as a share."""
     health: Health = Health()
     severity: Severity = Severity()
