@@ -22,6 +22,7 @@ from pydantic import BaseModel, ValidationError
 
 from features.sources import Source
 from foresail.project_file import KINDS, TABLES, File, Table, TargetTable
+from serving.standing.settings import StandingSettings
 
 if TYPE_CHECKING:
     from features.history import History
@@ -78,6 +79,8 @@ class Project:
     """[team] capacity: below 1 a share of the accounts, else their number; None where it is left open."""
     database: str
     """SQLAlchemy URL of the operational database: [database] url, else a SQLite file in the project folder."""
+    standing: StandingSettings
+    """Where the cuts of quadrants, tiers, segments, health and severity lie."""
     feature_files: tuple[Path, ...]
     """Files that declare features of the company's own: [features] extend."""
 
@@ -199,6 +202,7 @@ def _project(directory: Path, file: File) -> Project:
         costs=file.costs.model_dump(),
         capacity=file.team.capacity,
         database=_database(directory, file.database.url),
+        standing=file.standing(),
         feature_files=tuple(directory / name for name in file.features.extend),
     )
 
@@ -322,7 +326,7 @@ def _problem(error: Mapping[str, Any]) -> str:
 def _place(location: Sequence[int | str]) -> tuple[type[Table], str]:
     """The innermost table that a location passes through, and the name of the key in it."""
     generic = [
-        "*" if position == 1 and location[0] in {"sources", "targets"} else str(part)
+        "*" if isinstance(part, int) or (position == 1 and location[0] == "targets") else str(part)
         for position, part in enumerate(location)
     ]
     for end in range(len(generic) - 1, -1, -1):
