@@ -78,6 +78,10 @@ class Project:
     """[team] capacity: below 1 a share of the accounts, else their number; None where it is left open."""
     database: str
     """SQLAlchemy URL of the operational database: [database] url, else a SQLite file in the project folder."""
+    requests_per_second: float | None
+    """[serving] requests_per_second: how fast one API key may ask; None for no limit."""
+    burst: int
+    """[serving] burst: how many requests one key may make at once, where there is a limit."""
     feature_files: tuple[Path, ...]
     """Files that declare features of the company's own: [features] extend."""
 
@@ -199,6 +203,8 @@ def _project(directory: Path, file: File) -> Project:
         costs=file.costs.model_dump(),
         capacity=file.team.capacity,
         database=_database(directory, file.database.url),
+        requests_per_second=file.serving.requests_per_second,
+        burst=file.serving.burst,
         feature_files=tuple(directory / name for name in file.features.extend),
     )
 

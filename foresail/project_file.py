@@ -233,6 +233,15 @@ class DatabaseTable(Table):
     )
 
 
+class ServingTable(Table):
+    requests_per_second: float | None = Field(
+        default=None,
+        gt=0,
+        description="a number above 0: how many requests a second one API key may make; left out: any",
+    )
+    burst: StrictInt = Field(default=50, ge=1, description="a whole number of requests, 1 or more")
+
+
 class File(Table):
     project: ProjectTable = Field(description="a table [project] with name, currency and timezone")
     history: HistoryTable = Field(default=HistoryTable(), description="a table [history]")
@@ -250,6 +259,7 @@ class File(Table):
     )
     team: TeamTable = Field(default=TeamTable(), description="a table [team]")
     database: DatabaseTable = Field(default=DatabaseTable(), description="a table [database] with url")
+    serving: ServingTable = Field(default=ServingTable(), description="a table [serving]")
 
 
 TABLES: dict[tuple[str, ...], type[Table]] = {
@@ -265,5 +275,6 @@ TABLES: dict[tuple[str, ...], type[Table]] = {
     ("costs",): CostsTable,
     ("team",): TeamTable,
     ("database",): DatabaseTable,
+    ("serving",): ServingTable,
 }
 """Where each table stands in the file; `*` is any number or name."""

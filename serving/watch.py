@@ -10,6 +10,7 @@ from features.catalog import CATALOG
 from features.extension import ExtensionError, catalog_with
 from features.history import History, HistoryError
 from features.plan import FeatureSet
+from serving import metrics
 from serving.accounts import Accounts
 from serving.answers import warm_up
 from serving.api.problems import HISTORY_UNAVAILABLE, NOT_CONFIGURED, NOT_READY, Problem
@@ -103,6 +104,7 @@ class Watch:
             self._database = self._database or opened(settings.database)
             found = InService(settings, models, missing, accounts, self._inline, self._database)
             _try_to_warm_up(found)
+            metrics.in_service(_versions_of(before), _versions_of(found))
             self._in_service = found
 
     def _accounts(self, settings: Settings, models: Mapping[str, LoadedModel]) -> Accounts:
@@ -167,6 +169,11 @@ def _opened(pinned: History) -> History:
         if pinned.snapshot(stream) is None:
             raise HistoryError(f"{pinned.uri(stream)} is gone")
     return pinned
+
+
+def _versions_of(service: InService | None) -> list[tuple[str, str, str]]:
+    models = service.models if service else {}
+    return [(target, loaded.name, loaded.version) for target, loaded in models.items()]
 
 
 def _try_to_warm_up(found: InService) -> None:

@@ -18,6 +18,7 @@ from foresail.workflow.history import (
     status,
     vacuum,
 )
+from foresail.workflow.keys import create_key, listed_keys, revoke_key
 from foresail.workflow.models import (
     budget,
     evaluate,
@@ -47,12 +48,14 @@ __all__ = [
     "audit",
     "budget",
     "concentration",
+    "create_key",
     "draw_concentration",
     "evaluate",
     "feature_table",
     "forget",
     "has_failed",
     "ingest_sources",
+    "listed_keys",
     "merge",
     "model_name",
     "models",
@@ -61,6 +64,7 @@ __all__ = [
     "promote",
     "quarantined",
     "report_path",
+    "revoke_key",
     "rollback",
     "score",
     "serve",

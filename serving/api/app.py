@@ -7,17 +7,18 @@ from fastapi import FastAPI, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.api import models
+from serving.api import metrics, models
 from serving.api.dependencies import PREFIX
 from serving.api.problems import Problem
 
 RESOURCES = FastAPI(
     title="Foresail", version="1", openapi_url=f"{PREFIX}/openapi.json", docs_url=f"{PREFIX}/docs", redoc_url=None
 )
-"""The service sets its `state.watch` and `state.heavy` when it starts: one application a process."""
+"""The service sets its `state.watch`, `state.heavy` and `state.entrance` when it starts: one application a process."""
 
 for router in (models.router,):
     RESOURCES.include_router(router, prefix=PREFIX)
+RESOURCES.include_router(metrics.router)
 
 
 @RESOURCES.exception_handler(Problem)
@@ -26,11 +27,11 @@ async def _problem(_: Request, problem: Problem) -> Response:
 
 
 class Resources:
-    """ASGI middleware: what is asked below /v1 goes to the resources, everything else on to BentoML."""
+    """ASGI middleware: what is asked below /v1, and /metrics, goes to the resources, everything else on to BentoML."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_ours = scope["type"] == "http" and scope["path"].startswith(f"{PREFIX}/")
+        is_ours = scope["type"] == "http" and scope["path"].startswith((f"{PREFIX}/", "/metrics"))
         await (RESOURCES if is_ours else self.app)(scope, receive, send)

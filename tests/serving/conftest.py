@@ -28,6 +28,7 @@ def company(tmp_path_factory):
     folder = tmp_path_factory.mktemp("company")
     history = ingest_rows(folder, ACCOUNTS)
     table = build_feature_table(history, AS_OF, CATALOG)
+    upgrade(opened(f"sqlite:///{folder}/operational.db"))
     return SimpleNamespace(
         folder=folder,
         history=history,
