@@ -6,6 +6,7 @@ Spans are made when a request is done, out of the stages that were noted; until 
 import logging
 import re
 import secrets
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 """Spans are exported where the environment has one of them."""
+LAST_SECONDS = 2.0
 
 log = logging.getLogger("bentoml.foresail")
 
@@ -82,8 +84,10 @@ class Spans:
         request.end(moment)
 
     def stop(self) -> None:
-        """Export what is left, if the collector takes it."""
-        self._provider.shutdown()
+        """Export what is left, if the collector takes it soon: the service must not hang at its end for want of one."""
+        ending = threading.Thread(target=self._provider.shutdown, daemon=True)
+        ending.start()
+        ending.join(LAST_SECONDS)
 
 
 class _Ids:
