@@ -19,6 +19,12 @@ def _heavy(request: Request) -> Heavy:
     return cast("Heavy", request.app.state.heavy)
 
 
+def _caller(request: Request) -> str | None:
+    return cast("str | None", getattr(request.state, "key_id", None))
+
+
 Served = Annotated[InService, Depends(_in_service)]
 """All that an answer rests on, taken once per request; a Problem if nothing is in service."""
 Threads = Annotated[Heavy, Depends(_heavy)]
+Caller = Annotated[str | None, Depends(_caller)]
+"""The id of the API key that the request came with; None where none is needed."""

@@ -98,9 +98,9 @@ class _Answer:
 
 def route_of(scope: Scope) -> str:
     """The template of the route that answered, like /v1/accounts/{account_id}: the path itself may name an account."""
-    route = getattr(scope.get("route"), "path", None)
-    if isinstance(route, str):
-        return route
+    template = getattr(scope.get("route"), "path_format", None)
+    if isinstance(template, str):
+        return template
     return scope["path"] if scope["path"] in UNTEMPLATED else "other"
 
 
