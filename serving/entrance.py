@@ -1,5 +1,6 @@
 """What stands between the network and the answers: the keys, the pace, the export of spans, and the inbox's figures."""
 
+import logging
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 
@@ -16,6 +17,12 @@ from serving.settings import Settings
 from serving.tracing import spans_of
 
 INBOX_SECONDS = 15.0
+ALONE = (
+    "there is no API key: only programs on this machine are answered, until one is made with "
+    "`foresail keys create NAME --scope score`"
+)
+
+log = logging.getLogger("bentoml.foresail")
 
 
 class Entrance:
@@ -40,6 +47,8 @@ class Entrance:
         """Look at the database, and go on looking."""
         for each in self._rounds:
             each.start()
+        if self.keyring is None or self.keyring.was_found_empty:
+            log.warning("%s", ALONE)
 
     def stop(self) -> None:
         """Look no more, and export the spans that are left."""

@@ -34,7 +34,12 @@ class Keyring:
     def is_empty(self) -> bool:
         """Whether there never was a key. A revoked one counts: revoking the last must not open the service."""
         self._check_fresh()
-        return not self._keys
+        return self.was_found_empty
+
+    @property
+    def was_found_empty(self) -> bool:
+        """Whether the last look succeeded and found no key; False as long as none has succeeded."""
+        return self._read_at is not None and not self._keys
 
     def recognised(self, text: str) -> Key | None:
         """The good key that this text is; None for any other text. A Problem while nobody can tell."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,6 +31,24 @@ def revoke_key(project: "Project", key_id: str, at: datetime) -> "Key":
     from serving.database import keys
 
     return keys.revoke(_database(project), key_id, at)
+
+
+def check_reach(project: "Project", host: str) -> None:
+    """KeyNeeded if a service that listens on `host` could be reached from elsewhere, and there is no key to tell callers by."""
+    from serving.database.keys import KeyNeeded
+
+    if not _is_this_machine(host) and not listed_keys(project):
+        raise KeyNeeded(
+            f"there is no API key yet, and others can reach {host}. Make a key first with `foresail keys create NAME "
+            "--scope score`, or serve this machine alone on 127.0.0.1"
+        )
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:  # a name
+        return host == "localhost"
 
 
 def _database(project: "Project") -> "sa.Engine":

@@ -6,6 +6,7 @@ import sys
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from foresail.workflow.keys import check_reach
 from foresail.workflow.models import model_name
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def serve(project: "Project", as_of: datetime | None, host: str, port: int) -> N
 
     if not project.targets:
         raise ProjectError(f"{project.directory / FILE_NAME} has no target to serve; add a table [targets.churn]")
+    check_reach(project, host)
     with socket.socket() as probe:
         # As the server will ask for it: a port in its last minute after a stop is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -54,6 +56,8 @@ def serve(project: "Project", as_of: datetime | None, host: str, port: int) -> N
         **os.environ,
         VARIABLE: serving_settings(project, as_of).model_dump_json(),
         "BENTOML_DO_NOT_TRACK": "True",
+        # Nobody's X-Forwarded-For is believed: who is on this machine must not be said by a header.
+        "FORWARDED_ALLOW_IPS": "nobody",
     }
     command = [
         sys.executable,

@@ -32,6 +32,10 @@ class KeyRefused(ValueError):
     """A key cannot be made or revoked as asked; the message says why and what to do."""
 
 
+class KeyNeeded(Exception):
+    """The service must not be started like this as long as there is no key."""
+
+
 @dataclass(frozen=True)
 class Key:
     """A key as the database knows it."""

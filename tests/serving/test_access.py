@@ -148,6 +148,10 @@ def metric(service, name, **labels):
     return 0.0
 
 
+def test__without_any_key__the_log_says_so(service):
+    assert "there is no API key: only programs on this machine are answered" in service.log.read_text()
+
+
 def test__without_any_key__only_programs_on_this_machine_are_answered(service):
     """Not what came through a proxy, nor a page of another site that is open in a browser here."""
     statuses = {name: response.status_code for name, response in service.without_key.items()}

@@ -1,6 +1,8 @@
 """API keys: made, recognised, revoked; who may do what with them, and how fast."""
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,14 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from foresail import workflow
 from foresail.cli import app
-from foresail.project import initialise
+from foresail.project import initialise, load
+from foresail.workflow.keys import check_reach
 from serving.api.access import ANY, needed_scope
 from serving.api.pace import Pace
 from serving.api.problems import Problem
 from serving.database import keys
 from serving.database.engine import DatabaseUnavailable, opened, reading
-from serving.database.keys import KeyRefused
+from serving.database.keys import KeyNeeded, KeyRefused
 from serving.database.tables import api_keys, audit_log
 from serving.keyring import STAY_SECONDS, Keyring
 
@@ -196,6 +200,25 @@ def test__command_line__creates_lists_and_revokes(tmp_path):
     assert "CRM" in shown
     secret = made["key"].rpartition("_")[2]
     assert secret not in shown
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "foresail.example"])
+def test__serve__beyond_this_machine_without_a_key__does_not_start_and_says_how(tmp_path, host):
+    project = load(initialise(tmp_path).parent)
+    with pytest.raises(KeyNeeded, match="foresail keys create NAME"):
+        workflow.serve(project, None, host, 3000)
+    for here in ("127.0.0.1", "::1", "localhost"):
+        check_reach(project, here)
+    workflow.create_key(project, "CRM", ["score"], NOON)
+    check_reach(project, host)
+
+
+def test__serve__beyond_this_machine_without_a_key__exit_code_2(tmp_path):
+    initialise(tmp_path)
+    command = [sys.executable, "-m", "foresail.cli", "serve", "--host", "0.0.0.0", "--project", str(tmp_path)]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "there is no API key yet" in ended.stderr
 
 
 def test__command_line__without_a_key__says_what_that_means(tmp_path):
