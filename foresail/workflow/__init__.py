@@ -33,7 +33,7 @@ from foresail.workflow.models import (
 )
 from foresail.workflow.progress import Progress
 from foresail.workflow.scoring import Scored, score, write_scores
-from foresail.workflow.serving import serve, serving_settings
+from foresail.workflow.serving import bring_up_to_date, serve, serving_settings
 from foresail.workflow.simulation import open_truth, simulate, simulation_settings, truth_beside
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "SourceFailure",
     "TrainingTable",
     "audit",
+    "bring_up_to_date",
     "budget",
     "concentration",
     "create_key",
