@@ -21,7 +21,7 @@ from serving.api.problems import (
 )
 from serving.database.engine import DatabaseUnavailable
 from serving.in_service import InService
-from serving.metrics import accounts_asked, scored, stage
+from serving.metrics import note_accounts, note_scores, stage
 from serving.model_store import LoadedModel
 from serving.reasons import Reason
 from serving.scoring import Rows, Scores, reasons_for, score_rows
@@ -52,9 +52,8 @@ def answer(request: schemas.ScoreRequest, service: InService, as_of: datetime) -
     """
     models = _models(request, service)
     _refuse_too_many(request)
-    accounts_asked(len(request.account_ids) + len(request.accounts))
-    with stage("features"):
-        rows = [*_known_rows(request, service, as_of), *_inline_rows(request, service, as_of)]
+    note_accounts(len(request.account_ids) + len(request.accounts))
+    rows = [*_known_rows(request, service, as_of), *_inline_rows(request, service, as_of)]
     found = _together([row for row in rows if not isinstance(row, Problem)], service)
     scores = zip(*(_scores(loaded, found, request, service, as_of) for loaded in models), strict=True)
     accounts = [*request.account_ids, *(account.account_id for account in request.accounts)]
@@ -152,13 +151,13 @@ def _scores(
     """One target's score of every row."""
     with stage("predict"):
         scores = score_rows(loaded, rows)
-    scored(loaded.target.name, loaded.version, scores.percentile)
+    note_scores(loaded.target.name, loaded.version, scores.percentile)
     reasons: dict[int, list[Reason]] = {}
     if request.explain == "top":
-        told = np.flatnonzero(~np.isnan(scores.answers))
+        scored = np.flatnonzero(~np.isnan(scores.answers))
         with stage("explain"):
-            found = reasons_for(loaded, rows.at(told), service.settings.currency)
-        reasons = dict(zip(told.tolist(), found, strict=True))
+            found = reasons_for(loaded, rows.at(scored), service.settings.currency)
+        reasons = dict(zip(scored.tolist(), found, strict=True))
     return [_score(loaded, scores, row, reasons.get(row, ()), as_of) for row in range(len(rows.matrix))]
 
 

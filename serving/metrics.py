@@ -1,6 +1,6 @@
 """What is measured of requests. While a request is answered its figures are only noted; they are counted when it is done.
 
-`stage`, `accounts_asked` and `scored` may be called anywhere on the way of an answer, in threads too; outside of a request they
+`stage`, `note_accounts` and `note_scores` may be called anywhere on the way of an answer, in threads too; outside of a request they
 do nothing.
 """
 
@@ -84,14 +84,14 @@ class stage:  # noqa: N801  it reads as a statement: with stage("lookup")
             noted.stages.append((self._name, self._begun, perf_counter_ns()))
 
 
-def accounts_asked(number: int) -> None:
+def note_accounts(number: int) -> None:
     """Note how many accounts the request asks for."""
     noted = NOTED.get()
     if noted is not None:
         noted.accounts += number
 
 
-def scored(target: str, version: str, percentiles: "np.ndarray[Any, Any]") -> None:
+def note_scores(target: str, version: str, percentiles: "np.ndarray[Any, Any]") -> None:
     """Note the percentiles, 0 to 1, of one target's scores; NaN where an account was not to be scored."""
     noted = NOTED.get()
     if noted is not None:

@@ -13,11 +13,10 @@ import httpx
 import pytest
 from bentoml.exceptions import BentoMLException
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from serving_company import recency_card, register, settings_of, wait_until
+from serving_company import bring_up_to_date, database_of, recency_card, register, settings_of, wait_until
 
 from serving.database import keys
 from serving.database.engine import opened
-from serving.database.upgrade import upgrade
 from serving.keyring import LOOK_SECONDS
 
 OPEN = ("/livez", "/readyz", "/healthz")
@@ -77,8 +76,8 @@ def collector():
 def service(company, start_service, collector, tmp_path_factory):
     """Started without a key, which `without_key` asks; then keys are made while it runs."""
     folder = tmp_path_factory.mktemp("door")
-    engine = opened(f"sqlite:///{folder}/operational.db")
-    upgrade(engine)
+    bring_up_to_date(folder, company.history)
+    engine = opened(database_of(folder))
     registry = f"sqlite:///{folder}/registry/mlflow.db"
     register(registry, recency_card())
     settings = settings_of(
@@ -231,7 +230,7 @@ def test__log__one_line_a_request_that_tells_what_an_operator_asks(service):
     assert (line["method"], line["route"], line["status"], line["accounts"]) == ("POST", "/score", 200, 2)
     assert line["key_id"] == service.ids["score"]
     assert line["models"] == {"soon": "1"}
-    assert {"features", "predict", "explain"} <= line["stages_ms"].keys()
+    assert {"lookup", "features", "predict", "explain"} == line["stages_ms"].keys()
     assert sum(line["stages_ms"].values()) <= line["ms"] < 5000
     assert datetime.fromisoformat(line["at"]).tzinfo is not None
 
@@ -320,7 +319,7 @@ def test__spans__of_a_request_and_its_stages_reach_the_collector(service, collec
     assert {attribute.key for attribute in request.attributes} == {
         "http.request.method", "http.route", "http.response.status_code",
     }  # fmt: skip
-    for stage in ("features", "predict"):
+    for stage in ("lookup", "features", "predict"):
         assert found[stage].parent_span_id == request.span_id
         assert request.start_time_unix_nano <= found[stage].start_time_unix_nano
         assert found[stage].end_time_unix_nano <= request.end_time_unix_nano
