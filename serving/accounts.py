@@ -84,6 +84,12 @@ class Accounts:
         """Whether no account has a state: none was ever built."""
         return not self._lookups.rows("select 1 from account_states limit 1", ())
 
+    def warm_up(self) -> None:
+        """Compute the features of some stored account: the compiler takes half a minute when it first reads a state."""
+        found = self._lookups.rows("select account_id from account_states limit 1", ())
+        for account in self.known([account_id for (account_id,) in found]).values():
+            account.row(self.features, self._layout, account.first_known)
+
     def rows(self, account_ids: Sequence[str], as_of: datetime) -> list[Array | None]:
         """The features of each account, shape (len(features),): bit for bit the feature table's row. None if not known by as_of."""
         with stage("lookup"):

@@ -132,6 +132,7 @@ def _versions_of(service: InService | None) -> list[tuple[str, str, str]]:
 def _try_to_warm_up(found: InService) -> None:
     try:
         warm_up(found)
+        found.accounts.warm_up()
     except Exception:
         # It only saves the first request some time: whatever fails here must not keep good models out of service.
         log.exception("the warm-up failed; the first requests will take longer")

@@ -20,7 +20,9 @@ from serving.api.access import OPEN
 from serving.metrics import NOTED, Noted, count
 from serving.tracing import Trace, trace_of
 
-UNTEMPLATED = frozenset({"/", "/score", "/docs.json", "/schema.json", "/metrics", *OPEN})
+UNTEMPLATED = frozenset(
+    {"/", "/score", "/docs.json", "/schema.json", "/metrics", "/v1/openapi.json", "/v1/docs", *OPEN}
+)
 """Paths of BentoML's that hold nothing of a caller's; whatever else no route is known for is `other`."""
 
 requests_log = logging.getLogger("foresail.requests")
