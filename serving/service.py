@@ -11,7 +11,7 @@ from serving.answers import answer, as_of_asked, is_quick
 from serving.api.access import Access
 from serving.api.app import RESOURCES, Resources
 from serving.api.middleware import CallersFaults, ProblemAnswers, as_answers
-from serving.api.observed import Observed, log_requests
+from serving.api.observed import Observed
 from serving.api.schemas import ScoreRequest, ScoreResponse
 from serving.entrance import Entrance
 from serving.heavy import Heavy
@@ -39,7 +39,6 @@ class Foresail:
         self.entrance = Entrance(self.watch.settings, os.environ)
         self.entrance.start()
         RESOURCES.state.watch, RESOURCES.state.heavy, RESOURCES.state.entrance = self.watch, self.heavy, self.entrance
-        log_requests()
         # What has been loaded by now stays: keep the collector away from it, or it stalls requests for tens of ms.
         gc.collect()
         gc.freeze()

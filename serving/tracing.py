@@ -4,8 +4,8 @@ Spans are made when a request is done, out of the stages that were noted; until 
 """
 
 import logging
+import random
 import re
-import secrets
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,8 +47,12 @@ def trace_of(traceparent: str) -> Trace:
     """The caller's trace, gone on with; a new one where the caller sends none, or none that can be read."""
     found = _TRACEPARENT.fullmatch(traceparent)
     if found is None or not int(found[1], 16) or not int(found[2], 16):
-        return Trace(secrets.token_hex(16), secrets.token_hex(8), None, True)
-    return Trace(found[1], secrets.token_hex(8), found[2], bool(int(found[3], 16) & 1))
+        return Trace(f"{random.getrandbits(128):032x}", _span_id(), None, True)
+    return Trace(found[1], _span_id(), found[2], bool(int(found[3], 16) & 1))
+
+
+def _span_id() -> str:
+    return f"{random.getrandbits(64):016x}"
 
 
 class Spans:
@@ -96,11 +100,11 @@ class _Ids:
     next: Trace | None = None
 
     def generate_trace_id(self) -> int:
-        return int(self.next.trace_id, 16) if self.next else secrets.randbits(128)
+        return int(self.next.trace_id, 16) if self.next else random.getrandbits(128)
 
     def generate_span_id(self) -> int:
         told, self.next = self.next, None
-        return int(told.span_id, 16) if told else secrets.randbits(64)
+        return int(told.span_id, 16) if told else random.getrandbits(64)
 
     def is_trace_id_random(self) -> bool:
         return True
