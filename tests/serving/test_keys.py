@@ -1,5 +1,6 @@
 """API keys: made, recognised, revoked; who may do what with them, and how fast."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -9,13 +10,14 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.datastructures import State
 from typer.testing import CliRunner
 
 from foresail import workflow
 from foresail.cli import app
 from foresail.project import initialise, load
 from foresail.workflow.keys import check_reach
-from serving.api.access import ANY, needed_scope
+from serving.api.access import ANY, Access, needed_scope
 from serving.api.pace import Pace
 from serving.api.problems import Problem
 from serving.database import keys
@@ -180,6 +182,20 @@ def test__pace__never_more_than_the_burst_and_what_the_time_has_brought(per_seco
 def test__pace__callers_do_not_share_a_bucket():
     pace = Pace(1.0, 1, lambda: 0.0)
     assert [pace.wait_seconds(caller) for caller in ("a", "b", "a")] == [0.0, 0.0, 1.0]
+
+
+def test__websocket__is_refused_before_any_app_sees_it():
+    """There is no way to send a problem there, and no app that needs one."""
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    async def app(*_):
+        raise AssertionError("it must not be asked")
+
+    asyncio.run(Access(app, State())({"type": "websocket", "path": "/v1/events"}, None, send))
+    assert [message["type"] for message in sent] == ["websocket.close"]
 
 
 def run(*arguments):
