@@ -91,7 +91,7 @@ def loaded(booster: str, names: tuple[str, ...]) -> LoadedModel:
 def score(rows: int, booster: str) -> Run:
     given = data(rows)
     model = loaded(booster, given.features)
-    return once(lambda: score_rows(model, Rows(given.features, given.matrix)).answers)
+    return once(lambda: score_rows(model, Rows(tuple(given.features), given.matrix)).answers)
 
 
 def score_bare(rows: int, booster: str) -> Run:

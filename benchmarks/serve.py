@@ -33,7 +33,7 @@ from features.table import build_feature_table
 from serving.database.engine import opened
 from serving.database.upgrade import upgrade
 from serving.states import refresh_states
-from training.targets import ChurnTarget
+from training.targets import ChurnTarget, ContractionTarget, UpsellTarget, ValueTarget
 from training.tracking import Logged, log_and_register
 
 ROOT = Path(__file__).parents[1]
@@ -151,35 +151,45 @@ def make_company(folder, accounts):
     return {
         "tracking_uri": tracking_uri,
         "database": f"sqlite:///{folder}/operational.db",
-        "models": {"churn": "benchmark-churn"},
+        "models": {target: f"benchmark-{target}" for target in TARGETS},
         "as_of": AS_OF.isoformat(),
         "currency": "GBP",
     }
 
 
+TARGETS = {
+    "churn": ChurnTarget("churn", horizon_days=90, active_within_days=365),
+    "value": ValueTarget("value", horizon_days=180, active_within_days=None),
+    "upsell": UpsellTarget("upsell", horizon_days=90, active_within_days=365),
+    "contraction": ContractionTarget("contraction", horizon_days=90, active_within_days=365),
+}
+
+
 def register(history, tracking_uri):
-    """A LightGBM model of 300 trees of 15 leaves, as training would make it, of labels without meaning."""
+    """Four LightGBM models of 300 trees of 15 leaves, as training would make them, of labels without meaning."""
     table = build_feature_table(history, AS_OF, CATALOG)
-    labels = np.random.default_rng(0).random(len(table)) < table["purchases_days_since_last"] / 60
-    parameters = {
-        "objective": "binary",
-        "num_leaves": 15,
-        "learning_rate": 0.03,
-        "verbosity": -1,
-        "min_data_in_leaf": 5,
-    }
-    booster = lightgbm.train(parameters, lightgbm.Dataset(table.to_numpy(), labels), num_boost_round=300)
-    card = {
-        "format": 1,
-        "target": ChurnTarget("churn", horizon_days=90, active_within_days=365).to_json(),
-        "rung": "lightgbm",
-        "features": CATALOG.names,
-        "fingerprint": fingerprint(CATALOG),
-        "calibration": {"method": "none"},
-        "trained_as_of": AS_OF.isoformat(),
-        "reference": {"scores": np.linspace(0, 1, 1001).tolist()},
-    }
-    log_and_register(Logged("benchmark-churn", card, booster.model_to_string(), {}, {}), tracking_uri)
+    draw = np.random.default_rng(0)
+    for name, target in TARGETS.items():
+        labels = draw.random(len(table)) < table["purchases_days_since_last"] / 60
+        if target.answer == "amount":
+            labels = np.log1p(table["purchases_amount_sum_365d"].clip(lower=0)) + draw.normal(0, 1, len(table))
+        objective = {"probability": "binary", "amount": "regression"}[target.answer]
+        parameters = {"objective": objective, "num_leaves": 15, "learning_rate": 0.03, "min_data_in_leaf": 5}
+        data = lightgbm.Dataset(table.to_numpy(), labels)
+        booster = lightgbm.train(parameters | {"verbosity": -1}, data, num_boost_round=300)
+        scores = np.linspace(0, 1, 1001) if target.answer == "probability" else np.geomspace(1, 1e5, 1001)
+        card = {
+            "format": 1,
+            "answer": target.answer,
+            "target": target.to_json(),
+            "rung": "lightgbm",
+            "features": CATALOG.names,
+            "fingerprint": fingerprint(CATALOG),
+            "calibration": {"method": "platt", "parameters": {"slope": 0.9, "intercept": 0.1}},
+            "trained_as_of": AS_OF.isoformat(),
+            "reference": {"scores": scores.tolist()},
+        }
+        log_and_register(Logged(f"benchmark-{name}", card, booster.model_to_string(), {}, {}), tracking_uri)
 
 
 class Started:

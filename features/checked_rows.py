@@ -220,7 +220,7 @@ def _bound_rules(name: str, bounds: Bounds, shown: str) -> list[Rule]:
         Rule(
             f"{name} > {_moment(bounds.as_of)}",
             f"{name} {FUTURE}",
-            f"{name} lies after {as_of}, the as_of of this ingest",
+            f"{name} lies after {as_of}, the as_of",
             shown,
         ),
     ]

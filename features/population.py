@@ -105,13 +105,19 @@ class Population:
 
     def why_not(self, table: Columns) -> list[str | None]:
         """For each row the first requirement that is not met, in plain words; None where the account is eligible."""
-        since = _column(table, SINCE_LAST.name)
-        words: list[str | None] = [None] * len(since)
-        for each in reversed(self.requirements):
-            values = _column(table, each.feature.name)
-            for row in np.flatnonzero(~each.met(table)).tolist():
-                words[row] = each.otherwise.format(value=values[row], since_last=since[row])
+        columns = {feature.name: _column(table, feature.name) for feature in self.features}
+        words: list[str | None] = [None] * len(columns[SINCE_LAST.name])
+        for row in np.flatnonzero(~self.eligible(table)).tolist():
+            words[row] = self.first_unmet({name: column[row] for name, column in columns.items()})
         return words
+
+    def first_unmet(self, values: Mapping[str, float]) -> str | None:
+        """`why_not` of one account, from the values of `features` by name."""
+        for each in self.requirements:
+            value = values[each.feature.name]
+            if not each.least <= value <= each.most:
+                return each.otherwise.format(value=value, since_last=values[SINCE_LAST.name])
+        return None
 
 
 def active(days: int | None) -> Population:

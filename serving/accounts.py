@@ -67,26 +67,26 @@ class Accounts:
 
     def __init__(self, engine: sa.Engine, features: FeatureSet) -> None:
         self.features = features
-        self._lookups = Lookups(engine)
+        self.lookups = Lookups(engine)
 
     def with_features(self, features: FeatureSet) -> "Accounts":
         """The same accounts, and the same connections, for other features."""
-        other = Accounts(self._lookups.engine, features)
-        other._lookups = self._lookups
+        other = Accounts(self.lookups.engine, features)
+        other.lookups = self.lookups
         return other
 
     @property
     def is_local(self) -> bool:
         """Whether the database is a file of this machine: asking it takes less than handing the question to a thread."""
-        return self._lookups.engine.dialect.name == "sqlite"
+        return self.lookups.engine.dialect.name == "sqlite"
 
     def is_empty(self) -> bool:
         """Whether no account has a state: none was ever built."""
-        return not self._lookups.rows("select 1 from account_states limit 1", ())
+        return not self.lookups.rows("select 1 from account_states limit 1", ())
 
     def warm_up(self) -> None:
         """Compute the features of some stored account: the compiler takes half a minute when it first reads a state."""
-        found = self._lookups.rows("select account_id from account_states limit 1", ())
+        found = self.lookups.rows("select account_id from account_states limit 1", ())
         for account in self.known([account_id for (account_id,) in found]).values():
             account.row(self.features, self._layout, account.first_known)
 
@@ -111,7 +111,7 @@ class Accounts:
             return {}
         states: dict[str, State | None] = {}
         inbox: dict[str, list[tuple[str, str, str]]] = {}
-        for account, state, stream, event_id, row, _ in self._lookups.rows(*self._question(asked)):
+        for account, state, stream, event_id, row, _ in self.lookups.rows(*self._question(asked)):
             if stream is None:
                 states[account] = _state(account, state)
             else:

@@ -1,14 +1,11 @@
 """A request for scores → its answer, from what is in service. Knows no HTTP and no clock."""
 
-import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
-
-import numpy as np
 
 from features.moments import read_moment
 from features.table import build_feature_row
+from serving.accounts import Array
 from serving.api import schemas
 from serving.api.problems import (
     DATABASE_UNAVAILABLE,
@@ -20,28 +17,33 @@ from serving.api.problems import (
     pointer,
 )
 from serving.database.engine import DatabaseUnavailable
+from serving.explained import Question, Subject
 from serving.in_service import InService
+from serving.last_night import NOTHING, remembered
 from serving.metrics import note_accounts, note_scores, stage
 from serving.model_store import LoadedModel
-from serving.reasons import Reason
-from serving.scoring import Rows, Scores, reasons_for, score_rows
+from serving.scored import scored
 
-Array = np.ndarray[Any, Any]
+FEW = 8
+"""So many accounts are scored sooner than a thread could take over."""
 
 
-def as_of_asked(request: schemas.ScoreRequest, service: InService, now: datetime) -> datetime:
+def as_of_asked(as_of: str | None, service: InService, now: datetime) -> datetime:
     """The moment that the answer speaks for, in UTC: the request's, else the settings', else now."""
-    if request.as_of is None:
+    if as_of is None:
         return service.settings.moment or now
     try:
-        return read_moment(request.as_of, service.settings.timezone)
+        return read_moment(as_of, service.settings.timezone)
     except ValueError as error:
         raise Problem(MALFORMED_REQUEST, f"as_of: {error}", pointer="#/as_of") from error
 
 
 def is_quick(request: schemas.ScoreRequest, service: InService) -> bool:
-    """Whether the answer takes so little that handing it to a thread would cost more: a few accounts of a local database."""
-    few = len(request.account_ids) <= 8 and not request.accounts
+    """Whether the answer takes so little that handing it to a thread would cost more, and waits for nobody.
+
+    A database on this machine is a file; any other may be slow, and must not hold up those who do not ask it.
+    """
+    few = len(request.account_ids) <= FEW and not request.accounts
     return few and request.explain == "none" and service.accounts.is_local
 
 
@@ -50,20 +52,23 @@ def answer(request: schemas.ScoreRequest, service: InService, as_of: datetime) -
 
     An account that is not known is an error of its entry, if others were asked for; alone, of the whole.
     """
-    models = _models(request, service)
+    question = Question(models_asked(request.targets, service), request.explain, as_of)
     _refuse_too_many(request)
     note_accounts(len(request.account_ids) + len(request.accounts))
-    rows = [*_known_rows(request, service, as_of), *_inline_rows(request, service, as_of)]
-    found = _together([row for row in rows if not isinstance(row, Problem)], service)
-    scores = zip(*(_scores(loaded, found, request, service, as_of) for loaded in models), strict=True)
+    subjects = [*_known(request, service, as_of), *_inline(request, service, as_of)]
+    if len(subjects) == 1 and isinstance(subjects[0], Problem):
+        raise subjects[0]
+    found = scored([each for each in subjects if not isinstance(each, Problem)], question, service)
+    note_scores((score.target, score.model_version, score.percentile) for entry in found for score in entry.scores)
+    entries = iter(found)
     accounts = [*request.account_ids, *(account.account_id for account in request.accounts)]
-    entries = [
-        _error(account, row)
-        if isinstance(row, Problem)
-        else schemas.ScoredAccount(account_id=account, scores=list(next(scores)))
-        for account, row in zip(accounts, rows, strict=True)
-    ]
-    return schemas.ScoreResponse(as_of=as_of, accounts=entries)
+    return schemas.ScoreResponse.model_construct(
+        as_of=as_of,
+        accounts=[
+            _error(account, subject) if isinstance(subject, Problem) else next(entries)
+            for account, subject in zip(accounts, subjects, strict=True)
+        ],
+    )
 
 
 def warm_up(service: InService) -> None:
@@ -76,20 +81,66 @@ def warm_up(service: InService) -> None:
         answer(schemas.ScoreRequest.model_validate({**request, "explain": "top"}), service, as_of)
 
 
-def _models(request: schemas.ScoreRequest, service: InService) -> list[LoadedModel]:
-    """The models of the targets asked for, in their order; of all where none is named."""
+def models_asked(targets: Sequence[str] | None, service: InService) -> list[LoadedModel]:
+    """The models of the targets asked for, in their order; of all where none is named. A Problem for one that has none."""
     served = service.settings.models
-    for number, target in enumerate(request.targets or ()):
+    for number, target in enumerate(targets or ()):
         if target not in served:
             known = ", ".join(served)
             raise Problem(
                 UNKNOWN_TARGET, f"there is no target '{target}'; served are {known}", pointer=pointer("targets", number)
             )
-    targets = list(dict.fromkeys(request.targets or served))
-    for target in targets:
+    asked = list(dict.fromkeys(targets or served))
+    for target in asked:
         if target not in service.models:
             raise service.problems[target].with_traceback(None)
-    return [service.models[target] for target in targets]
+    return [service.models[target] for target in asked]
+
+
+def _subjects_known(account_ids: Sequence[str], service: InService, as_of: datetime) -> list[Subject | None]:
+    """The accounts of these ids with what is remembered of them; None for one that is not known by as_of."""
+    if not account_ids:
+        return []
+    try:
+        rows = service.accounts.rows(account_ids, as_of)
+        if any(row is None for row in rows) and service.accounts.is_empty():
+            raise Problem(
+                HISTORY_UNAVAILABLE, "no account is at hand yet; run `foresail nightly`, or `foresail serve` again"
+            )
+        with stage("lookup"):
+            memory = remembered(service.accounts.lookups, account_ids, as_of)
+    except DatabaseUnavailable as error:
+        raise Problem(DATABASE_UNAVAILABLE, str(error)) from error
+    return [
+        None if row is None else Subject(account, row, memory.get(account, NOTHING))
+        for account, row in zip(account_ids, rows, strict=True)
+    ]
+
+
+def subject_known(account_id: str, service: InService, as_of: datetime, place: str) -> Subject:
+    """The account of this id; a Problem for one that is not known by as_of. `place` points at it in the request."""
+    (subject,) = _subjects_known([account_id], service, as_of)
+    if subject is None:
+        raise _unknown(account_id, as_of, place)
+    return subject
+
+
+def _unknown(account_id: str, as_of: datetime, place: str) -> Problem:
+    return Problem(
+        UNKNOWN_ACCOUNT,
+        f"nothing is known of account '{account_id}' as of {as_of.isoformat()}; send its events along, "
+        "or ingest them first",
+        pointer=place,
+    )
+
+
+def _inline_rows(accounts: Sequence[schemas.InlineAccount], service: InService, as_of: datetime) -> list[Array]:
+    """The features of accounts by the events that they bring along. A Problem lists every row that breaks a rule."""
+    if not accounts:
+        return []
+    events = service.inline.events([(account.account_id, account.rows()) for account in accounts])
+    with stage("features"):
+        return [build_feature_row(of_one, as_of, service.accounts.features) for of_one in events]
 
 
 def _refuse_too_many(request: schemas.ScoreRequest) -> None:
@@ -98,94 +149,28 @@ def _refuse_too_many(request: schemas.ScoreRequest) -> None:
         raise Problem(
             MALFORMED_REQUEST, "no account is asked for; give account_ids, or accounts with their events", pointer="#"
         )
-    most = schemas.MOST_EXPLAINED if request.explain == "top" else schemas.MOST_ACCOUNTS
+    most = _MOST[request.explain]
     if asked > most:
-        why = " with reasons, which take longer" if request.explain == "top" else ""
-        raise Problem(MALFORMED_REQUEST, f"{asked} accounts are asked for; at most {most} at a time{why}", pointer="#")
+        why = {"none": "", "top": " with reasons, which take longer", "all": " with every contribution"}
+        detail = f"{asked} accounts are asked for; at most {most} at a time{why[request.explain]}"
+        raise Problem(MALFORMED_REQUEST, detail, pointer="#")
 
 
-def _known_rows(request: schemas.ScoreRequest, service: InService, as_of: datetime) -> list[Array | Problem]:
-    """The features of the accounts asked for by id, and a Problem in the place of each that is not known."""
-    if not request.account_ids:
-        return []
-    try:
-        rows = service.accounts.rows(request.account_ids, as_of)
-        if any(row is None for row in rows) and service.accounts.is_empty():
-            raise Problem(
-                HISTORY_UNAVAILABLE, "no account is at hand yet; run `foresail nightly`, or `foresail serve` again"
-            )
-    except DatabaseUnavailable as error:
-        raise Problem(DATABASE_UNAVAILABLE, str(error)) from error
-    found = [
-        _unknown(account, number, as_of) if row is None else row
-        for number, (account, row) in enumerate(zip(request.account_ids, rows, strict=True))
+_MOST = {"none": schemas.MOST_ACCOUNTS, "top": schemas.MOST_EXPLAINED, "all": schemas.MOST_EXPLAINED_WHOLLY}
+
+
+def _known(request: schemas.ScoreRequest, service: InService, as_of: datetime) -> list[Subject | Problem]:
+    """The accounts asked for by id, and a Problem in the place of each that is not known."""
+    found = _subjects_known(request.account_ids, service, as_of)
+    return [
+        subject or _unknown(account, as_of, pointer("account_ids", number))
+        for number, (account, subject) in enumerate(zip(request.account_ids, found, strict=True))
     ]
-    alone = len(found) == 1 and not request.accounts
-    if alone and isinstance(found[0], Problem):
-        raise found[0]
-    return found
 
 
-def _unknown(account_id: str, number: int, as_of: datetime) -> Problem:
-    return Problem(
-        UNKNOWN_ACCOUNT,
-        f"nothing is known of account '{account_id}' as of {as_of.isoformat()}; send its events under accounts, "
-        "or ingest them first",
-        pointer=pointer("account_ids", number),
-    )
-
-
-def _inline_rows(request: schemas.ScoreRequest, service: InService, as_of: datetime) -> list[Array]:
-    events = service.inline.events([(account.account_id, account.rows()) for account in request.accounts])
-    return [build_feature_row(of_one, as_of, service.accounts.features) for of_one in events]
-
-
-def _together(rows: Sequence[Array], service: InService) -> Rows:
-    features = service.accounts.features
-    return Rows(features.names, np.array(rows, dtype=np.float64).reshape(-1, len(features)))
-
-
-def _scores(
-    loaded: LoadedModel, rows: Rows, request: schemas.ScoreRequest, service: InService, as_of: datetime
-) -> list[schemas.Score]:
-    """One target's score of every row."""
-    with stage("predict"):
-        scores = score_rows(loaded, rows)
-    note_scores(loaded.target.name, loaded.version, scores.percentile)
-    reasons: dict[int, list[Reason]] = {}
-    if request.explain == "top":
-        scored = np.flatnonzero(~np.isnan(scores.answers))
-        with stage("explain"):
-            found = reasons_for(loaded, rows.at(scored), service.settings.currency)
-        reasons = dict(zip(scored.tolist(), found, strict=True))
-    return [_score(loaded, scores, row, reasons.get(row, ()), as_of) for row in range(len(rows.matrix))]
-
-
-def _score(loaded: LoadedModel, scores: Scores, row: int, reasons: Sequence[Reason], as_of: datetime) -> schemas.Score:
-    is_scored = scores.why_not[row] is None
-    return schemas.Score.model_construct(
-        target=loaded.target.name,
-        definition=loaded.target.definition,
-        as_of=as_of,
-        horizon_days=loaded.target.horizon_days,
-        **_answer(loaded, scores, row, is_scored),
-        percentile=float(scores.percentile[row]) if is_scored else None,
-        band=scores.band[row],
-        why_not=scores.why_not[row],
-        reasons=[schemas.Reason.model_construct(**vars(reason)) for reason in reasons],
-        model=loaded.name,
-        model_version=loaded.version,
-        grade=loaded.grade,
-    )
-
-
-def _answer(loaded: LoadedModel, scores: Scores, row: int, is_scored: bool) -> dict[str, Any]:
-    """The answer under the name of its kind; the others are null."""
-    answer: Any = float(scores.answers[row]) if is_scored else None
-    if scores.bounds is not None and is_scored:
-        days = zip(("median", "low", "high"), (answer, *scores.bounds[row].tolist()), strict=True)
-        answer = schemas.Days(**{name: None if value == math.inf else value for name, value in days})
-    return {"probability": None, "amount": None, "days": None, loaded.target.answer: answer}
+def _inline(request: schemas.ScoreRequest, service: InService, as_of: datetime) -> list[Subject]:
+    rows = _inline_rows(request.accounts, service, as_of)
+    return [Subject(account.account_id, row) for account, row in zip(request.accounts, rows, strict=True)]
 
 
 def _error(account_id: str, problem: Problem) -> schemas.ScoredAccount:

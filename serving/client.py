@@ -16,10 +16,12 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel
 
+from serving.api.model_schemas import Models
 from serving.api.posted import EventResults
 from serving.api.problems import MEDIA_TYPE
 from serving.api.profile import Account, Accounts, ListedAccount
-from serving.api.schemas import Models, ScoreResponse
+from serving.api.schemas import ScoreResponse
+from serving.api.what_if_schemas import WhatIf
 
 Answer = TypeVar("Answer", bound=BaseModel)
 Row = Mapping[str, Any]
@@ -61,10 +63,9 @@ class Client:
         """Scores of accounts, as POST /v1/scores takes it: `accounts` with their events, `targets`, `as_of`, `explain`."""
         return self._post(ScoreResponse, "/v1/scores", {"account_ids": list(account_ids), **asked})
 
-    def what_if(self, **asked: Any) -> dict[str, Any]:
-        """The scores if these events happened, as POST /v1/what-if takes and gives it."""
-        answer: dict[str, Any] = self._ask("POST", "/v1/what-if", json=asked).json()
-        return answer
+    def what_if(self, **asked: Any) -> WhatIf:
+        """The scores of one account if these events had happened, as POST /v1/what-if takes it."""
+        return self._post(WhatIf, "/v1/what-if", asked)
 
     def events(self, events: Sequence[Row], *, idempotency_key: str | None = None) -> EventResults:
         """Post events, each with account_id and stream. Rows that are refused are no exception: look at `refused`."""

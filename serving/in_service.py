@@ -1,7 +1,8 @@
 """What is in service at one moment: all that an answer rests on, taken together once per request."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import sqlalchemy as sa
 
@@ -10,6 +11,7 @@ from serving.api.problems import Problem
 from serving.inline import InlineAccounts
 from serving.model_store import LoadedModel
 from serving.settings import Settings
+from serving.stakes import value_model
 
 
 @dataclass(frozen=True)
@@ -25,3 +27,15 @@ class InService:
     inline: InlineAccounts
     database: sa.Engine
     """The operational database; whoever asks it is ready for DatabaseUnavailable."""
+    cuts: Mapping[str, float] = field(default_factory=dict)
+    """By name, those that the last night drew; empty before the first."""
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The features of a row of `accounts`, in their order."""
+        return tuple(self.accounts.features.names)
+
+    @cached_property
+    def value_model(self) -> LoadedModel | None:
+        """The one that foresees what an account will bring."""
+        return value_model(self.models)

@@ -6,7 +6,7 @@ An account sent inline scores bit for bit as it would from the history.
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from features.checked_rows import REFUSED, Bounds
 from features.events import Events
@@ -21,49 +21,66 @@ Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 """By stream, rows by column; text and times as text, numbers as numbers."""
 
 
+class Brought(NamedTuple):
+    """An account's rows by stream, and where in the request they stand."""
+
+    account_id: str
+    rows: Rows
+    place: tuple[str | int, ...]
+
+
 class InlineAccounts:
     """Times without an offset are in `timezone`; those before `earliest` (aware) are refused."""
 
     def __init__(self, timezone: str, earliest: datetime) -> None:
-        self.bounds = Bounds(earliest, FAR, timezone)
+        self.earliest, self.timezone = earliest, timezone
         self.checks = Checks()
 
     def events(self, accounts: Sequence[tuple[str, Rows]]) -> list[Events]:
         """The events of each (account_id, rows). A Problem lists every row that breaks a rule, and where it stands."""
-        checked = {name: self._checked(STREAMS[name], accounts) for name in STREAMS}
-        refused = [error for _, errors in checked.values() for error in errors]
+        brought = [
+            Brought(account, rows, ("accounts", number, "events")) for number, (account, rows) in enumerate(accounts)
+        ]
+        return [
+            Events.from_rows(rows, account) for rows, (account, _) in zip(self.checked(brought), accounts, strict=True)
+        ]
+
+    def checked(self, brought: Sequence[Brought], until: datetime = FAR) -> list[dict[str, list[dict[str, Any]]]]:
+        """The rows of each account by stream, in their types and with defaults filled; times after `until` break a rule too.
+
+        A Problem lists every row that breaks one, and where it stands.
+        """
+        bounds = Bounds(self.earliest, until, self.timezone)
+        by_stream = {name: self._of_stream(stream, brought, bounds) for name, stream in STREAMS.items()}
+        refused = [error for _, errors in by_stream.values() for error in errors]
         if refused:
             raise problem_of_errors(MALFORMED_EVENT, refused)
         return [
-            Events.from_rows({name: kept.get(str(number), []) for name, (kept, _) in checked.items()}, account)
-            for number, (account, _) in enumerate(accounts)
+            {name: kept.get(str(number), []) for name, (kept, _) in by_stream.items()} for number in range(len(brought))
         ]
 
-    def _checked(
-        self, stream: Stream, accounts: Sequence[tuple[str, Rows]]
+    def _of_stream(
+        self, stream: Stream, brought: Sequence[Brought], bounds: Bounds
     ) -> tuple[dict[str, list[dict[str, Any]]], list[dict[str, str]]]:
         """One stream's good rows by the account's number in the request, and what is wrong with the others."""
         places = [
-            (number, row) for number, (_, rows) in enumerate(accounts) for row in range(len(rows.get(stream.name, ())))
+            (number, row) for number, one in enumerate(brought) for row in range(len(one.rows.get(stream.name, ())))
         ]
         if not places:
             return {}, []
         # The account's number stands for its id, which is a label here: checking must not change or refuse it.
-        rows = [{**accounts[number][1][stream.name][row], "account_id": str(number)} for number, row in places]
+        rows = [{**brought[number].rows[stream.name][row], "account_id": str(number)} for number, row in places]
         kept: dict[str, list[dict[str, Any]]] = {}
         errors: list[tuple[int, dict[str, str]]] = []
-        for row in self.checks.of_labels(stream, rows, len(accounts), self.bounds):
+        for row in self.checks.of_labels(stream, rows, len(brought), bounds):
             if row["bucket"] == REFUSED:
                 position = int(json.loads(row["row"])[POSITION])
-                errors.append((position, _error(stream, row["refused_reason"], places[position])))
+                number, in_stream = places[position]
+                errors.append((position, _error(stream, row["refused_reason"], brought[number].place, in_stream)))
             else:
                 kept.setdefault(row["account_id"], []).append(row)
         return kept, [error for _, error in sorted(errors, key=lambda error: error[0])]
 
 
-def _error(stream: Stream, reason: str, place: tuple[int, int]) -> dict[str, str]:
-    account, row = place
-    return {
-        "detail": f"row {row} of {stream.name}: {reason}",
-        "pointer": pointer("accounts", account, "events", stream.name, row),
-    }
+def _error(stream: Stream, reason: str, place: tuple[str | int, ...], row: int) -> dict[str, str]:
+    return {"detail": f"row {row} of {stream.name}: {reason}", "pointer": pointer(*place, stream.name, row)}

@@ -10,9 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cache
 from time import perf_counter_ns
-from typing import Any
 
-import numpy as np
 from prometheus_client import Counter, Gauge, Histogram
 
 SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -53,8 +51,8 @@ class Noted:
     accounts: int = 0
     models: dict[str, str] = field(default_factory=dict)
     """Target → version of the model that answered."""
-    tenths: list[tuple[str, Mapping[str, int]]] = field(default_factory=list)
-    """Target, and how many of its scores fell into each tenth."""
+    tenths: Tally[tuple[str, str]] = field(default_factory=Tally)
+    """How many scores, by target and tenth."""
 
     def seconds(self) -> dict[str, float]:
         """By stage, all its times together."""
@@ -91,17 +89,18 @@ def note_accounts(number: int) -> None:
         noted.accounts += number
 
 
-def note_scores(target: str, version: str, percentiles: "np.ndarray[Any, Any]") -> None:
-    """Note the percentiles, 0 to 1, of one target's scores; NaN where an account was not to be scored."""
+def note_scores(scores: Iterable[tuple[str, str, float | None]]) -> None:
+    """Note of each score its target, the version of the model, and its percentile, 0 to 1; None where there is no score."""
     noted = NOTED.get()
     if noted is not None:
-        noted.models[target] = version
-        noted.tenths.append((target, Tally(map(_tenth, percentiles.tolist()))))
+        for target, version, percentile in scores:
+            noted.models[target] = version
+            noted.tenths[target, _tenth(percentile)] += 1
 
 
-def _tenth(percentile: float) -> str:
+def _tenth(percentile: float | None) -> str:
     """0.0 to 0.1 is tenth 1, 0.9 to 1.0 is tenth 10."""
-    return "none" if percentile != percentile else str(min(int(percentile * 10) + 1, 10))  # noqa: PLR0124  NaN
+    return "none" if percentile is None else str(min(int(percentile * 10) + 1, 10))
 
 
 def count(noted: Noted, stages: Mapping[str, float], route: str, status: int, seconds: float) -> None:
@@ -109,9 +108,8 @@ def count(noted: Noted, stages: Mapping[str, float], route: str, status: int, se
     _request(route, str(status)).observe(seconds)
     for name, taken in stages.items():
         _stage(name).observe(taken)
-    for target, tenths in noted.tenths:
-        for tenth, number in tenths.items():
-            _score(target, tenth).inc(number)
+    for (target, tenth), number in noted.tenths.items():
+        _score(target, tenth).inc(number)
 
 
 def in_service(before: Iterable[tuple[str, str, str]], models: Iterable[tuple[str, str, str]]) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ SETTINGS_OF_MLFLOW = {
 """Unless the environment says otherwise. By itself MLflow would try for minutes to reach a registry that is down."""
 
 Floats = NDArray[np.float64]
+Grade = Literal["A", "B", "C", "none"]
 
 
 class ModelUnavailable(Exception):
@@ -84,6 +85,11 @@ class Target:
         """Who may be scored."""
         return of_target(self.settings)
 
+    @cached_property
+    def asks(self) -> tuple[str, ...]:
+        """The features that tell who may be scored."""
+        return tuple(feature.name for feature in self.population.features)
+
     @property
     def answer(self) -> str:
         """probability, amount or days. Before there were others, every model answered with a probability."""
@@ -112,15 +118,21 @@ class LoadedModel:
         return ask(matrix)
 
     @property
-    def grade(self) -> str | None:
+    def grade(self) -> Grade | None:
         """How far its scores can be relied on: A, B, C or none; None for a model from before there were grades."""
         graded = self.model.card.get("grade")
-        return str(graded["letter"]) if graded else None
+        return cast("Grade", graded["letter"]) if graded else None
 
     @cached_property
     def reference_scores(self) -> Floats:
         """Sorted probabilities, amounts or medians of the population that percentiles are taken in."""
         return np.sort(np.asarray(self.model.card["reference"]["scores"], dtype=np.float64))
+
+    @cached_property
+    def ranks(self) -> list[float]:
+        """`reference_scores` as plain numbers, in which one is found sooner."""
+        listed: list[float] = self.reference_scores.tolist()
+        return listed
 
 
 def load(tracking_uri: str, name: str, alias: str = CHAMPION, catalog: FeatureSet = CATALOG) -> LoadedModel:

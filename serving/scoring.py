@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -10,11 +11,15 @@ from numpy.typing import NDArray
 
 from features.catalog import named
 from features.definitions import Feature
-from features.percentiles import percentile_in
+from features.percentiles import percentile_in, percentile_of
 from serving.model_store import LoadedModel, Target
 from serving.reasons import TOLD_WITH, Reason, reasons_of
 
-LOW, MEDIUM, HIGH = "low", "medium", "high"
+Band = Literal["low", "medium", "high"]
+LOW: Band = "low"
+MEDIUM: Band = "medium"
+HIGH: Band = "high"
+DAYS = "days"
 COLUMNS = (
     "account_id",
     "target",
@@ -43,24 +48,34 @@ class Rows:
     What a frame is, without what a frame costs: picking columns of one row takes pandas longer than scoring it.
     """
 
-    names: Sequence[str]
+    names: tuple[str, ...]
     matrix: Floats
 
     @classmethod
     def of(cls, table: pd.DataFrame) -> "Rows":
         """The rows of a feature table."""
-        return cls([str(name) for name in table.columns], table.to_numpy(dtype=np.float64))
+        return cls(tuple(map(str, table.columns)), table.to_numpy(dtype=np.float64))
 
-    def columns(self, names: Sequence[str]) -> Floats:
+    def columns(self, names: tuple[str, ...]) -> Floats:
         """(rows, names), each row contiguous; not a copy if they are all there is. KeyError if a feature is not there."""
-        if list(names) == list(self.names):
+        if names == self.names:
             return np.ascontiguousarray(self.matrix)
-        position = {name: number for number, name in enumerate(self.names)}
-        return self.matrix.take([position[name] for name in names], axis=1)
+        return self.matrix.take(_places(names, self.names), axis=1)
+
+    def values(self) -> list[dict[str, float]]:
+        """Each row's values by name."""
+        return [dict(zip(self.names, values, strict=True)) for values in self.matrix.tolist()]
 
     def at(self, rows: NDArray[np.intp]) -> "Rows":
         """Some of the rows, in the order given."""
         return Rows(self.names, self.matrix[rows])
+
+
+@lru_cache(maxsize=256)
+def _places(names: tuple[str, ...], among: tuple[str, ...]) -> NDArray[np.intp]:
+    """Where some features stand; the same few questions are asked by every request."""
+    position = {name: number for number, name in enumerate(among)}
+    return np.array([position[name] for name in names], dtype=np.intp)
 
 
 @dataclass(frozen=True)
@@ -72,7 +87,7 @@ class Scores:
     bounds: Floats | None
     """Of days: between which 80 % should lie, (n, 2); infinite beyond the horizon."""
     percentile: Floats
-    band: list[str | None]
+    band: list[Band | None]
     why_not: list[str | None]
 
 
@@ -84,6 +99,8 @@ def needed_features(models: Sequence[LoadedModel]) -> tuple[Feature, ...]:
 
 def score_rows(loaded: LoadedModel, rows: Rows) -> Scores:
     """The scores of some accounts, in their order. KeyError if a feature of the model is not among theirs."""
+    if len(rows.matrix) == 1:
+        return _score_row(loaded, rows)
     why_not = _why_not(loaded.target, rows)
     eligible = np.array([reason is None for reason in why_not], dtype=np.bool_)
     matrix = rows.columns(loaded.model.features)
@@ -97,6 +114,23 @@ def score_rows(loaded: LoadedModel, rows: Rows) -> Scores:
     # Nobody was followed beyond the horizon: what a model says of the time after it is not known to be true.
     answers[answers > loaded.target.horizon_days] = np.inf
     return Scores(answers[:, 0], answers[:, 1:], percentile, bands(percentile, loaded.target), why_not)
+
+
+def _score_row(loaded: LoadedModel, rows: Rows) -> Scores:
+    """One account's scores, to the last bit those of `score_rows`, without what numpy costs for each call on one number."""
+    target = loaded.target
+    why_not = target.population.first_unmet(dict(zip(target.asks, rows.columns(target.asks)[0].tolist(), strict=True)))
+    if why_not:
+        none = np.full((1, 2), np.nan)
+        return Scores(none[:, 0], none if target.answer == DAYS else None, none[:, 0], [None], [why_not])
+    found = loaded.answers(rows.columns(loaded.model.features))
+    main = found[:, 0] if found.ndim == 2 else found
+    percentile = percentile_of(loaded.ranks, float(main[0]))
+    ranked = np.array([percentile])
+    if found.ndim == 1:
+        return Scores(main, None, ranked, [band(percentile, target)], [None])
+    found[found > target.horizon_days] = np.inf
+    return Scores(found[:, 0], found[:, 1:], ranked, [band(percentile, target)], [None])
 
 
 def score_table(loaded: LoadedModel, table: pd.DataFrame, explain_top: int = 0, *, currency: str = "") -> pd.DataFrame:
@@ -146,10 +180,8 @@ def reasons_for(loaded: LoadedModel, rows: Rows, currency: str = "") -> list[lis
     if not len(rows.matrix):
         return []
     contributions = loaded.model.contributions(rows.columns(loaded.model.features))
-    return [
-        reasons_of(loaded.features, of_one, dict(zip(rows.names, values, strict=True)), currency=currency)
-        for of_one, values in zip(contributions, rows.matrix.tolist(), strict=True)
-    ]
+    told = zip(contributions.tolist(), rows.values(), strict=True)
+    return [reasons_of(loaded.features, of_one, values, currency=currency) for of_one, values in told]
 
 
 def riskiest(probability: Floats, top: int) -> NDArray[np.intp]:
@@ -158,13 +190,19 @@ def riskiest(probability: Floats, top: int) -> NDArray[np.intp]:
     return order[: min(top, int((~np.isnan(probability)).sum()))]
 
 
-def bands(percentile: Floats, target: Target) -> list[str | None]:
+def bands(percentile: Floats, target: Target) -> list[Band | None]:
     """low, medium or high by the target's percentile cuts; at a cut the higher one; None for NaN."""
     cuts = np.searchsorted([target.band_medium, target.band_high], percentile, side="right")
     words = (LOW, MEDIUM, HIGH)
     return [None if absent else words[cut] for cut, absent in zip(cuts, np.isnan(percentile), strict=True)]
 
 
+def band(percentile: float, target: Target) -> Band:
+    """`bands` of one percentile that is not NaN."""
+    if percentile < target.band_medium:
+        return LOW
+    return MEDIUM if percentile < target.band_high else HIGH
+
+
 def _why_not(target: Target, rows: Rows) -> list[str | None]:
-    names = [feature.name for feature in target.population.features]
-    return target.population.why_not(dict(zip(names, rows.columns(names).T, strict=True)))
+    return target.population.why_not(dict(zip(target.asks, rows.columns(target.asks).T, strict=True)))

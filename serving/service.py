@@ -49,7 +49,7 @@ class Foresail:
     async def score(self, request: ScoreRequest, /) -> ScoreResponse:
         """Scores of accounts: of known ones by id, of others from the events sent along."""
         service = self.watch.in_service()
-        as_of = as_of_asked(request, service, now())
+        as_of = as_of_asked(request.as_of, service, now())
         if is_quick(request, service):
             return answer(request, service, as_of)
         return await self.heavy.run(answer, request, service, as_of)

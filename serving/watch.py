@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 
 import sqlalchemy as sa
 
@@ -13,10 +14,12 @@ from serving import metrics
 from serving.accounts import Accounts
 from serving.answers import warm_up
 from serving.api.problems import DATABASE_UNAVAILABLE, NOT_CONFIGURED, NOT_READY, Problem
+from serving.calls import FEATURES
 from serving.champions import Champions
 from serving.database.engine import DatabaseUnavailable, opened
 from serving.in_service import InService
 from serving.inline import InlineAccounts
+from serving.last_night import cuts_drawn
 from serving.model_store import LoadedModel
 from serving.orphan import end_with_parent
 from serving.scoring import needed_features
@@ -96,14 +99,18 @@ class Watch:
         if before is None or before.models != models or before.problems != missing:
             self._inline = self._inline or InlineAccounts(settings.timezone, settings.earliest)
             accounts = self._accounts(self._database, models)
-            found = InService(settings, models, missing, accounts, self._inline, self._database)
+            found = InService(
+                settings, models, missing, accounts, self._inline, self._database, _cuts(accounts, before)
+            )
             _try_to_warm_up(found)
             metrics.in_service(_versions_of(before), _versions_of(found))
             self._in_service = found
+        elif (cuts := _cuts(before.accounts, before)) != before.cuts:
+            self._in_service = replace(before, cuts=cuts)
 
     def _accounts(self, database: sa.Engine, models: Mapping[str, LoadedModel]) -> Accounts:
         """The accounts as these models read them; those before, if they read the same."""
-        features = FeatureSet(needed_features(list(models.values())))
+        features = FeatureSet(dict.fromkeys([*needed_features(list(models.values())), *FEATURES]))
         before = self._in_service.accounts if self._in_service else None
         if before is None:
             return Accounts(database, features)
@@ -127,6 +134,14 @@ class Watch:
 def _versions_of(service: InService | None) -> list[tuple[str, str, str]]:
     models = service.models if service else {}
     return [(target, loaded.name, loaded.version) for target, loaded in models.items()]
+
+
+def _cuts(accounts: Accounts, before: InService | None) -> Mapping[str, float]:
+    """The cuts of the last night; those before while the database does not answer, which its callers are told anyway."""
+    try:
+        return cuts_drawn(accounts.lookups)
+    except DatabaseUnavailable:
+        return before.cuts if before else {}
 
 
 def _try_to_warm_up(found: InService) -> None:

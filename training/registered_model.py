@@ -10,6 +10,7 @@ project. A model is `model.json` (the card: what it is, its linear terms, its ca
 Everything here works row by row: the answer for a row is bit for bit the same alone and inside a batch of any size.
 """
 
+import ctypes
 import json
 from collections.abc import Mapping
 from itertools import permutations
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import lightgbm
+import lightgbm.basic
 import numpy as np
 import pandas as pd
 from mlflow.models import set_model
@@ -36,7 +38,8 @@ Floats = NDArray[np.float64]
 
 def sigmoid(margin: Floats) -> Floats:
     """Log-odds to probability."""
-    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(margin, -FARTHEST_MARGIN, FARTHEST_MARGIN))))
+    # Not np.clip, which costs one row more than all the rest of this.
+    return np.asarray(1.0 / (1.0 + np.exp(-np.minimum(np.maximum(margin, -FARTHEST_MARGIN), FARTHEST_MARGIN))))
 
 
 def softplus(margin: Floats) -> Floats:
@@ -166,6 +169,7 @@ class ScoreModel:
         self.features: tuple[str, ...] = tuple(card["features"])
         self.answer: str = card.get("answer", "probability")
         self._booster: Any = None if booster is None else lightgbm.Booster(model_str=booster)
+        self._one_row = None if booster is None else _OneRow(self._booster)
 
     @classmethod
     def load(cls, directory: Path) -> "ScoreModel":
@@ -189,6 +193,8 @@ class ScoreModel:
             return self._buying_margin(matrix)
         if self._booster is None:
             return self._linear_margin(matrix)
+        if len(matrix) == 1 and self._one_row is not None:
+            return np.asarray(self._one_row.margin(matrix) + self.card.get("offset", 0.0))
         return self._boosted(matrix, raw_score=True) + self.card.get("offset", 0.0) if len(matrix) else np.empty(0)
 
     def answers(self, matrix: Floats) -> Floats:
@@ -258,6 +264,46 @@ class ScoreModel:
         # Waking the other threads for a few rows costs more than the rows (stalls of milliseconds).
         threads = {"num_threads": 1} if len(matrix) <= FEW_ROWS else {}
         return np.asarray(self._booster.predict(matrix, **what, **threads), dtype=np.float64)
+
+
+class _OneRow:
+    """LightGBM's own call for one row at a time: the sum of the same trees in the same order, without preparing anew each time.
+
+    Safe to use from several threads: LightGBM locks, and each call has its own place for the answer.
+    """
+
+    def __init__(self, booster: Any) -> None:
+        self._booster = booster  # which has to live as long as its handle is used
+        # LightGBM has no public way to it; the same release reads the model as it was logged with.
+        self._library = lightgbm.basic._LIB  # type: ignore[attr-defined]  # noqa: SLF001
+        self._handle = ctypes.c_void_p()
+        raw, from_first, all_trees, float64 = 1, 0, -1, 1
+        self._check(
+            self._library.LGBM_BoosterPredictForMatSingleRowFastInit(
+                booster._handle,  # noqa: SLF001
+                raw, from_first, all_trees, float64, ctypes.c_int32(booster.num_feature()),
+                ctypes.c_char_p(b"num_threads=1"), ctypes.byref(self._handle),
+            )
+        )  # fmt: skip
+
+    def __del__(self) -> None:
+        if self._handle:
+            self._library.LGBM_FastConfigFree(self._handle)
+
+    def margin(self, matrix: Floats) -> Floats:
+        """The margin of a matrix of one row, (1,)."""
+        row = np.ascontiguousarray(matrix)
+        margin, size = np.empty(1), ctypes.c_int64()
+        self._check(
+            self._library.LGBM_BoosterPredictForMatSingleRowFast(
+                self._handle, ctypes.c_void_p(row.ctypes.data), ctypes.byref(size), ctypes.c_void_p(margin.ctypes.data)
+            )
+        )
+        return margin
+
+    def _check(self, outcome: int) -> None:
+        if outcome != 0:
+            raise lightgbm.basic.LightGBMError(self._library.LGBM_GetLastError().decode())
 
 
 class ScorePyfunc(PythonModel):

@@ -11,11 +11,13 @@ from serving.watch import Watch
 PREFIX = "/v1"
 
 
-def _in_service(request: Request) -> InService:
+def in_service(request: Request) -> InService:
+    """All that an answer rests on; a Problem if nothing is in service."""
     return cast("Watch", request.app.state.watch).in_service()
 
 
-def _heavy(request: Request) -> Heavy:
+def heavy(request: Request) -> Heavy:
+    """The threads of the service."""
     return cast("Heavy", request.app.state.heavy)
 
 
@@ -23,8 +25,8 @@ def _caller(request: Request) -> str | None:
     return cast("str | None", getattr(request.state, "key_id", None))
 
 
-Served = Annotated[InService, Depends(_in_service)]
+Served = Annotated[InService, Depends(in_service)]
 """All that an answer rests on, taken once per request; a Problem if nothing is in service."""
-Threads = Annotated[Heavy, Depends(_heavy)]
+Threads = Annotated[Heavy, Depends(heavy)]
 Caller = Annotated[str | None, Depends(_caller)]
 """The id of the API key that the request came with; None where none is needed."""

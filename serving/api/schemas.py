@@ -1,6 +1,7 @@
 """The requests and answers of the service, as its OpenAPI page shows them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -11,6 +12,7 @@ from features.streams import STREAMS, Column, Stream
 
 MOST_ACCOUNTS = 1000
 MOST_EXPLAINED = 100
+MOST_EXPLAINED_WHOLLY = 10
 MOST_TARGETS = 100
 MOST_ROWS = 10_000
 """Event rows of one stream of one account."""
@@ -42,11 +44,15 @@ class Request(BaseModel):
         return given
 
 
-def _event_model(stream: Stream) -> type[BaseModel]:
+def _event_model(stream: Stream, name: str, timeless: bool) -> type[BaseModel]:
     """One row of a stream, without the account: that is told once, around the rows."""
-    fields: Any = {column.name: field_of(column) for column in stream.columns if column.name != "account_id"}
+    fields: Any = {
+        column.name: _timeless(column) if timeless and column in stream.shared_columns else field_of(column)
+        for column in stream.columns
+        if column.name != "account_id"
+    }
     return create_model(
-        f"{stream.name.capitalize()}Event", __base__=Request, __doc__=f"Grain: {stream.grain}.", **fields
+        f"{name}{stream.name.capitalize()}Event", __base__=Request, __doc__=f"Grain: {stream.grain}.", **fields
     )
 
 
@@ -62,19 +68,25 @@ def field_of(column: Column) -> tuple[Any, Any]:
     return (kind if column.required else kind | None), described
 
 
-def _events_model() -> type[BaseModel]:
+def _timeless(column: Column) -> tuple[Any, Any]:
+    """Of an event that is only supposed: a moment that must be told elsewhere is as_of here."""
+    return field_of(replace(column, required=False, absent="as_of") if column.required else column)
+
+
+def events_model(name: str, meaning: str, *, event: str = "", timeless: bool = False) -> type[BaseModel]:
+    """A model of rows by stream; the models of its rows are called <event><Stream>Event. `timeless`: they need no moment."""
     fields: Any = {
         # One bad row is told, and not all of many thousands: validation holds up every other request.
-        name: (
-            Annotated[list[_event_model(stream)], FailFast()],  # type: ignore[misc]
-            Field(default=[], max_length=MOST_ROWS, description=f"each row: {stream.grain}"),
+        stream: (
+            Annotated[list[_event_model(declared, event, timeless)], FailFast()],  # type: ignore[misc]
+            Field(default=[], max_length=MOST_ROWS, description=f"each row: {declared.grain}"),
         )
-        for name, stream in STREAMS.items()
+        for stream, declared in STREAMS.items()
     }
-    return create_model("AccountEvents", __base__=Request, __doc__="What happened to one account, by stream.", **fields)
+    return create_model(name, __base__=Request, __doc__=meaning, **fields)
 
 
-AccountEvents = _events_model()
+AccountEvents = events_model("AccountEvents", "What happened to one account, by stream.")
 """Made from the declared streams, so that a new column is known here as soon as it is declared."""
 
 
@@ -98,6 +110,14 @@ class InlineAccount(Request):
         return self.events.model_dump(exclude_unset=True)
 
 
+Explain = Literal["none", "top", "all"]
+EXPLAIN: Any = Field(
+    default="none",
+    description="top: the reasons that weigh most, and what moved the score since the one before; all: the contribution "
+    "of every feature too",
+)
+
+
 class ScoreRequest(Request):
     """Accounts to score: known ones by id, others with their events."""
 
@@ -115,21 +135,26 @@ class ScoreRequest(Request):
     targets: list[str] | None = Field(
         default=None, min_length=1, max_length=MOST_TARGETS, description="if absent: all that are served"
     )
-    explain: Literal["none", "top"] = Field(default="none", description="top: the reasons that weigh most")
+    explain: Explain = EXPLAIN
 
     @model_validator(mode="before")
     @classmethod
     def _few_rows(cls, given: Any) -> Any:
         """Counts before anything is validated, so that far too much is refused at once."""
         accounts = given.get("accounts") if isinstance(given, dict) else None
-        rows = sum(map(_rows_in, accounts)) if isinstance(accounts, list) else 0
-        if rows > MOST_ROWS_TOGETHER:
-            raise PydanticCustomError(
-                "too_many_rows",
-                "Request should have at most {most} event rows, not {rows}",
-                {"most": MOST_ROWS_TOGETHER, "rows": rows},
-            )
-        return given
+        return few_rows(given, accounts if isinstance(accounts, list) else [])
+
+
+def few_rows(given: Any, accounts: Iterable[Any]) -> Any:
+    """What was given, unless the accounts in it bring along more event rows than can be answered in time."""
+    rows = sum(map(_rows_in, accounts))
+    if rows > MOST_ROWS_TOGETHER:
+        raise PydanticCustomError(
+            "too_many_rows",
+            "Request should have at most {most} event rows, not {rows}",
+            {"most": MOST_ROWS_TOGETHER, "rows": rows},
+        )
+    return given
 
 
 def _rows_in(account: Any) -> int:
@@ -139,52 +164,98 @@ def _rows_in(account: Any) -> int:
     return sum(len(rows) for rows in streams if isinstance(rows, list))
 
 
-class Reason(BaseModel):
+# Answers are plain dataclasses inside: making a model of pydantic's takes ten times longer, and there are many in an answer.
+
+
+def _told(description: str) -> Any:
+    return Field(description=description)
+
+
+@dataclass(slots=True)
+class Reason:
     """A signed driver of a score."""
 
     feature: str
-    value: float | None = Field(description="the account's value of the feature; null if absent")
+    value: Annotated[float | None, _told("the account's value of the feature; null if absent")]
     direction: Literal["raises", "lowers"]
-    size: float = Field(description="by how much, in log-odds before calibration")
+    size: Annotated[float, _told("by how much, in log-odds before calibration; of amounts and days in their logarithm")]
     words: str
 
 
-class Days(BaseModel):
+@dataclass(slots=True)
+class Moved(Reason):
+    """A feature that moved a score since the one before, by the same model at both moments."""
+
+    before: Annotated[float | None, _told("the value that it had then; null if absent")]
+
+
+@dataclass(slots=True)
+class Contribution:
+    """What one feature did to a score; all of them and a constant of the model add up to it, before calibration."""
+
+    feature: str
+    value: Annotated[float | None, _told("the account's value of the feature; null if absent")]
+    size: Annotated[float, _told("signed, in log-odds; of amounts and days in their logarithm")]
+
+
+@dataclass(slots=True)
+class Change:
+    """What changed since the last score."""
+
+    previous_as_of: Annotated[datetime, _told("the moment of the score before")]
+    previous: Annotated[float | None, _told("what it said: probability, amount or median days; null if not scored")]
+    difference: Annotated[float | None, _told("the answer now less the one before; null unless both are there")]
+    model_version: Annotated[str, _told("the version that said so; where it is not today's, the model moved as well")]
+    reasons: Annotated[list[Moved], _told("what moved most, the largest first; empty if not asked for")]
+
+
+@dataclass(slots=True)
+class Days:
     """How long until something happens, in days after as_of; null lies beyond the horizon, further than anybody was followed."""
 
     median: float | None
-    low: float | None = Field(description="one in ten comes sooner")
-    high: float | None = Field(description="one in ten comes later")
+    low: Annotated[float | None, _told("one in ten comes sooner")]
+    high: Annotated[float | None, _told("one in ten comes later")]
 
 
-class Score(BaseModel):
+@dataclass(slots=True)
+class Score:
     """One account's score for one target."""
 
     target: str
-    definition: str = Field(description="what is predicted, and of whom")
+    definition: Annotated[str, _told("what is predicted, and of whom")]
     as_of: datetime
     horizon_days: int
-    probability: float | None = Field(
-        description="calibrated; null where why_not says why, and for a target that asks for something else"
-    )
-    amount: float | None = Field(
-        description="of a target that asks for value: what to expect, in the project's currency"
-    )
-    days: Days | None = Field(description="of a target that asks for the next order: when to expect it")
-    percentile: float | None = Field(
-        description="mid-rank among the accounts that the model was last compared with, 0 to 1"
-    )
+    probability: Annotated[
+        float | None,
+        _told("calibrated; null where why_not says why, and for a target that asks for something else"),
+    ]
+    amount: Annotated[float | None, _told("of a target that asks for value: what to expect, in the project's currency")]
+    days: Annotated[Days | None, _told("of a target that asks for the next order: when to expect it")]
+    percentile: Annotated[
+        float | None, _told("mid-rank among the accounts that the model was last compared with, 0 to 1")
+    ]
     band: Literal["low", "medium", "high"] | None
-    why_not: str | None = Field(description="why there is no score")
-    reasons: list[Reason] = Field(
-        description="the largest first; empty if not asked for, not scored, or none stands out"
-    )
-    model: str = Field(description="name of the registered model")
+    value_at_stake: Annotated[
+        float | None,
+        _told("of a risk: probability × what the account should bring in a year, in the project's currency"),
+    ]
+    severity: Annotated[
+        Literal["low", "medium", "high", "critical"] | None,
+        _told("of a risk: by value at stake, as the last night ranked; null before the first night"),
+    ]
+    why_not: Annotated[str | None, _told("why there is no score")]
+    reasons: Annotated[list[Reason], _told("the largest first; empty if not asked for, not scored, or none stands out")]
+    contributions: Annotated[list[Contribution], _told("of every feature, the largest first; empty unless asked for")]
+    change: Annotated[Change | None, _told("since the last score; null where there was none before as_of")]
+    model: Annotated[str, _told("name of the registered model")]
     model_version: str
-    grade: Literal["A", "B", "C", "none"] | None = Field(
-        description="how far the model's scores can be relied on, against the simple rule; null for a model that was "
-        "never graded"
-    )
+    grade: Annotated[
+        Literal["A", "B", "C", "none"] | None,
+        _told(
+            "how far the model's scores can be relied on, against the simple rule; null for a model that was never graded"
+        ),
+    ]
 
 
 class ProblemDetail(BaseModel):
@@ -197,14 +268,23 @@ class ProblemDetail(BaseModel):
     pointer: str | None = None
 
 
-class ScoredAccount(BaseModel):
-    """The scores of one account, or why there are none."""
+@dataclass(slots=True)
+class ScoredAccount:
+    """The scores of one account, or why there are none.
+
+    Where it stands is as the last night saw it: null before the first night, and for an account that came inline.
+    """
 
     account_id: str
     scores: list[Score]
-    error: ProblemDetail | None = Field(
-        default=None, description="why this account, unlike others, could not be scored"
-    )
+    quadrant: Annotated[str | None, _told("in the value × potential matrix")] = None
+    tier: str | None = None
+    segment: Annotated[str | None, _told("of its lifecycle")] = None
+    health: Annotated[float | None, _told("0 to 100")] = None
+    data_as_of: Annotated[
+        datetime | None, _told("up to when every source had been read; events posted since are seen as well")
+    ] = None
+    error: Annotated[ProblemDetail | None, _told("why this account, unlike others, could not be scored")] = None
 
 
 class ScoreResponse(BaseModel):
@@ -214,27 +294,9 @@ class ScoreResponse(BaseModel):
     accounts: list[ScoredAccount]
 
 
-class Model(BaseModel):
-    """The champion of one target."""
-
-    target: str
-    definition: str = Field(description="what is predicted, and of whom")
-    answer: str = Field(description="probability, amount or days")
-    horizon_days: int
-    model: str = Field(description="name of the registered model")
-    model_version: str
-    grade: str | None = Field(description="A, B, C or none; null for a model that was never graded")
-
-
-class Models(BaseModel):
-    """The champions in service, in the order of the project's targets."""
-
-    models: list[Model]
-
-
 def names_at(place: Sequence[str | int], asked: type[BaseModel] = ScoreRequest) -> list[str]:
     """The names that a request of this kind may have where `place` (the path of a finding, its own name last) was found."""
     if "events" in place[:-1]:
         inside = list(place[place.index("events") + 1 :])
         return [*STREAMS] if len(inside) == 1 else [column.name for column in STREAMS[str(inside[0])].columns]
-    return [*(InlineAccount if place[0] == "accounts" else asked).model_fields]
+    return [*(InlineAccount if place[0] in ("account", "accounts") and len(place) > 1 else asked).model_fields]

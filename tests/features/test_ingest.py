@@ -215,7 +215,7 @@ def test__ingest__moment_of_as_of_and_of_earliest__are_accepted(tmp_path):
         ),
         (
             "a,2100-01-01,1,A",
-            "occurred_at lies after 2012-01-01 00:00:00+00:00, the as_of of this ingest: '2100-01-01'",
+            "occurred_at lies after 2012-01-01 00:00:00+00:00, the as_of: '2100-01-01'",
         ),
         (",abc,x,A", "account_id is missing"),
     ],
@@ -233,7 +233,7 @@ def test__ingest__bad_row__is_quarantined_with_one_plain_reason(tmp_path, line, 
     [
         ("purchases", "known_at,amount", "2010-12-31,1", "known_at is before occurred_at: it cannot be known before it happened: '2010-12-31'"),
         ("purchases", "known_at,amount", "abc,1", "known_at is not a time: 'abc'"),
-        ("purchases", "known_at,amount", "2100-01-01,1", "known_at lies after 2012-01-01 00:00:00+00:00, the as_of of this ingest: '2100-01-01'"),
+        ("purchases", "known_at,amount", "2100-01-01,1", "known_at lies after 2012-01-01 00:00:00+00:00, the as_of: '2100-01-01'"),
         ("purchases", "kind,amount", "refund,1", "kind must be one of order, return, cancellation: 'refund'"),
         ("purchases", "discount,amount", "-1,1", "discount must not be negative: give what was taken off as a positive number: '-1'"),
         ("service", "case_id,kind,satisfaction", "c,rated,6", "satisfaction must lie between 1 and 5: '6'"),

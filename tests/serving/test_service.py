@@ -166,7 +166,7 @@ BAD = [
     ({"account_ids": [17850]}, "malformed-request", "#/account_ids/0", "valid string"),
     ({"account_ids": ["A0"] * 1001}, "malformed-request", "#/account_ids", "at most 1000"),
     ({"account_ids": ["A0"] * 101, "explain": "top"}, "malformed-request", "#", "at most 100"),
-    ({"account_ids": ["A0"], "explain": "all"}, "malformed-request", "#/explain", "'none' or 'top'"),
+    ({"account_ids": ["A0"], "explain": "every"}, "malformed-request", "#/explain", "'none', 'top' or 'all'"),
     ({"account_ids": ["A0"], "as_off": "2020"}, "malformed-request", "#/as_off", "did you mean 'as_of'?"),
     ({"account_id": "A0"}, "malformed-request", "#/account_id", "there is no 'account_id' here; did you mean 'account_ids'?"),
     ({"account_ids": ["A0"], "as_of": "yesterday"}, "malformed-request", "#/as_of", "'yesterday' is no date"),
