@@ -7,11 +7,11 @@ import sys
 
 import typer
 
-from foresail.commands import features, history, models, project, serve
+from foresail.commands import features, history, keys, models, project, serve
 
 EXIT_CODES = """\
 Exit codes: 0 done · 1 a fault of Foresail itself · 2 the command line is wrong · 3 the project file is wrong ·
-4 a source or the history cannot be used as asked · 5 no model, or not enough history or labels for one ·
+4 a source, the history or the database cannot be used as asked · 5 no model, or not enough history or labels for one ·
 6 audit-features found a feature that sees the future · 7 a promotion was refused, or another came first.
 """
 
@@ -43,6 +43,7 @@ WORK = {
 for heading, commands in WORK.items():
     for command in commands:
         app.command(rich_help_panel=heading)(command)
+app.add_typer(keys.app, name="keys", rich_help_panel="Answers")
 
 
 def main() -> None:
@@ -84,6 +85,7 @@ def _exit_code(error: Exception) -> int | None:
     from foresail.simulation.settings import SettingsError
     from foresail.simulation.truth_tables import TruthError
     from serving.database.engine import DatabaseUnavailable
+    from serving.database.keys import KeyNeeded, KeyRefused
     from serving.model_store import ModelUnavailable
     from training.coverage import StaleHistory
     from training.hindsight import OtherFeatures
@@ -95,7 +97,7 @@ def _exit_code(error: Exception) -> int | None:
     from training.tracking import NoModel
 
     foreseen: dict[int, tuple[type[Exception], ...]] = {
-        2: (SettingsError,),
+        2: (SettingsError, KeyRefused, KeyNeeded),
         3: (ProjectError,),
         4: (IngestError, HistoryError, AuditError, TruthError, DatabaseUnavailable, OSError),
         5: (

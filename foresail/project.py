@@ -81,6 +81,10 @@ class Project:
     """SQLAlchemy URL of the operational database: [database] url, else a SQLite file in the project folder."""
     standing: StandingSettings
     """Where the cuts of quadrants, tiers, segments, health and severity lie."""
+    requests_per_second: float | None
+    """[serving] requests_per_second: how fast one API key may ask; None for no limit."""
+    burst: int
+    """[serving] burst: how many requests one key may make at once, where there is a limit."""
     feature_files: tuple[Path, ...]
     """Files that declare features of the company's own: [features] extend."""
 
@@ -203,6 +207,8 @@ def _project(directory: Path, file: File) -> Project:
         capacity=file.team.capacity,
         database=_database(directory, file.database.url),
         standing=file.standing(),
+        requests_per_second=file.serving.requests_per_second,
+        burst=file.serving.burst,
         feature_files=tuple(directory / name for name in file.features.extend),
     )
 

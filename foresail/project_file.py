@@ -396,6 +396,15 @@ class SeverityTable(Table):
         return self
 
 
+class ServingTable(Table):
+    requests_per_second: float | None = Field(
+        default=None,
+        gt=0,
+        description="a number above 0: how many requests a second one API key may make; left out: any",
+    )
+    burst: StrictInt = Field(default=50, ge=1, description="a whole number of requests, 1 or more")
+
+
 class File(Table):
     project: ProjectTable = Field(description="a table [project] with name, currency and timezone")
     history: HistoryTable = Field(default=HistoryTable(), description="a table [history]")
@@ -423,6 +432,8 @@ class File(Table):
     severity: SeverityTable = Field(
         default=SeverityTable(), description="a table [severity] with medium below high below critical"
     )
+
+    serving: ServingTable = Field(default=ServingTable(), description="a table [serving]")
 
     def standing(self) -> StandingSettings:
         """What the file says of standings, for the targets that it names."""
@@ -462,5 +473,6 @@ TABLES: dict[tuple[str, ...], type[Table]] = {
     ("health",): HealthTable,
     ("health", "weights"): HealthWeightsTable,
     ("severity",): SeverityTable,
+    ("serving",): ServingTable,
 }
 """Where each table stands in the file; `*` is any number or name."""

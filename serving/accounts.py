@@ -19,6 +19,7 @@ from features.streams import STREAMS
 from features.table import build_feature_row, one_row
 from serving.database.engine import DatabaseUnavailable
 from serving.database.lookups import Lookups
+from serving.metrics import stage
 
 Array = np.ndarray[Any, Any]
 Row = dict[str, Any]
@@ -83,16 +84,24 @@ class Accounts:
         """Whether no account has a state: none was ever built."""
         return not self.lookups.rows("select 1 from account_states limit 1", ())
 
+    def warm_up(self) -> None:
+        """Compute the features of some stored account: the compiler takes half a minute when it first reads a state."""
+        found = self.lookups.rows("select account_id from account_states limit 1", ())
+        for account in self.known([account_id for (account_id,) in found]).values():
+            account.row(self.features, self._layout, account.first_known)
+
     def rows(self, account_ids: Sequence[str], as_of: datetime) -> list[Array | None]:
         """The features of each account, shape (len(features),): bit for bit the feature table's row. None if not known by as_of."""
-        known, latest = self.known(account_ids), microseconds(as_of)
+        with stage("lookup"):
+            known, latest = self.known(account_ids), microseconds(as_of)
         found = map(known.get, account_ids)
-        return [
-            account.row(self.features, self._layout, as_of)
-            if account and microseconds(account.first_known) <= latest
-            else None
-            for account in found
-        ]
+        with stage("features"):
+            return [
+                account.row(self.features, self._layout, as_of)
+                if account and microseconds(account.first_known) <= latest
+                else None
+                for account in found
+            ]
 
     def known(self, account_ids: Sequence[str]) -> dict[str, KnownAccount]:
         """Those of the accounts that are known, by id: all from one state of the database."""

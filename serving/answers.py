@@ -20,6 +20,7 @@ from serving.database.engine import DatabaseUnavailable
 from serving.explained import Question, Subject
 from serving.in_service import InService
 from serving.last_night import NOTHING, remembered
+from serving.metrics import note_accounts, note_scores, stage
 from serving.model_store import LoadedModel
 from serving.scored import scored
 
@@ -53,10 +54,13 @@ def answer(request: schemas.ScoreRequest, service: InService, as_of: datetime) -
     """
     question = Question(models_asked(request.targets, service), request.explain, as_of)
     _refuse_too_many(request)
+    note_accounts(len(request.account_ids) + len(request.accounts))
     subjects = [*_known(request, service, as_of), *_inline(request, service, as_of)]
     if len(subjects) == 1 and isinstance(subjects[0], Problem):
         raise subjects[0]
-    entries = iter(scored([each for each in subjects if not isinstance(each, Problem)], question, service))
+    found = scored([each for each in subjects if not isinstance(each, Problem)], question, service)
+    note_scores((score.target, score.model_version, score.percentile) for entry in found for score in entry.scores)
+    entries = iter(found)
     accounts = [*request.account_ids, *(account.account_id for account in request.accounts)]
     return schemas.ScoreResponse.model_construct(
         as_of=as_of,
@@ -103,7 +107,8 @@ def _subjects_known(account_ids: Sequence[str], service: InService, as_of: datet
             raise Problem(
                 HISTORY_UNAVAILABLE, "no account is at hand yet; run `foresail nightly`, or `foresail serve` again"
             )
-        memory = remembered(service.accounts.lookups, account_ids, as_of)
+        with stage("lookup"):
+            memory = remembered(service.accounts.lookups, account_ids, as_of)
     except DatabaseUnavailable as error:
         raise Problem(DATABASE_UNAVAILABLE, str(error)) from error
     return [
@@ -134,7 +139,8 @@ def _inline_rows(accounts: Sequence[schemas.InlineAccount], service: InService, 
     if not accounts:
         return []
     events = service.inline.events([(account.account_id, account.rows()) for account in accounts])
-    return [build_feature_row(of_one, as_of, service.accounts.features) for of_one in events]
+    with stage("features"):
+        return [build_feature_row(of_one, as_of, service.accounts.features) for of_one in events]
 
 
 def _refuse_too_many(request: schemas.ScoreRequest) -> None:

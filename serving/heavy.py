@@ -4,6 +4,8 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 from serving.api.problems import BUSY, Problem
@@ -26,6 +28,7 @@ class Heavy:
         """What `work` returns; a Problem at once if too much is under way. A place is free when the work has ended."""
         if not self._places.acquire(blocking=False):
             raise Problem(BUSY, "too many requests are being answered; try again in a few seconds")
-        future = self._threads.submit(work, *args, **kwargs)
+        # In a copy of the caller's context: what the work notes belongs to the caller's request.
+        future = self._threads.submit(copy_context().run, partial(work, *args, **kwargs))
         future.add_done_callback(lambda _: self._places.release())
         return await asyncio.wrap_future(future)

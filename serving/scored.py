@@ -12,6 +12,7 @@ from serving.changes import difference
 from serving.explained import UNEXPLAINED, Explained, Question, Subject, explained
 from serving.in_service import InService
 from serving.last_night import Earlier
+from serving.metrics import stage
 from serving.model_store import LoadedModel
 from serving.scoring import Rows, Scores, score_rows
 from serving.stakes import is_risk, predicted_values, severity
@@ -22,9 +23,13 @@ def scored(subjects: Sequence[Subject], question: Question, service: InService) 
     if not subjects:
         return []
     rows = Rows(service.names, np.array([subject.row for subject in subjects], dtype=np.float64))
-    scores = {loaded.target.name: score_rows(loaded, rows) for loaded in question.models}
+    with stage("predict"):
+        scores = {loaded.target.name: score_rows(loaded, rows) for loaded in question.models}
     stakes = _stakes(question.models, scores, rows, service)
-    reasons = explained(subjects, question, rows, scores, service) if question.explain != "none" else {}
+    reasons: Mapping[tuple[str, int], Explained] = {}
+    if question.explain != "none":
+        with stage("explain"):
+            reasons = explained(subjects, question, rows, scores, service)
     sheet = _Sheet(question, scores, stakes, reasons, service.cuts)
     return [sheet.entry(place, subject) for place, subject in enumerate(subjects)]
 

@@ -8,9 +8,12 @@ import bentoml
 
 from features.moments import now
 from serving.answers import answer, as_of_asked, is_quick
+from serving.api.access import Access
 from serving.api.app import RESOURCES, Resources
 from serving.api.middleware import CallersFaults, ProblemAnswers, as_answers
+from serving.api.observed import Observed
 from serving.api.schemas import ScoreRequest, ScoreResponse
+from serving.entrance import Entrance
 from serving.heavy import Heavy
 from serving.watch import Watch
 
@@ -21,6 +24,8 @@ from serving.watch import Watch
     # BentoML keeps the state of every request until its timeout has passed, so a long one fills the heap.
     traffic={"timeout": 5},
     logging={"access": {"enabled": False}},
+    # It counts by path, and a path may name an account; ours count by route.
+    metrics={"enabled": False},
     description="Calibrated churn scores of accounts, with their reasons. Errors are RFC 9457 problems.",
 )
 class Foresail:
@@ -31,7 +36,9 @@ class Foresail:
         self.heavy = Heavy()
         self.watch = Watch(os.environ)
         self.watch.start()
-        RESOURCES.state.watch, RESOURCES.state.heavy = self.watch, self.heavy
+        self.entrance = Entrance(self.watch.settings, os.environ)
+        self.entrance.start()
+        RESOURCES.state.watch, RESOURCES.state.heavy, RESOURCES.state.entrance = self.watch, self.heavy, self.entrance
         # What has been loaded by now stays: keep the collector away from it, or it stalls requests for tens of ms.
         gc.collect()
         gc.freeze()
@@ -54,9 +61,13 @@ class Foresail:
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def stop(self) -> None:
-        """End the watch."""
+        """Look at nothing any more."""
         self.watch.stop()
+        self.entrance.stop()
 
 
+# The first is the outermost.
+Foresail.add_asgi_middleware(Observed, state=RESOURCES.state)  # type: ignore[attr-defined]
+Foresail.add_asgi_middleware(Access, state=RESOURCES.state)  # type: ignore[attr-defined]
 Foresail.add_asgi_middleware(ProblemAnswers)  # type: ignore[attr-defined]
 Foresail.add_asgi_middleware(Resources)  # type: ignore[attr-defined]

@@ -36,6 +36,10 @@ class Settings(BaseModel):
     timezone: str = "UTC"
     refresh_seconds: float = Field(default=5.0, gt=0)
     """How often the registry is asked for something newer."""
+    requests_per_second: float | None = Field(default=None, gt=0)
+    """How fast one key, or one address without keys, may ask in the long run; None for no limit."""
+    burst: int = Field(default=50, ge=1)
+    """How many requests one key may make at once, where there is a limit."""
 
     @field_validator("timezone")
     @classmethod

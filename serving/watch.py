@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from features.catalog import CATALOG
 from features.extension import ExtensionError, catalog_with
 from features.plan import FeatureSet
+from serving import metrics
 from serving.accounts import Accounts
 from serving.answers import warm_up
 from serving.api.problems import DATABASE_UNAVAILABLE, NOT_CONFIGURED, NOT_READY, Problem
@@ -102,6 +103,7 @@ class Watch:
                 settings, models, missing, accounts, self._inline, self._database, _cuts(accounts, before)
             )
             _try_to_warm_up(found)
+            metrics.in_service(_versions_of(before), _versions_of(found))
             self._in_service = found
         elif (cuts := _cuts(before.accounts, before)) != before.cuts:
             self._in_service = replace(before, cuts=cuts)
@@ -129,6 +131,11 @@ class Watch:
             log.exception("the look at the registry failed")
 
 
+def _versions_of(service: InService | None) -> list[tuple[str, str, str]]:
+    models = service.models if service else {}
+    return [(target, loaded.name, loaded.version) for target, loaded in models.items()]
+
+
 def _cuts(accounts: Accounts, before: InService | None) -> Mapping[str, float]:
     """The cuts of the last night; those before while the database does not answer, which its callers are told anyway."""
     try:
@@ -140,6 +147,7 @@ def _cuts(accounts: Accounts, before: InService | None) -> Mapping[str, float]:
 def _try_to_warm_up(found: InService) -> None:
     try:
         warm_up(found)
+        found.accounts.warm_up()
     except Exception:
         # It only saves the first request some time: whatever fails here must not keep good models out of service.
         log.exception("the warm-up failed; the first requests will take longer")

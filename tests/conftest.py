@@ -1,16 +1,10 @@
 """What all tests share: how property tests look for cases, and a PostgreSQL of their own."""
 
-import getpass
 import os
-import pwd
-import shutil
-import socket
-import subprocess
-import tempfile
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from postgres import Postgres
 
 # Two workers share two cores, and by default an OpenMP thread that waits for the other burns its core meanwhile: 60
 # rounds of LightGBM on 36,000 rows took 20 s of CPU beside other work, and take 2 s, with the same trees, if waiting
@@ -35,54 +29,16 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def postgresql():
-    """The address of an empty PostgreSQL that is there for the length of the tests: host, port, user.
+    """The address of an empty PostgreSQL that is there for the length of the tests: user, host, port.
 
     Each worker of a parallel run has its own, in a folder of its own at a port that is free.
     """
-    programs = _postgresql_programs()
-    # Short, because the path of a socket may have 100 characters.
-    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
-    user = "postgres" if os.getuid() == 0 else getpass.getuser()
-    if os.getuid() == 0:
-        shutil.chown(folder, user)
-    run = _runner(user)
-    data, port = folder / "data", _free_port()
+    server = Postgres()
     try:
-        run([programs / "initdb", "-D", data, "-U", "foresail", "--auth=trust", "-E", "UTF8", "--no-sync"])
-        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-        run([programs / "pg_ctl", "-D", data, "-l", folder / "log", "-w", "-o", options, "start"])
-        yield f"foresail@127.0.0.1:{port}"
+        server.start()
+        yield server.address
     finally:
-        if (data / "postmaster.pid").exists():
-            run([programs / "pg_ctl", "-D", data, "-m", "immediate", "stop"])
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _postgresql_programs():
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
-    on_path = shutil.which("initdb")
-    if on_path:
-        return Path(on_path).parent
-    if not found:
-        pytest.skip("PostgreSQL is not installed (make test does it where it may: apt-get install postgresql)")
-    return found[-1].parent
-
-
-def _runner(user):
-    """PostgreSQL refuses to run as root."""
-    prefix = ["runuser", "-u", user, "--"] if os.getuid() == 0 else []
-    home = pwd.getpwnam(user).pw_dir if os.getuid() == 0 else None
-
-    def run(command):
-        subprocess.run([*prefix, *map(str, command)], check=True, capture_output=True, cwd=home or "/")
-
-    return run
-
-
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        server.remove()
 
 
 @pytest.fixture(autouse=True)

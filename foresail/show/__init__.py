@@ -4,6 +4,7 @@ from foresail.show.answers import Shown, console, progress, written
 from foresail.show.features import audited, catalog, concentration, rebuilt
 from foresail.show.health import health
 from foresail.show.history import forgotten, ingested, merged, quarantined, status, vacuumed
+from foresail.show.keys import key_created, key_list, key_revoked
 from foresail.show.models import decided, hindsight, judged, models, track_record, trained
 from foresail.show.scores import call_list, scored
 from foresail.show.simulation import opened, parameters, simulated
@@ -21,6 +22,9 @@ __all__ = [
     "hindsight",
     "ingested",
     "judged",
+    "key_created",
+    "key_list",
+    "key_revoked",
     "merged",
     "models",
     "opened",

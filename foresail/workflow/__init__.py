@@ -19,6 +19,7 @@ from foresail.workflow.history import (
     status,
     vacuum,
 )
+from foresail.workflow.keys import create_key, listed_keys, revoke_key
 from foresail.workflow.models import (
     budget,
     evaluate,
@@ -49,6 +50,7 @@ __all__ = [
     "bring_up_to_date",
     "budget",
     "concentration",
+    "create_key",
     "draw_concentration",
     "draw_health",
     "evaluate",
@@ -57,6 +59,7 @@ __all__ = [
     "has_failed",
     "health",
     "ingest_sources",
+    "listed_keys",
     "merge",
     "model_name",
     "models",
@@ -65,6 +68,7 @@ __all__ = [
     "promote",
     "quarantined",
     "report_path",
+    "revoke_key",
     "rollback",
     "score",
     "serve",

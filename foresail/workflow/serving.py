@@ -6,6 +6,7 @@ import sys
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from foresail.workflow.keys import check_reach
 from foresail.workflow.models import model_name
 from foresail.workflow.progress import Progress
 
@@ -28,6 +29,8 @@ def serving_settings(project: "Project", as_of: datetime | None) -> "Settings":
         timezone=project.timezone,
         earliest=project.earliest,
         feature_files=project.feature_files,
+        requests_per_second=project.requests_per_second,
+        burst=project.burst,
     )
 
 
@@ -59,6 +62,7 @@ def serve(
 
     if not project.targets:
         raise ProjectError(f"{project.directory / FILE_NAME} has no target to serve; add a table [targets.churn]")
+    check_reach(project, host)
     with socket.socket() as probe:
         # As the server will ask for it: a port in its last minute after a stop is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -73,6 +77,8 @@ def serve(
         **os.environ,
         VARIABLE: serving_settings(project, as_of).model_dump_json(),
         "BENTOML_DO_NOT_TRACK": "True",
+        # Nobody's X-Forwarded-For is believed: who is on this machine must not be said by a header.
+        "FORWARDED_ALLOW_IPS": "nobody",
     }
     command = [
         sys.executable,

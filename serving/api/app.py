@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.api import accounts, events, models, scores, what_if
+from serving.api import accounts, events, metrics, models, scores, what_if
 from serving.api.dependencies import PREFIX
 from serving.api.findings import problem_of_validation
 from serving.api.openapi import describe
@@ -25,10 +25,11 @@ log = logging.getLogger("bentoml.foresail")
 RESOURCES = FastAPI(
     title="Foresail", version="1", openapi_url=f"{PREFIX}/openapi.json", docs_url=f"{PREFIX}/docs", redoc_url=None
 )
-"""The service sets its `state.watch` and `state.heavy` when it starts: one application a process."""
+"""The service sets its `state.watch`, `state.heavy` and `state.entrance` when it starts: one application a process."""
 
 for router in (accounts.router, events.router, models.router, scores.router, what_if.router):
     RESOURCES.include_router(router, prefix=PREFIX)
+RESOURCES.include_router(metrics.router)
 
 
 describe(RESOURCES)
@@ -56,11 +57,11 @@ def _body_of(route: APIRoute) -> type[BaseModel]:
 
 
 class Resources:
-    """ASGI middleware: what is asked below /v1 goes to the resources, everything else on to BentoML."""
+    """ASGI middleware: what is asked below /v1, and /metrics, goes to the resources, everything else on to BentoML."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_ours = scope["type"] == "http" and scope["path"].startswith(f"{PREFIX}/")
+        is_ours = scope["type"] == "http" and scope["path"].startswith((f"{PREFIX}/", "/metrics"))
         await (RESOURCES if is_ours else self.app)(scope, receive, send)

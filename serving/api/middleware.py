@@ -18,6 +18,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.api.findings import problem_of_findings
+from serving.api.observed import route_of
 from serving.api.problems import (
     FAILED,
     MEDIA_TYPE,
@@ -84,7 +85,7 @@ class ProblemAnswers:
                 )
                 await answer.problem(Problem(TOO_SLOW, asked))
             except Exception:
-                log.exception("%s %s failed", scope["method"], scope["path"])
+                log.exception("%s %s failed", scope["method"], route_of(scope))
                 await answer.problem(problem_of_failure(HTTPStatus.INTERNAL_SERVER_ERROR, b"", scope))
 
     async def _body(self, scope: Scope, receive: Receive) -> Receive:

@@ -41,6 +41,12 @@ _ALWAYS = {
     "503": {"description": "Something that the answer needs cannot be used now. Retry-After says when to ask again."},
     "default": {"description": "Any other problem."},
 }
+KEY = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "An API key, as `foresail keys create` makes it. As long as there is none, callers on the service's own "
+    "machine need none.",
+}
 _FASTAPIS_OWN = "Validation Error"
 _METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -63,6 +69,8 @@ def _with_problems(document: dict[str, Any]) -> dict[str, Any]:
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     schemas["Problem"] = PROBLEM
+    document["components"]["securitySchemes"] = {"key": KEY}
+    document["security"] = [{"key": []}]
     for path in document["paths"].values():
         for method in _METHODS:
             if method in path:

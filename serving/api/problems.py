@@ -6,6 +6,7 @@ A `Problem` is raised where it is found; `serving.api.middleware` turns it into 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
@@ -39,6 +40,10 @@ REGISTRY_UNAVAILABLE = Kind("/problems/registry-unavailable", 503, "The model re
 HISTORY_UNAVAILABLE = Kind("/problems/history-unavailable", 503, "No account is at hand yet")
 DATABASE_UNAVAILABLE = Kind("/problems/database-unavailable", 503, "The operational database cannot be used")
 NOT_READY = Kind("/problems/not-ready", 503, "The service is not ready")
+NO_KEY = Kind("/problems/no-key", 401, "A good API key is needed")
+MISSING_SCOPE = Kind("/problems/missing-scope", 403, "The API key is not good for this")
+LOCAL_ONLY = Kind("/problems/local-only", 403, "Only this machine is answered")
+TOO_MANY_REQUESTS = Kind("/problems/too-many-requests", 429, "Requests come too fast")
 BUSY = Kind("/problems/busy", 503, "The service is busy")
 TOO_SLOW = Kind("/problems/too-slow", 504, "The answer takes too long")
 NOT_CONFIGURED = Kind("/problems/not-configured", 503, "The service is not configured")
@@ -49,14 +54,21 @@ class Problem(Exception):
     """Something that the caller must be told, with the words to tell it in.
 
     `pointer` is the JSON pointer (RFC 6901, as a URI fragment) of the offending item in the request;
-    `errors` lists several items, each with its own detail and pointer.
+    `errors` lists several items, each with its own detail and pointer. `headers` go with the answer.
     """
 
     def __init__(
-        self, kind: Kind, detail: str, *, pointer: str | None = None, errors: Sequence[Mapping[str, str]] = ()
+        self,
+        kind: Kind,
+        detail: str,
+        *,
+        pointer: str | None = None,
+        errors: Sequence[Mapping[str, str]] = (),
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         super().__init__(detail)
         self.kind, self.detail, self.pointer, self.errors = kind, detail, pointer, tuple(errors)
+        self.headers = headers
 
     def members(self) -> dict[str, Any]:
         """The problem object of RFC 9457, section 3; absent members are left out."""
@@ -76,7 +88,10 @@ class Problem(Exception):
         """The HTTP response that says it."""
         retry = {"retry-after": "5"} if self.kind.status == HTTPStatus.SERVICE_UNAVAILABLE else {}
         return JSONResponse(
-            self.members(), self.kind.status, headers={**retry, **(headers or {})}, media_type=MEDIA_TYPE
+            self.members(),
+            self.kind.status,
+            headers={**retry, **self.headers, **(headers or {})},
+            media_type=MEDIA_TYPE,
         )
 
 

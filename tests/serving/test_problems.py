@@ -80,6 +80,7 @@ def test__problems__crash__tells_the_log_and_not_the_caller(caplog):
     """A traceback is for us; a caller gets no line of it."""
     assert "secret" not in ask("GET", "/mounted/fails").text
     assert "secret of the house" in caplog.text
+    assert "/mounted/fails" not in caplog.text, "a path may name an account"
 
 
 def test__problems__headers_of_the_failure__are_kept():

@@ -285,7 +285,7 @@ def test__service__probes_metrics_and_page__are_there(service):
     """What an operator and a developer look for first."""
     ask(service, account_ids=["A0"])
     assert service.client.get("/healthz").status_code == 200
-    assert 'endpoint="/score"' in service.client.get("/metrics").text
+    assert 'route="/score"' in service.client.get("/metrics").text
     assert "swagger" in service.client.get("/").text
     schemas = service.client.get("/docs.json").json()["components"]["schemas"]
     assert "net value of the line" in schemas["PurchasesEvent"]["properties"]["amount"]["description"]
