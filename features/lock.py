@@ -7,8 +7,8 @@ from pathlib import Path
 
 
 @contextmanager
-def file_lock(path: Path, error: type[Exception]) -> Iterator[None]:
-    """Hold the lock for the length of a `with` block; raise `error` at once if another process holds it.
+def file_lock(path: Path, error: type[Exception], other: str = "another ingest") -> Iterator[None]:
+    """Hold the lock for the length of a `with` block; raise `error` at once if another process holds it, which is `other`.
 
     The operating system releases the lock when its owner ends, in whatever way, so a killed process never leaves
     a lock that somebody must remove. The file stays; it is the lock on it that counts.
@@ -29,7 +29,7 @@ def file_lock(path: Path, error: type[Exception]) -> Iterator[None]:
         except BlockingIOError:
             file.seek(0)
             owner = file.read().strip() or "unknown"
-            raise error(f"{path.parent} is being written by another ingest (process {owner}): wait for it") from None
+            raise error(f"{path.parent} is being written by {other} (process {owner}): wait for it") from None
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()

@@ -128,7 +128,11 @@ def load(tracking_uri: str, name: str, alias: str = CHAMPION, catalog: FeatureSe
 
     Raises NoChampion, FingerprintMismatch, BrokenModel or RegistryUnavailable, all of them ModelUnavailable.
     """
-    version = version_of(tracking_uri, name, alias)
+    return load_version(tracking_uri, name, version_of(tracking_uri, name, alias), catalog)
+
+
+def load_version(tracking_uri: str, name: str, version: str, catalog: FeatureSet = CATALOG) -> LoadedModel:
+    """One version of a model, whatever alias it carries; raises as `load`, but for NoChampion."""
     model = _read(tracking_uri, name, version)
     check_fingerprint(name, version, model, catalog)
     return _proven(LoadedModel(name, version, model, _target(model.card), catalog))
