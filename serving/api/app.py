@@ -3,26 +3,54 @@
 Requests for them never reach BentoML's own routes, whose work for each request costs more than a score.
 """
 
+import logging
+from typing import cast
+
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.api import models
+from serving.api import events, models
 from serving.api.dependencies import PREFIX
-from serving.api.problems import Problem
+from serving.api.findings import problem_of_validation
+from serving.api.problems import DATABASE_UNAVAILABLE, Problem
+from serving.database.engine import DatabaseUnavailable
+
+log = logging.getLogger("bentoml.foresail")
 
 RESOURCES = FastAPI(
     title="Foresail", version="1", openapi_url=f"{PREFIX}/openapi.json", docs_url=f"{PREFIX}/docs", redoc_url=None
 )
 """The service sets its `state.watch` and `state.heavy` when it starts: one application a process."""
 
-for router in (models.router,):
+for router in (events.router, models.router):
     RESOURCES.include_router(router, prefix=PREFIX)
 
 
 @RESOURCES.exception_handler(Problem)
 async def _problem(_: Request, problem: Problem) -> Response:
     return problem.answer()
+
+
+@RESOURCES.exception_handler(DatabaseUnavailable)
+async def _without_database(_: Request, unavailable: DatabaseUnavailable) -> Response:
+    log.warning("%s", unavailable)
+    return Problem(
+        DATABASE_UNAVAILABLE, "the operational database cannot be used now; the service's log says why"
+    ).answer()
+
+
+@RESOURCES.exception_handler(RequestValidationError)
+async def _breaks_the_schema(request: Request, error: RequestValidationError) -> Response:
+    return problem_of_validation(error.errors(), _body_of(request.scope["route"])).answer()
+
+
+def _body_of(route: APIRoute) -> type[BaseModel]:
+    """The model of the body that a route takes; one without members where it takes none."""
+    return cast("type[BaseModel]", route.body_field.field_info.annotation) if route.body_field else BaseModel
 
 
 class Resources:

@@ -9,6 +9,8 @@ from serving.in_service import InService
 from serving.watch import Watch
 
 PREFIX = "/v1"
+KEY_ID = "foresail.key_id"
+"""Where the scope of a request has the id of the API key that it came with."""
 
 
 def _in_service(request: Request) -> InService:
@@ -19,6 +21,12 @@ def _heavy(request: Request) -> Heavy:
     return cast("Heavy", request.app.state.heavy)
 
 
+def _caller(request: Request) -> str | None:
+    return cast("str | None", request.scope.get(KEY_ID))
+
+
 Served = Annotated[InService, Depends(_in_service)]
 """All that an answer rests on, taken once per request; a Problem if nothing is in service."""
 Threads = Annotated[Heavy, Depends(_heavy)]
+Caller = Annotated[str | None, Depends(_caller)]
+"""The id of the API key that the request came with; None where none is needed."""

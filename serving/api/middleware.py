@@ -6,11 +6,10 @@ by themselves (404, 405, failed validation, 500) into problems, without a traceb
 """
 
 import asyncio
-import difflib
 import functools
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, ParamSpec, TypeVar, cast
@@ -18,12 +17,10 @@ from typing import Any, ParamSpec, TypeVar, cast
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.api.findings import problem_of_findings
 from serving.api.problems import (
     FAILED,
-    MALFORMED_EVENT,
-    MALFORMED_REQUEST,
     MEDIA_TYPE,
-    NOT_JSON,
     TOO_LARGE,
     TOO_SLOW,
     UNKNOWN_PATH,
@@ -31,10 +28,7 @@ from serving.api.problems import (
     WRONG_METHOD,
     Kind,
     Problem,
-    pointer,
-    problem_of_errors,
 )
-from serving.api.schemas import names_at
 
 MAX_BODY_BYTES = 4_000_000
 WITHIN_SECONDS = 4.5
@@ -184,7 +178,7 @@ def problem_of_failure(status: int, body: bytes, scope: Scope) -> Problem:
     """The problem behind a failure that BentoML or Starlette worded: pydantic's findings are kept, a traceback never."""
     findings = _findings(body) if status == HTTPStatus.BAD_REQUEST else []
     if findings:
-        return _problem_of_findings(findings)
+        return problem_of_findings(findings)
     kind = _KIND_OF_STATUS.get(status) or Kind("about:blank", status, HTTPStatus(status).phrase)
     return Problem(kind, _detail(status, scope))
 
@@ -206,29 +200,6 @@ def _findings(body: bytes) -> list[dict[str, Any]]:
         return []
     findings = answer.get("detail") if isinstance(answer, dict) else None
     return findings if isinstance(findings, list) else []
-
-
-def _problem_of_findings(findings: Sequence[Mapping[str, Any]]) -> Problem:
-    if findings[0].get("type") == "json_invalid":
-        return Problem(NOT_JSON, str(findings[0]["msg"]))
-    in_events = all("events" in finding["loc"] for finding in findings)
-    kind = MALFORMED_EVENT if in_events else MALFORMED_REQUEST
-    return problem_of_errors(kind, [_error(finding) for finding in findings])
-
-
-def _error(finding: Mapping[str, Any]) -> dict[str, str]:
-    place = pointer(*finding["loc"])
-    return {"detail": f"{place}: {_said(finding)}", "pointer": place}
-
-
-def _said(finding: Mapping[str, Any]) -> str:
-    """What is wrong; of an unknown name also which one may have been meant."""
-    if finding["type"] != "extra_forbidden":
-        return str(finding["msg"])
-    known, name = names_at(finding["loc"]), finding["loc"][-1]
-    nearest = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
-    meant = f"did you mean '{nearest[0]}'?" if nearest else f"known are {', '.join(known)}"
-    return f"there is no '{name}' here; {meant}"
 
 
 class CallersFaults(logging.Filter):

@@ -19,12 +19,15 @@ MOST_ROWS_TOGETHER = 30_000
 MOST_MEMBERS = 50
 """Names in one JSON object; every unknown one is a finding, and a body has room for a hundred thousand."""
 
-AccountId = Annotated[str, Field(min_length=1, max_length=200)]
+NO_NUL = r"^[^\x00]*$"
+"""PostgreSQL has no text with NUL characters."""
+Text = Annotated[str, Field(pattern=NO_NUL)]
+AccountId = Annotated[str, Field(min_length=1, max_length=200, pattern=NO_NUL)]
 
-_JSON_TYPES: dict[str, type] = {"text": str, "time": str, "number": float}
+_JSON_TYPES: dict[str, Any] = {"text": Text, "time": str, "number": float}
 
 
-class _Request(BaseModel):
+class Request(BaseModel):
     """What callers send: a misspelt name is an error, and a number is not guessed from text."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -41,13 +44,14 @@ class _Request(BaseModel):
 
 def _event_model(stream: Stream) -> type[BaseModel]:
     """One row of a stream, without the account: that is told once, around the rows."""
-    fields: Any = {column.name: _field(column) for column in stream.columns if column.name != "account_id"}
+    fields: Any = {column.name: field_of(column) for column in stream.columns if column.name != "account_id"}
     return create_model(
-        f"{stream.name.capitalize()}Event", __base__=_Request, __doc__=f"Grain: {stream.grain}.", **fields
+        f"{stream.name.capitalize()}Event", __base__=Request, __doc__=f"Grain: {stream.grain}.", **fields
     )
 
 
-def _field(column: Column) -> tuple[Any, Any]:
+def field_of(column: Column) -> tuple[Any, Any]:
+    """The type and description of a column, for pydantic's `create_model`."""
     unit = f" ({column.unit})" if column.unit else ""
     described = Field(
         default=... if column.required else None,
@@ -67,16 +71,14 @@ def _events_model() -> type[BaseModel]:
         )
         for name, stream in STREAMS.items()
     }
-    return create_model(
-        "AccountEvents", __base__=_Request, __doc__="What happened to one account, by stream.", **fields
-    )
+    return create_model("AccountEvents", __base__=Request, __doc__="What happened to one account, by stream.", **fields)
 
 
 AccountEvents = _events_model()
 """Made from the declared streams, so that a new column is known here as soon as it is declared."""
 
 
-class InlineAccount(_Request):
+class InlineAccount(Request):
     """An account that the history need not know: it is scored on these events alone."""
 
     model_config = ConfigDict(
@@ -96,7 +98,7 @@ class InlineAccount(_Request):
         return self.events.model_dump(exclude_unset=True)
 
 
-class ScoreRequest(_Request):
+class ScoreRequest(Request):
     """Accounts to score: known ones by id, others with their events."""
 
     # One example: BentoML's page knows OpenAPI 3.0, which has no list of them.
@@ -212,9 +214,9 @@ class ScoreResponse(BaseModel):
     accounts: list[ScoredAccount]
 
 
-def names_at(place: Sequence[str | int]) -> list[str]:
-    """The names that a request may have where `place` (the path of a finding, its own name last) was found."""
+def names_at(place: Sequence[str | int], asked: type[BaseModel] = ScoreRequest) -> list[str]:
+    """The names that a request of this kind may have where `place` (the path of a finding, its own name last) was found."""
     if "events" in place[:-1]:
         inside = list(place[place.index("events") + 1 :])
         return [*STREAMS] if len(inside) == 1 else [column.name for column in STREAMS[str(inside[0])].columns]
-    return [*(InlineAccount if place[0] == "accounts" else ScoreRequest).model_fields]
+    return [*(InlineAccount if place[0] == "accounts" else asked).model_fields]

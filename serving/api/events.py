@@ -1,0 +1,123 @@
+"""POST /v1/events: what has just happened, told row by row, and seen by the next score."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Header, Request
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from features.checked_rows import Bounds
+from features.moments import now
+from serving import inbox
+from serving.api.dependencies import Caller, Served, Threads
+from serving.api.posted import PostRequest
+from serving.database.engine import writing
+from serving.database.tables import audit_log
+from serving.in_service import InService
+from serving.once import Answer, Asked, once
+from serving.posting import PostedEvent, Verdict, judge
+
+router = APIRouter()
+
+
+class EventResult(BaseModel):
+    """What became of one row."""
+
+    index: int = Field(description="where the row stands in the request, from 0")
+    status: Literal["accepted", "duplicate", "refused"] = Field(
+        description="accepted: kept, and seen by the next score (an event that the history has already changes nothing); "
+        "duplicate: posted before, or twice in this request: the first stays; refused: detail says why"
+    )
+    event_id: str | None = Field(default=None, description="what identifies the event, with its account and stream")
+    detail: str | None = Field(default=None, description="why the row was refused")
+    pointer: str | None = Field(default=None, description="JSON pointer of what is wrong with it, as a URI fragment")
+
+
+class EventResults(BaseModel):
+    """What became of each row, in their order."""
+
+    accepted: int
+    duplicate: int
+    refused: int
+    results: list[EventResult]
+
+
+@router.post(
+    "/events",
+    response_model=EventResults,
+    responses={207: {"model": EventResults, "description": "Some rows were refused; the others are kept."}},
+)
+async def post_events(
+    body: PostRequest,
+    request: Request,
+    service: Served,
+    threads: Threads,
+    caller: Caller,
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            min_length=1,
+            max_length=200,
+            description="a text of the caller's own: the same request with the same key is done once, and answered again as it was",
+        ),
+    ] = None,
+) -> Response:
+    """Events of any accounts and streams. Each row is judged by itself: the good ones are kept whatever the others are.
+
+    An event that occurred after this moment is refused. An id that was merged into another account is resolved, and an
+    account that was erased is turned away, by the next night.
+    """
+    posting = _Posting(service, caller, now())
+    asked = (
+        Asked.of(caller, idempotency_key, "POST", request.url.path, await request.body()) if idempotency_key else None
+    )
+    answer = await threads.run(posting.answer, body.events, asked)
+    return Response(answer.body, answer.status, media_type="application/json")
+
+
+class _Posting:
+    """One request: judged without the database, then stored, noted and answered in one transaction."""
+
+    def __init__(self, service: InService, caller: str | None, now: datetime) -> None:
+        self.service, self.caller, self.now = service, caller, now
+        self.clock = service.settings.moment or now
+
+    def answer(self, rows: list[Any], asked: Asked | None) -> Answer:
+        settings = self.service.settings
+        verdicts = judge(rows, self.service.inline.checks, Bounds(settings.earliest, self.clock, settings.timezone))
+        with writing(self.service.database) as connection:
+            if asked is None:
+                return self._stored(connection, verdicts)
+            return once(connection, asked, self.now, lambda: self._stored(connection, verdicts))
+
+    def _stored(self, connection: sa.Connection, verdicts: list[Verdict]) -> Answer:
+        good = [verdict for verdict in verdicts if isinstance(verdict, PostedEvent)]
+        is_new = iter(inbox.post(connection, good, self.clock, self.caller))
+        results = [_result(index, verdict, is_new) for index, verdict in enumerate(verdicts)]
+        counts = Counter(result.status for result in results)
+        numbers = {status: counts[status] for status in ("accepted", "duplicate", "refused")}
+        connection.execute(sa.insert(audit_log).values(self._act(numbers)))
+        status = HTTPStatus.MULTI_STATUS if numbers["refused"] else HTTPStatus.OK
+        return Answer(status, EventResults(**numbers, results=results).model_dump_json(exclude_none=True))
+
+    def _act(self, numbers: dict[str, int]) -> dict[str, Any]:
+        actor = self.caller or "no key"
+        return {
+            "at": self.now,
+            "actor": actor,
+            "action": "events_posted",
+            "subject": "event_inbox",
+            "detail": json.dumps(numbers),
+        }
+
+
+def _result(index: int, verdict: Verdict, is_new: Iterator[bool]) -> EventResult:
+    if isinstance(verdict, PostedEvent):
+        return EventResult(index=index, status="accepted" if next(is_new) else "duplicate", event_id=verdict.event_id)
+    return EventResult(index=index, status="refused", detail=verdict.detail, pointer=verdict.pointer)

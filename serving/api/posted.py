@@ -1,0 +1,74 @@
+"""The body of POST /v1/events: rows of any stream, made from the declared streams, each judged by itself."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Discriminator, Field, GetJsonSchemaHandler, TypeAdapter, create_model
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from features.streams import STREAMS, Stream
+from serving.api.schemas import AccountId, Request, field_of
+
+MOST_POSTED = 10_000
+
+
+def _row_model(stream: Stream) -> type[BaseModel]:
+    columns: Any = {column.name: field_of(column) for column in stream.columns[1:]}
+    known_at = Field(
+        default=None,
+        description="when we could have known it; if absent: when it was posted",
+        json_schema_extra={"format": "date-time"},
+    )
+    named: Any = {"account_id": (AccountId, ...), "stream": (Literal[stream.name], ...)}
+    columns["known_at"] = (str | None, known_at)
+    return create_model(
+        f"Posted{stream.name.capitalize()}Row", __base__=Request, __doc__=f"Grain: {stream.grain}.", **named, **columns
+    )
+
+
+ROWS = {name: _row_model(stream) for name, stream in STREAMS.items()}
+"""The model of a row of each stream."""
+_UNION: Any = ROWS["purchases"]
+for _model in ROWS.values():
+    _UNION |= _model
+
+
+class _JudgedByItself:
+    """Any JSON is let in, so that one bad row does not cost the others their place; the schema says what a good one is."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, *_: Any) -> CoreSchema:
+        return core_schema.any_schema()
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return handler(TypeAdapter(Annotated[_UNION, Discriminator("stream")]).core_schema)
+
+
+class PostRequest(Request):
+    """Events of any accounts and streams, in any order."""
+
+    events: list[Annotated[Any, _JudgedByItself]] = Field(
+        min_length=1, max_length=MOST_POSTED, description="rows of the streams, each with its account and its stream"
+    )
+
+
+class _OfNoStream(BaseModel):
+    """What can be said of a row whose stream is not known."""
+
+    stream: Literal[tuple(STREAMS)]  # type: ignore[valid-type]
+
+
+def read_row(row: Any) -> dict[str, Any]:
+    """The members of a row that were given, numbers as floats. ValidationError for one that breaks the schema."""
+    return _model_of(row).model_validate(row).model_dump(exclude_unset=True)
+
+
+def names_of(row: Any) -> list[str]:
+    """The names that the row may have."""
+    return [*_model_of(row).model_fields]
+
+
+def _model_of(row: Any) -> type[BaseModel]:
+    stream = row.get("stream") if isinstance(row, dict) else None
+    return ROWS.get(stream, _OfNoStream) if isinstance(stream, str) else _OfNoStream

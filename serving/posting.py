@@ -1,0 +1,113 @@
+"""Event rows as they were posted → checked events for the inbox, and what is wrong with the others, row by row.
+
+A row is judged by its schema first (`serving.api.posted`), then by the rules and defaults of ingest. Two things differ
+from a file, because here we are told as it becomes known:
+
+    known_at   if absent: when it was posted. What holds (contacts, attributes) begins to hold then, unless it says when
+    event_id   if absent: the very id that ingest gives the row, so that the same row in a file is the same event
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from features.checked_rows import BLANK, REFUSED, Bounds
+from features.streams import STREAMS, Stream
+from serving.api.findings import said
+from serving.api.posted import names_of, read_row
+from serving.api.problems import pointer
+from serving.checks import POSITION, Checks
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class PostedEvent:
+    """A good row: what the table event_inbox has of it. `row` is the JSON of the stream's columns that are there."""
+
+    account_id: str
+    stream: str
+    event_id: str
+    occurred_at: datetime
+    known_at: datetime
+    row: str
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """What is one event, however often it is posted."""
+        return self.account_id, self.stream, self.event_id
+
+
+@dataclass(frozen=True)
+class RefusedRow:
+    """What is wrong with a row, and where it stands in the request."""
+
+    detail: str
+    pointer: str
+
+
+Verdict = PostedEvent | RefusedRow
+
+
+def judge(rows: Sequence[Any], checks: Checks, bounds: Bounds) -> list[Verdict]:
+    """The verdict on each row, in their order. The as_of of the bounds is the moment of the posting."""
+    read = [_read(row, place) for place, row in enumerate(rows)]
+    verdicts: dict[int, Verdict] = {place: row for place, row in enumerate(read) if isinstance(row, RefusedRow)}
+    for stream in STREAMS.values():
+        own = {place: row for place, row in enumerate(read) if isinstance(row, dict) and row["stream"] == stream.name}
+        verdicts |= _judged(stream, own, checks, bounds) if own else {}
+    return [verdicts[place] for place in range(len(rows))]
+
+
+def _read(row: Any, place: int) -> Row | RefusedRow:
+    try:
+        return read_row(row)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = "/".join(map(str, first["loc"])) or "the row"
+        return RefusedRow(f"{where}: {said(first, names_of(row))}", pointer("events", place, *first["loc"]))
+
+
+def _judged(stream: Stream, rows: Mapping[int, Row], checks: Checks, bounds: Bounds) -> dict[int, Verdict]:
+    """The verdicts on rows of one stream by their places in the request."""
+    verdicts, places = dict[int, Verdict](), list(rows)
+    given = [_with_known_at(stream, row, bounds.as_of) for row in rows.values()]
+    for checked in checks.of_ids(stream, given, bounds):
+        place = places[int(json.loads(checked["row"])[POSITION])]
+        is_refused = checked["bucket"] == REFUSED
+        refused = RefusedRow(checked["refused_reason"] or "", pointer("events", place))
+        verdicts[place] = refused if is_refused else _event(stream, checked, rows[place], bounds)
+    return verdicts
+
+
+def _with_known_at(stream: Stream, row: Row, posted_at: datetime) -> Row:
+    """What ingest needs to identify a row that does not say when it was known: of what holds, since when, or else now.
+
+    An attribute that goes back to what it was before, without saying when, is thereby another event.
+    """
+    if not stream.column("known_at").required or _is_given(row, "known_at"):
+        return row
+    return {**row, "known_at": row["occurred_at"] if _is_given(row, "occurred_at") else posted_at.isoformat()}
+
+
+def _is_given(row: Row, name: str) -> bool:
+    return bool((row.get(name) or "").strip(BLANK))
+
+
+def _event(stream: Stream, checked: dict[str, Any], given: Row, bounds: Bounds) -> PostedEvent:
+    if not _is_given(given, "known_at"):
+        checked["known_at"] = bounds.as_of
+    columns = {column.name: checked[column.name] for column in stream.columns}
+    present = {name: _as_json(value) for name, value in columns.items() if value is not None}
+    return PostedEvent(
+        columns["account_id"], stream.name, columns["event_id"], columns["occurred_at"], columns["known_at"],
+        json.dumps(present, ensure_ascii=False),
+    )  # fmt: skip
+
+
+def _as_json(value: Any) -> Any:
+    return value.astimezone(UTC).isoformat(timespec="microseconds") if isinstance(value, datetime) else value
