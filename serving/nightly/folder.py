@@ -41,6 +41,10 @@ class NightFolder:
         """The numbers, read from disk only where they are looked at."""
         return np.load(self._file(step, part, "npy"), mmap_mode="r", allow_pickle=False)
 
+    def has(self, step: str, part: int | str, suffix: str = "parquet") -> bool:
+        """Whether the part is there, and so is whole."""
+        return self._file(step, part, suffix).exists()
+
     def remove(self, step: str) -> None:
         """All parts of a step."""
         shutil.rmtree(self.path / step, ignore_errors=True)
@@ -56,15 +60,19 @@ class NightFolder:
 
 
 def written(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Let `write` fill a file that appears under its name only when it is whole and on the disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Let `write` fill a file that appears under its name only when it is whole and on the disk; OSError, in words, where it cannot."""
     scratch = path.with_name(f".{path.name}.unfinished")
-    with scratch.open("wb") as file:
-        write(file)
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.replace(path)
-    _sync(path.parent)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with scratch.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        scratch.replace(path)
+        _sync(path.parent)
+    except OSError as failed:
+        why = os.strerror(failed.errno) if failed.errno else str(failed)
+        raise OSError(f"{path} cannot be written ({why}). Once that is put right, the same command goes on where it stopped") from failed
 
 
 def _sync(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -87,27 +88,30 @@ class Journal:
 
     def pin(self, pinned: Pinned) -> None:
         """From now on the night rests on this."""
-        self._set(pinned=pinned.to_json())
+        with writing(self.engine) as connection:
+            connection.execute(sa.update(job_runs).where(*self._own(job_runs)).values(pinned=pinned.to_json()))
 
     def end(self, summary: Mapping[str, Any]) -> None:
-        """The night is complete."""
-        self._set(summary=json.dumps(summary), ended_at=self.clock())
+        """The night is complete; what the steps of it and of those before have noted serves nobody any more."""
+        with writing(self.engine) as connection:
+            connection.execute(sa.delete(job_steps).where(job_steps.c.job == JOB, job_steps.c.as_of <= self.as_of))
+            ended = {"summary": json.dumps(summary), "ended_at": self.clock()}
+            connection.execute(sa.update(job_runs).where(*self._own(job_runs)).values(ended))
 
     def has(self, step: str, part: int | str = "") -> bool:
         """Whether the part of a step is finished."""
         return (step, str(part)) in self._finished
 
     def note(self, step: str, part: int | str = "", outcome: Any = None, within: sa.Connection | None = None) -> None:
-        """A part is finished; `within` the transaction that did it, where it was one."""
+        """A part is finished, for the first time or again; `within` the transaction that did it, where it was one."""
         entry = {
             "job": JOB, "as_of": self.as_of, "step": step, "part": str(part), "ended_at": self.clock(),
             "outcome": None if outcome is None else json.dumps(outcome),
         }  # fmt: skip
-        if within is None:
-            with writing(self.engine) as connection:
-                connection.execute(sa.insert(job_steps).values(entry))
-        else:
-            within.execute(sa.insert(job_steps).values(entry))
+        with nullcontext(within) if within is not None else writing(self.engine) as connection:
+            is_it = (job_steps.c.step == step, job_steps.c.part == str(part))
+            connection.execute(sa.delete(job_steps).where(*self._own(job_steps), *is_it))
+            connection.execute(sa.insert(job_steps).values(entry))
         self._finished.add((step, str(part)))
 
     def outcomes(self, step: str) -> dict[str, Any]:
@@ -117,6 +121,12 @@ class Journal:
                 sa.select(job_steps.c.part, job_steps.c.outcome).where(*self._own(job_steps), job_steps.c.step == step)
             ).all()
         return {part: json.loads(outcome) for part, outcome in found if outcome is not None}
+
+    def has_night_before(self, moment: datetime) -> bool:
+        """Whether there was a night before that moment."""
+        with reading(self.engine) as connection:
+            older = sa.select(job_runs.c.as_of).where(job_runs.c.job == JOB, job_runs.c.as_of < moment).limit(1)
+            return connection.execute(older).first() is not None
 
     def _begin(self, connection: sa.Connection) -> None:
         known = connection.execute(sa.select(job_runs.c.as_of).where(*self._own(job_runs))).first()
@@ -130,10 +140,6 @@ class Journal:
     def _column(self, column: sa.Column[Any]) -> Any:
         with reading(self.engine) as connection:
             return connection.execute(sa.select(column).where(*self._own(job_runs))).scalar_one()
-
-    def _set(self, **values: Any) -> None:
-        with writing(self.engine) as connection:
-            connection.execute(sa.update(job_runs).where(*self._own(job_runs)).values(**values))
 
     def _own(self, table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
         return table.c.job == JOB, table.c.as_of == self.as_of

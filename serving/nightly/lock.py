@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from features.lock import file_lock
 from serving.database.engine import available, shown
+from serving.nightly.journal import NightRefused
 
 KEY = 0x666F7265736169
 """What nights of all machines agree on: "foresai" in ASCII, as a number for PostgreSQL."""
@@ -24,7 +25,10 @@ def only_night(folder: Path, engine: sa.Engine) -> Iterator[None]:
     A lock on a file keeps apart the processes of a machine. Two machines that share PostgreSQL are kept apart by a lock
     of its session, which ends with the connection, and so with the process.
     """
-    with file_lock(folder / ".lock", NightRunning, "another night"), _session_lock(engine):
+    with (
+        file_lock(folder / ".lock", NightRefused, busy=NightRunning, other="another night"),
+        _session_lock(engine),
+    ):
         yield
 
 
