@@ -21,7 +21,7 @@ def publish_hyper(folder: Path) -> Path:
     Reasons are JSON text. PublishError where the extra is not installed.
     """
     try:
-        import pantab
+        import pantab  # type: ignore[import-untyped]
     except ImportError as absent:
         raise PublishError(
             "a .hyper file needs pantab, which is not installed: pip install 'foresail[tableau]', or set hyper = false under [publish]"

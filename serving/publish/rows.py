@@ -57,7 +57,7 @@ def in_key_order(table: PublishedTable, parts: Iterable[pa.Table]) -> Iterator[p
     with _sorter() as connection:
         connection.register("rows", pa.RecordBatchReader.from_batches(table.schema, batches))
         try:
-            ordered = connection.sql(f"from rows order by {', '.join(table.key)}").to_arrow_reader(GROUP)  # noqa: S608  our own names
+            ordered = connection.sql(f"from rows order by {', '.join(table.key)}").to_arrow_reader(GROUP)
             yield from _checked(table, _groups(table, ordered))
         except duckdb.Error as error:
             # DuckDB wraps what the parts raised into text: the original says more.

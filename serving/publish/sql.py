@@ -7,13 +7,14 @@ what was there.
 
 import io
 from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 
-from serving.database.engine import LOCAL, available, opened, shown, writing
+from serving.database.engine import LOCAL, opened, shown, writing
 from serving.database.tables import Moment, account_states
 from serving.publish.errors import PublishError
 from serving.publish.parquet import PublishedFile
@@ -131,7 +132,7 @@ def _made_anew(connection: sa.Connection, target: sa.Table, table: PublishedTabl
     shared = [name for name in new.c.keys() if name in old.c]  # noqa: SIM118  a collection of columns, no dict
     connection.execute(sa.insert(new).from_select(shared, sa.select(*(old.c[name] for name in shared))))
     old.drop(connection)
-    connection.execute(sa.DDL(f"alter table {new.fullname} rename to {table.name}"))
+    connection.exec_driver_sql(f"alter table {new.fullname} rename to {table.name}")
 
 
 def _exists(connection: sa.Connection, metadata: sa.MetaData, name: str) -> bool:
@@ -153,7 +154,8 @@ def _copy(connection: sa.Connection, target: sa.Table, schema: pa.Schema, batche
     columns = ", ".join(schema.names)
     statement = f"copy {target.schema}.{target.name} ({columns}) from stdin (format csv)"
     without_header = pa_csv.WriteOptions(include_header=False)
-    with connection.connection.cursor() as cursor, cursor.copy(statement) as copy:
+    driver: Any = connection.connection
+    with driver.cursor() as cursor, cursor.copy(statement) as copy:
         for batch in batches:
             text = io.BytesIO()
             pa_csv.write_csv(batch, text, without_header)

@@ -5,7 +5,7 @@ the end, one that may be null, and keeps its name, type, unit and meaning for as
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -31,7 +31,7 @@ ARROW_TYPES: dict[str, pa.DataType] = {
     "moment": pa.timestamp("us", tz="UTC"),
     "reasons": pa.list_(REASON),
 }
-SQL_TYPES: dict[str, sa.types.TypeEngine[object]] = {
+SQL_TYPES: dict[str, sa.types.TypeEngine[Any]] = {
     "text": sa.Text(),
     "number": sa.Double(),
     "whole": sa.Integer(),
