@@ -83,7 +83,9 @@ def _exit_code(error: Exception) -> int | None:
     from foresail.project import ProjectError
     from foresail.simulation.settings import SettingsError
     from foresail.simulation.truth_tables import TruthError
+    from serving.database.engine import DatabaseUnavailable
     from serving.model_store import ModelUnavailable
+    from serving.publish import PublishError
     from training.coverage import StaleHistory
     from training.hindsight import OtherFeatures
     from training.promotion import NotPromoted
@@ -96,7 +98,7 @@ def _exit_code(error: Exception) -> int | None:
     foreseen: dict[int, tuple[type[Exception], ...]] = {
         2: (SettingsError,),
         3: (ProjectError,),
-        4: (IngestError, HistoryError, AuditError, TruthError, OSError),
+        4: (IngestError, HistoryError, AuditError, TruthError, DatabaseUnavailable, PublishError, OSError),
         5: (
             ModelUnavailable, NoModel, OtherFeatures,
             NotEnoughHistory, NotEnoughLabels, StaleHistory, HorizonOpen, NotRecorded,

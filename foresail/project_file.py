@@ -233,6 +233,16 @@ class DatabaseTable(Table):
     )
 
 
+class PublishTable(Table):
+    folder: str = Field(default="published", min_length=1, description='a folder for Parquet files, like "published"')
+    database: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9_+]+://",
+        description='an SQLAlchemy URL, like "postgresql+psycopg://writer:${PASSWORD}@host/bi"',
+    )
+    hyper: bool = Field(default=False, description="true or false: whether to write a .hyper file for Tableau, too")
+
+
 class File(Table):
     project: ProjectTable = Field(description="a table [project] with name, currency and timezone")
     history: HistoryTable = Field(default=HistoryTable(), description="a table [history]")
@@ -250,6 +260,7 @@ class File(Table):
     )
     team: TeamTable = Field(default=TeamTable(), description="a table [team]")
     database: DatabaseTable = Field(default=DatabaseTable(), description="a table [database] with url")
+    publish: PublishTable = Field(default=PublishTable(), description="a table [publish]")
 
 
 TABLES: dict[tuple[str, ...], type[Table]] = {
@@ -265,5 +276,6 @@ TABLES: dict[tuple[str, ...], type[Table]] = {
     ("costs",): CostsTable,
     ("team",): TeamTable,
     ("database",): DatabaseTable,
+    ("publish",): PublishTable,
 }
 """Where each table stands in the file; `*` is any number or name."""

@@ -231,6 +231,7 @@ def test__template__every_optional_line_uncommented__still_loads(tmp_path):
         ("sources", "*"): {"query": "", **shown["sources"][0], **shown["sources"][1]}, ("targets", "*"): {key for each in shown["targets"].values() for key in each},
         ("targets", "*", "bands"): shown["targets"]["churn"]["bands"], ("training",): shown["training"],
         ("costs",): shown["costs"], ("team",): shown["team"], ("database",): shown["database"],
+        ("publish",): shown["publish"],
     }  # fmt: skip
     for place, table in tables.items():
         assert set(table) == {field.alias or name for name, field in TABLES[place].model_fields.items()}, place
