@@ -90,8 +90,14 @@ def score(night: Night) -> None:
         folder.write("scores", bucket, found)
         return _scored(found)
 
-    todo = [bucket for bucket in night.buckets if not folder.has("scores", bucket)]
-    night.in_parts("score", score_one, todo, "features and scores")
+    night.in_parts("score", score_one, _missing(night, "score", "scores"), "features and scores")
+
+
+def _missing(night: Night, step: str, files: str) -> list[int]:
+    """The buckets of which a step is not noted, or has lost its file."""
+    return [
+        bucket for bucket in night.buckets if not (night.journal.has(step, bucket) and night.folder.has(files, bucket))
+    ]
 
 
 def _scored(found: pa.Table) -> dict[str, int]:
@@ -103,7 +109,7 @@ def _scored(found: pa.Table) -> dict[str, int]:
 def explain(night: Night) -> None:
     """Reasons of the scores that are worth it; the features of all accounts are not needed afterwards."""
     folder, models, names = night.folder, night.models, night.features.names
-    todo = [bucket for bucket in night.buckets if not folder.has("reasons", bucket)]
+    todo = _missing(night, "explain", "reasons")
     if not todo:
         return
     chosen = _chosen(night)
