@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from features.contracts import contracts_in_force, days_left, open_ended
-from features.definitions import Constant, Feature, events, less, or_else, product
+from features.definitions import Constant, Feature, events, less, or_else, product, weights
 from features.purchases import RECENCY, amount, order_lines, orders
 
 Array = np.ndarray[Any, Any]
@@ -53,6 +53,13 @@ TO_DECISION = Feature(
 )
 YEAR_ORDERED = Feature(
     "population_amount_sum_365d", amount(365), "value ordered in the last 365 days", "currency", "0: none"
+)
+OPTED_OUT = Feature(
+    "population_opted_out",
+    or_else(events("accounts").last(weights("opted_out", yes=1.0, no=0.0)), Constant(0)),
+    "1 if the account does not want to be contacted or profiled, else 0",
+    "0 or 1",
+    "never absent: who said nothing has not opted out",
 )
 ORDERS = Feature("population_orders", orders(), "orders so far", "orders", "0: never ordered")
 
@@ -114,6 +121,10 @@ class Population:
         return words
 
 
+PROFILED = Requirement(OPTED_OUT, "the account opted out of profiling", most=0)
+"""What every target asks first: who opted out is neither scored nor learnt from."""
+
+
 def active(days: int | None) -> Population:
     """The accounts that bought within `days` before as_of; with None, those that ever bought."""
     ever = Requirement(SINCE_LAST, "no purchase on record")
@@ -142,13 +153,15 @@ def of_target(told: Mapping[str, Any]) -> Population:
     kind = told["kind"]
     if kind not in _POPULATIONS:
         raise ValueError(f"the target's kind is '{kind}'; it must be one of {', '.join(_POPULATIONS)}")
-    population = _POPULATIONS[kind](told)
+    return Population((PROFILED, *_POPULATIONS[kind](told).requirements, *_old_enough(told)))
+
+
+def _old_enough(told: Mapping[str, Any]) -> tuple[Requirement, ...]:
     days = told.get("min_tenure_days") or 0
     if not days:
-        return population
+        return ()
     young = f"first bought {{value:.0f}} days ago; scored from {days} days on"
-    bought = Requirement(SINCE_FIRST, "no purchase on record")
-    return Population((*population.requirements, bought, Requirement(SINCE_FIRST, young, least=days)))
+    return Requirement(SINCE_FIRST, "no purchase on record"), Requirement(SINCE_FIRST, young, least=days)
 
 
 def _buyers(told: Mapping[str, Any]) -> Population:

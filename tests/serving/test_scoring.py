@@ -38,6 +38,7 @@ def table(**days_since_last):
     index = pd.MultiIndex.from_product([list(days_since_last), [pd.Timestamp(AS_OF)]], names=["account_id", "as_of"])
     days = np.array([np.nan if days is None else days for days in days_since_last.values()], dtype=float)
     values = {"purchases_days_since_last": days, "population_order_lines_count_365d": np.where(days <= 365, 1.0, 0.0)}
+    values["population_opted_out"] = np.zeros(len(days))
     return pd.DataFrame(values | {"purchases_gap_days_mean": days / 2}, index=index)
 
 
@@ -119,4 +120,9 @@ def test__score_table__written_as_parquet__keeps_nulls_and_records(tmp_path):
 def test__needed_features__several_models__each_feature_once():
     """Targets share most features, and one pass computes them all."""
     names = [feature.name for feature in needed_features([LOADED, LOADED])]
-    assert names == ["purchases_days_since_last", "population_order_lines_count_365d", "purchases_gap_days_mean"]
+    assert names == [
+        "purchases_days_since_last",
+        "population_opted_out",
+        "population_order_lines_count_365d",
+        "purchases_gap_days_mean",
+    ]

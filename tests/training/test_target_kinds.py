@@ -236,6 +236,32 @@ def test__min_tenure__young_accounts_are_told_to_wait(tmp_path):
     }
 
 
+def said_no(known, opted_out="yes"):
+    return {"accounts": [{"occurred_at": day(known), "known_at": day(known), "opted_out": opted_out}]}
+
+
+def regular(*attributes):
+    """Bought each month, holds a contract that ends soon: eligible for every kind."""
+    bought = [order(-30 * month, category="a") for month in range(1, 8)]
+    rows = [row for one in attributes for row in one["accounts"]]
+    return {"purchases": bought, "contracts": [contract(-300, ends=30)], "accounts": rows}
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+def test__opted_out__is_scored_by_no_target_and_learnt_from_by_none(tmp_path, kind):
+    """As was known at as_of: who opted out later was still there, who came back is there again."""
+    accounts = {
+        "never asked": regular(),
+        "out": regular(said_no(-3)),
+        "back": regular(said_no(-30), said_no(-3, "no")),
+        "out later": regular(said_no(3)),
+    }
+    target = target_from({"kind": kind, "name": "one", "horizon_days": HORIZON})
+    assert set(labels(tmp_path / "a", target, accounts)) == {"never asked", "back", "out later"}
+    said = why_not(tmp_path / "b", target, accounts)
+    assert said == dict.fromkeys(accounts) | {"out": "the account opted out of profiling"}
+
+
 @pytest.mark.parametrize("kind", TARGETS)
 def test__kinds__known_in_every_room_and_the_same_after_a_card(kind):
     """The project file, the populations and the targets know the same kinds; a card brings the target back."""
