@@ -32,9 +32,7 @@ def file_lock(
         except BlockingIOError:
             file.seek(0)
             owner = file.read().strip() or "unknown"
-            raise (busy or error)(
-                f"{path.parent} is being written by {other} (process {owner}): wait for it"
-            ) from None
+            raise (busy or error)(f"{path.parent} is being written by {other} (process {owner}): wait for it") from None
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()

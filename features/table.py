@@ -147,9 +147,7 @@ def _fill_bucket(
     _fill(events, features, dates, visible_until, blank.rows[bucket], blank.matrix)
 
 
-def _fill(
-    events: Events, features: FeatureSet, dates: Array, visible_until: Array, rows: Array, matrix: Array
-) -> None:
+def _fill(events: Events, features: FeatureSet, dates: Array, visible_until: Array, rows: Array, matrix: Array) -> None:
     plan = features.plan
     kernel.fill(0, len(events.accounts), pack(events, plan), plan.program, dates, visible_until, rows, matrix)
 

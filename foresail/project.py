@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ValidationError
 
 from features.sources import Source
-from foresail.project_file import KINDS, TABLES, File, Table, TargetTable
+from foresail.project_file import KINDS, TABLES, File, NightlyTable, Table, TargetTable
 
 if TYPE_CHECKING:
     from features.history import History
@@ -77,6 +77,8 @@ class Project:
     """The figures of [costs], None where one is left open."""
     capacity: float | None
     """[team] capacity: below 1 a share of the accounts, else their number; None where it is left open."""
+    nightly: NightlyTable
+    """What the night does besides scoring everybody."""
     database: str
     """SQLAlchemy URL of the operational database: [database] url, else a SQLite file in the project folder."""
     publish_folder: Path
@@ -211,6 +213,7 @@ def _project(directory: Path, file: File) -> Project:
         training=Training(training.every_days, training.dates, training.min_history_days, training.half_life_days),
         costs=file.costs.model_dump(),
         capacity=file.team.capacity,
+        nightly=file.nightly,
         database=_database(directory, "[database] url", file.database.url or "sqlite:///.foresail/foresail.db"),
         publish_folder=directory / file.publish.folder,
         publish_database=file.publish.database and _database(directory, "[publish] database", file.publish.database),

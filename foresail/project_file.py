@@ -243,6 +243,16 @@ class PublishTable(Table):
     hyper: bool = Field(default=False, description="true or false: whether to write a .hyper file for Tableau, too")
 
 
+class NightlyTable(Table):
+    explain_severity: Literal["low", "medium", "high", "critical"] = Field(
+        default="high", description='"low", "medium", "high" or "critical"'
+    )
+    explain_most: StrictInt = Field(default=10_000, ge=0, description="a whole number of scores, 0 or more")
+    keep_scores_days: StrictInt = Field(
+        default=400, gt=0, le=MOST_DAYS, description="a whole number of days above 0, like 400, without a unit"
+    )
+
+
 class File(Table):
     project: ProjectTable = Field(description="a table [project] with name, currency and timezone")
     history: HistoryTable = Field(default=HistoryTable(), description="a table [history]")
@@ -260,6 +270,7 @@ class File(Table):
     )
     team: TeamTable = Field(default=TeamTable(), description="a table [team]")
     database: DatabaseTable = Field(default=DatabaseTable(), description="a table [database] with url")
+    nightly: NightlyTable = Field(default=NightlyTable(), description="a table [nightly]")
     publish: PublishTable = Field(default=PublishTable(), description="a table [publish]")
 
 
@@ -276,6 +287,7 @@ TABLES: dict[tuple[str, ...], type[Table]] = {
     ("costs",): CostsTable,
     ("team",): TeamTable,
     ("database",): DatabaseTable,
+    ("nightly",): NightlyTable,
     ("publish",): PublishTable,
 }
 """Where each table stands in the file; `*` is any number or name."""

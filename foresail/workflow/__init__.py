@@ -30,6 +30,7 @@ from foresail.workflow.models import (
     track,
     train,
 )
+from foresail.workflow.nightly import beginning_of_today, nightly
 from foresail.workflow.progress import Progress
 from foresail.workflow.scoring import Scored, score, write_scores
 from foresail.workflow.serving import serve, serving_settings
@@ -45,6 +46,7 @@ __all__ = [
     "SourceFailure",
     "TrainingTable",
     "audit",
+    "beginning_of_today",
     "budget",
     "concentration",
     "draw_concentration",
@@ -56,6 +58,7 @@ __all__ = [
     "merge",
     "model_name",
     "models",
+    "nightly",
     "open_truth",
     "playbook_trial",
     "promote",

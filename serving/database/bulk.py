@@ -92,7 +92,7 @@ def _python(column: sa.Column[Any], values: pa.ChunkedArray, dialect: sa.Dialect
     if pa.types.is_floating(values.type):
         return list(values.to_numpy(zero_copy_only=False).tolist())
     if pa.types.is_timestamp(values.type):
-        return _taken(values.dictionary_encode(), column.type.bind_processor(dialect))
+        return _taken(values.dictionary_encode(), column.type.dialect_impl(dialect).bind_processor(dialect))
     return _taken(values, None) if pa.types.is_dictionary(values.type) else list(values.to_pylist())
 
 

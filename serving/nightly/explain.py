@@ -40,7 +40,9 @@ class Explained:
     top: int
 
 
-def to_explain(answers: pa.Array, severity: pa.Array, at_stake: pa.Array, targets: pa.Array, chosen: Explained) -> Places:
+def to_explain(
+    answers: pa.Array, severity: pa.Array, at_stake: pa.Array, targets: pa.Array, chosen: Explained
+) -> Places:
     """The positions of the scores to explain, ascending, of arrays that are aligned over all scores of a night."""
     from_here_on = SEVERITIES[SEVERITIES.index(chosen.severity) :]
     severe = np.flatnonzero(pc.is_in(severity, pa.array(from_here_on)).to_numpy(zero_copy_only=False))

@@ -72,7 +72,9 @@ def written(path: Path, write: Callable[[BinaryIO], object]) -> None:
         _sync(path.parent)
     except OSError as failed:
         why = os.strerror(failed.errno) if failed.errno else str(failed)
-        raise OSError(f"{path} cannot be written ({why}). Once that is put right, the same command goes on where it stopped") from failed
+        raise OSError(
+            f"{path} cannot be written ({why}). Once that is put right, the same command goes on where it stopped"
+        ) from failed
 
 
 def _sync(folder: Path) -> None:

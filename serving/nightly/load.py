@@ -45,7 +45,7 @@ def slices(scores: pa.Table, standings: pa.Table, moves: pa.Table) -> Iterator[S
 def load_slice(connection: sa.Connection, own: Slice, keep_from: datetime | None) -> None:
     """Put the rows in the place of those of the night before, add to what only grows, and drop history before `keep_from`."""
     put(connection, scores, _with_reasons_as_text(own.scores))
-    add(connection, score_history, _history(own.scores))
+    add(connection, score_history, history_of(own.scores))
     put(connection, standings, own.standings)
     add(connection, tier_moves, own.moves)
     if keep_from is not None:
@@ -73,7 +73,8 @@ def _with_reasons_as_text(rows: pa.Table) -> pa.Table:
     return rows.set_column(rows.column_names.index("reasons"), "reasons", pa.array(reasons, pa.string()))
 
 
-def _history(rows: pa.Table) -> pa.Table:
+def history_of(rows: pa.Table) -> pa.Table:
+    """The rows of score_history that scores leave behind."""
     kept = rows.select(["account_id", "target", "as_of", "percentile", "band", "model_version"])
     return kept.append_column("answer", answer_of(rows))
 

@@ -14,6 +14,7 @@ from serving.nightly.journal import Journal
 from serving.nightly.lock import only_night
 from serving.nightly.night import Night, Plan, Progress
 from serving.nightly.stand import stand
+from serving.nightly.tables import publish_tables
 
 STEPS: Mapping[str, Callable[[Night], None]] = {
     "ingest": steps.ingest,
@@ -25,7 +26,7 @@ STEPS: Mapping[str, Callable[[Night], None]] = {
     "explain": steps.explain,
     "states": steps.states,
     "load": steps.load,
-    "publish": steps.publish_tables,
+    "publish": publish_tables,
 }
 """In their order. Decisions about interventions belong between explain and states: by then all scores and standings are
 known, and nobody has seen them yet."""

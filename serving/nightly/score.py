@@ -64,5 +64,3 @@ def _previous(before: pa.Table, target: str, accounts: pa.Array) -> dict[str, pa
 def answer_of(scores: pa.Table) -> pa.ChunkedArray:
     """Probability, amount or days, whichever the target asks for; null where it was not scored or lies beyond the horizon."""
     return pc.coalesce(scores["probability"], scores["amount"], scores["days"])
-
-

@@ -125,7 +125,9 @@ def explain(night: Night) -> None:
 
 def _chosen(night: Night) -> list[np.ndarray]:
     """By bucket the positions of the scores to explain."""
-    read = [night.folder.read("scores", bucket, ["target", "probability", "amount", "days"]) for bucket in night.buckets]
+    read = [
+        night.folder.read("scores", bucket, ["target", "probability", "amount", "days"]) for bucket in night.buckets
+    ]
     stakes = [night.folder.read("stakes", bucket) for bucket in night.buckets]
     wanted = to_explain(
         joined(map(answer_of, read)),
@@ -180,8 +182,3 @@ def scores_of(night: Night, bucket: int) -> pa.Table:
         for name in more.column_names:
             rows = rows.append_column(name, more[name])
     return rows
-
-
-def publish_tables(night: Night) -> None:
-    """The documented tables, for reports and other tools."""
-    publish(tables_of(night), night.plan.publish, night.as_of, night.progress)

@@ -43,6 +43,9 @@ def test__add__rows_with_gaps_quotes_and_odd_numbers__are_stored_bit_for_bit(dat
         "account_id": 'with "quotes", and\nlines', "target": "churn", "as_of": NIGHT, "answer": 0.1 + 0.2,
         "percentile": None, "band": "low", "model_version": "1",
     }  # fmt: skip
+    with reading(database) as connection:
+        of_the_night = sa.select(sa.func.count()).where(score_history.c.as_of == NIGHT)
+        assert connection.execute(of_the_night).scalar_one() == 3
     assert found["empty"]["answer"] is None
     assert found["empty"]["band"] is None
     assert found["账户"]["answer"] == 1e-300
@@ -68,13 +71,18 @@ def test__add__nothing__does_nothing(database):
 def test__add__a_key_that_is_there__adds_nothing_at_all(database):
     with writing(database) as connection:
         add(connection, score_history, rows(["a", "b"], [0.1, 0.2]))
-    with pytest.raises(Exception, match="(?i)unique"), writing(database) as connection:
+    with pytest.raises(Exception, match=r"(?i)unique"), writing(database) as connection:
         add(connection, score_history, rows(["c", "a"], [0.1, 0.2]))
     assert [row["account_id"] for row in stored(database)] == ["a", "b"]
 
 
 def test__add__to_a_database_that_may_only_be_read__is_said_to_be_unusable(database):
-    with pytest.raises(DatabaseUnavailable, match="(?i)read-?only"), writing(database) as connection:
+    with pytest.raises(DatabaseUnavailable, match=r"(?i)read-?only"):
+        add_read_only(database)
+
+
+def add_read_only(database):
+    with writing(database) as connection:
         read_only = "pragma query_only = on" if database.dialect.name == "sqlite" else "set transaction read only"
         connection.exec_driver_sql(read_only)
         add(connection, score_history, rows(["a", "b"], [0.1, 0.2]))
