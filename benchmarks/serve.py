@@ -30,6 +30,9 @@ from features.catalog import CATALOG, fingerprint
 from features.history import History
 from features.ingest import Source, ingest
 from features.table import build_feature_table
+from serving.database.engine import opened
+from serving.database.upgrade import upgrade
+from serving.states import refresh_states
 from training.targets import ChurnTarget
 from training.tracking import Logged, log_and_register
 
@@ -142,8 +145,10 @@ def make_company(folder, accounts):
     ingest(history, source, as_of=AS_OF, timezone="UTC", earliest=datetime(2000, 1, 1, tzinfo=UTC))
     tracking_uri = f"sqlite:///{folder}/mlflow.db"
     register(history, tracking_uri)
+    engine = opened(f"sqlite:///{folder}/operational.db")
+    upgrade(engine)
+    refresh_states(engine, history, AS_OF)
     return {
-        "history_root": history.root,
         "tracking_uri": tracking_uri,
         "database": f"sqlite:///{folder}/operational.db",
         "models": {"churn": "benchmark-churn"},

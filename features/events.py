@@ -8,7 +8,7 @@ of floats come out the same to the last bit wherever it is computed.
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from features.history import History
 
 Array = np.ndarray[Any, Any]
+Row = TypeVar("Row", bound=Mapping[str, Any])
 NO_CODE = -1
 
 
@@ -185,7 +186,7 @@ def _whole(column: pa.ChunkedArray) -> Any:
 
 
 def _one_account(stream: Stream, rows: Sequence[Mapping[str, Any]]) -> StreamEvents:
-    in_order = sorted(rows, key=lambda row: _canonical_key(stream, row))
+    in_order = in_time_order(stream, rows)
     occurred_at = [microseconds(row["occurred_at"]) for row in in_order]
     known_at = [microseconds(row["known_at"]) for row in in_order]
     return StreamEvents(
@@ -194,6 +195,11 @@ def _one_account(stream: Stream, rows: Sequence[Mapping[str, Any]]) -> StreamEve
         np.array(known_at, dtype=np.int64),
         {column.name: _values(column, in_order) for column in stream.own_columns},
     )
+
+
+def in_time_order(stream: Stream, rows: Iterable[Row]) -> list[Row]:
+    """Plain rows of one account and stream in the order in which features see them."""
+    return sorted(rows, key=lambda row: _canonical_key(stream, row))
 
 
 def _canonical_key(stream: Stream, row: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -1,81 +1,160 @@
-"""The history at hand: one account's features in microseconds, from buckets kept ready in memory."""
+"""Accounts at hand: their state from the operational database, and what was posted since, as rows of features or of events."""
 
-import threading
-from collections import OrderedDict
-from collections.abc import Iterable
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+import sqlalchemy as sa
 
-from features.history import History
+from features.compact import CompactError, State, numbered
+from features.events import Events, in_time_order
+from features.moments import microseconds, moment
 from features.plan import FeatureSet
-from features.prepared import PreparedBucket
+from features.state_packing import Layout, layout_of, pack_state
+from features.streams import STREAMS
+from features.table import build_feature_row, one_row
+from serving.database.engine import DatabaseUnavailable
+from serving.database.lookups import Lookups
 
 Array = np.ndarray[Any, Any]
+Row = dict[str, Any]
+
+_TIMES = {name: [one.name for one in numbered(stream) if one.type == "time"] for name, stream in STREAMS.items()}
+
+
+@dataclass(frozen=True)
+class KnownAccount:
+    """One account: its state, and the events that were posted and are not in it yet. Either may be missing, not both."""
+
+    account_id: str
+    state: State | None
+    posted: Mapping[str, Sequence[Row]]
+    """By stream, as `State.events` gives rows."""
+
+    @cached_property
+    def first_known(self) -> datetime:
+        """When the account was first heard of."""
+        heard: list[datetime] = [row["known_at"] for rows in self.posted.values() for row in rows]
+        return min([*heard, moment(self.state.first_known)] if self.state else heard)
+
+    def events(self, stream: str) -> list[Row]:
+        """All rows of one stream in time order: every column but account_id and `source`, which is None of posted ones.
+
+        Times are aware datetimes, numbers floats; what is missing is None.
+        """
+        rows = self.state.events(stream) if self.state else []
+        posted = self.posted.get(stream, ())
+        return in_time_order(STREAMS[stream], [*rows, *posted]) if posted else rows
+
+    def row(self, features: FeatureSet, layout: Layout, as_of: datetime) -> Array:
+        """The account's features, shape (len(features),): bit for bit the feature table's row, if it is known by as_of."""
+        if self.state and not self.posted:
+            return one_row(pack_state(self.state, layout), features.plan.program, as_of)
+        events = Events.from_rows({name: self.events(name) for name in features.plan.streams}, self.account_id)
+        return build_feature_row(events, as_of, features)
 
 
 class Accounts:
-    """Feature rows of single accounts at one version of the history.
+    """Single accounts as the operational database has them at the moment of asking. Safe to use from several threads.
 
-    A bucket is read when one of its accounts is first asked for, and kept while all that are kept need no more than
-    `cache_bytes`; the one used longest ago goes first. Safe to use from several threads.
+    Whatever is asked, DatabaseUnavailable says that the database cannot answer, or that what it holds is damaged.
     """
 
-    def __init__(self, history: History, features: FeatureSet, cache_bytes: int) -> None:
-        self.history = history
+    def __init__(self, engine: sa.Engine, features: FeatureSet) -> None:
         self.features = features
-        self.cache_bytes = cache_bytes
-        self._buckets: OrderedDict[int, PreparedBucket] = OrderedDict()
-        self._changing = threading.Lock()
-        self._reading = threading.Lock()
+        self._lookups = Lookups(engine)
+
+    def with_features(self, features: FeatureSet) -> "Accounts":
+        """The same accounts, and the same connections, for other features."""
+        other = Accounts(self._lookups.engine, features)
+        other._lookups = self._lookups
+        return other
 
     @property
-    def has_history(self) -> bool:
-        """Whether anything was ever ingested; without, no account can be known."""
-        return bool(self.history.versions())
+    def is_local(self) -> bool:
+        """Whether the database is a file of this machine: asking it takes less than handing the question to a thread."""
+        return self._lookups.engine.dialect.name == "sqlite"
 
-    def row(self, account_id: str, as_of: datetime) -> Array | None:
-        """The account's features, shape (len(features),): bit for bit the feature table's row. None if not known by as_of."""
-        return self._bucket(self.history.bucket_of(account_id)).row(account_id, as_of)
+    def is_empty(self) -> bool:
+        """Whether no account has a state: none was ever built."""
+        return not self._lookups.rows("select 1 from account_states limit 1", ())
 
-    def is_at_hand(self, account_id: str) -> bool:
-        """Whether a row can be had without reading the history."""
-        return self.history.bucket_of(account_id) in self._buckets
+    def rows(self, account_ids: Sequence[str], as_of: datetime) -> list[Array | None]:
+        """The features of each account, shape (len(features),): bit for bit the feature table's row. None if not known by as_of."""
+        known, latest = self.known(account_ids), microseconds(as_of)
+        found = map(known.get, account_ids)
+        return [
+            account.row(self.features, self._layout, as_of)
+            if account and microseconds(account.first_known) <= latest
+            else None
+            for account in found
+        ]
 
-    def buckets_at_hand(self) -> list[int]:
-        """The buckets kept in memory, the one used longest ago first."""
-        with self._changing:
-            return list(self._buckets)
+    def known(self, account_ids: Sequence[str]) -> dict[str, KnownAccount]:
+        """Those of the accounts that are known, by id: all from one state of the database."""
+        # No account is called so, and PostgreSQL refuses to be asked for it.
+        asked = [account for account in dict.fromkeys(account_ids) if "\0" not in account]
+        if not asked:
+            return {}
+        states: dict[str, State | None] = {}
+        inbox: dict[str, list[tuple[str, str, str]]] = {}
+        for account, state, stream, event_id, row, _ in self._lookups.rows(*self._question(asked)):
+            if stream is None:
+                states[account] = _state(account, state)
+            else:
+                inbox.setdefault(account, []).append((stream, event_id, row))
+        return {
+            account: KnownAccount(account, states.get(account), _posted(inbox.get(account, ()), states.get(account)))
+            for account in asked
+            if account in states or account in inbox
+        }
 
-    def read_ahead(self, buckets: Iterable[int]) -> None:
-        """Read these buckets before anybody asks for them, as many as may be kept."""
-        for number in buckets:
-            if self._bytes_kept() >= self.cache_bytes:
-                return
-            self._bucket(number)
+    def _question(self, asked: Sequence[str]) -> tuple[str, tuple[Any, ...]]:
+        """The statement that finds states and posted events of these accounts, and its parameters."""
+        if len(asked) == 1:
+            return (_ONE if self.is_local else _ONE_OF_SERVER), (asked[0], asked[0])
+        if self.is_local:
+            return _MANY, (json.dumps(asked),) * 2
+        return _MANY_OF_SERVER, (list(asked),) * 2
 
-    def _bucket(self, number: int) -> PreparedBucket:
-        if found := self._kept(number):
-            return found
-        with self._reading:
-            if found := self._kept(number):
-                return found
-            read = PreparedBucket.read(self.history, number, self.features)
-            with self._changing:
-                self._buckets[number] = read
-                self._let_go()
-            return read
+    @cached_property
+    def _layout(self) -> Layout:
+        return layout_of(self.features.plan)
 
-    def _kept(self, number: int) -> PreparedBucket | None:
-        with self._changing:
-            if number in self._buckets:
-                self._buckets.move_to_end(number)
-            return self._buckets.get(number)
 
-    def _let_go(self) -> None:
-        while len(self._buckets) > 1 and self._bytes_kept() > self.cache_bytes:
-            self._buckets.popitem(last=False)
+def _statement(those: str) -> str:
+    return f"""select account_id, state, null as stream, null as event_id, null as "row", 0 as position
+        from account_states where account_id {those}
+        union all select account_id, null, stream, event_id, "row", position from event_inbox where account_id {those}
+        order by position"""  # noqa: S608  ours alone
 
-    def _bytes_kept(self) -> int:
-        return sum(bucket.size for bucket in list(self._buckets.values()))
+
+_ONE, _MANY = _statement("= ?"), _statement("in (select value from json_each(?))")
+_ONE_OF_SERVER, _MANY_OF_SERVER = _statement("= %s"), _statement("= any(%s::text[])")
+
+
+def _state(account_id: str, state: bytes) -> State:
+    try:
+        return State(state)
+    except CompactError as error:
+        raise DatabaseUnavailable(f"account_states holds of '{account_id}' {error}") from error
+
+
+def _posted(inbox: Sequence[tuple[str, str, str]], state: State | None) -> dict[str, list[Row]]:
+    """Posted rows by stream, without those that the state has already."""
+    stored = {stream: state.event_ids(stream) if state else set() for stream, _, _ in inbox}
+    posted: dict[str, list[Row]] = {}
+    for stream, event_id, row in inbox:
+        if event_id not in stored[stream]:
+            posted.setdefault(stream, []).append(_read(stream, event_id, json.loads(row)))
+    return posted
+
+
+def _read(stream: str, event_id: str, told: Mapping[str, Any]) -> Row:
+    """A posted row as a state gives its rows."""
+    row: Row = {column.name: told.get(column.name) for column in numbered(STREAMS[stream])} | {"event_id": event_id}
+    return row | {name: datetime.fromisoformat(row[name]) for name in _TIMES[stream] if row[name] is not None}

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from features.history import HistoryError
 from features.moments import read_moment
 from features.table import build_feature_row
 from serving.api import schemas
 from serving.api.problems import (
+    DATABASE_UNAVAILABLE,
     HISTORY_UNAVAILABLE,
     MALFORMED_REQUEST,
     UNKNOWN_ACCOUNT,
@@ -19,6 +19,7 @@ from serving.api.problems import (
     Problem,
     pointer,
 )
+from serving.database.engine import DatabaseUnavailable
 from serving.in_service import InService
 from serving.model_store import LoadedModel
 from serving.reasons import Reason
@@ -38,15 +39,15 @@ def as_of_asked(request: schemas.ScoreRequest, service: InService, now: datetime
 
 
 def is_quick(request: schemas.ScoreRequest, service: InService) -> bool:
-    """Whether the answer takes so little that handing it to a thread would cost more: a few accounts at hand."""
+    """Whether the answer takes so little that handing it to a thread would cost more: a few accounts of a local database."""
     few = len(request.account_ids) <= 8 and not request.accounts
-    return few and request.explain == "none" and all(map(service.accounts.is_at_hand, request.account_ids))
+    return few and request.explain == "none" and service.accounts.is_local
 
 
 def answer(request: schemas.ScoreRequest, service: InService, as_of: datetime) -> schemas.ScoreResponse:
     """The scores asked for. Raises Problem where the request as a whole cannot be answered.
 
-    An account that the history does not know is an error of its entry, if others were asked for; alone, of the whole.
+    An account that is not known is an error of its entry, if others were asked for; alone, of the whole.
     """
     models = _models(request, service)
     _refuse_too_many(request)
@@ -103,13 +104,16 @@ def _refuse_too_many(request: schemas.ScoreRequest) -> None:
 
 def _known_rows(request: schemas.ScoreRequest, service: InService, as_of: datetime) -> list[Array | Problem]:
     """The features of the accounts asked for by id, and a Problem in the place of each that is not known."""
-    if request.account_ids and not service.accounts.has_history:
-        where = service.settings.history_root
-        raise Problem(HISTORY_UNAVAILABLE, f"there is no history at {where} yet; run `foresail ingest`")
+    if not request.account_ids:
+        return []
     try:
-        rows = [service.accounts.row(account, as_of) for account in request.account_ids]
-    except (HistoryError, OSError) as error:
-        raise Problem(HISTORY_UNAVAILABLE, f"the history cannot be read: {error}") from error
+        rows = service.accounts.rows(request.account_ids, as_of)
+        if any(row is None for row in rows) and service.accounts.is_empty():
+            raise Problem(
+                HISTORY_UNAVAILABLE, "no account is at hand yet; run `foresail nightly`, or `foresail serve` again"
+            )
+    except DatabaseUnavailable as error:
+        raise Problem(DATABASE_UNAVAILABLE, str(error)) from error
     found = [
         _unknown(account, number, as_of) if row is None else row
         for number, (account, row) in enumerate(zip(request.account_ids, rows, strict=True))

@@ -14,7 +14,7 @@ from serving.settings import Settings
 
 @dataclass(frozen=True)
 class InService:
-    """Exchanged whole when a champion or the history changes, never half."""
+    """Exchanged whole when a champion changes, never half."""
 
     settings: Settings
     models: Mapping[str, LoadedModel]

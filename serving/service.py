@@ -1,4 +1,4 @@
-"""The HTTP service: endpoints only. `foresail serve` starts it; FORESAIL_SERVING tells it where history and models are."""
+"""The HTTP service: endpoints only. `foresail serve` starts it; FORESAIL_SERVING tells it where accounts and models are."""
 
 import gc
 import logging

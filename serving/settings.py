@@ -17,14 +17,10 @@ class SettingsError(ValueError):
 
 
 class Settings(BaseModel):
-    """Where history and models are, and how times and money are read and written."""
+    """Where accounts and models are, and how times and money are read and written."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    history_root: str = Field(min_length=1)
-    storage_options: dict[str, str] | None = None
-    """For a history on an object store."""
-    buckets: int = Field(default=16, ge=1)
     tracking_uri: str = Field(min_length=1)
     database: str = Field(min_length=1)
     """SQLAlchemy URL of the operational database."""
@@ -39,9 +35,7 @@ class Settings(BaseModel):
     currency: str = ""
     timezone: str = "UTC"
     refresh_seconds: float = Field(default=5.0, gt=0)
-    """How often the registry and the history are asked for something newer."""
-    cache_bytes: int = Field(default=2_000_000_000, ge=0)
-    """How much prepared history may be kept in memory; at least one bucket is."""
+    """How often the registry is asked for something newer."""
 
     @field_validator("timezone")
     @classmethod

@@ -1,4 +1,4 @@
-"""What answers requests, watched in the background: newer champions and newer history are exchanged whole, never half."""
+"""What answers requests, watched in the background: newer champions are exchanged whole, never half."""
 
 import logging
 import threading
@@ -8,13 +8,12 @@ import sqlalchemy as sa
 
 from features.catalog import CATALOG
 from features.extension import ExtensionError, catalog_with
-from features.history import History, HistoryError
 from features.plan import FeatureSet
 from serving.accounts import Accounts
 from serving.answers import warm_up
-from serving.api.problems import HISTORY_UNAVAILABLE, NOT_CONFIGURED, NOT_READY, Problem
+from serving.api.problems import DATABASE_UNAVAILABLE, NOT_CONFIGURED, NOT_READY, Problem
 from serving.champions import Champions
-from serving.database.engine import opened
+from serving.database.engine import DatabaseUnavailable, opened
 from serving.in_service import InService
 from serving.inline import InlineAccounts
 from serving.model_store import LoadedModel
@@ -29,7 +28,7 @@ log = logging.getLogger("bentoml.foresail")
 
 
 class Watch:
-    """Looks after champions and history every `refresh_seconds`, from a thread of its own.
+    """Looks after champions every `refresh_seconds`, from a thread of its own.
 
     Settings that are absent or wrong do not stop the service: it starts, and says what is wrong to whoever asks.
     """
@@ -41,9 +40,6 @@ class Watch:
         self._champions: Champions | None = None
         self._inline: InlineAccounts | None = None
         self._database: sa.Engine | None = None
-        self._said: set[str] = set()
-        """What is wrong with the history: of the last look, so that it is logged once for as long as it lasts."""
-        self._saying: set[str] = set()
         self._looked = threading.Event()
         self._stopped = threading.Event()
         self._catalog = CATALOG
@@ -60,7 +56,7 @@ class Watch:
         end_with_parent(self._stopped)
         if self.settings is None:
             return
-        asked = f"the model registry {self.settings.tracking_uri} and the history have not answered yet"
+        asked = f"the model registry {self.settings.tracking_uri} has not answered yet"
         self._problem = Problem(NOT_READY, f"{asked}; if this lasts, the service's log says why")
         threading.Thread(target=self._go_on, args=(self.settings,), name="watch", daemon=True).start()
         if not self._looked.wait(within_seconds):
@@ -82,67 +78,38 @@ class Watch:
             raise problem.with_traceback(None)
 
     def look(self) -> None:
-        """Look at the registry and the history once, and exchange what is in service if either has changed."""
+        """Look at the registry once, and exchange what is in service if it has changed."""
         settings = self.settings
         if settings is None:
             return
-        self._said, self._saying = self._saying, set()
         self._champions = self._champions or Champions(settings.tracking_uri, settings.models, self._catalog)
         self._champions.look()
         models = self._champions.models
         missing = {target: self._champions.problems[target] for target in settings.models if target not in models}
         try:
-            accounts = self._accounts(settings, models)
-        except (HistoryError, OSError) as error:
-            self._problem = Problem(HISTORY_UNAVAILABLE, f"the history cannot be read: {error}")
-            self._say_of_history(f"the history cannot be read: {error}")
+            self._database = self._database or opened(settings.database)
+        except DatabaseUnavailable as error:
+            self._problem = Problem(DATABASE_UNAVAILABLE, str(error))
             return
         before = self._in_service
-        if before is None or before.accounts is not accounts or before.models != models or before.problems != missing:
+        if before is None or before.models != models or before.problems != missing:
             self._inline = self._inline or InlineAccounts(settings.timezone, settings.earliest)
-            self._database = self._database or opened(settings.database)
+            accounts = self._accounts(self._database, models)
             found = InService(settings, models, missing, accounts, self._inline, self._database)
             _try_to_warm_up(found)
             self._in_service = found
 
-    def _accounts(self, settings: Settings, models: Mapping[str, LoadedModel]) -> Accounts:
-        """The accounts as they are now: those before if nothing has changed, else new ones with the same buckets read."""
-        before = self._in_service.accounts if self._in_service else None
+    def _accounts(self, database: sa.Engine, models: Mapping[str, LoadedModel]) -> Accounts:
+        """The accounts as these models read them; those before, if they read the same."""
         features = FeatureSet(needed_features(list(models.values())))
-        history = History(settings.history_root, buckets=settings.buckets, storage_options=settings.storage_options)
-        versions = self._versions(history, before.history.versions() if before else {})
-        if before and before.history.versions() == versions and before.features.names == features.names:
-            return before
-        accounts = Accounts(_opened(history.at(versions)), features, settings.cache_bytes)
-        accounts.read_ahead(before.buckets_at_hand() if before else [])
-        return accounts
-
-    def _versions(self, history: History, before: Mapping[str, int]) -> Mapping[str, int]:
-        """The newest versions; those before where a stream of them is gone or cannot be read: what is in memory is good."""
-        try:
-            versions = history.versions()
-            lost = ", ".join(sorted(before.keys() - versions.keys()))
-            trouble = f"{history.root} has lost {lost}" if lost else ""
-        except (HistoryError, OSError) as error:
-            if not before:
-                raise
-            trouble, versions = f"the history cannot be read: {error}", {}
-        remedy = (
-            "what was read before stays in service; bring it back, or restart the service if it is meant to be gone"
-        )
-        if trouble:
-            self._say_of_history(f"{trouble}; {remedy}")
-        return before if trouble else versions
-
-    def _say_of_history(self, trouble: str) -> None:
-        if trouble not in self._said:
-            log.warning("%s", trouble)
-        self._saying.add(trouble)
+        before = self._in_service.accounts if self._in_service else None
+        if before is None:
+            return Accounts(database, features)
+        return before if before.features.names == features.names else before.with_features(features)
 
     def _go_on(self, settings: Settings) -> None:
         self._try_to_look()
         self._looked.set()
-        self._read_all_buckets(settings)
         while not self._stopped.wait(settings.refresh_seconds):
             self._try_to_look()
 
@@ -152,21 +119,7 @@ class Watch:
         except Exception:
             # Neither the service nor the watch may end with whatever it meets: what is in service stays, and the next
             # look may succeed.
-            log.exception("the look at registry and history failed")
-
-    def _read_all_buckets(self, settings: Settings) -> None:
-        try:
-            self.in_service().accounts.read_ahead(range(settings.buckets))
-        except (HistoryError, OSError, Problem) as error:
-            log.warning("history is not read ahead: %s", error)
-
-
-def _opened(pinned: History) -> History:
-    """The same, with every stream opened now: one that vanishes later is then an error, and not an empty stream."""
-    for stream in pinned.versions():
-        if pinned.snapshot(stream) is None:
-            raise HistoryError(f"{pinned.uri(stream)} is gone")
-    return pinned
+            log.exception("the look at the registry failed")
 
 
 def _try_to_warm_up(found: InService) -> None:

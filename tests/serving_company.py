@@ -14,6 +14,9 @@ import numpy as np
 from features.catalog import CATALOG, fingerprint, named
 from features.history import History
 from features.ingest import Source, ingest
+from serving.database.engine import opened
+from serving.database.upgrade import upgrade
+from serving.states import refresh_states
 from training.targets import ChurnTarget
 from training.tracking import Logged, log_and_register
 
@@ -121,13 +124,25 @@ def register(tracking_uri, card, booster=None):
     return str(log_and_register(logged, tracking_uri).version)
 
 
+def database_of(folder):
+    """The URL of the operational database of the company in a folder."""
+    return f"sqlite:///{folder}/operational.db"
+
+
+def bring_up_to_date(folder, history):
+    """What `foresail serve` does before it starts."""
+    engine = opened(database_of(folder))
+    upgrade(engine)
+    refreshed = refresh_states(engine, history, AS_OF)
+    engine.dispose()
+    return refreshed
+
+
 def settings_of(company, **changed):
     """What `foresail serve` would tell the service."""
     return {
-        "history_root": company.history.root,
-        "buckets": BUCKETS,
         "tracking_uri": company.tracking_uri,
-        "database": f"sqlite:///{company.folder}/operational.db",
+        "database": database_of(company.folder),
         "models": {"churn": "wholesaler-churn", "soon": "wholesaler-soon"},
         "as_of": AS_OF.isoformat(),
         "currency": "GBP",

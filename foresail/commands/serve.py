@@ -46,10 +46,13 @@ def serve(
 ) -> None:
     """Serve the champions over HTTP: POST /score, and a page to try it on at /.
 
-    Without --as-of, each answer speaks for the moment of its request.
+    Without --as-of, each answer speaks for the moment of its request. What is new in the history is first taken up into
+    the operational database, from which the service answers.
     """
-    from foresail import workflow
+    from features.moments import now
+    from foresail import show, workflow
 
     found = opened(project)
     speaks_for = None if as_of is None else moment(found, as_of)
-    workflow.serve(found, speaks_for, host, port)
+    with show.progress() as bars:
+        workflow.serve(found, speaks_for, host, port, now=now(), progress=bars)

@@ -33,7 +33,7 @@ from foresail.workflow.models import (
 from foresail.workflow.nightly import beginning_of_today, nightly
 from foresail.workflow.progress import Progress
 from foresail.workflow.scoring import Scored, score, write_scores
-from foresail.workflow.serving import serve, serving_settings
+from foresail.workflow.serving import bring_up_to_date, serve, serving_settings
 from foresail.workflow.simulation import open_truth, simulate, simulation_settings, truth_beside
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "TrainingTable",
     "audit",
     "beginning_of_today",
+    "bring_up_to_date",
     "budget",
     "concentration",
     "draw_concentration",

@@ -7,10 +7,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from foresail.workflow.models import model_name
+from foresail.workflow.progress import Progress
 
 if TYPE_CHECKING:
     from foresail.project import Project
     from serving.settings import Settings
+    from serving.states import Refreshed
 
 
 def serving_settings(project: "Project", as_of: datetime | None) -> "Settings":
@@ -18,9 +20,6 @@ def serving_settings(project: "Project", as_of: datetime | None) -> "Settings":
     from serving.settings import Settings
 
     return Settings(
-        history_root=str(project.history_root),
-        storage_options=dict(project.storage_options) or None,
-        buckets=project.buckets,
         tracking_uri=project.tracking_uri,
         database=project.database,
         models={target: model_name(project, target) for target in project.targets},
@@ -32,8 +31,29 @@ def serving_settings(project: "Project", as_of: datetime | None) -> "Settings":
     )
 
 
-def serve(project: "Project", as_of: datetime | None, host: str, port: int) -> None:
-    """Become the BentoML server of the project's champions; returns only if it cannot start."""
+def bring_up_to_date(project: "Project", as_of: datetime, progress: Progress | None = None) -> "Refreshed":
+    """The operational database: its tables to those of this installation, the states of accounts to the history.
+
+    Quick where nothing has changed. DatabaseUnavailable if it cannot be used.
+    """
+    from serving.database.engine import opened
+    from serving.database.upgrade import upgrade
+    from serving.states import refresh_states
+
+    engine = opened(project.database)
+    try:
+        upgrade(engine)
+        return refresh_states(engine, project.history, as_of, progress)
+    finally:
+        engine.dispose()
+
+
+def serve(
+    project: "Project", as_of: datetime | None, host: str, port: int, *, now: datetime, progress: Progress | None = None
+) -> None:
+    """Bring the operational database up to date, as of `as_of` or else `now`, and become the BentoML server of the
+    project's champions; returns only if it cannot start.
+    """
     from foresail.project import FILE_NAME, ProjectError
     from serving.settings import VARIABLE
 
@@ -48,6 +68,7 @@ def serve(project: "Project", as_of: datetime | None, host: str, port: int) -> N
             raise OSError(
                 f"cannot listen on {host}:{port} ({taken.strerror}); choose another one with --port"
             ) from taken
+    bring_up_to_date(project, as_of or now, progress)
     environment = {
         **os.environ,
         VARIABLE: serving_settings(project, as_of).model_dump_json(),

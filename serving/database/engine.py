@@ -48,17 +48,18 @@ def available(engine: sa.Engine) -> Iterator[None]:
     except sa.exc.DBAPIError as error:
         if not isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError | sa.exc.InternalError):
             raise
-        raise DatabaseUnavailable(f"the database {shown(engine.url)} cannot be used: {_said(error)}") from error
+        raise unavailable(engine, error.orig) from error
+
+
+def unavailable(engine: sa.Engine, error: BaseException | None) -> DatabaseUnavailable:
+    """What a driver raised, on one line and without the values of parameters, as DatabaseUnavailable."""
+    said = re.sub(r"\s+", " ", str(error)).strip()
+    return DatabaseUnavailable(f"the database {shown(engine.url)} cannot be used: {said}")
 
 
 def shown(url: sa.URL) -> str:
     """The URL for people to read, its password hidden."""
     return url.render_as_string(hide_password=True)
-
-
-def _said(error: sa.exc.DBAPIError) -> str:
-    """What the driver says, on one line and without the values of parameters."""
-    return re.sub(r"\s+", " ", str(error.orig)).strip()
 
 
 def _tune_sqlite(connection: Any, _: Any) -> None:

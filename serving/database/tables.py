@@ -57,6 +57,15 @@ account_states = sa.Table(
     comment="Grain: one row per account. What the service computes features, profile and timeline from.",
 )
 
+state_buckets = sa.Table(
+    "state_buckets",
+    METADATA,
+    _column("bucket", sa.Integer, "the bucket of the history", primary_key=True, autoincrement=False),
+    _column("files", sa.Text, "SHA-256 of the names of the files that its states were made of, hex"),
+    _column("as_of", Moment, "the moment of the night that wrote them"),
+    comment="Grain: one bucket of account_states, so that one whose files are the same is not written again.",
+)
+
 event_inbox = sa.Table(
     "event_inbox",
     METADATA,

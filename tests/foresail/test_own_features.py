@@ -1,6 +1,5 @@
 """A company's own features the whole way: declared in its file, trained on, scored at night and served, bit for bit."""
 
-import json
 import math
 import shutil
 import subprocess
@@ -18,6 +17,7 @@ from features.definitions import Season
 from features.digest import table_digest
 from features.table import build_feature_table
 from foresail.project import ProjectError, load
+from foresail.workflow import bring_up_to_date, serving_settings
 from serving.answers import answer
 from serving.api.problems import Problem
 from serving.api.schemas import ScoreRequest
@@ -82,15 +82,8 @@ def moved(trained, tmp_path):
 
 
 def watch(project):
-    settings = {
-        "history_root": project.history_root,
-        "buckets": project.buckets,
-        "tracking_uri": project.tracking_uri,
-        "models": {"churn": NAME},
-        "feature_files": [str(path) for path in project.feature_files],
-        "timezone": "UTC",
-    }
-    watching = Watch({"FORESAIL_SERVING": json.dumps(settings)})
+    bring_up_to_date(project, T)
+    watching = Watch({"FORESAIL_SERVING": serving_settings(project, None).model_dump_json()})
     watching.look()
     return watching
 

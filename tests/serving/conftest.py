@@ -12,7 +12,17 @@ from types import SimpleNamespace
 import httpx
 import pytest
 import sqlalchemy as sa
-from serving_company import ACCOUNTS, AS_OF, answers, boosted_card, free_port, ingest_rows, recency_card, wait_until
+from serving_company import (
+    ACCOUNTS,
+    AS_OF,
+    answers,
+    boosted_card,
+    bring_up_to_date,
+    free_port,
+    ingest_rows,
+    recency_card,
+    wait_until,
+)
 
 from features.catalog import CATALOG
 from features.table import build_feature_table
@@ -24,9 +34,10 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="session")
 def company(tmp_path_factory):
-    """A history, a registry that is still empty, and two models to put into it."""
+    """A history and the states made of it, a registry that is still empty, and two models to put into it."""
     folder = tmp_path_factory.mktemp("company")
     history = ingest_rows(folder, ACCOUNTS)
+    bring_up_to_date(folder, history)
     table = build_feature_table(history, AS_OF, CATALOG)
     return SimpleNamespace(
         folder=folder,

@@ -1,8 +1,7 @@
-"""What is in service follows the registry and the history without a restart, and a bad model cannot get in."""
+"""What is in service follows the registry and the states without a restart, and a bad model cannot get in."""
 
 import json
 import os
-import shutil
 import socket
 import sqlite3
 import threading
@@ -10,9 +9,20 @@ from contextlib import closing
 from types import SimpleNamespace
 
 import pytest
-from serving_company import ACCOUNTS, AS_OF, EARLIEST, TIMEZONE, ingest_rows, recency_card, register, settings_of
+from serving_company import (
+    ACCOUNTS,
+    AS_OF,
+    EARLIEST,
+    TIMEZONE,
+    bring_up_to_date,
+    database_of,
+    ingest_rows,
+    recency_card,
+    register,
+    settings_of,
+)
 
-from features.catalog import fingerprint, named
+from features.history import History
 from features.ingest import Source, ingest
 from serving import model_store, orphan
 from serving import watch as watching_room
@@ -30,6 +40,7 @@ NAME = "wholesaler-soon"
 def small(tmp_path):
     """A company of its own, so that a test may change its history and its models."""
     history = ingest_rows(tmp_path, {name: ACCOUNTS[name] for name in ("A0", "A2", "A3")})
+    bring_up_to_date(tmp_path, history)
     return SimpleNamespace(folder=tmp_path, history=history, tracking_uri=f"sqlite:///{tmp_path}/mlflow.db")
 
 
@@ -131,12 +142,12 @@ def test__watch__broken_first_model__503_names_the_unknown_features(small):
     assert raised.value.kind.type == "/problems/model-refused"
 
 
-def test__watch__newer_history__is_seen_at_the_next_look(small):
-    """What was ingested a moment ago is in the next score; a request under way keeps what it began with."""
+def test__watch__newer_states__are_in_the_next_score(small):
+    """What the night has taken up is answered from at once; nothing is looked at or restarted."""
     register(small.tracking_uri, recency_card())
     watching = watch(small)
     watching.look()
-    before, service = probability(watching), watching.in_service()
+    before = probability(watching)
     (small.folder / "more.json").write_text('{"account_id": "A0", "occurred_at": "2020-05-31T12:00:00", "amount": 5}')
     ingest(
         small.history,
@@ -145,9 +156,9 @@ def test__watch__newer_history__is_seen_at_the_next_look(small):
         timezone=TIMEZONE,
         earliest=EARLIEST,
     )
-    watching.look()
+    assert probability(watching) == before
+    bring_up_to_date(small.folder, small.history)
     assert probability(watching) < before
-    assert answer(ScoreRequest(account_ids=["A0"]), service, AS_OF).accounts[0].scores[0].probability == before
 
 
 def test__watch__nothing_new__exchanges_nothing(small):
@@ -160,37 +171,17 @@ def test__watch__nothing_new__exchanges_nothing(small):
     assert watching.in_service() is service
 
 
-def test__accounts__files_gone__503_and_not_a_crash(small):
-    """A disk that went away is told as what it is; the callers try again later."""
+def test__answer__database_cannot_be_used__503_says_why(small):
+    """What is wrong with the database is told as what it is; the callers try again later."""
     register(small.tracking_uri, recency_card())
     watching = watch(small)
     watching.look()
-    for file in small.folder.glob("history/purchases/**/*.parquet"):
-        file.unlink()
-    with pytest.raises(Problem, match="the history cannot be read") as raised:
+    with closing(sqlite3.connect(small.folder / "operational.db")) as database:
+        database.execute("alter table account_states rename to gone")
+    with pytest.raises(Problem, match="cannot be used: no such table: account_states") as raised:
         answer(ScoreRequest(account_ids=["A0"]), watching.in_service(), AS_OF)
-    assert raised.value.kind.status == 503
-
-
-def test__accounts__folder_gone_before_its_bucket_was_read__503_and_not_unknown(small):
-    """Only what was ever read may be told unknown: an empty place on the disk is no news of an account."""
-    register(small.tracking_uri, recency_card())
-    watching = watch(small)
-    watching.look()
-    shutil.rmtree(small.folder / "history")
-    with pytest.raises(Problem, match="the history cannot be read") as raised:
-        answer(ScoreRequest(account_ids=["A0"]), watching.in_service(), AS_OF)
-    assert raised.value.kind.status == 503
-
-
-def test__accounts__cache_too_small__still_answers_and_keeps_one_bucket(small):
-    """Memory is bounded by what is set, or by one bucket."""
-    register(small.tracking_uri, recency_card())
-    watching = Watch({"FORESAIL_SERVING": json.dumps(settings_of(small, models={"soon": NAME}, cache_bytes=0))})
-    watching.look()
-    accounts = watching.in_service().accounts
-    assert all(accounts.row(name, AS_OF) is not None for name in ("A0", "A2", "A3"))
-    assert len(accounts.buckets_at_hand()) == 1
+    assert raised.value.kind.type == "/problems/database-unavailable"
+    assert raised.value.answer().headers["retry-after"] == "5"
 
 
 def test__load__name_or_alias_missing__says_how_to_train(company, small):
@@ -216,15 +207,15 @@ def test__load__fingerprint_differs__refuses(small):
         (None, "FORESAIL_SERVING is not set"),
         ("[1]", "FORESAIL_SERVING is wrong"),
         (
-            '{"history_root": "h", "tracking_uri": "t", "database": "sqlite://", "models": {}}',
+            '{"tracking_uri": "t", "database": "sqlite://", "models": {}}',
             "models: Dictionary should have at least 1 item",
         ),
         (
-            '{"history_root": "h", "tracking_uri": "t", "database": "sqlite://", "models": {"a": "b"}, "timezone": "Europe/Londn"}',
+            '{"tracking_uri": "t", "database": "sqlite://", "models": {"a": "b"}, "timezone": "Europe/Londn"}',
             "no timezone",
         ),
         (
-            '{"history_root": "h", "tracking_uri": "t", "database": "sqlite://", "models": {"a": "b"}, "colour": 1}',
+            '{"tracking_uri": "t", "database": "sqlite://", "models": {"a": "b"}, "colour": 1}',
             "colour: Extra inputs",
         ),
     ],
@@ -238,65 +229,34 @@ def test__settings__absent_or_wrong__say_what_and_the_remedy(text, words):
 
 def test__settings__naive_as_of__is_read_in_the_projects_timezone():
     """Midnight in London in June is 23:00 UTC of the day before."""
-    text = '{"history_root": "h", "tracking_uri": "t", "database": "sqlite://", "models": {"a": "b"}, "as_of": "2020-06-01", "timezone": "Europe/London"}'
+    text = '{"tracking_uri": "t", "database": "sqlite://", "models": {"a": "b"}, "as_of": "2020-06-01", "timezone": "Europe/London"}'
     assert read_settings({"FORESAIL_SERVING": text}).moment.isoformat() == "2020-05-31T23:00:00+00:00"
 
 
-@pytest.mark.parametrize("gone", ["history", "history/purchases", "history/purchases/_delta_log"])
-def test__watch__history_vanishes__what_was_read_stays_in_service(small, caplog, gone):
-    """A disk that is unmounted for a minute must not make every account unknown; the log says so once."""
+def test__watch__database_cannot_be_opened__says_so_and_recovers(small):
+    """A folder that nobody may make is told to whoever asks, until somebody may."""
     register(small.tracking_uri, recency_card())
-    watching = watch(small)
-    watching.look()
-    before = probability(watching)
-    shutil.move(small.folder / gone, small.folder / "elsewhere")
-    for _ in range(3):
-        watching.look()
-    assert probability(watching) == before
-    assert caplog.text.count("what was read before stays in service") == 1
-    shutil.move(small.folder / "elsewhere", small.folder / gone)
-    watching.look()
-    assert probability(watching) == before
-
-
-def test__watch__history_cannot_be_read__a_new_champion_is_taken_up_all_the_same(small, caplog):
-    """Two things are looked at; trouble with one does not hold up the other."""
-    register(small.tracking_uri, recency_card())
-    watching = watch(small)
-    watching.look()
-    crown(small, register(small.tracking_uri, recency_card(weight=2.0)))
-    for entry in (small.folder / "history/purchases/_delta_log").iterdir():
-        entry.write_text("{")
-    watching.look()
-    assert version_in_service(watching) == "2"
-    assert "the history cannot be read" in caplog.text
-
-
-def test__watch__history_gone_and_a_champion_needs_more_of_it__the_old_one_stays_and_the_log_is_short(small, caplog):
-    """What the new model reads cannot be read any more, so that everything stays as it was; each trouble is told once."""
-    register(small.tracking_uri, recency_card())
-    watching = watch(small)
-    watching.look()
-    before = probability(watching)
-    more = recency_card() | {"features": ["purchases_days_since_last", "service_open_cases_count"]}
-    crown(small, register(small.tracking_uri, more | {"fingerprint": fingerprint(named(more["features"]))}))
-    shutil.move(small.folder / "history", small.folder / "elsewhere")
-    for _ in range(3):
-        watching.look()
-    assert (version_in_service(watching), probability(watching)) == ("1", before)
-    said = [record.message for record in caplog.records if record.name == "bentoml.foresail"]
-    assert len(said) == 2
-    assert "what was read before stays in service" in said[0]
-    assert "cannot be read" in said[1]
-
-
-def test__watch__no_history_yet__503_for_ids_and_scores_for_accounts_with_events(small):
-    """'Unknown account' would be a lie about the account: nothing was ingested."""
-    register(small.tracking_uri, recency_card())
-    settings = settings_of(small, models={"soon": NAME}, history_root=str(small.folder / "nowhere"))
+    (small.folder / "taken").write_text("")
+    settings = settings_of(small, models={"soon": NAME}, database=database_of(small.folder / "taken"))
     watching = Watch({"FORESAIL_SERVING": json.dumps(settings)})
     watching.look()
-    with pytest.raises(Problem, match=r"no history at .*nowhere yet; run `foresail ingest`") as raised:
+    with pytest.raises(Problem, match="taken cannot be made") as raised:
+        watching.check_ready()
+    assert raised.value.kind.type == "/problems/database-unavailable"
+    (small.folder / "taken").unlink()
+    watching.look()
+    watching.check_ready()
+
+
+def test__watch__no_states_yet__503_for_ids_and_scores_for_accounts_with_events(small):
+    """'Unknown account' would be a lie about the account: nothing was taken up."""
+    register(small.tracking_uri, recency_card())
+    (small.folder / "empty").mkdir()
+    bring_up_to_date(small.folder / "empty", History(small.folder / "nowhere"))
+    settings = settings_of(small, models={"soon": NAME}, database=database_of(small.folder / "empty"))
+    watching = Watch({"FORESAIL_SERVING": json.dumps(settings)})
+    watching.look()
+    with pytest.raises(Problem, match=r"no account is at hand yet; run `foresail nightly`") as raised:
         answer(ScoreRequest(account_ids=["A0"]), watching.in_service(), AS_OF)
     assert raised.value.kind.type == "/problems/history-unavailable"
     rows = {"purchases": [{"occurred_at": "2020-05-01", "amount": 1.0}]}

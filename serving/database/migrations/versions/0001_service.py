@@ -30,6 +30,21 @@ def upgrade() -> None:
     )
     op.create_index("account_states_by_bucket", "account_states", ["bucket"], unique=False)
     op.create_table(
+        "state_buckets",
+        sa.Column("bucket", sa.Integer(), autoincrement=False, nullable=False, comment="the bucket of the history"),
+        sa.Column(
+            "files",
+            sa.Text(),
+            nullable=False,
+            comment="SHA-256 of the names of the files that its states were made of, hex",
+        ),
+        sa.Column(
+            "as_of", sa.DateTime(timezone=True), nullable=False, comment="the moment of the night that wrote them"
+        ),
+        sa.PrimaryKeyConstraint("bucket"),
+        comment="Grain: one bucket of account_states, so that one whose files are the same is not written again.",
+    )
+    op.create_table(
         "api_keys",
         sa.Column("key_id", sa.Text(), nullable=False, comment="the public part of the key"),
         sa.Column("name", sa.Text(), nullable=False, comment="whose it is, for people"),
