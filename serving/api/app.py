@@ -13,9 +13,10 @@ from pydantic import BaseModel
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.api import events, models
+from serving.api import accounts, events, models
 from serving.api.dependencies import PREFIX
 from serving.api.findings import problem_of_validation
+from serving.api.openapi import describe
 from serving.api.problems import DATABASE_UNAVAILABLE, Problem
 from serving.database.engine import DatabaseUnavailable
 
@@ -26,8 +27,11 @@ RESOURCES = FastAPI(
 )
 """The service sets its `state.watch` and `state.heavy` when it starts: one application a process."""
 
-for router in (events.router, models.router):
+for router in (accounts.router, events.router, models.router):
     RESOURCES.include_router(router, prefix=PREFIX)
+
+
+describe(RESOURCES)
 
 
 @RESOURCES.exception_handler(Problem)

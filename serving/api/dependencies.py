@@ -9,8 +9,6 @@ from serving.in_service import InService
 from serving.watch import Watch
 
 PREFIX = "/v1"
-KEY_ID = "foresail.key_id"
-"""Where the scope of a request has the id of the API key that it came with."""
 
 
 def _in_service(request: Request) -> InService:
@@ -22,7 +20,7 @@ def _heavy(request: Request) -> Heavy:
 
 
 def _caller(request: Request) -> str | None:
-    return cast("str | None", request.scope.get(KEY_ID))
+    return cast("str | None", getattr(request.state, "key_id", None))
 
 
 Served = Annotated[InService, Depends(_in_service)]

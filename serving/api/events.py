@@ -5,18 +5,17 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Header, Request
-from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from features.checked_rows import Bounds
 from features.moments import now
 from serving import inbox
 from serving.api.dependencies import Caller, Served, Threads
-from serving.api.posted import PostRequest
+from serving.api.posted import EventResult, EventResults, PostRequest
 from serving.database.engine import writing
 from serving.database.tables import audit_log
 from serving.in_service import InService
@@ -24,28 +23,6 @@ from serving.once import Answer, Asked, once
 from serving.posting import PostedEvent, Verdict, judge
 
 router = APIRouter()
-
-
-class EventResult(BaseModel):
-    """What became of one row."""
-
-    index: int = Field(description="where the row stands in the request, from 0")
-    status: Literal["accepted", "duplicate", "refused"] = Field(
-        description="accepted: kept, and seen by the next score (an event that the history has already changes nothing); "
-        "duplicate: posted before, or twice in this request: the first stays; refused: detail says why"
-    )
-    event_id: str | None = Field(default=None, description="what identifies the event, with its account and stream")
-    detail: str | None = Field(default=None, description="why the row was refused")
-    pointer: str | None = Field(default=None, description="JSON pointer of what is wrong with it, as a URI fragment")
-
-
-class EventResults(BaseModel):
-    """What became of each row, in their order."""
-
-    accepted: int
-    duplicate: int
-    refused: int
-    results: list[EventResult]
 
 
 @router.post(

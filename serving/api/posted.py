@@ -1,4 +1,4 @@
-"""The body of POST /v1/events: rows of any stream, made from the declared streams, each judged by itself."""
+"""What POST /v1/events takes and gives: rows of any stream, made from the declared streams, each judged by itself."""
 
 from typing import Annotated, Any, Literal
 
@@ -51,6 +51,28 @@ class PostRequest(Request):
     events: list[Annotated[Any, _JudgedByItself]] = Field(
         min_length=1, max_length=MOST_POSTED, description="rows of the streams, each with its account and its stream"
     )
+
+
+class EventResult(BaseModel):
+    """What became of one row."""
+
+    index: int = Field(description="where the row stands in the request, from 0")
+    status: Literal["accepted", "duplicate", "refused"] = Field(
+        description="accepted: kept, and seen by the next score (an event that the history has already changes nothing); "
+        "duplicate: posted before, or twice in this request: the first stays; refused: detail says why"
+    )
+    event_id: str | None = Field(default=None, description="what identifies the event, with its account and stream")
+    detail: str | None = Field(default=None, description="why the row was refused")
+    pointer: str | None = Field(default=None, description="JSON pointer of what is wrong with it, as a URI fragment")
+
+
+class EventResults(BaseModel):
+    """What became of each row, in their order."""
+
+    accepted: int
+    duplicate: int
+    refused: int
+    results: list[EventResult]
 
 
 class _OfNoStream(BaseModel):

@@ -214,6 +214,24 @@ class ScoreResponse(BaseModel):
     accounts: list[ScoredAccount]
 
 
+class Model(BaseModel):
+    """The champion of one target."""
+
+    target: str
+    definition: str = Field(description="what is predicted, and of whom")
+    answer: str = Field(description="probability, amount or days")
+    horizon_days: int
+    model: str = Field(description="name of the registered model")
+    model_version: str
+    grade: str | None = Field(description="A, B, C or none; null for a model that was never graded")
+
+
+class Models(BaseModel):
+    """The champions in service, in the order of the project's targets."""
+
+    models: list[Model]
+
+
 def names_at(place: Sequence[str | int], asked: type[BaseModel] = ScoreRequest) -> list[str]:
     """The names that a request of this kind may have where `place` (the path of a finding, its own name last) was found."""
     if "events" in place[:-1]:

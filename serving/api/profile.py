@@ -1,0 +1,114 @@
+"""What is answered about accounts: one in full, or many in a list."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from features.streams import ACCOUNTS, CONTACTS
+from serving.api.rows import stream_row, table_row
+from serving.api.schemas import Reason
+from serving.database.tables import interventions, score_history, scores, standings, tier_moves
+
+_NIGHT = "2026-03-01T00:00:00Z"
+_STANDING = {
+    "account_id": "17850", "as_of": _NIGHT, "name": "Baker & Sons", "owner": "Ada", "region": "north",
+    "industry": "retail", "value": 18200.0, "potential": 0.71, "quadrant": "strategic_core", "tier": "strategic",
+    "segment": "at_risk", "health": 41.0, "satisfaction": 55.0, "contribution": 80.0, "exposure": 12.0, "risk": 0.93,
+    "band": "high", "value_at_stake": 7644.0, "severity": "high",
+}  # fmt: skip
+_PAST = {"as_of": "2026-02-28T00:00:00Z", "answer": 0.35, "percentile": 0.88, "band": "high", "model_version": "4"}
+_RISK = {
+    "target": "churn", "as_of": _NIGHT, "horizon_days": 90, "probability": 0.42, "percentile": 0.93, "band": "high",
+    "value_at_stake": 7644.0, "severity": "high",
+}  # fmt: skip
+_SCORE = _RISK | {
+    "amount": None, "days": None, "days_low": None, "days_high": None, "previous_as_of": "2026-02-28T00:00:00Z",
+    "previous": 0.35, "model": "wholesaler-churn", "model_version": "4", "grade": "B", "reasons": None, "why_not": None,
+    "data_as_of": _NIGHT, "change": 0.07, "history": [_PAST],
+}  # fmt: skip
+
+Standing = table_row("Standing", standings, _STANDING)
+"""How the last night left an account."""
+PastScore = table_row("PastScore", score_history, _PAST, without=("account_id", "target"))
+_OWN_SCORE: Any = {
+    "reasons": (list[Reason] | None, Field(description="the largest first; null where the night computed none")),
+    "change": (float | None, Field(description="the answer less the one before; null where either is missing")),
+    "history": (list[PastScore], Field(description="of former nights, the newest first")),  # type: ignore[valid-type]
+}
+StoredScore = table_row("StoredScore", scores, _SCORE, without=("account_id",), **_OWN_SCORE)
+_NOT_OF_A_RISK = tuple(column.name for column in scores.columns if column.name not in _RISK)
+Risk = table_row("Risk", scores, _RISK, without=_NOT_OF_A_RISK)
+Move = table_row(
+    "Move", tier_moves,
+    {"scheme": "tier", "as_of": _NIGHT, "before": "growth", "after": "strategic", "why": "value rose to 18,200"},
+    without=("account_id",),
+)  # fmt: skip
+OpenIntervention = table_row(
+    "OpenIntervention", interventions,
+    {"intervention_id": "i-1", "playbook": "win_back", "status": "open", "owner": "Ada", "reason": "no order for 61 days",
+     "decided_at": _NIGHT, "due_at": "2026-03-03T00:00:00Z"},
+    without=("account_id",),
+)  # fmt: skip
+Attributes = stream_row("Attributes", ACCOUNTS, {"name": "Baker & Sons", "region": "north", "owner": "Ada"})
+_SINCE: Any = {"since": (datetime, Field(description="since when it has been so"))}
+Contact = stream_row(
+    "Contact", CONTACTS, {"contact_id": "c1", "role": "decides", "status": "joined", "since": _NIGHT}, **_SINCE
+)
+
+
+class TimelineEvent(BaseModel):
+    """One event of the account."""
+
+    stream: str
+    event_id: str
+    occurred_at: datetime
+    known_at: datetime = Field(description="when we could have known it")
+    details: dict[str, Any] = Field(description="the stream's own columns that are recorded")
+
+
+class Timeline(BaseModel):
+    """A page of events, the newest first."""
+
+    events: list[TimelineEvent]
+    next: str | None = Field(description="the cursor of the page that goes on from here; null on the last")
+
+
+class Account(BaseModel):
+    """All about one account."""
+
+    account_id: str
+    as_of: datetime = Field(description="the moment that attributes, contacts and timeline speak for")
+    first_known: datetime = Field(description="when the account was first heard of")
+    attributes: Attributes = Field(description="what it is, as of now")  # type: ignore[valid-type]
+    contacts: list[Contact] = Field(description="whom we know there, those who left among them")  # type: ignore[valid-type]
+    standing: Standing | None = Field(description="how the last night left it; null before its first night")  # type: ignore[valid-type]
+    scores: list[StoredScore] = Field(description="of the last night, by target")  # type: ignore[valid-type]
+    moves: list[Move] = Field(description="between quadrants, tiers and segments, the newest first")  # type: ignore[valid-type]
+    interventions: list[OpenIntervention] = Field(description="what is still to be done, the earliest due first")  # type: ignore[valid-type]
+    timeline: Timeline
+
+
+class ListedAccount(BaseModel):
+    """An account in a list: its standing, and its risks."""
+
+    standing: Standing  # type: ignore[valid-type]
+    risks: list[Risk] = Field(description="its scores of targets that are risks")  # type: ignore[valid-type]
+
+
+class Accounts(BaseModel):
+    """A page of a list."""
+
+    accounts: list[ListedAccount]
+    next: str | None = Field(description="the cursor of the page that goes on from here; null on the last")
+    count: int | None = Field(description="how many there are on all pages; null unless asked for")
+
+
+def stored_score(row: Any, history: list[Any]) -> BaseModel:
+    """A row of the table scores as it is answered."""
+    columns = dict(row._mapping)  # noqa: SLF001  SQLAlchemy's own name for a row as a mapping
+    answer = next((columns[name] for name in ("probability", "amount", "days") if columns[name] is not None), None)
+    change = None if answer is None or columns["previous"] is None else answer - columns["previous"]
+    reasons = None if columns["reasons"] is None else json.loads(columns["reasons"])
+    return StoredScore.model_validate({**columns, "reasons": reasons, "change": change, "history": history})

@@ -1,0 +1,113 @@
+"""The service's client for Python: typed answers, problems as exceptions, patience with a service that is busy.
+
+with Client("http://127.0.0.1:3000", key="...") as foresail:
+    foresail.events([{"account_id": "17850", "stream": "purchases", "occurred_at": "2011-04-02", "amount": 120.5}])
+    (account,) = foresail.scores(["17850"]).accounts
+"""
+
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel
+
+from serving.api.posted import EventResults
+from serving.api.problems import MEDIA_TYPE
+from serving.api.profile import Account, Accounts, ListedAccount
+from serving.api.schemas import Models, ScoreResponse
+
+Answer = TypeVar("Answer", bound=BaseModel)
+Row = Mapping[str, Any]
+
+BUSY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+class ProblemError(Exception):
+    """The service's answer was no success. `type` is stable; `pointer` says where in the request, if it is known."""
+
+    def __init__(self, problem: Mapping[str, Any]) -> None:
+        super().__init__(f"{problem['title']}: {problem['detail']}")
+        self.type, self.status, self.detail = problem["type"], problem["status"], problem["detail"]
+        self.pointer, self.errors = problem.get("pointer"), problem.get("errors", [])
+
+
+class Client:
+    """Asks one service. An answer of 429 or 503 is waited for and asked for again, `retries` times; so is a lost connection.
+
+    All that can be asked may be asked again: events have identities, and each post its idempotency key.
+    """
+
+    def __init__(self, url: str, *, key: str | None = None, timeout: float = 10.0, retries: int = 3) -> None:
+        headers = {} if key is None else {"authorization": f"Bearer {key}"}
+        self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout)
+        self.retries = retries
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._http.close()
+
+    def scores(self, account_ids: Sequence[str] = (), **asked: Any) -> ScoreResponse:
+        """Scores of accounts, as POST /v1/scores takes it: `accounts` with their events, `targets`, `as_of`, `explain`."""
+        return self._post(ScoreResponse, "/v1/scores", {"account_ids": list(account_ids), **asked})
+
+    def what_if(self, **asked: Any) -> dict[str, Any]:
+        """The scores if these events happened, as POST /v1/what-if takes and gives it."""
+        answer: dict[str, Any] = self._ask("POST", "/v1/what-if", json=asked).json()
+        return answer
+
+    def events(self, events: Sequence[Row], *, idempotency_key: str | None = None) -> EventResults:
+        """Post events, each with account_id and stream. Rows that are refused are no exception: look at `refused`."""
+        headers = {"idempotency-key": idempotency_key or str(uuid.uuid4())}
+        return self._post(EventResults, "/v1/events", {"events": list(events)}, headers)
+
+    def account(self, account_id: str, **asked: Any) -> Account:
+        """All about one account; `stream`, `limit` and `cursor` choose the page of its timeline."""
+        return self._get(Account, f"/v1/accounts/{quote(account_id, safe='')}", asked)
+
+    def accounts(self, **asked: Any) -> Iterator[ListedAccount]:
+        """Every account of a list, page after page: filters, `sort`, `order`, and `limit` for the size of a page."""
+        page = self._get(Accounts, "/v1/accounts", asked)
+        yield from page.accounts
+        while page.next is not None:
+            page = self._get(Accounts, "/v1/accounts", {**asked, "cursor": page.next})
+            yield from page.accounts
+
+    def models(self) -> Models:
+        """The champions in service."""
+        return self._get(Models, "/v1/models", {})
+
+    def _get(self, kind: type[Answer], path: str, asked: Mapping[str, Any]) -> Answer:
+        return kind.model_validate_json(self._ask("GET", path, params=asked).content)
+
+    def _post(self, kind: type[Answer], path: str, body: Any, headers: Mapping[str, str] | None = None) -> Answer:
+        return kind.model_validate_json(self._ask("POST", path, json=body, headers=headers).content)
+
+    def _ask(self, method: str, path: str, **content: Any) -> httpx.Response:
+        for _ in range(self.retries):
+            try:
+                response = self._http.request(method, path, **content)
+            except httpx.TransportError:
+                time.sleep(1.0)
+                continue
+            if response.status_code not in BUSY:
+                return _success(response)
+            time.sleep(float(response.headers.get("retry-after", 1)))
+        return _success(self._http.request(method, path, **content))
+
+
+def _success(response: httpx.Response) -> httpx.Response:
+    """The answer, if it is one; ProblemError for a problem, httpx.HTTPStatusError for what something in between says."""
+    if response.headers.get("content-type", "").startswith(MEDIA_TYPE):
+        raise ProblemError(response.json())
+    return response.raise_for_status()
