@@ -8,6 +8,6 @@
 | how features are declared | definitions, declared; a company's own: extension |
 | which there are | catalog: purchases, engagement, meetings, surveys, telemetry, service, contracts, contacts, accounts, signals |
 | how they are computed | events → plan, packing, layout, kernel → table, prepared; table_file, digest |
-| what follows from a table | rfm, population, concentration |
+| what follows from a table | rfm, population, concentration; what standings look at besides: standing |
 | the proof that none sees the future | audit, poison |
 """

@@ -27,7 +27,7 @@ from features.plan import FeatureSet, make_plan
 
 DECLARES = "FEATURES"
 _NOTHING = object()
-KEPT_FOR_US = ("population_", "rfm_")
+KEPT_FOR_US = ("population_", "rfm_", "standing_")
 """Beginnings of names that stand beside the catalog's in tables and must stay ours."""
 
 

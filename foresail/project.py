@@ -22,6 +22,7 @@ from pydantic import BaseModel, ValidationError
 
 from features.sources import Source
 from foresail.project_file import KINDS, TABLES, File, NightlyTable, Table, TargetTable
+from serving.standing.settings import StandingSettings
 
 if TYPE_CHECKING:
     from features.history import History
@@ -86,6 +87,8 @@ class Project:
     """SQLAlchemy URL of a database to publish tables in besides, None for none."""
     publish_hyper: bool
     """Whether to publish a .hyper file for Tableau besides."""
+    standing: StandingSettings
+    """Where the cuts of quadrants, tiers, segments, health and severity lie."""
     feature_files: tuple[Path, ...]
     """Files that declare features of the company's own: [features] extend."""
 
@@ -218,6 +221,7 @@ def _project(directory: Path, file: File) -> Project:
         publish_folder=directory / file.publish.folder,
         publish_database=file.publish.database and _database(directory, "[publish] database", file.publish.database),
         publish_hyper=file.publish.hyper,
+        standing=file.standing(),
         feature_files=tuple(directory / name for name in file.features.extend),
     )
 
@@ -341,7 +345,7 @@ def _problem(error: Mapping[str, Any]) -> str:
 def _place(location: Sequence[int | str]) -> tuple[type[Table], str]:
     """The innermost table that a location passes through, and the name of the key in it."""
     generic = [
-        "*" if position == 1 and location[0] in {"sources", "targets"} else str(part)
+        "*" if isinstance(part, int) or (position == 1 and location[0] == "targets") else str(part)
         for position, part in enumerate(location)
     ]
     for end in range(len(generic) - 1, -1, -1):

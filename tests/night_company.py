@@ -137,5 +137,3 @@ def stored_events(work):
 def table_of(engine, table):
     with reading(engine) as connection:
         return connection.execute(sa.select(table)).mappings().all()
-
-

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from features.sources import Database, Source
 from foresail.project import ProjectError, initialise, load, template
 from foresail.project_file import TABLES
+from serving.standing.settings import HealthWeights, StandingSettings, TargetOf, Threshold, TierRule, Tiers
 from training.profit import Campaign
 
 GOOD = """
@@ -113,7 +115,14 @@ def test__tracking_uri__environment_wins_then_the_file(tmp_path, monkeypatch):
         ("= 365", "= 365\n[costs]\ncontact_cost = -1", "costs.contact_cost = -1: it must be an amount, 0 or more: what one contact costs"),
         ("= 365", "= 365\n[costs]\naccount_value = 10\nincentive_cost = 10", 'costs = {"account_value": 10, "incentive_cost": 10}: it must be a table [costs] whose incentive_cost is below its account_value'),
         ("= 365", "= 365\n[team]\ncapacity = 20.5", "team.capacity = 20.5: it must be a share of the accounts below 1, like 0.10, or a whole number of accounts, like 200"),
-        ("= 365", "= 365\n[histry]\nbuckets = 4", 'histry = {"buckets": 4}: unknown key; did you mean history?'),
+        ("= 365", "= 365\n[matrix]\nvalue = { quantile = 0.8, absolute = 5 }", 'matrix.value = {"quantile": 0.8, "absolute": 5}: it must be { quantile = 0.80 } or { absolute = 10000 }, one of the two'),
+        ("= 365", "= 365\n[matrix]\nvalue = { quantile = 80 }", "matrix.value.quantile = 80: it must be a quantile between 0 and 1, like 0.80"),
+        ("= 365", '= 365\n[[tiers.rules]]\ntier = "stategic"\nmin_years = 3', 'tiers.rules[0].tier = "stategic": it must be "strategic", "growth" or "potential"'),
+        ("= 365", '= 365\n[[tiers.rules]]\ntier = "strategic"', 'tiers.rules[0] = {"tier": "strategic"}: it must be tables [[tiers.rules]], each with tier and at least one condition'),
+        ("= 365", "= 365\n[severity]\nmedium = 0.9", 'severity = {"medium": 0.9}: it must be a table [severity] with medium below high below critical'),
+        ("= 365", "= 365\n[health]\nweights = { satisfaction = 0, contribution = 0, exposure = 0 }", 'health.weights = {"satisfaction": 0, "contribution": 0, "exposure": 0}: it must be { satisfaction = 0.3'),
+        ("= 365", "= 365\n[hysteresis]\nmargin = 5", "hysteresis.margin = 5: it must be a share from 0 to below 0.5, like 0.05"),
+        ("= 365", "= 365\n[histry]\nbuckets = 4", 'histry = {"buckets": 4}: unknown key; did you mean history or hysteresis?'),
     ],
 )  # fmt: skip
 def test__load__one_mistake__is_named_with_its_remedy(tmp_path, old, new, problem):
@@ -232,9 +241,40 @@ def test__template__every_optional_line_uncommented__still_loads(tmp_path):
         ("targets", "*", "bands"): shown["targets"]["churn"]["bands"], ("training",): shown["training"],
         ("costs",): shown["costs"], ("team",): shown["team"], ("database",): shown["database"],
         ("publish",): shown["publish"],
+        ("matrix",): shown["matrix"], ("tiers",): shown["tiers"], ("tiers", "rules", "*"): shown["tiers"]["rules"][0],
+        ("segments",): shown["segments"], ("hysteresis",): shown["hysteresis"], ("health",): shown["health"],
+        ("health", "weights"): shown["health"]["weights"], ("severity",): shown["severity"],
     }  # fmt: skip
     for place, table in tables.items():
         assert set(table) == {field.alias or name for name, field in TABLES[place].model_fields.items()}, place
+
+
+def test__standing__nothing_said__is_the_defaults_for_these_targets(tmp_path):
+    """A project from before there were standings has them, with the settings that the documentation names."""
+    expected = StandingSettings(targets={"churn": TargetOf("churn", 90)})
+    assert project(tmp_path).standing == expected
+    text = re.sub(r"^# (\[|\w+ = )", r"\1", template(), flags=re.MULTILINE)
+    shown = project(tmp_path, text).standing
+    assert replace(shown, targets={}, tiers=Tiers()) == StandingSettings()
+
+
+def test__standing__what_is_said__comes_through(tmp_path):
+    """The rule of the template: over 1,000,000 a year, at least 3 years, willing to be a reference."""
+    text = """
+[matrix]
+value = { absolute = 10000 }
+[[tiers.rules]]
+tier = "strategic"
+yearly_purchases = 1_000_000
+min_years = 3
+willing_to_be_reference = true
+[health]
+weights = { satisfaction = 0, contribution = 1, exposure = 1 }
+"""
+    standing = project(tmp_path, GOOD + text).standing
+    assert standing.matrix.value == Threshold("absolute", 10_000)
+    assert standing.tiers.rules == (TierRule("strategic", 1_000_000, 3, willing_to_be_reference=True),)
+    assert standing.health.weights == HealthWeights(0, 1, 1)
 
 
 def test__importing__loads_no_heavy_library():

@@ -1,0 +1,124 @@
+"""One night's figures of the accounts that may be profiled, each worked out once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from serving.standing.health import Healths, healths
+from serving.standing.inputs import Array, Floats, ScoreRows, Words
+from serving.standing.matrix import Quadrants
+from serving.standing.moves import Why
+from serving.standing.potential import potential_of
+from serving.standing.segments import SegmentPlaces
+from serving.standing.settings import StandingSettings
+from serving.standing.tiers import TierPlaces
+from serving.standing.value import predicted_value, severity_cuts, severity_of, value_at_stake
+
+
+@dataclass(frozen=True)
+class Night:
+    """What `stand` puts together: every array has a place for each row of the table."""
+
+    table: pd.DataFrame
+    scores: ScoreRows
+    before: Mapping[str, Words]
+    """By scheme, where each account stood the night before."""
+    settings: StandingSettings
+
+    @cached_property
+    def value(self) -> Floats:
+        """The predicted value of a year."""
+        name = self.settings.value_target
+        if name is None:
+            return predicted_value(self.table)
+        horizon = self.settings.targets[name].horizon_days
+        return predicted_value(self.table, self.scores.of_target(name, "amount"), horizon)
+
+    @cached_property
+    def at_stake(self) -> Floats:
+        """The largest of the risks' values at stake; NaN without a score of any."""
+        return _largest([self._stake_of(target) for target in self.settings.risks], len(self.value))
+
+    @cached_property
+    def risk(self) -> Floats:
+        """The highest percentile of the risks; NaN without a score of any."""
+        return _largest(self._percentiles, len(self.value))
+
+    @property
+    def band(self) -> Words:
+        """The band of the highest risk; of equals that of the target named first."""
+        band: Words = np.full(len(self.value), None, dtype=object)
+        # From the last to the first, so that the first target has the last word.
+        for target, percentile in reversed(list(zip(self.settings.risks, self._percentiles, strict=True))):
+            band = np.where(percentile == self.risk, self.scores.words_of_target(target, "band"), band)
+        return band
+
+    @cached_property
+    def cuts(self) -> Mapping[str, float]:
+        """Where the cuts of the night lie, by name; those out of reach are left out."""
+        of_matrix = {"value": self.quadrants.value_cut.at, "potential": self.quadrants.potential_cut.at}
+        drawn = of_matrix | severity_cuts(self.at_stake, self.settings.severity)
+        return {name: cut for name, cut in drawn.items() if np.isfinite(cut)}
+
+    @cached_property
+    def quadrants(self) -> Quadrants:
+        """Places in the matrix."""
+        potential = potential_of(self.table, self.scores, self.settings)
+        return Quadrants.of(self.value, potential, self.before["quadrant"], self.settings.matrix, self.settings.margin)
+
+    @cached_property
+    def tiers(self) -> TierPlaces:
+        """Places in the second scheme."""
+        return TierPlaces(self.table, self.value, self.before["tier"], self.settings.tiers, self.settings.margin)
+
+    @cached_property
+    def segments(self) -> SegmentPlaces:
+        """Places on the ladder."""
+        return SegmentPlaces(
+            self.table, self.risk, self.quadrants, self.before["segment"], self.settings.segments, self.settings.margin
+        )
+
+    @property
+    def healths(self) -> Healths:
+        """The health score and its parts."""
+        return healths(self.table, self.value, self.risk, self.settings.health.weights)
+
+    @property
+    def columns(self) -> dict[str, Array]:
+        """What the table standings says of an account besides its attributes."""
+        return {
+            "value": self.value,
+            "potential": self.quadrants.potential,
+            **self.after,
+            **vars(self.healths),
+            "risk": self.risk,
+            "band": self.band,
+            "value_at_stake": self.at_stake,
+            "severity": np.array(severity_of(self.at_stake, self.cuts), dtype=object),
+        }
+
+    @cached_property
+    def after(self) -> Mapping[str, Words]:
+        """By scheme, where each account stands."""
+        return {"quadrant": self.quadrants.labels, "tier": self.tiers.labels, "segment": self.segments.labels}
+
+    @property
+    def why(self) -> Mapping[str, Why]:
+        """By scheme, what put an account where it stands."""
+        return {"quadrant": self.quadrants.why, "tier": self.tiers.why, "segment": self.segments.why}
+
+    @cached_property
+    def _percentiles(self) -> list[Floats]:
+        return [self.scores.of_target(target, "percentile") for target in self.settings.risks]
+
+    def _stake_of(self, target: str) -> Floats:
+        kind = self.settings.targets[target].kind
+        return value_at_stake(kind, self.scores.of_target(target, "probability"), self.value)
+
+
+def _largest(parts: list[Floats], rows: int) -> Floats:
+    """The largest number of each row; NaN where there is none."""
+    return np.asarray(np.fmax.reduce([np.full(rows, np.nan), *parts]), dtype=np.float64)

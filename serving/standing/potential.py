@@ -1,0 +1,63 @@
+"""How far an account could grow: 0 to 1, and independent of what it brings today by the way it is made.
+
+1. Each signal that is on record of an account becomes its rank among all accounts of which it is on record, 0 to 1.
+2. The mean of the ranks that are there is the account's outlook. What is absent is left out: it is no bad sign.
+3. Accounts are put into groups of like revenue of the last 365 days; the potential is the rank of the outlook among
+   its peers. So each group holds the whole range of potentials, and a large account has no more of it than a small one.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from features.population import Columns
+from serving.standing.inputs import Floats, ScoreRows, column, mean_of
+from serving.standing.settings import StandingSettings
+from serving.standing.value import NET
+
+SIGNALS: Mapping[str, tuple[str, float, str]] = {
+    "industry_growth": ("account_industry_growth_last", 1.0, "growth of its own industry"),
+    "room": ("account_market_share_last", -1.0, "what it still buys elsewhere: 1 − our share"),
+    "size": ("account_size_last", 1.0, "its size in people"),
+    "influence": ("account_influence_last", 1.0, "how much its industry looks to it"),
+    "strategic_fit": ("account_strategic_fit_last", 1.0, "how well it fits our strategy"),
+    "engagement": ("engagement_count_trend_90d", 1.0, "contacts of the last 90 days against the 90 before"),
+    "categories": ("purchases_categories_distinct_365d", -1.0, "categories it has not bought from in 365 days"),
+}
+"""Signal → the feature it ranks, the sign that makes more of it better, and what it is."""
+GROWTH: Mapping[str, tuple[str, str]] = {
+    "upsell": ("upsell", "percentile of its upsell scores"),
+    "cross_sell": ("cross_sell", "percentile of its cross-sell scores"),
+}
+"""Signal → the kind of target whose percentile it is, and what it is."""
+PEERS, MOST_GROUPS = 10, 50
+"""At least so many accounts in a group of like revenue, and at most so many groups."""
+
+
+def potential_of(table: Columns, scores: ScoreRows, settings: StandingSettings) -> Floats:
+    """The potential of each account, (rows,), 0 to 1; NaN where no signal at all is on record."""
+    signals = [_of_feature(table, name, sign) for name, sign, _ in SIGNALS.values()]
+    signals += [scores.mean_of(settings.of_kinds(kind), "percentile") for kind, _ in GROWTH.values()]
+    outlook = mean_of([_ranks(signal) for signal in signals], scores.accounts)
+    return _ranks(outlook, _peers(column(table, NET)))
+
+
+def _of_feature(table: Columns, name: str, sign: float) -> Floats:
+    values = sign * column(table, name)
+    # Who bought nothing has no breadth to be judged by; nor has anybody where categories are not recorded.
+    return np.where(values == 0, np.nan, values) if name == "purchases_categories_distinct_365d" else values
+
+
+def _ranks(values: Floats, groups: Floats | None = None) -> Floats:
+    """Mid-ranks of 0 to 1 within the groups, equal values alike; NaN stays NaN."""
+    series = pd.Series(values)
+    by = series if groups is None else series.groupby(groups)
+    count = series.notna().sum() if groups is None else by.transform("count")
+    return np.asarray((by.rank(method="average") - 0.5) / count, dtype=np.float64)
+
+
+def _peers(revenue: Floats) -> Floats:
+    """The number of each account's group of like revenue; equal revenue is never parted."""
+    groups = int(np.clip(len(revenue) // PEERS, 1, MOST_GROUPS))
+    return np.minimum(np.floor(_ranks(revenue) * groups), groups - 1)
