@@ -95,7 +95,7 @@ def plan(root: str, folder: Path, models: dict[str, str]) -> Plan:
         as_of=LAST, folder=folder / "nights", history=History(root), catalog=CATALOG,
         tracking_uri=f"sqlite:///{folder}/mlflow.db", models=models, sources=[], timezone="UTC",
         earliest=LAST - timedelta(days=10_000), currency="EUR", explained=Explained("high", 10_000, 100),
-        keep_scores_days=400, standing=standing, publish=Destination(folder / "published"),
+        keep_scores_days=400, churn_days=90, standing=standing, publish=Destination(folder / "published"),
     )  # fmt: skip
 
 

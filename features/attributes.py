@@ -21,7 +21,7 @@ def attributes_as_of(history: History, as_of: datetime, columns: Sequence[str]) 
     leaves out stays as it was; None where nothing was ever recorded. `columns` are those of the stream accounts.
     """
     parts = [attributes_of_bucket(history, bucket, as_of, columns) for bucket in range(history.buckets)]
-    frame = pa.concat_tables(parts).to_pandas().set_index("account_id").sort_index().astype("object")
+    frame: pd.DataFrame = pa.concat_tables(parts).to_pandas().set_index("account_id").sort_index().astype("object")
     return frame.where(frame.notna(), None)
 
 

@@ -165,7 +165,7 @@ class History:
         """The buckets of many accounts, in their order; a bucket is computed once for each distinct id."""
         encoded = account_ids.dictionary_encode().unify_dictionaries().combine_chunks()
         distinct = np.array([self.bucket_of(each) for each in encoded.dictionary.to_pylist()], dtype=np.int64)
-        return distinct[encoded.indices.to_numpy()]
+        return np.asarray(distinct[encoded.indices.to_numpy()])
 
     def versions(self) -> dict[str, int]:
         """The version of each stream that exists (of those pinned, if it is)."""

@@ -74,7 +74,7 @@ def plan_of(folder, as_of=NIGHT, work=None, **changed):
         "tracking_uri": tracking_uri(folder), "models": MODELS,
         "sources": [NightlySource(stream, stream, reads(stream)) for stream in STREAMS],
         "timezone": "UTC", "earliest": EARLIEST, "currency": "GBP", "explained": Explained("high", 20, 5),
-        "keep_scores_days": 400, "publish": Destination(work / "published"),
+        "keep_scores_days": 400, "churn_days": 90, "publish": Destination(work / "published"),
         "standing": StandingSettings({"churn": TargetOf("churn", 90), "soon": TargetOf("churn", 30)}),
     }  # fmt: skip
     return Plan(**told | changed)

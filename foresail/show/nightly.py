@@ -11,7 +11,7 @@ from rich.text import Text
 from foresail.show.answers import Shown
 
 if TYPE_CHECKING:
-    from foresail.workflow import NightResult
+    from serving.nightly import NightResult
 
 
 def nightly(result: "NightResult", timezone: str) -> Shown:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from serving.nightly import NightlySource, NightResult, Plan
 
 NIGHTS = ".foresail/nights"
+CHURN_DAYS = 90
+"""Of a company that predicts no churn."""
 PATIENCE_SECONDS = 60.0
 """How long the night waits for the database: nobody sits in front of it, as they do of the service."""
 
@@ -70,9 +72,16 @@ def night_plan(project: "Project", as_of: datetime) -> "Plan":
         currency=project.currency,
         explained=Explained(chosen.explain_severity, chosen.explain_most, project.explain_top),
         keep_scores_days=chosen.keep_scores_days,
+        churn_days=_churn_days(project),
         standing=project.standing,
         publish=project.destination,
     )
+
+
+def _churn_days(project: "Project") -> int:
+    """The horizon of the first target of churn: what the company itself calls lost."""
+    horizons = [table["horizon_days"] for table in project.target_tables.values() if table["kind"] == "churn"]
+    return int(horizons[0]) if horizons else CHURN_DAYS
 
 
 def _sources(project: "Project", as_of: datetime) -> "list[NightlySource]":

@@ -39,7 +39,8 @@ class NightFolder:
 
     def open_matrix(self, step: str, part: int | str) -> NDArray[np.float64]:
         """The numbers, read from disk only where they are looked at."""
-        return np.load(self._file(step, part, "npy"), mmap_mode="r", allow_pickle=False)
+        opened: NDArray[np.float64] = np.load(self._file(step, part, "npy"), mmap_mode="r", allow_pickle=False)
+        return opened
 
     def has(self, step: str, part: int | str, suffix: str = "parquet") -> bool:
         """Whether the part is there, and so is whole."""

@@ -21,8 +21,8 @@ from serving.nightly.gather import NightlySource
 from serving.nightly.journal import Journal, Pinned
 from serving.publish import Destination
 from serving.scoring import needed_features
-from serving.standing import StandingSettings
-from serving.standing import needed_features as needed_of_standing
+from serving.standing.inputs import needed_features as needed_of_standing
+from serving.standing.settings import StandingSettings
 
 Progress = Callable[[int, int, str], None]
 """Parts done, parts in all, and what they are."""
@@ -46,6 +46,8 @@ class Plan:
     currency: str
     explained: Explained
     keep_scores_days: int
+    churn_days: int
+    """After so many days without an order the KPIs count an account as lost."""
     standing: StandingSettings
     publish: Destination
 

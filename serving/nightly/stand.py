@@ -7,8 +7,9 @@ import pyarrow as pa
 from features.attributes import attributes_as_of
 from serving.nightly.columns import as_text
 from serving.nightly.night import Night
-from serving.standing import NEEDED_ATTRIBUTES, Stood
-from serving.standing import stand as standings_of
+from serving.standing.inputs import NEEDED_ATTRIBUTES
+from serving.standing.stand import Stood
+from serving.standing.stand import stand as standings_of
 
 READ = ("account_id", "target", "probability", "amount", "percentile", "band")
 """What standings read of scores."""
@@ -52,7 +53,8 @@ def _accounts_of(scores: pa.Table, targets: int) -> pa.ChunkedArray:
 def _frame(scores: pa.Table) -> pd.DataFrame:
     words = {name: as_text(scores[name]) for name in ("target", "band")}
     plain = pa.table({name: words.get(name, scores[name]) for name in scores.column_names})
-    return plain.to_pandas()
+    frame: pd.DataFrame = plain.to_pandas()
+    return frame
 
 
 def _write(night: Night, stood: Stood, accounts: list[int], scores: list[int]) -> None:

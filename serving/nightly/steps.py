@@ -4,7 +4,6 @@ Those up to `pin` bring in what is new. Those after it see nothing but what was 
 same however often they are made: a file that is there is finished.
 """
 
-from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -18,7 +17,7 @@ from serving.nightly.before import SCORES_BEFORE, STANDINGS_BEFORE, by_bucket, s
 from serving.nightly.explain import joined, reasons_of_bucket, to_explain
 from serving.nightly.gather import champions, data_as_of
 from serving.nightly.journal import Pinned
-from serving.nightly.load import Slice, finish, forget_night, load_slice, slices
+from serving.nightly.load import finish, forget_night, load_slice, slices
 from serving.nightly.night import Night
 from serving.nightly.score import Moments, answer_of, score_bucket
 from serving.states import refresh_states

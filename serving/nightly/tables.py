@@ -6,16 +6,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.attributes import attributes_of_bucket
+from features.kpis import kpis
 from serving.nightly.columns import whole
 from serving.nightly.load import history_of
 from serving.nightly.night import Night
 from serving.nightly.steps import scores_of
 from serving.publish import publish
-from serving.publish.tables import ACCOUNTS, HEALTH, SCORE_HISTORY, SCORES, TIER_MOVES
+from serving.publish.tables import ACCOUNTS, HEALTH, KPIS, SCORE_HISTORY, SCORES, TIER_MOVES
 
 STANDINGS = ("value", "potential", "quadrant", "tier", "segment", "risk", "band", "value_at_stake", "severity")
 OWN = {"own_segment": "segment"}
 """Published columns that the stream accounts calls otherwise: `segment` is where we put an account."""
+DIVIDED_BY = ("region", "industry", "owner")
+"""What KPIs are told apart by, besides tiers."""
 
 
 def publish_tables(night: Night) -> None:
@@ -34,7 +37,7 @@ def tables_of(night: Night) -> dict[str, Iterable[pa.Table]]:
         TIER_MOVES.name: lambda night, bucket: night.folder.read("moves", bucket),
         HEALTH.name: _health,
     }
-    return {name: _each(night, rows) for name, rows in of_bucket.items()}
+    return {**{name: _each(night, rows) for name, rows in of_bucket.items()}, KPIS.name: _kpis(night)}
 
 
 def _each(night: Night, rows: Callable[[Night, int], pa.Table]) -> Iterator[pa.Table]:
@@ -56,6 +59,18 @@ def _accounts(night: Night, bucket: int) -> pa.Table:
 def _health(night: Night, bucket: int) -> pa.Table:
     stood = night.folder.read("standings", bucket)
     return stood.filter(pc.is_valid(stood["health"])).select(HEALTH.schema.names)
+
+
+def _kpis(night: Night) -> Iterator[pa.Table]:
+    """The figures of the company and of its parts; tiers are those of this night."""
+    stood = [night.folder.read("standings", bucket, ["account_id", "tier"]) for bucket in night.buckets]
+    tiers = pa.concat_tables(stood).drop_null()
+    given = {"tier": dict(zip(tiers["account_id"].to_pylist(), tiers["tier"].to_pylist(), strict=True))}
+    plan = night.plan
+    found = kpis(
+        night.history, night.as_of, timezone=plan.timezone, churn_days=plan.churn_days, by=DIVIDED_BY, given=given
+    )
+    yield pa.Table.from_pandas(found, preserve_index=False)
 
 
 def _columns(rows: pa.Table, *names: str) -> dict[str, pa.ChunkedArray]:

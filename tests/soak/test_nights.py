@@ -47,7 +47,7 @@ def reported(company, url, as_of, work, outcome):
     try:
         night(company, url, as_of, work)
         outcome.put("done")
-    except Exception as told:  # whatever it is, the test shall see it
+    except Exception as told:  # noqa: BLE001  whatever it is, the test shall see it
         outcome.put(f"{type(told).__name__}: {told}")
 
 
