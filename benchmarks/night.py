@@ -124,7 +124,7 @@ def bare_predict(root: str, texts: list[str], published: str) -> Run:
 
 
 def bare_files(published: str, out: str) -> Run:
-    """pyarrow writing every published table that is in memory."""
+    """Every published table that is in memory, written by pyarrow."""
     runs = []
     for path in sorted(Path(published).rglob("*.parquet")):
         table = pq.read_table(path)
@@ -161,9 +161,9 @@ def _inserted(connection: sqlite3.Connection, statement: str, rows: list[Any]) -
 
 def _moved_by_copy(source: str, url: str, table: sa.Table) -> Run:
     with reading(opened(source, wait_seconds=60)) as given, writing(opened(url, wait_seconds=60)) as taken:
-        with given.connection.driver_connection.cursor() as cursor:
-            with cursor.copy(f"copy {table.name} to stdout (format binary)") as copy:
-                content = [bytes(block) for block in copy]
+        cursor = given.connection.driver_connection.cursor()
+        with cursor.copy(f"copy {table.name} to stdout (format binary)") as copy:
+            content = [bytes(block) for block in copy]
         return once(_copied, taken.connection.driver_connection, table.name, content)
 
 

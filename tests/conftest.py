@@ -7,9 +7,11 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import uuid
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import settings
 
 # Two workers share two cores, and by default an OpenMP thread that waits for the other burns its core meanwhile: 60
@@ -83,6 +85,23 @@ def _free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database(request, tmp_path):
+    """The URL of a database of its own that has no tables yet."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/operational.db"
+        return
+    address = request.getfixturevalue("postgresql")
+    server = sa.create_engine(f"postgresql+psycopg://{address}/postgres", isolation_level="AUTOCOMMIT")
+    name = f"test_{uuid.uuid4().hex}"
+    with server.connect() as connection:
+        connection.exec_driver_sql(f"create database {name}")
+    yield f"postgresql+psycopg://{address}/{name}"
+    with server.connect() as connection:
+        connection.exec_driver_sql(f"drop database {name} with (force)")
+    server.dispose()
 
 
 @pytest.fixture(autouse=True)

@@ -51,7 +51,7 @@ class NightFolder:
         shutil.rmtree(self.path / step, ignore_errors=True)
 
     def remove_all(self) -> None:
-        """This night and those before it that were never completed."""
+        """The night itself and those before it that were never completed."""
         for night in self.root.iterdir():
             if night.is_dir() and night.name <= self.path.name:
                 shutil.rmtree(night)
