@@ -27,8 +27,17 @@ from night_company import (
 
 from features.table import build_bucket_table, build_feature_table
 from serving.database.engine import DatabaseUnavailable, opened, writing
-from serving.database.tables import account_states, cuts, event_inbox, job_runs, job_steps, score_history, scores
-from serving.database.tables import standings, tier_moves
+from serving.database.tables import (
+    account_states,
+    cuts,
+    event_inbox,
+    job_runs,
+    job_steps,
+    score_history,
+    scores,
+    standings,
+    tier_moves,
+)
 from serving.model_store import NoChampion, load
 from serving.nightly import NightlySource, NightRefused, NightRunning
 from serving.nightly.lock import only_night
