@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from commands import foresail
+from commands import run
 from night_company import MODELS, NIGHT, company_in
 
 from features.lock import file_lock
@@ -52,11 +52,11 @@ def project(tmp_path_factory):
 def test__nightly__done__complete__locked__with_a_failing_source(project):
     """One story, because a process takes seconds: each exit code that a scheduler tells apart."""
     with file_lock(project / ".foresail/nights/.lock", OSError):
-        refused = foresail("nightly", "--as-of", DAY, cwd=project)
+        refused = run(f"foresail nightly --as-of {DAY}", project)
     assert refused.returncode == 9
     assert "another night" in refused.stderr
 
-    done = foresail("nightly", "--as-of", DAY, "--json", cwd=project)
+    done = run(f"foresail nightly --as-of {DAY} --json", project)
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
     assert summary["accounts"] == 60
@@ -64,17 +64,17 @@ def test__nightly__done__complete__locked__with_a_failing_source(project):
     assert not summary["was_complete"]
     assert (project / "published" / "scores.parquet").is_file()
 
-    complete = foresail("nightly", "--as-of", DAY, cwd=project)
+    complete = run(f"foresail nightly --as-of {DAY}", project)
     assert complete.returncode == 0
     assert "was complete already" in complete.stdout
     assert complete.stderr == ""
 
-    earlier = foresail("nightly", "--as-of", "2020-01-01", cwd=project)
+    earlier = run("foresail nightly --as-of 2020-01-01", project)
     assert earlier.returncode == 4
     assert "follow each other in time" in earlier.stderr
 
     (project / "data/engagement.json").rename(project / "data/mislaid")
-    failing = foresail("nightly", "--as-of", "2020-06-02", cwd=project)
+    failing = run("foresail nightly --as-of 2020-06-02", project)
     (project / "data/mislaid").rename(project / "data/engagement.json")
     assert failing.returncode == 8
     assert "source engagement failed" in failing.stdout
