@@ -21,7 +21,7 @@ from serving.api.profile import (
     TimelineEvent,
     stored_score,
 )
-from serving.api.schemas import AccountId, Request, Text
+from serving.api.schemas import AccountId, Text
 from serving.database.engine import reading
 from serving.in_service import InService
 from serving.listing import After, Listing
@@ -32,8 +32,10 @@ MOST_LISTED = 500
 MOST_EVENTS = 500
 
 
-class EventPlace(Request):
+class EventPlace(BaseModel):
     """Where a page of a timeline ended."""
+
+    model_config = ConfigDict(extra="forbid")
 
     occurred_at: AwareDatetime
     known_at: AwareDatetime
@@ -41,8 +43,10 @@ class EventPlace(Request):
     event_id: str
 
 
-class ListPlace(Request):
+class ListPlace(BaseModel):
     """Where a page of a list ended, and in which order."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     sort: str
     descending: bool

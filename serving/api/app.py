@@ -42,9 +42,7 @@ async def _problem(_: Request, problem: Problem) -> Response:
 @RESOURCES.exception_handler(DatabaseUnavailable)
 async def _without_database(_: Request, unavailable: DatabaseUnavailable) -> Response:
     log.warning("%s", unavailable)
-    return Problem(
-        DATABASE_UNAVAILABLE, "the operational database cannot be used now; the service's log says why"
-    ).answer()
+    return Problem(DATABASE_UNAVAILABLE, str(unavailable)).answer()
 
 
 @RESOURCES.exception_handler(RequestValidationError)

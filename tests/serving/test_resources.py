@@ -1,7 +1,11 @@
 """Events, accounts and lists as a caller meets them: a real service asked over HTTP, through the client that ships."""
 
 import json
+import os
+import subprocess
+import sys
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import httpx
@@ -16,6 +20,8 @@ from serving.database.tables import audit_log, event_inbox
 from serving.database.upgrade import upgrade
 from serving.states import refresh_states
 
+SECONDS = os.environ.get("FORESAIL_SOAK_SECONDS", "30")
+SEED = os.environ.get("FORESAIL_SOAK_SEED", "0")
 ORDER = {"account_id": "A7", "stream": "purchases", "occurred_at": "2020-05-30T10:00:00Z", "amount": 999.0}
 
 
@@ -31,7 +37,9 @@ def service(company, start_service, tmp_path_factory):
     register(company.tracking_uri, company.recency)
     started = start_service(json.dumps(settings_of(company, database=database)))
     wait_until(lambda: started.client.get("/readyz").status_code == 200, started.process, started.log)
-    return SimpleNamespace(http=started.client, client=Client(str(started.client.base_url)), engine=engine)
+    return SimpleNamespace(
+        http=started.client, client=Client(str(started.client.base_url)), engine=engine, log=started.log
+    )
 
 
 @pytest.fixture
@@ -225,6 +233,17 @@ def test__openapi__every_failure_is_a_problem_and_every_reference_is_there(servi
             assert all(list(told["content"]) == ["application/problem+json"] for told in failures.values())
     named = {part.split('"')[0] for part in json.dumps(document).split("#/components/schemas/")[1:]}
     assert named <= document["components"]["schemas"].keys()
+
+
+def test__resources__asked_anything_at_all__answer_as_the_document_says(service, tmp_path):
+    """Half a minute by default; `make soak` takes minutes."""
+    url = f"{service.http.base_url}/v1/openapi.json"
+    bounds = ["--max-time", SECONDS, "--seed", SEED, "--phases", "examples,coverage,fuzzing"]
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", Path(__file__).with_name("schemathesis.toml")]
+    found = subprocess.run([*command, "run", url, *bounds], capture_output=True, text=True, cwd=tmp_path)
+    print(found.stdout)
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert "Traceback" not in service.log.read_text()
 
 
 class Moody(httpx.BaseTransport):
