@@ -2,7 +2,8 @@
 
 from features.accounts import attributes, days_since
 from features.contracts import changed
-from features.definitions import Constant, Definition, Derived, Feature, events, larger, or_else
+from features.definitions import Constant, Definition, Derived, Feature, events, larger, or_else, trend
+from features.engagement import contacts
 from features.purchases import HALF_YEAR, YEAR, orders, since_first
 from features.surveys import recommend
 
@@ -45,5 +46,12 @@ ORDERS_BEFORE = Feature(
     "orders",
     "0: no order in that time",
 )
+ENGAGEMENT = Feature(
+    "standing_engagement_count_trend_180d",
+    trend(contacts.count(days=HALF_YEAR), contacts.count(days=HALF_YEAR, lag_days=HALF_YEAR)),
+    "contacts and uses in the last 180 days against the 180 before",
+    "-1 to 1",
+    "none in the 360 days",
+)
 
-FEATURES = (DAYS_SERVED, DAYS_KNOWN, NPS, ORDERS_BEFORE)
+FEATURES = (DAYS_SERVED, DAYS_KNOWN, NPS, ORDERS_BEFORE, ENGAGEMENT)

@@ -36,7 +36,7 @@ WORK = {
     "History": (history.ingest, history.status, history.quarantine, history.concentration),
     "Put right": (history.merge, history.forget, history.vacuum),
     "Features": (features.features, features.audit_features),
-    "Models": (models.train, models.evaluate, models.models, models.promote, models.rollback),
+    "Models": (models.train, models.evaluate, models.health, models.models, models.promote, models.rollback),
     "Answers": (serve.score, nightly.nightly, serve.serve),
 }
 """Every command, under the heading that `foresail --help` shows it with."""

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from features.concentration import MOST, Concentration
 from training.figures import BASELINE, LINE, MODEL, PAPER, QUIET, STYLE
+from training.health import HEALTH, RISK, HealthRecord
 
 
 def concentration(found: Concentration, path: Path) -> None:
@@ -32,6 +33,38 @@ def concentration(found: Concentration, path: Path) -> None:
         axes.legend(frameon=False, loc="lower right")
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=160, facecolor="white")
+
+
+def health(found: HealthRecord, path: Path) -> None:
+    """The share that left of each tenth of the accounts by health, as PNG, SVG or PDF by the path's suffix."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+        axes = figure.subplots()
+        _tenths(axes, found)
+        axes.axhline(found.everybody.rate, color=QUIET, lw=1, ls=(0, (2, 3)), label=f"all: {found.everybody.rate:.1%}")
+        axes.set(xlabel="health, from the least to the most healthy tenth", ylabel="left", ylim=(0, None))
+        axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+        axes.set_title(_told_apart(found), loc="left", fontsize=10)
+        axes.grid(color=LINE, lw=0.7, axis="y")
+        axes.set_axisbelow(True)
+        axes.legend(frameon=False, loc="upper right")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=160, facecolor="white")
+
+
+def _tenths(axes: Axes, found: HealthRecord) -> None:
+    rates = [group.left.rate for group in found.groups]
+    spread = np.array([[one.left.rate - one.left.low, one.left.high - one.left.rate] for one in found.groups]).T
+    names = [f"{one.lowest:.0f}-{one.highest:.0f}" for one in found.groups]
+    axes.bar(names, rates, color=MODEL, alpha=0.8, yerr=spread, ecolor=BASELINE, capsize=3)
+
+
+def _told_apart(found: HealthRecord) -> str:
+    own, risk = found.auroc[HEALTH], found.auroc[RISK]
+    return (
+        f"{found.everybody.accounts:,} accounts as of {found.as_of:%Y-%m-%d}, {found.target} by {found.known_by:%Y-%m-%d}\n"
+        f"AUROC of health {own.value:.3f}, of the risk score {risk.value:.3f}"
+    )
 
 
 def _curve(axes: Axes, found: Concentration) -> None:

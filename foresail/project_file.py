@@ -360,7 +360,7 @@ class SegmentsTable(Table):
 
 
 class HysteresisTable(Table):
-    margin: float = Field(default=STANDING.margin, ge=0, lt=0.5, description="a share from 0 to below 0.5, like 0.05")
+    margin: float = Field(default=STANDING.margin, ge=0, lt=0.5, description="a share from 0 to below 0.5, like 0.10")
 
 
 class HealthWeightsTable(Table):

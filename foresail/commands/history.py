@@ -14,12 +14,11 @@ from foresail.commands.terminal import (
     confirmed,
     moment,
     opened,
+    picture_path,
     say,
     table_path,
 )
 
-PICTURES = (".png", ".svg", ".pdf")
-"""What a picture can be written as."""
 MOST_DAYS = 36_500
 
 
@@ -175,10 +174,8 @@ def concentration(
     """Which share of the accounts brings which share of the net revenue: how much depends on how few."""
     from foresail import show, workflow
 
-    if out is not None and out.suffix not in PICTURES:
-        raise typer.BadParameter(f"{out} should end in {', '.join(PICTURES)}", param_hint="--out")
-    found = opened(project)
+    found, picture = opened(project), picture_path(out)
     answer = workflow.concentration(found, moment(found, as_of), days)
-    if out is not None:
-        workflow.draw_concentration(answer, out)
-    say(show.concentration(answer, found.currency, out), as_json)
+    if picture is not None:
+        workflow.draw_concentration(answer, picture)
+    say(show.concentration(answer, found.currency, picture), as_json)

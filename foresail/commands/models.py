@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from foresail.commands.terminal import HERE, AsOfOption, JsonOption, ProjectOption, SeedOption, moment, opened, say
+from foresail.commands.terminal import (
+    HERE,
+    AsOfOption,
+    JsonOption,
+    ProjectOption,
+    SeedOption,
+    moment,
+    opened,
+    picture_path,
+    say,
+)
 
 if TYPE_CHECKING:
     from foresail.project import Project
@@ -107,6 +117,33 @@ def evaluate(  # noqa: PLR0913, PLR0917  # a command's options
         opened_truth, picture = workflow.open_truth(found, target, hindsight, truth)
         shown = shown.followed_by("truth", show.opened(opened_truth, picture, found.currency))
     say(shown, as_json)
+
+
+def health(
+    project: ProjectOption = HERE,
+    as_of: AsOfOption = None,
+    known_by: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Who left is taken from what was known then; default: now.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Picture to write: .png, .svg or .pdf.")] = None,
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """How many of the accounts that were healthy at a moment left afterwards: the health score held against outcomes.
+
+    Health is reckoned from what was known at --as-of, by models that were trained by then. Beside it stands the risk
+    score alone: what health tells of leaving that the risk score does not, or does better.
+
+    foresail health --as-of 2024-01-01 --known-by 2024-04-01 --out health.png
+    """
+    from foresail import show, workflow
+
+    found, picture = opened(project), picture_path(out)
+    with show.progress() as bars:
+        record = workflow.health(found, moment(found, as_of), moment(found, known_by), seed=seed, progress=bars)
+    if picture:
+        workflow.draw_health(record, picture)
+    say(show.health(record, picture), as_json)
 
 
 def _refuse_together(as_of: str | None, truth: Path | None) -> None:

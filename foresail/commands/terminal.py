@@ -21,6 +21,8 @@ AsOfOption = Annotated[
 SeedOption = Annotated[int, typer.Option(min=0, help="Seed of everything random; the same seed gives the same answer.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether this is meant.")]
 HERE = Path()
+PICTURES = (".png", ".svg", ".pdf")
+"""What a picture can be written as."""
 
 
 def opened(directory: Path) -> "Project":
@@ -48,6 +50,13 @@ def table_path(out: Path | None, otherwise: str = "") -> Path:
 
     if out is None or out.suffix not in TABLE_FORMATS:
         raise typer.BadParameter(f"name a file that ends in .parquet or .csv{otherwise}", param_hint="--out")
+    return out
+
+
+def picture_path(out: Path | None) -> Path | None:
+    """A path that a picture can be written to; a usage error for any other."""
+    if out is not None and out.suffix not in PICTURES:
+        raise typer.BadParameter(f"{out} should end in {', '.join(PICTURES)}", param_hint="--out")
     return out
 
 

@@ -2,6 +2,7 @@
 
 from foresail.show.answers import Shown, console, progress, written
 from foresail.show.features import audited, catalog, concentration, rebuilt
+from foresail.show.health import health
 from foresail.show.history import forgotten, ingested, merged, quarantined, status, vacuumed
 from foresail.show.models import decided, hindsight, judged, models, track_record, trained
 from foresail.show.nightly import nightly
@@ -17,6 +18,7 @@ __all__ = [
     "console",
     "decided",
     "forgotten",
+    "health",
     "hindsight",
     "ingested",
     "judged",

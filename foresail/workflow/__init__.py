@@ -7,6 +7,7 @@ where they are needed, so that `foresail --help` answers at once.
 from foresail.workflow.effects import NoExperiment, PlaybookTrial, playbook_trial
 from foresail.workflow.erasure import Forgotten, forget
 from foresail.workflow.features import TABLE_FORMATS, TrainingTable, audit, feature_table, training_table, write_table
+from foresail.workflow.health import draw_health, health
 from foresail.workflow.history import (
     SourceFailure,
     concentration,
@@ -51,10 +52,12 @@ __all__ = [
     "budget",
     "concentration",
     "draw_concentration",
+    "draw_health",
     "evaluate",
     "feature_table",
     "forget",
     "has_failed",
+    "health",
     "ingest_sources",
     "merge",
     "model_name",

@@ -3,18 +3,14 @@
 A standing is remembered by its name alone: the night before is all that is needed.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 
-from serving.standing.inputs import Floats, Words
+from serving.standing.inputs import Codes, Flags, Floats
 from serving.standing.settings import Threshold
 from serving.standing.words import number
-
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -66,7 +62,8 @@ def within(rank: float, margin: float) -> float:
     return min(margin, rank / 2, (1.0 - rank) / 2)
 
 
-def was(before: Words, yes: Collection[str], no: Collection[str]) -> Floats:
+def was(before: Codes, names: Sequence[str], yes: Collection[str], no: Collection[str]) -> Floats:
     """1 where the standing before is one of `yes`, 0 where it is one of `no`, NaN for others and none, (rows,)."""
-    known = dict.fromkeys(no, 0.0) | dict.fromkeys(yes, 1.0)
-    return np.asarray(pd.Series(before).map(known), dtype=np.float64)
+    # The last one is taken for NOWHERE.
+    meaning = [1.0 if name in yes else 0.0 if name in no else np.nan for name in (*names, None)]
+    return np.array(meaning)[before]

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serving.standing.hysteresis import Cut, Flags, was
-from serving.standing.inputs import Floats, Words
+from serving.standing.hysteresis import Cut, was
+from serving.standing.inputs import Codes, Flags, Floats
 from serving.standing.settings import QUADRANTS, Matrix
 
 CORE, STABLE, GROWTH, ROUTINE = QUADRANTS
@@ -26,11 +26,11 @@ class Quadrants:
     high_potential: Flags
 
     @classmethod
-    def of(cls, value: Floats, potential: Floats, before: Words, matrix: Matrix, margin: float) -> "Quadrants":
+    def of(cls, value: Floats, potential: Floats, before: Codes, matrix: Matrix, margin: float) -> "Quadrants":
         """Nothing is never a high value, and an unknown potential not a high one."""
         value_cut, potential_cut = Cut.of(matrix.value, value, margin), Cut.of(matrix.potential, potential, margin)
-        value_before = was(before, (CORE, STABLE), (GROWTH, ROUTINE))
-        potential_before = was(before, (CORE, GROWTH), (STABLE, ROUTINE))
+        value_before = was(before, QUADRANTS, (CORE, STABLE), (GROWTH, ROUTINE))
+        potential_before = was(before, QUADRANTS, (CORE, GROWTH), (STABLE, ROUTINE))
         return cls(
             value, potential, value_cut, potential_cut, value_before, potential_before,
             value_cut.exceeded(value, value_before) & (value > 0),
@@ -38,10 +38,9 @@ class Quadrants:
         )  # fmt: skip
 
     @property
-    def labels(self) -> Words:
+    def codes(self) -> Codes:
         """The quadrant of each account."""
-        place = 2 * (~self.high_value).astype(np.intp) + ~self.high_potential
-        return np.array(QUADRANTS, dtype=object)[place]
+        return np.asarray(2 * ~self.high_value + 1 * ~self.high_potential, dtype=np.int8)
 
     def why(self, row: int) -> str:
         """What crossed which cut, in words with numbers."""

@@ -1,30 +1,30 @@
 """One night's figures of the accounts that may be profiled, each worked out once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import pandas as pd
 
+from features.population import Columns
 from serving.standing.health import Healths, healths
-from serving.standing.inputs import Array, Floats, ScoreRows, Words
+from serving.standing.inputs import NOWHERE, Codes, Floats, ScoreRows
 from serving.standing.matrix import Quadrants
 from serving.standing.moves import Why
 from serving.standing.potential import potential_of
 from serving.standing.segments import SegmentPlaces
-from serving.standing.settings import StandingSettings
+from serving.standing.settings import BANDS, SCHEMES, SEVERITIES, StandingSettings
 from serving.standing.tiers import TierPlaces
-from serving.standing.value import predicted_value, severity_cuts, severity_of, value_at_stake
+from serving.standing.value import predicted_value, severity_codes, severity_cuts, value_at_stake
 
 
 @dataclass(frozen=True)
 class Night:
     """What `stand` puts together: every array has a place for each row of the table."""
 
-    table: pd.DataFrame
+    table: Columns
     scores: ScoreRows
-    before: Mapping[str, Words]
+    before: Mapping[str, Codes]
     """By scheme, where each account stood the night before."""
     settings: StandingSettings
 
@@ -48,12 +48,12 @@ class Night:
         return _largest(self._percentiles, len(self.value))
 
     @property
-    def band(self) -> Words:
+    def band(self) -> Codes:
         """The band of the highest risk; of equals that of the target named first."""
-        band: Words = np.full(len(self.value), None, dtype=object)
+        band = np.full(len(self.value), NOWHERE, dtype=np.int8)
         # From the last to the first, so that the first target has the last word.
         for target, percentile in reversed(list(zip(self.settings.risks, self._percentiles, strict=True))):
-            band = np.where(percentile == self.risk, self.scores.words_of_target(target, "band"), band)
+            band = np.where(percentile == self.risk, self.scores.codes_of_target(target, "band", BANDS), band)
         return band
 
     @cached_property
@@ -87,23 +87,27 @@ class Night:
         return healths(self.table, self.value, self.risk, self.settings.health.weights)
 
     @property
-    def columns(self) -> dict[str, Array]:
-        """What the table standings says of an account besides its attributes."""
+    def numbers(self) -> dict[str, Floats]:
+        """What the table standings says of an account in numbers."""
         return {
             "value": self.value,
             "potential": self.quadrants.potential,
-            **self.after,
             **vars(self.healths),
             "risk": self.risk,
-            "band": self.band,
             "value_at_stake": self.at_stake,
-            "severity": np.array(severity_of(self.at_stake, self.cuts), dtype=object),
         }
 
+    @property
+    def words(self) -> dict[str, tuple[Codes, Sequence[str]]]:
+        """What it says in words: their codes, and the words that these stand for."""
+        severity = severity_codes(self.at_stake, self.cuts)
+        places = {scheme: (codes, SCHEMES[scheme]) for scheme, codes in self.after.items()}
+        return {**places, "band": (self.band, BANDS), "severity": (severity, SEVERITIES)}
+
     @cached_property
-    def after(self) -> Mapping[str, Words]:
+    def after(self) -> Mapping[str, Codes]:
         """By scheme, where each account stands."""
-        return {"quadrant": self.quadrants.labels, "tier": self.tiers.labels, "segment": self.segments.labels}
+        return {"quadrant": self.quadrants.codes, "tier": self.tiers.codes, "segment": self.segments.codes}
 
     @property
     def why(self) -> Mapping[str, Why]:

@@ -12,20 +12,18 @@ import numpy as np
 
 from features.population import Columns
 from features.standing import DAYS_KNOWN, ORDERS_BEFORE
-from serving.standing.hysteresis import Cut, Flags, was, within
-from serving.standing.inputs import Floats, Words, column
+from serving.standing.hysteresis import Cut, was, within
+from serving.standing.inputs import Codes, Flags, Floats, column
 from serving.standing.matrix import Quadrants
-from serving.standing.settings import Segments
+from serving.standing.settings import SEGMENTS, Segments
 from serving.standing.words import number
 
-SILENT, NEW, AT_RISK, LOW_FREQUENCY, HIGH_VALUE, POTENTIAL = (
-    "silent", "new", "at_risk", "low_frequency", "high_value", "potential",
-)  # fmt: skip
+SILENT, NEW, AT_RISK, LOW_FREQUENCY, HIGH_VALUE, POTENTIAL = SEGMENTS
 SINCE_LAST, CONTRACTS = "purchases_days_since_last", "contracts_in_force_count"
 HALF_YEAR, YEAR = "purchases_orders_distinct_180d", "purchases_orders_distinct_365d"
 FEW, REGULAR = "few", "regular"
-SEGMENT_OF = {FEW: LOW_FREQUENCY, REGULAR: POTENTIAL}
-"""Of the rungs that have no segment of their own name."""
+SEGMENT_OF = {FEW: LOW_FREQUENCY}
+"""Of a rung that has no segment of its own name."""
 
 
 @dataclass(frozen=True)
@@ -35,17 +33,15 @@ class SegmentPlaces:
     table: Columns
     risk: Floats
     quadrants: Quadrants
-    before: Words
+    before: Codes
     segments: Segments
     margin: float
 
     @property
-    def labels(self) -> Words:
+    def codes(self) -> Codes:
         """Each account is in exactly one."""
-        rungs = list(self._ladder)
-        return np.select(
-            [self._ladder[rung] for rung in rungs], [SEGMENT_OF.get(rung, rung) for rung in rungs], POTENTIAL
-        ).astype(object)
+        segments = [SEGMENTS.index(SEGMENT_OF.get(rung, rung)) for rung in self._ladder]
+        return np.select(list(self._ladder.values()), segments, SEGMENTS.index(POTENTIAL)).astype(np.int8)
 
     def why(self, row: int) -> str:
         """What put the account on its rung, in words with numbers."""
@@ -56,7 +52,7 @@ class SegmentPlaces:
     def _ladder(self) -> Mapping[str, Flags]:
         return {
             SILENT: self._silent,
-            NEW: column(self.table, DAYS_KNOWN.name) <= self.segments.new_days,
+            NEW: self._known <= self.segments.new_days,
             AT_RISK: self._risk_cut.exceeded(self.risk, self._risk_before),
             LOW_FREQUENCY: self._falling,
             HIGH_VALUE: self.quadrants.high_value,
@@ -64,12 +60,42 @@ class SegmentPlaces:
             FEW: self._few,
         }
 
+    @cached_property
+    def _known(self) -> Floats:
+        """Days."""
+        return column(self.table, DAYS_KNOWN.name)
+
+    @cached_property
+    def _since(self) -> Floats:
+        """Days without a purchase."""
+        return column(self.table, SINCE_LAST)
+
+    @cached_property
+    def _lately(self) -> Floats:
+        """Orders of 180 days."""
+        return column(self.table, HALF_YEAR)
+
+    @cached_property
+    def _earlier(self) -> Floats:
+        """Orders of the 180 days before."""
+        return column(self.table, ORDERS_BEFORE.name)
+
+    @cached_property
+    def _year(self) -> Floats:
+        """Orders of 365 days."""
+        return column(self.table, YEAR)
+
+    @cached_property
+    def _served(self) -> Flags:
+        """Whether a contract is in force."""
+        return np.asarray(column(self.table, CONTRACTS) > 0)
+
     @property
     def _silent(self) -> Flags:
         """Days pass one way, so that neither this nor being new needs a margin."""
-        since, known = column(self.table, SINCE_LAST), column(self.table, DAYS_KNOWN.name)
+        since, known = self._since, self._known
         silence = np.where(np.isnan(since), known, since)
-        return np.asarray((silence > self.segments.silent_days) & (column(self.table, CONTRACTS) == 0))
+        return np.asarray((silence > self.segments.silent_days) & ~self._served)
 
     @property
     def _risk_cut(self) -> Cut:
@@ -77,31 +103,31 @@ class SegmentPlaces:
 
     @cached_property
     def _risk_before(self) -> Floats:
-        return was(self.before, (AT_RISK,), (LOW_FREQUENCY, HIGH_VALUE, POTENTIAL))
+        return was(self.before, SEGMENTS, (AT_RISK,), (LOW_FREQUENCY, HIGH_VALUE, POTENTIAL))
 
     @property
     def _falling(self) -> Flags:
         """Fewer orders per order of before than the cut, where there were enough before to tell."""
-        earlier, lately = column(self.table, ORDERS_BEFORE.name), column(self.table, HALF_YEAR)
+        earlier, lately = self._earlier, self._lately
         enough = earlier >= self.segments.falls_from
         kept = np.where(enough, lately / np.maximum(earlier, 1), np.nan)
         cut = Cut.around(self.segments.falls_below, self.margin * self.segments.falls_below)
-        not_falling = was(self.before, (HIGH_VALUE, POTENTIAL), (LOW_FREQUENCY,))
+        not_falling = was(self.before, SEGMENTS, (HIGH_VALUE, POTENTIAL), (LOW_FREQUENCY,))
         return np.asarray(enough & ~cut.exceeded(kept, not_falling))
 
     @property
     def _few(self) -> Flags:
         """Fewer orders in a year than the cut, without a contract that would replace them."""
         cut = Cut.around(self.segments.orders_per_year, self.margin * self.segments.orders_per_year)
-        regular = was(self.before, (POTENTIAL,), (LOW_FREQUENCY,))
-        seldom = ~cut.exceeded(column(self.table, YEAR), regular)
-        return np.asarray(seldom & (column(self.table, CONTRACTS) == 0))
+        regular = was(self.before, SEGMENTS, (POTENTIAL,), (LOW_FREQUENCY,))
+        seldom = ~cut.exceeded(self._year, regular)
+        return np.asarray(seldom & ~self._served)
 
     @property
     def _words(self) -> Mapping[str, Callable[[int], str]]:
         return {
             SILENT: self._silent_in_words,
-            NEW: lambda row: f"first known {number(column(self.table, DAYS_KNOWN.name)[row])} days ago",
+            NEW: lambda row: f"first known {number(self._known[row])} days ago",
             AT_RISK: self._risk_in_words,
             LOW_FREQUENCY: self._falling_in_words,
             HIGH_VALUE: self.quadrants.value_in_words,
@@ -111,9 +137,9 @@ class SegmentPlaces:
         }
 
     def _silent_in_words(self, row: int) -> str:
-        since = column(self.table, SINCE_LAST)[row]
+        since = self._since[row]
         if np.isnan(since):
-            return f"never bought, and first known {number(column(self.table, DAYS_KNOWN.name)[row])} days ago"
+            return f"never bought, and first known {number(self._known[row])} days ago"
         return f"no purchase for {number(since)} days, and no contract in force"
 
     def _risk_in_words(self, row: int) -> str:
@@ -121,8 +147,8 @@ class SegmentPlaces:
         return self._risk_cut.in_words("risk percentile", self.risk[row], high=True, before=before)
 
     def _falling_in_words(self, row: int) -> str:
-        lately, earlier = column(self.table, HALF_YEAR)[row], column(self.table, ORDERS_BEFORE.name)[row]
+        lately, earlier = self._lately[row], self._earlier[row]
         return f"orders of 180 days fell from {number(earlier)} to {number(lately)}"
 
     def _orders(self, row: int) -> str:
-        return f"{number(column(self.table, YEAR)[row])} orders in 365 days"
+        return f"{number(self._year[row])} orders in 365 days"

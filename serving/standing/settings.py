@@ -9,7 +9,8 @@ RISKS = ("churn", "contract_churn", "contraction")
 QUADRANTS = ("strategic_core", "stable_contributor", "high_potential_growth", "routine")
 TIERS = ("strategic", "growth", "potential")
 SEGMENTS = ("silent", "new", "at_risk", "low_frequency", "high_value", "potential")
-SCHEMES = ("quadrant", "tier", "segment")
+SCHEMES = {"quadrant": QUADRANTS, "tier": TIERS, "segment": SEGMENTS}
+BANDS = ("low", "medium", "high")
 SEVERITIES = ("low", "medium", "high", "critical")
 
 Tier = Literal["strategic", "growth", "potential"]
@@ -117,7 +118,7 @@ class StandingSettings:
     matrix: Matrix = Matrix()
     tiers: Tiers = Tiers()
     segments: Segments = Segments()
-    margin: float = 0.05
+    margin: float = 0.10
     """How far beyond a cut a value must be to cross it: of quantiles and percentiles in rank, of other numbers as a share."""
     health: Health = Health()
     severity: Severity = Severity()

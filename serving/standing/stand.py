@@ -6,14 +6,28 @@ from datetime import datetime
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.population import OPTED_OUT
-from serving.standing.inputs import NEEDED_ATTRIBUTES, Array, Floats, ScoreRows, Words, column, none_for_null, texts
+from serving.standing.inputs import (
+    NEEDED_ATTRIBUTES,
+    NOWHERE,
+    Array,
+    Codes,
+    Flags,
+    Floats,
+    Kept,
+    Rows,
+    ScoreRows,
+    codes_of,
+    column,
+    places,
+    texts_at,
+    words_of,
+)
 from serving.standing.moves import Why, moves_of
 from serving.standing.night import Night
-from serving.standing.settings import SCHEMES, StandingSettings
-from serving.standing.value import severity_of, value_at_stake
+from serving.standing.settings import SCHEMES, SEVERITIES, StandingSettings
+from serving.standing.value import severity_codes, value_at_stake
 
 COLUMNS = (
     "account_id", "as_of", "name", "owner", "region", "industry", "value", "potential", "quadrant", "tier", "segment",
@@ -56,33 +70,42 @@ def stand(
     ids = pd.Index(table.index.get_level_values("account_id"))
     profiled = column(table, OPTED_OUT.name) == 0
     rows, before = ScoreRows.of(scores, ids), _standings_before(previous, ids)
-    its_own = {scheme: words[profiled] for scheme, words in before.items()}
-    night = Night(table.loc[profiled], rows.only(profiled), its_own, settings)
-    figures = {name: _among_all(values, profiled) for name, values in night.columns.items()}
+    its_own = {scheme: codes[profiled] for scheme, codes in before.items()}
+    night = Night(Kept(table, profiled), rows.only(profiled), its_own, settings)
     moment = pd.Timestamp(as_of).as_unit("us")
+    standings = _standings(ids, moment, attributes, night, profiled)
+    after = {scheme: _among_all(codes, profiled, NOWHERE) for scheme, codes in night.after.items()}
     return Stood(
-        _standings(ids, moment, attributes, figures),
-        moves_of(ids.to_numpy(dtype=object), before, _schemes(figures), _of_all(night.why, profiled), moment),
-        _with_stakes(rows, figures["value"], night.cuts, settings),
-        pd.DataFrame({"name": texts(list(night.cuts)), "value": list(night.cuts.values()), "as_of": moment}),
+        standings,
+        moves_of(ids, before, after, _of_all(night.why, profiled), moment),
+        _with_stakes(rows, standings["value"].to_numpy(), night.cuts, settings),
+        pd.DataFrame({"name": list(night.cuts), "value": list(night.cuts.values()), "as_of": moment}),
     )
 
 
-def _standings_before(previous: pd.DataFrame, ids: pd.Index) -> dict[str, Words]:
-    """By scheme, where each account stood; None where it did not."""
+def _standings_before(previous: pd.DataFrame, ids: pd.Index) -> dict[str, Codes]:
+    """By scheme, where each account stood."""
     if previous.empty:
-        return {scheme: np.full(len(ids), None, dtype=object) for scheme in SCHEMES}
-    its = previous.set_index("account_id").reindex(ids)
-    return {scheme: none_for_null(its[scheme].to_numpy(dtype=object)) for scheme in SCHEMES}
+        return {scheme: np.full(len(ids), NOWHERE, dtype=np.int8) for scheme in SCHEMES}
+    rows = places(ids, previous["account_id"])
+    # NOWHERE takes the last one, which is none.
+    return {
+        scheme: np.append(codes_of(previous[scheme], names), np.int8(NOWHERE))[rows]
+        for scheme, names in SCHEMES.items()
+    }
 
 
 def _standings(
-    ids: pd.Index, moment: pd.Timestamp, attributes: pd.DataFrame, figures: Mapping[str, Array]
+    ids: pd.Index, moment: pd.Timestamp, attributes: pd.DataFrame, night: Night, profiled: Flags
 ) -> pd.DataFrame:
-    known = attributes.reindex(ids)
-    named = {name: known[name].to_numpy(dtype=object) for name in NEEDED_ATTRIBUTES}
-    columns = {name: texts(each) if each.dtype == object else each for name, each in {**named, **figures}.items()}
-    return pd.DataFrame({"account_id": ids, "as_of": moment, **columns})[list(COLUMNS)]
+    rows = places(ids, attributes.index)
+    named = {name: texts_at(attributes[name], rows) for name in NEEDED_ATTRIBUTES}
+    numbers = {name: _among_all(values, profiled, np.nan) for name, values in night.numbers.items()}
+    words = {
+        name: words_of(_among_all(codes, profiled, NOWHERE), among) for name, (codes, among) in night.words.items()
+    }
+    columns = {"account_id": ids, "as_of": moment, **named, **numbers, **words}
+    return pd.DataFrame({name: columns[name] for name in COLUMNS})
 
 
 def _with_stakes(rows: ScoreRows, value: Floats, cuts: Mapping[str, float], settings: StandingSettings) -> pd.DataFrame:
@@ -91,25 +114,22 @@ def _with_stakes(rows: ScoreRows, value: Floats, cuts: Mapping[str, float], sett
     for target in settings.risks:
         its = rows.its(target)
         at_stake[its] = value_at_stake(settings.targets[target].kind, probability[its], value[rows.rows[its]])
-    return rows.scores.assign(value_at_stake=at_stake, severity=texts(severity_of(at_stake, cuts)))
+    severity = words_of(severity_codes(at_stake, cuts), SEVERITIES)
+    return rows.scores.assign(value_at_stake=at_stake, severity=severity)
 
 
-def _among_all(values: Array, profiled: NDArray[np.bool_]) -> Array:
-    """Values of those who are profiled in their places among all; null for the others."""
-    spread = np.full(len(profiled), None if values.dtype == object else np.nan, dtype=values.dtype)
+def _among_all(values: Array, profiled: Flags, otherwise: float) -> Array:
+    """Values of those who are profiled in their places among all, and of the others what stands for none."""
+    spread = np.full(len(profiled), otherwise, dtype=values.dtype)
     spread[profiled] = values
     return spread
 
 
-def _schemes(figures: Mapping[str, Array]) -> dict[str, Words]:
-    return {scheme: np.asarray(figures[scheme], dtype=object) for scheme in SCHEMES}
-
-
-def _of_all(why: Mapping[str, Why], profiled: NDArray[np.bool_]) -> dict[str, Why]:
+def _of_all(why: Mapping[str, Why], profiled: Flags) -> dict[str, Why]:
     """Asked by the row among all, where those who tell count those who are profiled."""
     place = np.cumsum(profiled) - 1
-    return {scheme: _moved(tell, place) for scheme, tell in why.items()}
+    return {scheme: _at(tell, place) for scheme, tell in why.items()}
 
 
-def _moved(tell: Why, place: NDArray[np.intp]) -> Why:
+def _at(tell: Why, place: Rows) -> Why:
     return lambda row: tell(int(place[row]))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from features.population import Columns
-from serving.standing.inputs import Floats, column
+from serving.standing.inputs import NOWHERE, Codes, Floats, column
 from serving.standing.settings import RISKS, SEVERITIES, Severity
 
 NET, CONTRACTS = "purchases_net_amount_sum_365d", "contracts_value_sum"
@@ -51,10 +51,13 @@ def severity_of(at_stake: Floats, cuts: Mapping[str, float]) -> list[str | None]
 
     None where value at stake is NaN, and everywhere while no night has drawn cuts.
     """
-    if not all(name in cuts for name in ("severity_medium", "severity_high", "severity_critical")):
-        return [None] * len(at_stake)
+    return [None if code == NOWHERE else SEVERITIES[code] for code in severity_codes(at_stake, cuts).tolist()]
+
+
+def severity_codes(at_stake: Floats, cuts: Mapping[str, float]) -> Codes:
+    """The same as places in SEVERITIES, for many."""
+    if "severity_critical" not in cuts:
+        return np.full(len(at_stake), NOWHERE, dtype=np.int8)
     edges = [cuts["severity_medium"], cuts["severity_high"], cuts["severity_critical"]]
     levels = np.where(at_stake > 0, np.searchsorted(edges, at_stake, side="right"), 0)
-    words = np.array(SEVERITIES, dtype=object)[levels]
-    words[np.isnan(at_stake)] = None
-    return list(words.tolist())
+    return np.where(np.isnan(at_stake), NOWHERE, levels).astype(np.int8)

@@ -121,7 +121,7 @@ def test__tracking_uri__environment_wins_then_the_file(tmp_path, monkeypatch):
         ("= 365", '= 365\n[[tiers.rules]]\ntier = "strategic"', 'tiers.rules[0] = {"tier": "strategic"}: it must be tables [[tiers.rules]], each with tier and at least one condition'),
         ("= 365", "= 365\n[severity]\nmedium = 0.9", 'severity = {"medium": 0.9}: it must be a table [severity] with medium below high below critical'),
         ("= 365", "= 365\n[health]\nweights = { satisfaction = 0, contribution = 0, exposure = 0 }", 'health.weights = {"satisfaction": 0, "contribution": 0, "exposure": 0}: it must be { satisfaction = 0.3'),
-        ("= 365", "= 365\n[hysteresis]\nmargin = 5", "hysteresis.margin = 5: it must be a share from 0 to below 0.5, like 0.05"),
+        ("= 365", "= 365\n[hysteresis]\nmargin = 5", "hysteresis.margin = 5: it must be a share from 0 to below 0.5, like 0.10"),
         ("= 365", "= 365\n[histry]\nbuckets = 4", 'histry = {"buckets": 4}: unknown key; did you mean history or hysteresis?'),
     ],
 )  # fmt: skip
