@@ -3,6 +3,7 @@
 from foresail.show.answers import Shown, console, progress, written
 from foresail.show.features import audited, catalog, concentration, rebuilt
 from foresail.show.history import forgotten, ingested, merged, quarantined, status, vacuumed
+from foresail.show.kpis import kpis
 from foresail.show.models import decided, hindsight, judged, models, track_record, trained
 from foresail.show.scores import call_list, scored
 from foresail.show.simulation import opened, parameters, simulated
@@ -19,6 +20,7 @@ __all__ = [
     "hindsight",
     "ingested",
     "judged",
+    "kpis",
     "merged",
     "models",
     "opened",

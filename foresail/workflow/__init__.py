@@ -18,6 +18,7 @@ from foresail.workflow.history import (
     status,
     vacuum,
 )
+from foresail.workflow.kpis import kpis, write_kpis
 from foresail.workflow.models import (
     budget,
     evaluate,
@@ -53,6 +54,7 @@ __all__ = [
     "forget",
     "has_failed",
     "ingest_sources",
+    "kpis",
     "merge",
     "model_name",
     "models",
@@ -74,6 +76,7 @@ __all__ = [
     "training_table",
     "truth_beside",
     "vacuum",
+    "write_kpis",
     "write_scores",
     "write_table",
 ]
