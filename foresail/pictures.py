@@ -97,9 +97,9 @@ def _months(axes: Axes, kpi: Kpi, own: pd.DataFrame, currency: str) -> None:
     months = [f"{start:%Y-%m}" for start in own["period_start"]]
     axes.plot(range(len(months)), own["value"], color=MODEL, lw=1.8)
     axes.set_xticks(*zip(*list(enumerate(months))[:: max(len(months) // 3, 1)], strict=True))
-    unit = currency if kpi.unit == "currency" else kpi.unit
-    axes.set_title(f"{kpi.title}, {unit}", loc="left", fontsize=9)
+    unit = {"currency": f", {currency}", "hours": ", hours"}.get(kpi.unit, "")
+    axes.set_title(f"{kpi.title}{unit}", loc="left", fontsize=9)
     axes.grid(color=LINE, lw=0.7)
-    axes.yaxis.set_major_formatter("{x:.0%}" if kpi.unit == "share" else "{x:,.6g}")
+    axes.yaxis.set_major_formatter("{x:.0%}" if kpi.unit == "share" else "{x:,.10g}")
     if (own["value"] >= 0).all():
         axes.set_ylim(bottom=0)
