@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from foresail.commands import features, history, models, nightly, project, serve
+from foresail.commands import features, history, kpis, models, nightly, project, serve
 
 EXIT_CODES = """\
 Exit codes: 0 done · 1 a fault of Foresail itself · 2 the command line is wrong · 3 the project file is wrong ·
@@ -33,7 +33,7 @@ app = typer.Typer(
 
 WORK = {
     "Begin": (project.init, project.demo, project.simulate),
-    "History": (history.ingest, history.status, history.quarantine, history.concentration),
+    "History": (history.ingest, history.status, history.quarantine, history.concentration, kpis.kpis),
     "Put right": (history.merge, history.forget, history.vacuum),
     "Features": (features.features, features.audit_features),
     "Models": (models.train, models.evaluate, models.health, models.models, models.promote, models.rollback),

@@ -4,6 +4,7 @@ from foresail.show.answers import Shown, console, progress, written
 from foresail.show.features import audited, catalog, concentration, rebuilt
 from foresail.show.health import health
 from foresail.show.history import forgotten, ingested, merged, quarantined, status, vacuumed
+from foresail.show.kpis import kpis
 from foresail.show.models import decided, hindsight, judged, models, track_record, trained
 from foresail.show.nightly import nightly
 from foresail.show.scores import call_list, scored
@@ -22,6 +23,7 @@ __all__ = [
     "hindsight",
     "ingested",
     "judged",
+    "kpis",
     "merged",
     "models",
     "nightly",

@@ -19,6 +19,7 @@ from foresail.workflow.history import (
     status,
     vacuum,
 )
+from foresail.workflow.kpis import kpis, write_kpis
 from foresail.workflow.models import (
     budget,
     evaluate,
@@ -59,6 +60,7 @@ __all__ = [
     "has_failed",
     "health",
     "ingest_sources",
+    "kpis",
     "merge",
     "model_name",
     "models",
@@ -81,6 +83,7 @@ __all__ = [
     "training_table",
     "truth_beside",
     "vacuum",
+    "write_kpis",
     "write_scores",
     "write_table",
 ]

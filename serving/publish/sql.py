@@ -53,6 +53,9 @@ def forget_in_sql(url: str, account_ids: Collection[str]) -> int:
     try:
         with writing(engine) as connection:
             metadata, rows = _metadata(connection), 0
+            if connection.dialect.name == "sqlite":
+                # What is deleted is overwritten, too.
+                connection.exec_driver_sql("pragma secure_delete = on")
             for table in TABLES.values():
                 if "account_id" in table.schema.names and _exists(connection, metadata, table.name):
                     target = table.in_sql(metadata)
