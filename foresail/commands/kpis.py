@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from foresail.commands.history import PICTURES
-from foresail.commands.terminal import HERE, AsOfOption, JsonOption, ProjectOption, moment, opened, say
+from foresail.commands.terminal import HERE, PICTURES, AsOfOption, JsonOption, ProjectOption, moment, opened, say
 
 
 class Grain(StrEnum):

@@ -30,7 +30,7 @@ def _lines(result: "NightResult", timezone: str) -> Iterator[RenderableType]:
     yield from _age(result, timezone)
     if result.seconds:
         taken = ", ".join(f"{step} {seconds:.1f}" for step, seconds in result.seconds.items() if seconds >= 0.05)
-        yield f"{sum(result.seconds.values()):.1f} s: {taken}"
+        yield f"seconds: {taken}"
 
 
 def _age(result: "NightResult", timezone: str) -> Iterator[RenderableType]:

@@ -31,7 +31,10 @@ PROBLEM = {
 _EXAMPLES: dict[str, tuple[Kind, str]] = {
     "404": (UNKNOWN_ACCOUNT, "nothing is known of account '17850' as of 2026-03-01T00:00:00+00:00"),
     "422": (MALFORMED_REQUEST, "query parameter 'limit': Input should be less than or equal to 500, not '501'"),
-    "503": (DATABASE_UNAVAILABLE, "the database postgresql+psycopg://foresail:***@db/foresail cannot be used: connection refused"),
+    "503": (
+        DATABASE_UNAVAILABLE,
+        "the database postgresql+psycopg://foresail:***@db/foresail cannot be used: connection refused",
+    ),
 }
 _ALWAYS = {
     "422": {"description": "The request breaks a rule."},
