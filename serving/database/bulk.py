@@ -1,7 +1,7 @@
 """Many rows at once: Arrow tables into the operational database, by the fastest way that each driver has."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,29 +16,50 @@ from serving.database.engine import DatabaseUnavailable, shown
 _NULL = pa_csv.WriteOptions(include_header=False, quoting_style="all_valid")
 
 
+Write = Callable[[sa.Connection], None]
+"""Rows that are ready: what remains to be done within a transaction."""
+
+
 def add(connection: sa.Connection, table: sa.Table, rows: pa.Table) -> None:
     """Insert rows whose keys are not there yet. Their columns are some of the table's; NaN is written as null."""
-    if not rows.num_rows:
-        return
-    if connection.dialect.name == "postgresql":
-        _copy(connection, table.name, rows)
-    else:
-        _insert(connection, table, rows, f"insert into {table.name}", "")
+    adding(table, rows, connection.dialect)(connection)
 
 
 def put(connection: sa.Connection, table: sa.Table, rows: pa.Table) -> None:
     """Insert rows, each in the place of the one that has its primary key."""
+    putting(table, rows, connection.dialect)(connection)
+
+
+def adding(table: sa.Table, rows: pa.Table, dialect: sa.Dialect) -> Write:
+    """`add`, with the rows converted now, so that the transaction is short."""
     if not rows.num_rows:
-        return
-    if connection.dialect.name == "postgresql":
-        incoming = f"incoming_{table.name}"
-        connection.exec_driver_sql(f"create temp table {incoming} (like {table.name}) on commit drop")
-        _copy(connection, incoming, rows)
-        names = ", ".join(rows.column_names)
-        insert = f"insert into {table.name} ({names}) select {names} from {incoming} {_replacing(table, rows)}"  # noqa: S608  our own names
-        connection.exec_driver_sql(insert)
-    else:
-        _insert(connection, table, rows, f"insert into {table.name}", _replacing(table, rows))
+        return _nothing
+    if dialect.name != "postgresql":
+        return _inserting(table, rows, dialect, "")
+    content = _csv(rows)
+    return lambda connection: _copy(connection, table.name, rows.column_names, content)
+
+
+def putting(table: sa.Table, rows: pa.Table, dialect: sa.Dialect) -> Write:
+    """`put`, with the rows converted now."""
+    if not rows.num_rows:
+        return _nothing
+    if dialect.name != "postgresql":
+        return _inserting(table, rows, dialect, _replacing(table, rows))
+    content = _csv(rows)
+    return lambda connection: _merge(connection, table, rows, content)
+
+
+def _nothing(connection: sa.Connection) -> None:
+    """There are no rows."""
+
+
+def _merge(connection: sa.Connection, table: sa.Table, rows: pa.Table, content: memoryview) -> None:
+    incoming, names = f"incoming_{table.name}", ", ".join(rows.column_names)
+    connection.exec_driver_sql(f"create temp table {incoming} (like {table.name}) on commit drop")
+    _copy(connection, incoming, rows.column_names, content)
+    insert = f"insert into {table.name} ({names}) select {names} from {incoming} {_replacing(table, rows)}"  # noqa: S608  our own names
+    connection.exec_driver_sql(insert)
 
 
 def _replacing(table: sa.Table, rows: pa.Table) -> str:
@@ -47,12 +68,16 @@ def _replacing(table: sa.Table, rows: pa.Table) -> str:
     return f"on conflict ({', '.join(keys)}) do update set {others}"
 
 
-def _copy(connection: sa.Connection, into: str, rows: pa.Table) -> None:
+def _csv(rows: pa.Table) -> memoryview:
+    text = io.BytesIO()
+    pa_csv.write_csv(_plain(rows), text, _NULL)
+    return text.getbuffer()
+
+
+def _copy(connection: sa.Connection, into: str, names: Sequence[str], content: memoryview) -> None:
     with _driver(connection) as driver, driver.cursor() as cursor:
-        text = io.BytesIO()
-        pa_csv.write_csv(_plain(rows), text, _NULL)
-        with cursor.copy(f"copy {into} ({', '.join(rows.column_names)}) from stdin (format csv)") as copy:
-            copy.write(text.getbuffer())
+        with cursor.copy(f"copy {into} ({', '.join(names)}) from stdin (format csv)") as copy:
+            copy.write(content)
 
 
 @contextmanager
@@ -79,11 +104,16 @@ def _without_nan(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
 
 
-def _insert(connection: sa.Connection, table: sa.Table, rows: pa.Table, begin: str, end: str) -> None:
+def _inserting(table: sa.Table, rows: pa.Table, dialect: sa.Dialect, end: str) -> Write:
     names = rows.column_names
-    values = zip(*(_python(table.c[name], rows[name], connection.dialect) for name in names), strict=True)
+    values = list(zip(*(_python(table.c[name], rows[name], dialect) for name in names), strict=True))
     marks = ", ".join("?" * len(names))
-    connection.exec_driver_sql(f"{begin} ({', '.join(names)}) values ({marks}) {end}", list(values))
+    statement = f"insert into {table.name} ({', '.join(names)}) values ({marks}) {end}"  # noqa: S608  our own names
+    return lambda connection: _execute(connection, statement, values)
+
+
+def _execute(connection: sa.Connection, statement: str, values: list[tuple[Any, ...]]) -> None:
+    connection.exec_driver_sql(statement, values)
 
 
 def _python(column: sa.Column[Any], values: pa.ChunkedArray, dialect: sa.Dialect) -> list[Any]:

@@ -13,6 +13,8 @@ from serving.database.engine import reading, writing
 from serving.database.tables import job_runs, job_steps
 
 JOB = "nightly"
+AGAIN = "again"
+"""Noted of a night that is repeated: an earlier run may have left rows that are dated like its own."""
 
 
 class NightRefused(Exception):
@@ -71,6 +73,8 @@ class Journal:
             if again:
                 journal._forget(connection)
             journal._begin(connection)
+            if again:
+                journal.note(AGAIN, within=connection)
             steps = connection.execute(sa.select(job_steps.c.step, job_steps.c.part).where(*journal._own(job_steps)))
             journal._finished.update((step, part) for step, part in steps)
         return journal

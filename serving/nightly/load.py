@@ -4,12 +4,13 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from serving.database.bulk import add, put
+from serving.database.bulk import Write, add, adding, putting
 from serving.database.tables import cuts, score_history, scores, standings, tier_moves
 from serving.nightly.columns import as_text, whole
 from serving.nightly.score import answer_of
@@ -42,18 +43,24 @@ def slices(scores: pa.Table, standings: pa.Table, moves: pa.Table) -> Iterator[S
         yield Slice(own, pa.concat_tables(parts), standings.slice(start, len(own)), moved)
 
 
-def load_slice(connection: sa.Connection, own: Slice, keep_from: datetime | None) -> None:
-    """Put the rows in the place of those of the night before, add to what only grows, and drop history before `keep_from`."""
-    put(connection, scores, _with_reasons_as_text(own.scores))
-    add(connection, score_history, history_of(own.scores))
-    put(connection, standings, own.standings)
-    add(connection, tier_moves, own.moves)
-    if keep_from is not None:
-        _drop_history(connection, own.accounts, keep_from)
+def ready(own: Slice, keep_from: datetime | None, dialect: sa.Dialect) -> list[Write]:
+    """What is to be done in one transaction, with all rows converted beforehand.
+
+    Rows take the place of those of the night before, or are added to what only grows; history before `keep_from` goes.
+    """
+    writes = [
+        putting(scores, _with_reasons_as_text(own.scores), dialect),
+        adding(score_history, history_of(own.scores), dialect),
+        putting(standings, own.standings, dialect),
+        adding(tier_moves, own.moves, dialect),
+    ]
+    return writes if keep_from is None else [*writes, partial(_drop_history, own.accounts, keep_from)]
 
 
 def forget_night(connection: sa.Connection, as_of: datetime) -> None:
-    """Take out what an earlier run of the same night has added to the tables that only grow."""
+    """Take out what an earlier run of the same night has added to the tables that only grow: a look at all of them."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("set local statement_timeout = 0")
     for table in (score_history, tier_moves):
         connection.execute(sa.delete(table).where(table.c.as_of == as_of))
 
@@ -79,7 +86,7 @@ def history_of(rows: pa.Table) -> pa.Table:
     return kept.append_column("answer", answer_of(rows))
 
 
-def _drop_history(connection: sa.Connection, accounts: pa.Array, before: datetime) -> None:
+def _drop_history(accounts: pa.Array, before: datetime, connection: sa.Connection) -> None:
     connection.execute(
         sa.delete(score_history).where(
             score_history.c.account_id.in_(sa.bindparam("accounts", accounts.to_pylist(), expanding=True)),

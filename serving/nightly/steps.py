@@ -16,8 +16,8 @@ from serving.inbox import clear, fold
 from serving.nightly.before import SCORES_BEFORE, STANDINGS_BEFORE, by_bucket, scores_before, standings_before
 from serving.nightly.explain import joined, reasons_of_bucket, to_explain
 from serving.nightly.gather import champions, data_as_of
-from serving.nightly.journal import Pinned
-from serving.nightly.load import finish, forget_night, load_slice, slices
+from serving.nightly.journal import AGAIN, Pinned
+from serving.nightly.load import finish, forget_night, ready, slices
 from serving.nightly.night import Night
 from serving.nightly.score import Moments, answer_of, score_bucket
 from serving.states import refresh_states
@@ -153,7 +153,7 @@ def load(night: Night) -> None:
     """Scores, their history, standings and moves into the database, some thousand accounts in a transaction."""
     oldest = night.as_of - timedelta(days=night.plan.keep_scores_days)
     keep_from = oldest if night.journal.has_night_before(oldest) else None
-    if not night.journal.has("load", "begin"):
+    if night.journal.has(AGAIN) and not night.journal.has("load", "begin"):
         with writing(night.engine) as connection:
             forget_night(connection, night.as_of)
             night.journal.note("load", "begin", within=connection)
@@ -168,10 +168,13 @@ def _load_bucket(night: Night, bucket: int, keep_from: datetime | None) -> None:
     tables = scores_of(night, bucket), night.folder.read("standings", bucket), night.folder.read("moves", bucket)
     for number, own in enumerate(slices(*tables)):
         part = f"{bucket}.{number}"
-        if not night.journal.has("load", part):
-            with writing(night.engine) as connection:
-                load_slice(connection, own, keep_from)
-                night.journal.note("load", part, within=connection)
+        if night.journal.has("load", part):
+            continue
+        writes = ready(own, keep_from, night.engine.dialect)
+        with writing(night.engine) as connection:
+            for write in writes:
+                write(connection)
+            night.journal.note("load", part, within=connection)
 
 
 def scores_of(night: Night, bucket: int) -> pa.Table:

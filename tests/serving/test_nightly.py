@@ -272,6 +272,7 @@ def set_read_only(engine, *, read_only):
         sa.event.listen(engine, "connect", told)
         return
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("set default_transaction_read_only = off")
         name = connection.execute(sa.text("select current_database()")).scalar_one()
         connection.exec_driver_sql(f"alter database {name} set default_transaction_read_only = {read_only}")
     engine.dispose()

@@ -86,6 +86,16 @@ def emptied(engine):
     upgrade(engine)
 
 
+def differences(found, expected):
+    """(table, row, side) of the first rows that only one side has."""
+    return [
+        (table, row, side)
+        for table in expected
+        for side, one, other in (("too much", found, expected), ("missing", expected, found))
+        for row in sorted(set(one[table]) - set(other[table]))[:3]
+    ]
+
+
 POSTED = [purchase(f"A{number}", number) for number in range(20)]
 LATER = [purchase(f"A{number}", f"later {number}", known_at=NEXT) for number in range(20)]
 
@@ -111,7 +121,7 @@ def test__nights__killed_at_any_moment__end_as_if_nobody_had_disturbed_them(comp
                 killed(company, empty_database, as_of, work, chance.uniform(0.05, 1) * longest) for _ in range(3)
             )
             completed(company, empty_database, as_of, work)
-        assert left_behind(engine) == expected
+        assert differences(left_behind(engine), expected) == []
         assert published(work) == files
         assert sorted(stored_events(work)) == events
         assert not [path for path in (work / "nights").iterdir() if path.is_dir()]
