@@ -103,6 +103,14 @@ class Events:
         }
         return cls(roll.accounts, roll.first_known, streams)
 
+    @classmethod
+    def of_stream(cls, history: "History", bucket: int, stream: str, needed: Iterable[str]) -> "Events":
+        """The accounts of one bucket that one stream knows of; the other streams are not looked at."""
+        table = history.read(stream, bucket, ["account_id", "known_at", "occurred_at", *sorted(needed)])
+        roll = Roll.of_rows([table])
+        streams = {stream: _many_accounts(table, roll.accounts, needed)} if table.num_rows else {}
+        return cls(roll.accounts, roll.first_known, streams)
+
 
 _NEVER = np.iinfo(np.int64).max
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.fs as pa_fs
@@ -159,6 +160,12 @@ class History:
         """The bucket that holds an account; the same in SQL: md5_number_lower(account_id) % buckets."""
         digest = hashlib.md5(account_id.encode(), usedforsecurity=False).digest()
         return int.from_bytes(digest[8:], "little") % self.buckets
+
+    def buckets_of(self, account_ids: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+        """The buckets of many accounts, in their order; a bucket is computed once for each distinct id."""
+        encoded = account_ids.dictionary_encode().unify_dictionaries().combine_chunks()
+        distinct = np.array([self.bucket_of(each) for each in encoded.dictionary.to_pylist()], dtype=np.int64)
+        return np.asarray(distinct[encoded.indices.to_numpy()])
 
     def versions(self) -> dict[str, int]:
         """The version of each stream that exists (of those pinned, if it is)."""

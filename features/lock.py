@@ -7,11 +7,14 @@ from pathlib import Path
 
 
 @contextmanager
-def file_lock(path: Path, error: type[Exception]) -> Iterator[None]:
-    """Hold the lock for the length of a `with` block; raise `error` at once if another process holds it.
+def file_lock(
+    path: Path, error: type[Exception], *, busy: type[Exception] | None = None, other: str = "another ingest"
+) -> Iterator[None]:
+    """Hold the lock for the length of a `with` block; raise `busy` at once if another process, `other`, holds it.
 
-    The operating system releases the lock when its owner ends, in whatever way, so a killed process never leaves
-    a lock that somebody must remove. The file stays; it is the lock on it that counts.
+    `error` is raised where the file cannot be made, and where `busy` is not given. The operating system releases the
+    lock when its owner ends, in whatever way, so a killed process never leaves a lock that somebody must remove. The
+    file stays; it is the lock on it that counts.
     """
     # Imported here because only writers need it and readers may run where it does not exist (Windows).
     import fcntl
@@ -29,7 +32,7 @@ def file_lock(path: Path, error: type[Exception]) -> Iterator[None]:
         except BlockingIOError:
             file.seek(0)
             owner = file.read().strip() or "unknown"
-            raise error(f"{path.parent} is being written by another ingest (process {owner}): wait for it") from None
+            raise (busy or error)(f"{path.parent} is being written by {other} (process {owner}): wait for it") from None
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()

@@ -64,7 +64,22 @@ def build_feature_table(
             for bucket in range(pinned.buckets)
         ]
         _wait(jobs, progress)
-    return pd.DataFrame(blank.matrix, index=blank.index, columns=pd.Index(wanted.names), copy=False)
+    return blank.table(wanted.names)
+
+
+def build_bucket_table(
+    history: "History", bucket: int, as_of: datetime, features: Iterable[Feature] = CATALOG
+) -> pd.DataFrame:
+    """The rows that `build_feature_table` has for the accounts of one bucket, bit for bit, in their order.
+
+    For work that goes through the history bucket by bucket and shall hold one at a time. `history` should be pinned:
+    buckets that are read one after another would otherwise not speak of the same versions. Computed in the calling thread.
+    """
+    wanted, dates = FeatureSet.of(features), _dates(as_of)
+    events = Events.from_history(history, bucket, wanted.plan.streams)
+    blank = _Blank.of([Roll(events.accounts, events.first_known)], dates, len(wanted))
+    _fill(events, wanted, dates, dates, blank.rows[0], blank.matrix)
+    return blank.table(wanted.names)
 
 
 def build_feature_row(events: Events, as_of: datetime, features: Iterable[Feature] = CATALOG) -> Array:
@@ -115,6 +130,10 @@ class _Blank:
             _index(accounts.take(pa.array(order)), known, dates),
         )
 
+    def table(self, names: Sequence[str]) -> pd.DataFrame:
+        """The matrix with its rows and columns named; not a copy."""
+        return pd.DataFrame(self.matrix, index=self.index, columns=pd.Index(names), copy=False)
+
 
 def _order(accounts: pa.Array) -> Array:
     order: Array = pc.sort_indices(accounts).to_numpy()
@@ -124,9 +143,13 @@ def _order(accounts: pa.Array) -> Array:
 def _fill_bucket(
     history: "History", bucket: int, features: FeatureSet, dates: Array, visible_until: Array, blank: _Blank
 ) -> None:
-    plan, rows = features.plan, blank.rows[bucket]
-    events = Events.from_history(history, bucket, plan.streams)
-    kernel.fill(0, len(events.accounts), pack(events, plan), plan.program, dates, visible_until, rows, blank.matrix)
+    events = Events.from_history(history, bucket, features.plan.streams)
+    _fill(events, features, dates, visible_until, blank.rows[bucket], blank.matrix)
+
+
+def _fill(events: Events, features: FeatureSet, dates: Array, visible_until: Array, rows: Array, matrix: Array) -> None:
+    plan = features.plan
+    kernel.fill(0, len(events.accounts), pack(events, plan), plan.program, dates, visible_until, rows, matrix)
 
 
 def _wait(jobs: Sequence["Future[None]"], progress: Progress | None) -> None:

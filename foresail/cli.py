@@ -7,12 +7,13 @@ import sys
 
 import typer
 
-from foresail.commands import features, history, keys, models, project, serve
+from foresail.commands import features, history, keys, kpis, models, nightly, project, serve
 
 EXIT_CODES = """\
 Exit codes: 0 done · 1 a fault of Foresail itself · 2 the command line is wrong · 3 the project file is wrong ·
 4 a source, the history or the database cannot be used as asked · 5 no model, or not enough history or labels for one ·
-6 audit-features found a feature that sees the future · 7 a promotion was refused, or another came first.
+6 audit-features found a feature that sees the future · 7 a promotion was refused, or another came first ·
+8 the night is done, but a source failed · 9 another night is running.
 """
 
 app = typer.Typer(
@@ -32,11 +33,11 @@ app = typer.Typer(
 
 WORK = {
     "Begin": (project.init, project.demo, project.simulate),
-    "History": (history.ingest, history.status, history.quarantine, history.concentration),
+    "History": (history.ingest, history.status, history.quarantine, history.concentration, kpis.kpis),
     "Put right": (history.merge, history.forget, history.vacuum),
     "Features": (features.features, features.audit_features),
     "Models": (models.train, models.evaluate, models.health, models.models, models.promote, models.rollback),
-    "Answers": (serve.score, serve.serve),
+    "Answers": (serve.score, nightly.nightly, serve.serve),
 }
 """Every command, under the heading that `foresail --help` shows it with."""
 
@@ -87,6 +88,8 @@ def _exit_code(error: Exception) -> int | None:
     from serving.database.engine import DatabaseUnavailable
     from serving.database.keys import KeyNeeded, KeyRefused
     from serving.model_store import ModelUnavailable
+    from serving.nightly import NightRefused, NightRunning
+    from serving.publish import PublishError
     from training.coverage import StaleHistory
     from training.hindsight import OtherFeatures
     from training.promotion import NotPromoted
@@ -99,12 +102,15 @@ def _exit_code(error: Exception) -> int | None:
     foreseen: dict[int, tuple[type[Exception], ...]] = {
         2: (SettingsError, KeyRefused, KeyNeeded),
         3: (ProjectError,),
-        4: (IngestError, HistoryError, AuditError, TruthError, DatabaseUnavailable, OSError),
+        4: (
+            IngestError, HistoryError, AuditError, TruthError, DatabaseUnavailable, PublishError, NightRefused, OSError,
+        ),
         5: (
             ModelUnavailable, NoModel, OtherFeatures,
             NotEnoughHistory, NotEnoughLabels, StaleHistory, HorizonOpen, NotRecorded,
         ),
         7: (NotPromoted,),
+        9: (NightRunning,),
     }  # fmt: skip
     return next((code for code, kinds in foreseen.items() if isinstance(error, kinds)), None)
 

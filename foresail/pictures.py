@@ -4,10 +4,12 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from features.concentration import MOST, Concentration
+from features.kpis.definitions import KPIS, Kpi
 from training.figures import BASELINE, LINE, MODEL, PAPER, QUIET, STYLE
 from training.health import HEALTH, RISK, HealthRecord
 
@@ -99,3 +101,38 @@ def _heading(found: Concentration) -> str:
         else "every account bought"
     )
     return f"Revenue of the {found.days} days up to {found.as_of:%Y-%m-%d}, returns taken off\n{silent}"
+
+
+DRAWN = (
+    "revenue", "active_accounts", "churn_rate", "churned_value", "net_revenue_retention", "lifetime_value",
+    "cross_sell_revenue", "nps", "csat", "resolution_hours_median", "contract_value", "contract_net_retention",
+)  # fmt: skip
+"""The KPIs that a picture shows, those of them that the company has."""
+ACROSS = 3
+
+
+def kpis(found: pd.DataFrame, path: Path, currency: str) -> None:
+    """The company's KPIs month by month, a small picture each, as PNG, SVG or PDF by the path's suffix."""
+    own = found[(found["dimension"] == "all") & (found["period"] == "month")]
+    there = [KPIS[name] for name in DRAWN if own.loc[own["kpi"] == name, "value"].notna().any()]
+    rows = -(-len(there) // ACROSS)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(3.4 * ACROSS, 1.9 * rows), layout="constrained")
+        for kpi, axes in zip(there, figure.subplots(rows, ACROSS, squeeze=False).flat, strict=False):
+            _months(axes, kpi, own[own["kpi"] == kpi.name].sort_values("period_start"), currency)
+        for axes in figure.axes[len(there) :]:
+            axes.set_visible(False)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=160, facecolor="white")
+
+
+def _months(axes: Axes, kpi: Kpi, own: pd.DataFrame, currency: str) -> None:
+    months = [f"{start:%Y-%m}" for start in own["period_start"]]
+    axes.plot(range(len(months)), own["value"], color=MODEL, lw=1.8)
+    axes.set_xticks(*zip(*list(enumerate(months))[:: max(len(months) // 3, 1)], strict=True))
+    unit = {"currency": f", {currency}", "hours": ", hours"}.get(kpi.unit, "")
+    axes.set_title(f"{kpi.title}{unit}", loc="left", fontsize=9)
+    axes.grid(color=LINE, lw=0.7)
+    axes.yaxis.set_major_formatter("{x:.0%}" if kpi.unit == "share" else "{x:,.10g}")
+    if (own["value"] >= 0).all():
+        axes.set_ylim(bottom=0)

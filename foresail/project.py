@@ -21,12 +21,13 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ValidationError
 
 from features.sources import Source
-from foresail.project_file import KINDS, TABLES, File, Table, TargetTable
+from foresail.project_file import KINDS, TABLES, File, NightlyTable, Table, TargetTable
 from serving.standing.settings import StandingSettings
 
 if TYPE_CHECKING:
     from features.history import History
     from features.plan import FeatureSet
+    from serving.publish import Destination
     from training.profit import Campaign
     from training.targets import Target
 
@@ -77,8 +78,15 @@ class Project:
     """The figures of [costs], None where one is left open."""
     capacity: float | None
     """[team] capacity: below 1 a share of the accounts, else their number; None where it is left open."""
+    nightly: NightlyTable
+    """What the night does besides scoring everybody."""
     database: str
     """SQLAlchemy URL of the operational database: [database] url, else a SQLite file in the project folder."""
+    publish_folder: Path
+    publish_database: str | None
+    """SQLAlchemy URL of a database to publish tables in besides, None for none."""
+    publish_hyper: bool
+    """Whether to publish a .hyper file for Tableau besides."""
     standing: StandingSettings
     """Where the cuts of quadrants, tiers, segments, health and severity lie."""
     requests_per_second: float | None
@@ -132,6 +140,13 @@ class Project:
         from training.profit import Campaign
 
         return Campaign(**self.costs, capacity=self.capacity, currency=self.currency)
+
+    @property
+    def destination(self) -> "Destination":
+        """Where tables are published for other tools."""
+        from serving.publish import Destination
+
+        return Destination(self.publish_folder, self.publish_database, self.publish_hyper)
 
     def min_history_days(self, target: str) -> int:
         """How much history must lie before the first moment that a model of this target learns from."""
@@ -205,7 +220,11 @@ def _project(directory: Path, file: File) -> Project:
         training=Training(training.every_days, training.dates, training.min_history_days, training.half_life_days),
         costs=file.costs.model_dump(),
         capacity=file.team.capacity,
-        database=_database(directory, file.database.url),
+        nightly=file.nightly,
+        database=_database(directory, "[database] url", file.database.url or "sqlite:///.foresail/foresail.db"),
+        publish_folder=directory / file.publish.folder,
+        publish_database=file.publish.database and _database(directory, "[publish] database", file.publish.database),
+        publish_hyper=file.publish.hyper,
         standing=file.standing(),
         requests_per_second=file.serving.requests_per_second,
         burst=file.serving.burst,
@@ -225,13 +244,13 @@ def _tracking_uri(directory: Path, configured: str | None) -> str:
     return _in_folder(directory, os.environ.get("MLFLOW_TRACKING_URI") or configured or "sqlite:///.foresail/mlflow.db")
 
 
-def _database(directory: Path, configured: str | None) -> str:
+def _database(directory: Path, key: str, url: str) -> str:
     """With what the environment puts in the place of ${NAME}; ProjectError where it has no such variable."""
     try:
-        given = string.Template(configured or "sqlite:///.foresail/foresail.db").substitute(os.environ)
+        given = string.Template(url).substitute(os.environ)
     except KeyError as unset:
         raise ProjectError(
-            f"{directory / FILE_NAME}, [database] url: the environment has no variable {unset.args[0]}; set it"
+            f"{directory / FILE_NAME}, {key}: the environment has no variable {unset.args[0]}; set it"
         ) from unset
     return _in_folder(directory, given)
 

@@ -256,6 +256,26 @@ class DatabaseTable(Table):
     )
 
 
+class PublishTable(Table):
+    folder: str = Field(default="published", min_length=1, description='a folder for Parquet files, like "published"')
+    database: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9_+]+://",
+        description='an SQLAlchemy URL, like "postgresql+psycopg://writer:${PASSWORD}@host/bi"',
+    )
+    hyper: bool = Field(default=False, description="true or false: whether to write a .hyper file for Tableau, too")
+
+
+class NightlyTable(Table):
+    explain_severity: Literal["low", "medium", "high", "critical"] = Field(
+        default="high", description='"low", "medium", "high" or "critical"'
+    )
+    explain_most: StrictInt = Field(default=10_000, ge=0, description="a whole number of scores, 0 or more")
+    keep_scores_days: StrictInt = Field(
+        default=400, gt=0, le=MOST_DAYS, description="a whole number of days above 0, like 400, without a unit"
+    )
+
+
 class ThresholdTable(Table):
     """Exactly one of the two: a quantile moves with the accounts, an absolute number does not."""
 
@@ -422,6 +442,8 @@ class File(Table):
     )
     team: TeamTable = Field(default=TeamTable(), description="a table [team]")
     database: DatabaseTable = Field(default=DatabaseTable(), description="a table [database] with url")
+    nightly: NightlyTable = Field(default=NightlyTable(), description="a table [nightly]")
+    publish: PublishTable = Field(default=PublishTable(), description="a table [publish]")
     matrix: MatrixTable = Field(default=MatrixTable(), description="a table [matrix] with value and potential")
     tiers: TiersTable = Field(default=TiersTable(), description="a table [tiers]")
     segments: SegmentsTable = Field(default=SegmentsTable(), description="a table [segments]")
@@ -462,6 +484,8 @@ TABLES: dict[tuple[str, ...], type[Table]] = {
     ("costs",): CostsTable,
     ("team",): TeamTable,
     ("database",): DatabaseTable,
+    ("nightly",): NightlyTable,
+    ("publish",): PublishTable,
     ("matrix",): MatrixTable,
     ("matrix", "value"): ThresholdTable,
     ("matrix", "potential"): ThresholdTable,

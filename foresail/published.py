@@ -27,19 +27,21 @@ ACCOUNT, REFUSED = "account_id", "row"
 
 @dataclass(frozen=True)
 class Cleaned:
-    """A file, and how many rows were taken out of it."""
+    """A file, or a database by its URL without the password, and how many rows were taken out of it."""
 
-    path: Path
+    path: Path | str
     rows: int
 
 
 def remove_accounts(project: "Project", ids: Collection[str]) -> Iterator[Cleaned]:
-    """Take the rows of these accounts out of every Parquet and CSV file of the project folder that has any.
+    """Take the rows of these accounts out of all that is published: Parquet and CSV files, the database, the .hyper file.
 
     A table of accounts has a column account_id, an export of the quarantine a column row. Each file is replaced at once.
     The company's own sources are read, never written: what they still hold of the account is turned away by ingest.
-    HistoryError if a file cannot be read: nobody could say that the account is not in it.
+    HistoryError if a file cannot be read: nobody could say that the account is not in it. DatabaseUnavailable if the
+    database that [publish] names cannot be used.
     """
+    in_folder = 0
     for path in published(project):
         try:
             rows = (_clean_parquet if path.suffix == ".parquet" else _clean_csv)(path, frozenset(ids))
@@ -48,7 +50,41 @@ def remove_accounts(project: "Project", ids: Collection[str]) -> Iterator[Cleane
                 f"{path} cannot be searched for the account ({error}): delete it, or move it out of the project folder"
             ) from error
         if rows:
+            in_folder += rows * path.is_relative_to(project.publish_folder)
             yield Cleaned(path, rows)
+    yield from _clean_hyper(project.publish_folder, in_folder)
+    yield from _clean_database(project.publish_database, ids)
+
+
+def _clean_hyper(folder: Path, rows: int) -> Iterator[Cleaned]:
+    """The .hyper file is written again from the files beside it, which are clean; without pantab it is removed.
+
+    Also where the files had nothing to remove: a run that was killed may have come as far as them.
+    """
+    from serving.publish import PublishError
+    from serving.publish.hyper import HYPER, publish_hyper
+
+    path = folder / HYPER
+    if not path.exists():
+        return
+    try:
+        publish_hyper(folder)
+    except PublishError:
+        path.unlink()
+    if rows:
+        yield Cleaned(path, rows)
+
+
+def _clean_database(url: str | None, ids: Collection[str]) -> Iterator[Cleaned]:
+    if url is None:
+        return
+    from sqlalchemy import make_url
+
+    from serving.publish.sql import forget_in_sql
+
+    rows = forget_in_sql(url, ids)
+    if rows:
+        yield Cleaned(make_url(url).render_as_string(hide_password=True), rows)
 
 
 def published(project: "Project") -> list[Path]:

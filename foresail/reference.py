@@ -6,6 +6,7 @@ from pathlib import Path
 from features.catalog import CATALOG, FAMILIES
 from features.definitions import Constant, Definition, Derived, Feature, Season
 from features.streams import ENGAGEMENT, ENGAGEMENT_KINDS, STATUSES, STREAMS, Column, Stream
+from foresail.published_page import published_page
 from foresail.simulation import causes
 from foresail.simulation.page import simulation_page
 from foresail.targets_page import targets_page
@@ -101,6 +102,7 @@ PAGES = {
     "features.md": features_page,
     "targets.md": targets_page,
     "simulation.md": simulation_page,
+    "published.md": published_page,
 }
 
 if __name__ == "__main__":

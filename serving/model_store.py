@@ -144,7 +144,7 @@ def load(tracking_uri: str, name: str, alias: str = CHAMPION, catalog: FeatureSe
 
 
 def load_version(tracking_uri: str, name: str, version: str, catalog: FeatureSet = CATALOG) -> LoadedModel:
-    """The model of that version, whatever its alias, to be fed from this catalog; raises as `load`."""
+    """One version of a model, whatever alias it carries; raises as `load`, but for NoChampion."""
     model = _read(tracking_uri, name, version)
     check_fingerprint(name, version, model, catalog)
     return _proven(LoadedModel(name, version, model, _target(model.card), catalog))

@@ -152,7 +152,7 @@ def score_table(loaded: LoadedModel, table: pd.DataFrame, explain_top: int = 0, 
             "target": loaded.target.name,
             "as_of": table.index.get_level_values("as_of"),
             "horizon_days": loaded.target.horizon_days,
-            **_answer_columns(loaded.target.answer, scores),
+            **answer_columns(loaded.target.answer, scores),
             "percentile": scores.percentile,
             "band": pd.array(scores.band, dtype="str"),
             "model_version": loaded.version,
@@ -164,7 +164,7 @@ def score_table(loaded: LoadedModel, table: pd.DataFrame, explain_top: int = 0, 
     )
 
 
-def _answer_columns(answer: str, scores: Scores) -> dict[str, Floats]:
+def answer_columns(answer: str, scores: Scores) -> dict[str, Floats]:
     """The answer in the column of its kind, NaN in the others; of days also what lies beyond the horizon is NaN."""
     none = np.full(len(scores.answers), np.nan)
     columns = dict.fromkeys(("probability", "amount", "days", "days_low", "days_high"), none)

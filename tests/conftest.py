@@ -1,8 +1,10 @@
 """What all tests share: how property tests look for cases, and a PostgreSQL of their own."""
 
 import os
+import uuid
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import settings
 from postgres import Postgres
 
@@ -39,6 +41,23 @@ def postgresql():
         yield server.address
     finally:
         server.remove()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database(request, tmp_path):
+    """The URL of a database of its own that has no tables yet."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/operational.db"
+        return
+    address = request.getfixturevalue("postgresql")
+    server = sa.create_engine(f"postgresql+psycopg://{address}/postgres", isolation_level="AUTOCOMMIT")
+    name = f"test_{uuid.uuid4().hex}"
+    with server.connect() as connection:
+        connection.exec_driver_sql(f"create database {name}")
+    yield f"postgresql+psycopg://{address}/{name}"
+    with server.connect() as connection:
+        connection.exec_driver_sql(f"drop database {name} with (force)")
+    server.dispose()
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,9 @@ from foresail.show.features import audited, catalog, concentration, rebuilt
 from foresail.show.health import health
 from foresail.show.history import forgotten, ingested, merged, quarantined, status, vacuumed
 from foresail.show.keys import key_created, key_list, key_revoked
+from foresail.show.kpis import kpis
 from foresail.show.models import decided, hindsight, judged, models, track_record, trained
+from foresail.show.nightly import nightly
 from foresail.show.scores import call_list, scored
 from foresail.show.simulation import opened, parameters, simulated
 
@@ -25,8 +27,10 @@ __all__ = [
     "key_created",
     "key_list",
     "key_revoked",
+    "kpis",
     "merged",
     "models",
+    "nightly",
     "opened",
     "parameters",
     "progress",

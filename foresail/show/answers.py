@@ -92,9 +92,9 @@ def counted(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
-def from_here(path: Path | None) -> Path | None:
-    """A path as one would type it in this folder."""
-    return path.relative_to(Path.cwd()) if path is not None and path.is_relative_to(Path.cwd()) else path
+def from_here(path: Path | str | None) -> Path | str | None:
+    """A path as one would type it in this folder; what is no path stays as it is."""
+    return path.relative_to(Path.cwd()) if isinstance(path, Path) and path.is_relative_to(Path.cwd()) else path
 
 
 def without_nan(facts: Any) -> Any:

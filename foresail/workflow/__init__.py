@@ -20,6 +20,7 @@ from foresail.workflow.history import (
     vacuum,
 )
 from foresail.workflow.keys import create_key, listed_keys, revoke_key
+from foresail.workflow.kpis import kpis, write_kpis
 from foresail.workflow.models import (
     budget,
     evaluate,
@@ -32,6 +33,7 @@ from foresail.workflow.models import (
     track,
     train,
 )
+from foresail.workflow.nightly import beginning_of_today, nightly
 from foresail.workflow.progress import Progress
 from foresail.workflow.scoring import Scored, score, write_scores
 from foresail.workflow.serving import bring_up_to_date, serve, serving_settings
@@ -47,6 +49,7 @@ __all__ = [
     "SourceFailure",
     "TrainingTable",
     "audit",
+    "beginning_of_today",
     "bring_up_to_date",
     "budget",
     "concentration",
@@ -59,10 +62,12 @@ __all__ = [
     "has_failed",
     "health",
     "ingest_sources",
+    "kpis",
     "listed_keys",
     "merge",
     "model_name",
     "models",
+    "nightly",
     "open_truth",
     "playbook_trial",
     "promote",
@@ -82,6 +87,7 @@ __all__ = [
     "training_table",
     "truth_beside",
     "vacuum",
+    "write_kpis",
     "write_scores",
     "write_table",
 ]

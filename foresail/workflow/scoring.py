@@ -99,14 +99,18 @@ def _notes(project: "Project", models: "Sequence[LoadedModel]", table: "pd.DataF
 
 
 def write_scores(scores: "pd.DataFrame", path: Path) -> None:
-    """Write scores as Parquet, in the published schema, or as CSV with the reasons' words for those who read it."""
-    from serving.publish import write_scores
+    """Write scores in their order with the columns of the published table: Parquet, or CSV with the words of the reasons."""
+    import pyarrow as pa
+
+    from serving.publish.parquet import write_file
+    from serving.publish.rows import declared
+    from serving.publish.tables import SCORES
 
     if path.suffix == ".csv":
         words = ["; ".join(map(in_words, reasons or ())) for reasons in scores["reasons"]]
-        write_table(scores.assign(reasons=words), path)
+        write_table(scores.assign(reasons=words).reindex(columns=SCORES.schema.names), path)
     else:
-        write_scores(scores, path)
+        write_file(path, SCORES, [declared(SCORES, pa.Table.from_pandas(scores, preserve_index=False))])
 
 
 def in_words(reason: Mapping[str, Any]) -> str:

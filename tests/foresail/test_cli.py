@@ -14,7 +14,7 @@ import pytest
 from foresail import show
 from foresail.project import load
 from foresail.workflow import SourceFailure, report_path
-from serving.publish import SCORES
+from serving.publish.tables import SCORES
 
 SELECT = "select customer as account_id, ordered_at as occurred_at, invoice as order_id, amount from source"
 PROJECT = f"""
@@ -263,7 +263,7 @@ def test__score__out__has_the_documented_columns_and_every_account(project, tmp_
     answer = foresail("score", "--project", project, "--as-of", "2021-06-01", "--out", tmp_path / "scores.parquet")
     assert answer.returncode == 0, answer.stderr
     written = pq.read_table(tmp_path / "scores.parquet")
-    assert written.schema.equals(SCORES)
+    assert written.schema.equals(SCORES.schema)
     table = written.to_pandas()
     assert len(table) == 150
     assert (table["probability"].isna() == table["why_not"].notna()).all()
@@ -279,7 +279,7 @@ def test__score__csv__has_the_reasons_as_words(project, tmp_path):
     answer = foresail("score", "--project", project, "--as-of", TODAY, "--out", tmp_path / "scores.csv")
     assert answer.returncode == 0, answer.stderr
     header, first = (tmp_path / "scores.csv").read_text().splitlines()[:2]
-    assert header.split(",") == SCORES.names
+    assert header.split(",") == SCORES.schema.names
     assert "order" in first
 
 

@@ -15,7 +15,7 @@ from foresail import show, workflow
 from foresail.project import load
 from serving.answers import answer
 from serving.api.schemas import ScoreRequest
-from serving.publish import SCORES
+from serving.publish.tables import SCORES
 from serving.settings import VARIABLE
 from serving.watch import Watch
 from training.hindsight import evaluate
@@ -99,7 +99,7 @@ def test__scores__answer_in_the_column_of_its_kind(acme, tmp_path):
     assert ((known["days_low"] <= known["days"]) & (known["days"] <= known["days_high"])).all()
     assert days["days"].max() <= 60
     workflow.write_scores(acme.scored.scores, tmp_path / "scores.parquet")
-    assert pq.read_schema(tmp_path / "scores.parquet").equals(SCORES)
+    assert pq.read_schema(tmp_path / "scores.parquet").equals(SCORES.schema)
     assert "to expect in all" in " ".join(map(str, show.scored(acme.scored, "EUR", None).parts))
 
 

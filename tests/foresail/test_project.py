@@ -241,6 +241,7 @@ def test__template__every_optional_line_uncommented__still_loads(tmp_path):
         ("sources", "*"): {"query": "", **shown["sources"][0], **shown["sources"][1]}, ("targets", "*"): {key for each in shown["targets"].values() for key in each},
         ("targets", "*", "bands"): shown["targets"]["churn"]["bands"], ("training",): shown["training"],
         ("costs",): shown["costs"], ("team",): shown["team"], ("database",): shown["database"],
+        ("publish",): shown["publish"],
         ("matrix",): shown["matrix"], ("tiers",): shown["tiers"], ("tiers", "rules", "*"): shown["tiers"]["rules"][0],
         ("segments",): shown["segments"], ("hysteresis",): shown["hysteresis"], ("health",): shown["health"],
         ("health", "weights"): shown["health"]["weights"], ("severity",): shown["severity"],

@@ -1,12 +1,18 @@
 """Accounts taken out of published tables: theirs alone, out of what Foresail wrote alone."""
 
+import sqlite3
+import sys
+
+import pantab
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from published_rows import AS_OF, rows
 
 from features.history import HistoryError
 from foresail.project import load
 from foresail.published import Cleaned, published, remove_accounts
+from serving.publish import TABLES, publish
 
 PROJECT = """
 [project]
@@ -115,3 +121,39 @@ def test__remove_accounts__csv_with_a_long_text__is_read(tmp_path):
     (tmp_path / "foresail.toml").write_text(BARE)
     (tmp_path / "mails.csv").write_text(f"account_id,mail\nc1,{'a' * 200_000}\nc2,b\n")
     assert [done.rows for done in remove_accounts(load(tmp_path), ["c1"])] == [1]
+
+
+def test__remove_accounts__all_that_was_published__files_database_and_hyper(tmp_path):
+    """Everything that a night publishes loses the account; what is told of others stays."""
+    (tmp_path / "foresail.toml").write_text(
+        BARE + '[publish]\nfolder = "for_bi"\ndatabase = "sqlite:///bi.db"\nhyper = true\n'
+    )
+    one = load(tmp_path)
+    publish({name: [rows(name)] for name in TABLES}, one.destination, AS_OF)
+
+    cleaned = list(remove_accounts(one, ["a"]))
+
+    said = {one.path if isinstance(one.path, str) else one.path.name: one.rows for one in cleaned}
+    assert said == {
+        "accounts.parquet": 1, "scores.parquet": 2, "20260131T230000Z.parquet": 1, "health.parquet": 1,
+        "foresail.hyper": 6, f"sqlite:///{tmp_path}/bi.db": 6,
+    }  # fmt: skip
+    assert pq.read_table(tmp_path / "for_bi" / "scores.parquet")["account_id"].to_pylist() == ["ä"]
+    hyper = pantab.frames_from_hyper(tmp_path / "for_bi" / "foresail.hyper", return_type="pyarrow")
+    assert not any(
+        "a" in table["account_id"].to_pylist() for table in hyper.values() if "account_id" in table.column_names
+    )
+    with sqlite3.connect(tmp_path / "bi.db") as connection:
+        assert connection.execute("select account_id from scores").fetchall() == [("ä",)]
+    assert list(remove_accounts(one, ["a"])) == []
+
+
+def test__remove_accounts__hyper_file_without_pantab__is_removed(tmp_path, monkeypatch):
+    """A file that nobody can look into cannot stay."""
+    (tmp_path / "foresail.toml").write_text(BARE)
+    path = tmp_path / "published" / "foresail.hyper"
+    path.parent.mkdir()
+    path.write_bytes(b"as it was")
+    monkeypatch.setitem(sys.modules, "pantab", None)
+    assert list(remove_accounts(load(tmp_path), ["a"])) == []
+    assert not path.exists()

@@ -4,14 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-import uuid
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
 import httpx
 import pytest
-import sqlalchemy as sa
 from serving_company import (
     ACCOUNTS,
     AS_OF,
@@ -77,23 +75,6 @@ def start_service(tmp_path_factory):
         with suppress(ProcessLookupError):  # a test may have ended it
             os.killpg(process.pid, signal.SIGTERM)
         process.wait(20)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def empty_database(request, tmp_path):
-    """The URL of a database of its own that has no tables yet."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/operational.db"
-        return
-    address = request.getfixturevalue("postgresql")
-    server = sa.create_engine(f"postgresql+psycopg://{address}/postgres", isolation_level="AUTOCOMMIT")
-    name = f"test_{uuid.uuid4().hex}"
-    with server.connect() as connection:
-        connection.exec_driver_sql(f"create database {name}")
-    yield f"postgresql+psycopg://{address}/{name}"
-    with server.connect() as connection:
-        connection.exec_driver_sql(f"drop database {name} with (force)")
-    server.dispose()
 
 
 @pytest.fixture

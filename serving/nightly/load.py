@@ -1,0 +1,95 @@
+"""A night's files into the operational database: a slice of accounts in one transaction, each slice once."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+
+from serving.database.bulk import Write, add, adding, putting
+from serving.database.tables import cuts, score_history, scores, standings, tier_moves
+from serving.nightly.columns import as_text, whole
+from serving.nightly.score import answer_of
+
+ACCOUNTS_AT_ONCE = 5_000
+"""In one transaction. While it lasts nobody else can write to SQLite, and the service must be able to post events."""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Some accounts of a bucket: their rows of each table."""
+
+    accounts: pa.Array
+    scores: pa.Table
+    standings: pa.Table
+    moves: pa.Table
+
+
+def slices(scores: pa.Table, standings: pa.Table, moves: pa.Table) -> Iterator[Slice]:
+    """A bucket in parts of `ACCOUNTS_AT_ONCE` accounts.
+
+    `standings` has a row for each account, `scores` as many for each target, target by target in the same order.
+    """
+    accounts = whole(standings["account_id"])
+    targets = scores.num_rows // max(len(accounts), 1)
+    for start in range(0, len(accounts), ACCOUNTS_AT_ONCE):
+        own = accounts[start : start + ACCOUNTS_AT_ONCE]
+        parts = [scores.slice(number * len(accounts) + start, len(own)) for number in range(targets)]
+        moved = moves.filter(pc.is_in(as_text(moves["account_id"]), own))
+        yield Slice(own, pa.concat_tables(parts), standings.slice(start, len(own)), moved)
+
+
+def ready(own: Slice, keep_from: datetime | None, dialect: sa.Dialect) -> list[Write]:
+    """What is to be done in one transaction, with all rows converted beforehand.
+
+    Rows take the place of those of the night before, or are added to what only grows; history before `keep_from` goes.
+    """
+    writes = [
+        putting(scores, _with_reasons_as_text(own.scores), dialect),
+        adding(score_history, history_of(own.scores), dialect),
+        putting(standings, own.standings, dialect),
+        adding(tier_moves, own.moves, dialect),
+    ]
+    return writes if keep_from is None else [*writes, partial(_drop_history, own.accounts, keep_from)]
+
+
+def forget_night(connection: sa.Connection, as_of: datetime) -> None:
+    """Take out what an earlier run of the same night has added to the tables that only grow: a look at all of them."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("set local statement_timeout = 0")
+    for table in (score_history, tier_moves):
+        connection.execute(sa.delete(table).where(table.c.as_of == as_of))
+
+
+def finish(connection: sa.Connection, drawn: pa.Table, as_of: datetime) -> None:
+    """Leave no score or standing of an account or target that is not there any more, and put the night's cuts in their place."""
+    for table in (scores, standings):
+        connection.execute(sa.delete(table).where(table.c.as_of != as_of))
+    connection.execute(sa.delete(cuts))
+    add(connection, cuts, drawn)
+
+
+def _with_reasons_as_text(rows: pa.Table) -> pa.Table:
+    reasons = [
+        None if found is None else json.dumps(found, ensure_ascii=False) for found in rows["reasons"].to_pylist()
+    ]
+    return rows.set_column(rows.column_names.index("reasons"), "reasons", pa.array(reasons, pa.string()))
+
+
+def history_of(rows: pa.Table) -> pa.Table:
+    """The rows of score_history that scores leave behind."""
+    kept = rows.select(["account_id", "target", "as_of", "percentile", "band", "model_version"])
+    return kept.append_column("answer", answer_of(rows))
+
+
+def _drop_history(accounts: pa.Array, before: datetime, connection: sa.Connection) -> None:
+    connection.execute(
+        sa.delete(score_history).where(
+            score_history.c.account_id.in_(sa.bindparam("accounts", accounts.to_pylist(), expanding=True)),
+            score_history.c.as_of < before,
+        )
+    )

@@ -1,0 +1,134 @@
+"""One night at work: what it was told, what it rests on, and what it has finished."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from os import cpu_count
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from features.history import History
+from features.plan import FeatureSet
+from serving.model_store import LoadedModel, load_version
+from serving.nightly.explain import Explained
+from serving.nightly.folder import NightFolder
+from serving.nightly.gather import NightlySource
+from serving.nightly.journal import Journal, Pinned
+from serving.publish import Destination
+from serving.scoring import needed_features
+from serving.standing.inputs import needed_features as needed_of_standing
+from serving.standing.settings import StandingSettings
+
+Progress = Callable[[int, int, str], None]
+"""Parts done, parts in all, and what they are."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a night has to be told of the project."""
+
+    as_of: datetime
+    folder: Path
+    """Where nights keep their files."""
+    history: History
+    catalog: FeatureSet
+    tracking_uri: str
+    models: Mapping[str, str]
+    """By target the name of its registered model."""
+    sources: Sequence[NightlySource]
+    timezone: str
+    earliest: datetime
+    currency: str
+    explained: Explained
+    keep_scores_days: int
+    churn_days: int
+    """After so many days without an order the KPIs count an account as lost."""
+    standing: StandingSettings
+    publish: Destination
+
+
+@dataclass(frozen=True)
+class Night:
+    """A night of a plan, with its entries in the database."""
+
+    plan: Plan
+    journal: Journal
+    progress: Progress
+    problems: dict[str, str] = field(default_factory=dict)
+    """By source, what went wrong with it; complete once all are read."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """What each step took, in this run alone."""
+
+    @property
+    def as_of(self) -> datetime:
+        return self.plan.as_of
+
+    @property
+    def engine(self) -> sa.Engine:
+        return self.journal.engine
+
+    @cached_property
+    def folder(self) -> NightFolder:
+        return NightFolder(self.plan.folder, self.as_of)
+
+    @cached_property
+    def pinned(self) -> Pinned:
+        """What the night rests on. Not to be asked for before it is pinned."""
+        pinned = self.journal.pinned
+        assert pinned is not None  # noqa: S101  steps have an order
+        return pinned
+
+    @cached_property
+    def history(self) -> History:
+        """The history as it was when the night was pinned."""
+        return self.plan.history.at(self.pinned.versions)
+
+    @property
+    def buckets(self) -> range:
+        return range(self.plan.history.buckets)
+
+    @cached_property
+    def models(self) -> list[LoadedModel]:
+        """The models that the night was pinned to, in the order of the project's targets."""
+        return [
+            load_version(self.plan.tracking_uri, self.plan.models[target], version, self.plan.catalog)
+            for target, version in self.pinned.models.items()
+        ]
+
+    @cached_property
+    def features(self) -> FeatureSet:
+        """What is computed of every account: all that models, reasons and standings read."""
+        wanted = [*needed_features(self.models), *self.standing_features]
+        return FeatureSet({feature.name: feature for feature in wanted}.values())
+
+    @cached_property
+    def standing_features(self) -> FeatureSet:
+        """Those that standings read."""
+        return FeatureSet(needed_of_standing())
+
+    @contextmanager
+    def timed(self, step: str) -> Iterator[None]:
+        """Adds up what a step takes."""
+        began = self.journal.clock()
+        yield
+        self.seconds[step] = (self.journal.clock() - began).total_seconds()
+
+    def in_parts(self, step: str, work: Callable[[int], Any], buckets: Sequence[int], said: str) -> None:
+        """Do `work` for each of these buckets, as many at a time as there are cores; note each that is finished with what it found.
+
+        The first failure is raised, and what has not begun is not begun any more.
+        """
+        with ThreadPoolExecutor(cpu_count() or 1) as pool:
+            jobs = {pool.submit(work, bucket): bucket for bucket in buckets}
+            try:
+                for job in as_completed(jobs):
+                    self.journal.note(step, jobs[job], job.result())
+                    self.progress(len(self.buckets) - sum(not each.done() for each in jobs), len(self.buckets), said)
+            finally:
+                for job in jobs:
+                    job.cancel()

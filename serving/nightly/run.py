@@ -1,0 +1,110 @@
+"""A night from beginning to end: alone, resumed where it stopped, and told in a summary."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from serving.database.upgrade import upgrade
+from serving.nightly import steps
+from serving.nightly.journal import Journal
+from serving.nightly.lock import only_night
+from serving.nightly.night import Night, Plan, Progress
+from serving.nightly.stand import stand
+from serving.nightly.tables import publish_tables
+
+PUBLISH = "publish"
+"""Does not wait for load: one writes files, the other a database, and neither reads what the other writes."""
+STEPS: Mapping[str, Callable[[Night], None]] = {
+    "ingest": steps.ingest,
+    "fold": steps.fold_inbox,
+    "pin": steps.pin,
+    "look back": steps.look_back,
+    "score": steps.score,
+    "stand": stand,
+    "explain": steps.explain,
+    "states": steps.states,
+    "load": steps.load,
+    PUBLISH: publish_tables,
+}
+"""In their order. Decisions about interventions belong between explain and states: by then all scores and standings are
+known, and nobody has seen them yet."""
+
+
+@dataclass(frozen=True)
+class NightResult:
+    """The summary of a night, and the seconds that this run spent by step: none if it was complete before."""
+
+    summary: Mapping[str, Any]
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def was_complete(self) -> bool:
+        return not self.seconds
+
+    @property
+    def failures(self) -> Mapping[str, str]:
+        """By source, why it could not be read."""
+        return dict(self.summary["failures"])
+
+
+def run_night(
+    plan: Plan, engine: sa.Engine, clock: Callable[[], datetime], *, again: bool = False, progress: Progress
+) -> NightResult:
+    """Run the night, or finish it where an earlier run was interrupted; of a complete one nothing, unless `again`.
+
+    Raises NightRunning while another one runs, NightRefused for a moment that cannot have a night, NoChampion for a
+    target without a model, DatabaseUnavailable, HistoryError and OSError for what they say. Whatever it was, the next run
+    goes on where this one stopped.
+    """
+    with only_night(plan.folder, engine):
+        upgrade(engine)
+        journal = Journal.opened(engine, plan.as_of, clock, again=again)
+        night = Night(plan, journal, progress)
+        if journal.summary is not None:
+            night.folder.remove_all()
+            return NightResult(journal.summary)
+        if again:
+            night.folder.remove_all()
+        _work(night)
+        summary = summarised(night)
+        journal.end(summary)
+        night.folder.remove_all()
+        return NightResult(summary, night.seconds)
+
+
+def _work(night: Night) -> None:
+    """Every step in its order; the last two beside each other."""
+    *one_by_one, last = [name for name in STEPS if name != PUBLISH]
+    for name in one_by_one:
+        _step(night, name)
+    with ThreadPoolExecutor(1) as beside:
+        publishing = beside.submit(_step, night, PUBLISH)
+        _step(night, last)
+        publishing.result()
+
+
+def _step(night: Night, name: str) -> None:
+    with night.timed(name):
+        STEPS[name](night)
+
+
+def summarised(night: Night) -> dict[str, Any]:
+    """What a night did, as JSON can hold it."""
+    pinned = night.pinned
+    scored = sum((Counter(found) for found in night.journal.outcomes("score").values()), Counter[str]())
+    return {
+        "as_of": night.as_of.isoformat(),
+        "data_as_of": pinned.data_as_of.isoformat() if pinned.data_as_of else None,
+        "accounts": night.journal.outcomes("stand")[""]["accounts"],
+        "scored": {target: scored[target] for target in pinned.models},
+        "models": dict(pinned.models),
+        "moves": night.journal.outcomes("stand")[""]["moves"],
+        "explained": sum(night.journal.outcomes("explain").values()),
+        "folded": pinned.folded,
+        "failures": dict(pinned.failures),
+    }

@@ -1,0 +1,186 @@
+"""The steps of a night, in their order. Each does what is not finished yet, and leaves the same whoever interrupts it.
+
+Those up to `pin` bring in what is new. Those after it see nothing but what was pinned, so that their files come out the
+same however often they are made: a file that is there is finished.
+"""
+
+from datetime import datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features.table import build_bucket_table
+from serving.database.engine import writing
+from serving.inbox import clear, fold
+from serving.nightly.before import SCORES_BEFORE, STANDINGS_BEFORE, by_bucket, scores_before, standings_before
+from serving.nightly.explain import joined, reasons_of_bucket, to_explain
+from serving.nightly.gather import champions, data_as_of
+from serving.nightly.journal import AGAIN, Pinned
+from serving.nightly.load import finish, forget_night, ready, slices
+from serving.nightly.night import Night
+from serving.nightly.score import Moments, answer_of, score_bucket
+from serving.states import refresh_states
+
+
+def ingest(night: Night) -> None:
+    """What is new in the sources. One that fails does not hold up the others; it is tried again if the night is resumed before it is pinned."""
+    if night.journal.pinned:
+        return
+    for number, source in enumerate(night.plan.sources):
+        night.progress(number, len(night.plan.sources), "sources")
+        if night.journal.has("ingest", source.name):
+            continue
+        problem = source.ingest()
+        if problem is None:
+            night.journal.note("ingest", source.name)
+        else:
+            night.problems[source.name] = problem
+
+
+def fold_inbox(night: Night) -> None:
+    """What was posted becomes part of the history; it stays in the inbox until the states of accounts have it."""
+    if night.journal.pinned or night.journal.has("fold"):
+        return
+    plan = night.plan
+    folder = night.folder.path / "inbox"
+    folded = fold(night.engine, plan.history, folder, as_of=plan.as_of, timezone=plan.timezone, earliest=plan.earliest)
+    night.journal.note("fold", outcome=list(folded.positions))
+
+
+def pin(night: Night) -> None:
+    """Fix the versions of history and champions that the night rests on."""
+    if night.journal.pinned:
+        return
+    plan = night.plan
+    night.journal.pin(
+        Pinned(
+            versions=plan.history.versions(),
+            models=champions(plan.tracking_uri, plan.models),
+            data_as_of=data_as_of(plan.history, plan.sources, plan.as_of),
+            failures=night.problems,
+            folded=len(night.journal.outcomes("fold")[""]),
+        )
+    )
+
+
+def look_back(night: Night) -> None:
+    """Keep what the night before left, as nothing of this night has altered it."""
+    if night.journal.has("look back") and night.folder.has("standings before", "all"):
+        return
+    batches = scores_before(night.engine, night.as_of)
+    for bucket, rows in enumerate(by_bucket(batches, night.history, SCORES_BEFORE)):
+        night.folder.write("scores before", bucket, rows)
+    stood = pa.Table.from_batches(list(standings_before(night.engine, night.as_of)), STANDINGS_BEFORE)
+    night.folder.write("standings before", "all", stood)
+    night.journal.note("look back")
+
+
+def score(night: Night) -> None:
+    """Features and scores of every account for every target, a bucket at a time on each core."""
+    moments = Moments(night.as_of, night.pinned.data_as_of)
+    models, features, folder = night.models, night.features, night.folder
+
+    def score_one(bucket: int) -> dict[str, int]:
+        table = build_bucket_table(night.history, bucket, night.as_of, features)
+        found = score_bucket(models, table, folder.read("scores before", bucket), moments)
+        folder.write_matrix("features", bucket, table.to_numpy())
+        folder.write_matrix("standing features", bucket, table[night.standing_features.names].to_numpy())
+        folder.write("scores", bucket, found)
+        return _scored(found)
+
+    night.in_parts("score", score_one, _missing(night, "score", "scores"), "features and scores")
+
+
+def _missing(night: Night, step: str, files: str) -> list[int]:
+    """The buckets of which a step is not noted, or has lost its file."""
+    return [
+        bucket for bucket in night.buckets if not (night.journal.has(step, bucket) and night.folder.has(files, bucket))
+    ]
+
+
+def _scored(found: pa.Table) -> dict[str, int]:
+    """By target how many accounts have a score."""
+    answered = found.filter(pc.is_null(found["why_not"]))["target"].value_counts().to_pylist()
+    return {each["values"]: each["counts"] for each in answered}
+
+
+def explain(night: Night) -> None:
+    """Reasons of the scores that are worth it; the features of all accounts are not needed afterwards."""
+    folder, models, names = night.folder, night.models, night.features.names
+    todo = _missing(night, "explain", "reasons")
+    if not todo:
+        return
+    chosen = _chosen(night)
+
+    def explain_one(bucket: int) -> int:
+        matrix = folder.open_matrix("features", bucket)
+        reasons = reasons_of_bucket(models, names, matrix, chosen[bucket], night.plan.currency)
+        folder.write("reasons", bucket, pa.table({"reasons": reasons}))
+        return len(chosen[bucket])
+
+    night.in_parts("explain", explain_one, todo, "reasons")
+
+
+def _chosen(night: Night) -> list[np.ndarray]:
+    """By bucket the positions of the scores to explain."""
+    read = [
+        night.folder.read("scores", bucket, ["target", "probability", "amount", "days"]) for bucket in night.buckets
+    ]
+    stakes = [night.folder.read("stakes", bucket) for bucket in night.buckets]
+    wanted = to_explain(
+        joined(map(answer_of, read)),
+        joined(table["severity"] for table in stakes),
+        joined(table["value_at_stake"] for table in stakes),
+        joined(table["target"] for table in read),
+        night.plan.explained,
+    )
+    ends = np.cumsum([table.num_rows for table in read])
+    parts = np.split(wanted, np.searchsorted(wanted, ends[:-1]))
+    return [part - start for part, start in zip(parts, [0, *ends[:-1]], strict=True)]
+
+
+def states(night: Night) -> None:
+    """What the service knows of each account; then what was folded may leave the inbox."""
+    if night.journal.has("states"):
+        return
+    refresh_states(night.engine, night.plan.history, night.as_of, night.progress)
+    clear(night.engine, night.journal.outcomes("fold")[""])
+    night.journal.note("states")
+
+
+def load(night: Night) -> None:
+    """Scores, their history, standings and moves into the database, some thousand accounts in a transaction."""
+    oldest = night.as_of - timedelta(days=night.plan.keep_scores_days)
+    keep_from = oldest if night.journal.has_night_before(oldest) else None
+    if night.journal.has(AGAIN) and not night.journal.has("load", "begin"):
+        with writing(night.engine) as connection:
+            forget_night(connection, night.as_of)
+            night.journal.note("load", "begin", within=connection)
+    for bucket in night.buckets:
+        _load_bucket(night, bucket, keep_from)
+        night.progress(bucket + 1, len(night.buckets), "loading")
+    with writing(night.engine) as connection:
+        finish(connection, night.folder.read("cuts", "all"), night.as_of)
+
+
+def _load_bucket(night: Night, bucket: int, keep_from: datetime | None) -> None:
+    tables = scores_of(night, bucket), night.folder.read("standings", bucket), night.folder.read("moves", bucket)
+    for number, own in enumerate(slices(*tables)):
+        part = f"{bucket}.{number}"
+        if night.journal.has("load", part):
+            continue
+        writes = ready(own, keep_from, night.engine.dialect)
+        with writing(night.engine) as connection:
+            for write in writes:
+                write(connection)
+            night.journal.note("load", part, within=connection)
+
+
+def scores_of(night: Night, bucket: int) -> pa.Table:
+    """The scores of a bucket with all that was found out after they were given."""
+    rows = night.folder.read("scores", bucket)
+    for more in (night.folder.read("stakes", bucket), night.folder.read("reasons", bucket)):
+        for name in more.column_names:
+            rows = rows.append_column(name, more[name])
+    return rows

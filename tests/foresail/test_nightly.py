@@ -1,0 +1,86 @@
+"""The night as a scheduler starts it: a process in a project folder, with an exit code and a summary."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from commands import run
+from night_company import MODELS, NIGHT, company_in
+
+from features.lock import file_lock
+from foresail import workflow
+from foresail.project import load
+
+PROJECT = """
+[project]
+name = "Wholesaler"
+currency = "GBP"
+timezone = "Europe/London"
+
+[history]
+buckets = 4
+
+[mlflow]
+tracking_uri = "sqlite:///registry/mlflow.db"
+
+[targets.churn]
+kind = "churn"
+horizon_days = 90
+active_within_days = 365
+
+[targets.soon]
+kind = "churn"
+horizon_days = 30
+"""
+SOURCE = """
+[[sources]]
+name = "{stream}"
+stream = "{stream}"
+from = "data/{stream}.json"
+"""
+DAY = f"{NIGHT:%Y-%m-%dT%H:%M:%S+00:00}"
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    folder = company_in(tmp_path_factory.mktemp("wholesaler"))
+    sources = [SOURCE.format(stream=stream) for stream in ("purchases", "engagement", "accounts")]
+    (folder / "foresail.toml").write_text(PROJECT + "".join(sources))
+    return folder
+
+
+def test__nightly__done__complete__locked__with_a_failing_source(project):
+    """One story, because a process takes seconds: each exit code that a scheduler tells apart."""
+    with file_lock(project / ".foresail/nights/.lock", OSError):
+        refused = run(f"foresail nightly --as-of {DAY}", project)
+    assert refused.returncode == 9
+    assert "another night" in refused.stderr
+
+    done = run(f"foresail nightly --as-of {DAY} --json", project)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert summary["accounts"] == 60
+    assert set(summary["scored"]) == set(MODELS)
+    assert not summary["was_complete"]
+    assert (project / "published" / "scores.parquet").is_file()
+
+    complete = run(f"foresail nightly --as-of {DAY}", project)
+    assert complete.returncode == 0
+    assert "was complete already" in complete.stdout
+    assert complete.stderr == ""
+
+    earlier = run("foresail nightly --as-of 2020-01-01", project)
+    assert earlier.returncode == 4
+    assert "follow each other in time" in earlier.stderr
+
+    (project / "data/engagement.json").rename(project / "data/mislaid")
+    failing = run("foresail nightly --as-of 2020-06-02", project)
+    (project / "data/mislaid").rename(project / "data/engagement.json")
+    assert failing.returncode == 8
+    assert "source engagement failed" in failing.stdout
+    assert "every source was read up to 2020-06-01" in failing.stdout
+
+
+def test__beginning_of_today__is_the_midnight_of_the_company(project):
+    night = workflow.beginning_of_today(load(project), datetime(2026, 7, 1, 23, 30, tzinfo=UTC))
+    assert night == datetime(2026, 7, 1, 23, 0, tzinfo=UTC)
