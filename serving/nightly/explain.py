@@ -62,7 +62,7 @@ def reasons_of_bucket(
     found: dict[int, list[dict[str, object]]] = {}
     for number, model in enumerate(models):
         own = places[(places >= number * accounts) & (places < (number + 1) * accounts)]
-        rows = Rows(names, np.array(matrix[own - number * accounts]))
+        rows = Rows(tuple(names), np.array(matrix[own - number * accounts]))
         for place, reasons in zip(own.tolist(), reasons_for(model, rows, currency), strict=True):
             found[place] = [vars(reason) for reason in reasons]
     return _spread(found, accounts * len(models))
