@@ -168,6 +168,7 @@ def forgotten(done: "Forgotten") -> Shown:
         f"past of the history: {counted(files, 'file')} and {counted(given_up, 'older version')} of {len(erased.tables)} tables",
         "given up with it: the tables of earlier trainings, which cannot be built again",
         *(f"published: {counted(one.rows, 'row')} removed from {from_here(one.path)}" for one in done.published),
+        *([f"operational database: {_by_stream(done.database)}"] if done.database else []),
         f"kept: the fingerprint {erased.fingerprint}, so that no ingest brings the account back",
         *_learnt(done.learnt, "was trained with it; train again and promote to be rid of what it learnt"),
         *_learnt(done.perhaps_learnt, "may have been trained with it: its data versions can no longer be read"),
@@ -188,6 +189,7 @@ def _forgotten_facts(done: "Forgotten") -> dict[str, Any]:
     return {
         **dataclasses.asdict(done.erased),
         "published": [{"path": str(one.path), "rows": one.rows} for one in done.published],
+        "database": dict(done.database),
         "learnt": [dataclasses.asdict(one) for one in done.learnt],
         "perhaps_learnt": [dataclasses.asdict(one) for one in done.perhaps_learnt],
     }

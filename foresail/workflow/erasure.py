@@ -1,6 +1,6 @@
-"""Erasing an account wherever Foresail has it: history, published files, and the models that learnt from it."""
+"""Erasing an account wherever Foresail has it: history, operational database, files, and the models that learnt from it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 class Forgotten:
     """What was removed, and what cannot be: `learnt` are registered models that were trained with the account.
 
-    Of the models in `perhaps_learnt` the versions that they were trained on can no longer be read, or not told.
+    `database` counts rows of the operational database by table. Of the models in `perhaps_learnt` the versions that they were trained on can no longer be read, or not told.
     """
 
     erased: "Erased"
     published: "tuple[Cleaned, ...]"
+    database: Mapping[str, int]
     learnt: tuple[TrainedOn, ...]
     perhaps_learnt: tuple[TrainedOn, ...]
 
@@ -30,8 +31,8 @@ class Forgotten:
 def forget(project: "Project", account_id: str, progress: Progress | None = None) -> Forgotten:
     """Remove every trace of an account, and say which models were trained with it.
 
-    The models are looked through first: afterwards nobody can tell. Published files come before the history, so that a
-    killed run, asked for again, still knows every id that was merged into the account.
+    The models are looked through first: afterwards nobody can tell. Published files and the operational database come
+    before the history, so that a killed run, asked for again, still knows every id that was merged into the account.
     """
     from features.erasure import forget, ids_to_forget
     from foresail.published import remove_accounts
@@ -40,8 +41,21 @@ def forget(project: "Project", account_id: str, progress: Progress | None = None
     ids = ids_to_forget(history, account_id)
     learnt, perhaps = _learnt(history, ids, trained_on(project, unreadable_is_unknown=True))
     published = tuple(remove_accounts(project, ids))
-    # The operational database (serving/database.py) belongs here, before the history, once it exists.
-    return Forgotten(forget(history, account_id, progress), published, learnt, perhaps)
+    database = _forget_in_database(project, ids)
+    return Forgotten(forget(history, account_id, progress), published, database, learnt, perhaps)
+
+
+def _forget_in_database(project: "Project", ids: Sequence[str]) -> dict[str, int]:
+    from serving.database.engine import opened
+    from serving.database.forget import forget
+    from serving.database.upgrade import upgrade
+
+    engine = opened(project.database)
+    try:
+        upgrade(engine)
+        return forget(engine, ids)
+    finally:
+        engine.dispose()
 
 
 def _learnt(

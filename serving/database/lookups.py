@@ -65,8 +65,11 @@ class Lookups:
 
     def _opened(self) -> Any:
         """A connection that the engine's pool has opened, and no longer looks after."""
-        with available(self.engine):
-            proxied = self.engine.raw_connection()
+        try:
+            with available(self.engine):
+                proxied = self.engine.raw_connection()
+        except self._errors as error:
+            raise unavailable(self.engine, error) from error
         connection: Any = proxied.driver_connection
         proxied.detach()
         if self.engine.dialect.name != "sqlite":

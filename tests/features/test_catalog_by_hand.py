@@ -6,11 +6,9 @@ from datetime import timedelta
 
 import pytest
 from histories import AS_OF
-from storing import store
 
 from features.catalog import CATALOG, named
 from features.events import Events
-from features.prepared import PreparedBucket
 from features.table import build_feature_row
 
 
@@ -416,12 +414,3 @@ def test__unanswered_cases__first_answer_is_the_only_one_that_is_an_event__reope
 def test__features__all_are_worked_out_somewhere():
     """A new feature needs a number that somebody has checked."""
     assert set(CATALOG.names) - set(BY_HAND) - ELSEWHERE == set()
-
-
-def test__prepared_bucket__account_first_known_at_as_of__has_the_row_of_the_table(tmp_path):
-    """Known at as_of is known; a microsecond earlier it is nobody."""
-    history = store(tmp_path, {"a": HISTORY, "new": {"purchases": [bought(0, "o1", 5)]}}, buckets=1)
-    bucket = PreparedBucket.read(history, 0, CATALOG)
-    assert bucket.row("new", AS_OF) is not None
-    assert bucket.row("new", AS_OF - timedelta(microseconds=1)) is None
-    assert bucket.row("a", AS_OF).tobytes() == build_feature_row(Events.from_rows(HISTORY), AS_OF).tobytes()

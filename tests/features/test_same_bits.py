@@ -13,15 +13,19 @@ from hypothesis import strategies as st
 from storing import store
 
 from features.catalog import CATALOG
+from features.compact import BucketStates, State
 from features.events import Events
 from features.history import History
+from features.moments import microseconds
 from features.plan import FeatureSet
-from features.prepared import PreparedBucket
+from features.state_packing import layout_of, pack_state
 from features.streams import STREAMS
 from features.table import build_feature_row, build_feature_table
+from features.table import one_row as computed
 
 DATES = [AS_OF - timedelta(days=days) for days in (365, 90, 30, 1, 0)]
 BUCKETS = (1, 3, 16)
+LAYOUT = layout_of(CATALOG.plan)
 JUST_AFTER = AS_OF + timedelta(microseconds=1)
 NOT_YET = {"purchases": [{"occurred_at": JUST_AFTER, "known_at": JUST_AFTER, "kind": "order", "amount": 1.0}]}
 
@@ -56,6 +60,15 @@ def one_value(draw, column, occurred_at):
     if column.type == "time":
         return occurred_at + timedelta(days=draw.uniform(0, 500))
     return draw.choice(column.allowed or tuple("abcdefg"))
+
+
+def states(history, bucket):
+    """{account_id: state} of a bucket."""
+    return {account: State(state) for account, _, state in BucketStates.of(history, bucket)}
+
+
+def row_of(state, as_of, features=CATALOG, layout=LAYOUT):
+    return computed(pack_state(state, layout), features.plan.program, as_of)
 
 
 def bits(table):
@@ -99,21 +112,13 @@ def test__table__dates_asked_for_alone__same_bits_as_together(stored, table):
         assert bits(alone) == bits(together)
 
 
-def test__row__online_and_from_a_prepared_bucket__same_bits_as_the_table(rows, stored, table):
-    """One account while a page loads: from its rows, or from a bucket kept ready."""
-    ready = {bucket: PreparedBucket.read(stored[3], bucket, CATALOG) for bucket in range(3)}
+def test__row__online_and_from_a_state__same_bits_as_the_table(rows, stored, table):
+    """One account while a page loads: from its rows, or from its compact state."""
+    kept = {account: state for bucket in range(3) for account, state in states(stored[3], bucket).items()}
     for (account, as_of), row in zip(table.index, table.to_numpy(), strict=True):
         moment = as_of.to_pydatetime()
         inline = build_feature_row(Events.from_rows(rows[account]), moment)
-        kept = ready[stored[3].bucket_of(account)].row(account, moment)
-        assert inline.tobytes() == kept.tobytes() == row.tobytes(), (account, as_of)
-
-
-def test__row__account_not_known_yet__is_no_row_anywhere(stored, table):
-    """Known later is unknown, in a table and in a bucket kept ready."""
-    assert "not yet" not in table.index.get_level_values("account_id")
-    bucket = PreparedBucket.read(stored[3], stored[3].bucket_of("not yet"), CATALOG)
-    assert bucket.row("not yet", AS_OF) is None
+        assert inline.tobytes() == row_of(kept[account], moment).tobytes() == row.tobytes(), (account, as_of)
 
 
 def test__table__some_features_alone__same_bits_as_within_the_catalog(stored, table):
@@ -125,9 +130,15 @@ def test__table__some_features_alone__same_bits_as_within_the_catalog(stored, ta
 
 def bucket_elsewhere(root, buckets, bucket, catalog):
     """In a process of its own: the rows of one bucket, by account and date."""
-    ready = PreparedBucket.read(History(root, buckets=buckets), bucket, pickle.loads(catalog))
-    found = {(account, date): ready.row(account, date) for account in ready.position for date in DATES}
-    return {key: row.tobytes() for key, row in found.items() if row is not None}
+    features = pickle.loads(catalog)
+    layout = layout_of(features.plan)
+    kept = states(History(root, buckets=buckets), bucket).items()
+    return {
+        (account, date): row_of(state, date, features, layout).tobytes()
+        for account, state in kept
+        for date in DATES
+        if state.first_known <= microseconds(date)
+    }
 
 
 def account_elsewhere(rows, as_of):

@@ -60,6 +60,7 @@ def acme(tmp_path_factory):
 @pytest.fixture(scope="module")
 def service(acme):
     """What the service answers from, with both champions."""
+    workflow.bring_up_to_date(acme.project, T)
     settings = workflow.serving_settings(acme.project, T).model_dump_json()
     watch = Watch({VARIABLE: settings})
     watch.start()

@@ -1,0 +1,96 @@
+"""Erasure of accounts from the operational database: rows of theirs go, and what else names them no longer does."""
+
+import json
+import re
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import sqlalchemy as sa
+
+from features.identities import fingerprint_of
+from serving.database.engine import available, unavailable, writing
+from serving.database.tables import METADATA, audit_log, idempotency_keys
+
+ANSWER_GONE = json.dumps({"detail": "the answer that was given named an account that has been forgotten since"})
+"""In the place of an answer that must be given again, so that its request is still not done twice."""
+
+
+def forget(engine: sa.Engine, ids: Collection[str]) -> dict[str, int]:
+    """Remove every trace of these accounts, in one transaction: how many rows of which table, those of none left out.
+
+    What happened stays in the audit log, under the fingerprint of the account's id. Asked for again, it finds nothing.
+    An SQLite file is then written anew without what it had freed; PostgreSQL does so by itself, in its own time.
+    DatabaseUnavailable if the database cannot be used.
+    """
+    with writing(engine) as connection:
+        removed = {
+            table.name: connection.execute(sa.delete(table).where(table.c.account_id.in_(ids))).rowcount
+            for table in METADATA.sorted_tables
+            if "account_id" in table.c
+        }
+        removed["audit_log"] = _scrub_audit_log(connection, ids)
+        removed["idempotency_keys"] = _scrub_answers(connection, ids)
+    _write_anew(engine)
+    return {table: rows for table, rows in removed.items() if rows}
+
+
+def _scrub_audit_log(connection: sa.Connection, ids: Collection[str]) -> int:
+    """The acts stay, with the fingerprint for the id; a detail that names the account goes."""
+    named, scrubbed = _naming(ids), 0
+    for row in connection.execute(sa.select(audit_log)).all():
+        subject = named.sub(lambda name: fingerprint_of(name.group()), row.subject)
+        detail = None if row.detail and _names(named, row.detail) else row.detail
+        if (subject, detail) != (row.subject, row.detail):
+            change = sa.update(audit_log).where(audit_log.c.position == row.position)
+            connection.execute(change.values(subject=subject, detail=detail))
+            scrubbed += 1
+    return scrubbed
+
+
+def _scrub_answers(connection: sa.Connection, ids: Collection[str]) -> int:
+    named, keys = _naming(ids), idempotency_keys.c
+    found = [row for row in connection.execute(sa.select(idempotency_keys)) if _names(named, row.answer)]
+    for row in found:
+        change = sa.update(idempotency_keys).where(keys.caller == row.caller, keys.key == row.key)
+        connection.execute(change.values(answer=ANSWER_GONE))
+    return len(found)
+
+
+def _naming(ids: Collection[str]) -> re.Pattern[str]:
+    """Finds any of the ids as a word of its own."""
+    return re.compile("|".join(rf"(?<!\w){re.escape(one)}(?!\w)" for one in sorted(ids, key=len, reverse=True)))
+
+
+def _names(named: re.Pattern[str], told: str) -> bool:
+    """Whether a text that should be JSON names one of the ids in a word: account 5 is not meant by 5 events."""
+    try:
+        return any(map(named.search, _words(json.loads(told))))
+    except json.JSONDecodeError:
+        return named.search(told) is not None
+
+
+def _words(value: Any) -> Iterator[str]:
+    """Every text in a JSON value, keys included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from (key, *_words(inner))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _words(inner)
+
+
+def _write_anew(engine: sa.Engine) -> None:
+    """An SQLite file keeps what was deleted from it, in free pages and in its log, until both are written again."""
+    if engine.dialect.name != "sqlite":
+        return
+    with available(engine):
+        kept = engine.raw_connection()
+    try:
+        for statement in ("vacuum", "pragma wal_checkpoint(truncate)"):
+            kept.cursor().execute(statement).fetchall()
+    except engine.dialect.loaded_dbapi.Error as error:
+        raise unavailable(engine, error) from error
+    finally:
+        kept.close()
