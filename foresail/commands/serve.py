@@ -47,7 +47,8 @@ def serve(
     """Serve the champions over HTTP: POST /score, and a page to try it on at /.
 
     Without --as-of, each answer speaks for the moment of its request. What is new in the history is first taken up into
-    the operational database, from which the service answers.
+    the operational database, from which the service answers. Beyond this machine (--host 0.0.0.0) it is served only where
+    there is an API key to tell callers by: `foresail keys create NAME --scope score`.
     """
     from features.moments import now
     from foresail import show, workflow
