@@ -49,6 +49,9 @@ FILE = "foresail_file"
 RESERVED = ("source", "mapped", "staged")
 """Tables of an ingest whose names no further table may have, nor any that begins with `foresail_`."""
 
+POSTED = "posted"
+"""The source of events that were posted to the service; no other may have its name."""
+
 OPENED_BY_EXCEL = "~$"
 """How the name begins of what Excel puts beside a workbook for as long as somebody has it open."""
 

@@ -12,7 +12,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, model_validator
 
-from features.sources import FORMATS, RESERVED, Database, Source
+from features.sources import FORMATS, POSTED, RESERVED, Database, Source
 from features.streams import STREAMS
 from serving.standing.settings import (
     Health,
@@ -52,6 +52,12 @@ def _known_stream(value: str) -> str:
 def _table_name(value: str) -> str:
     # Ingest's own tables must not be replaced.
     if not re.fullmatch(r"[A-Za-z_]\w*", value) or value.lower() in RESERVED or value.lower().startswith("foresail_"):
+        raise ValueError
+    return value
+
+
+def _source_name(value: str) -> str:
+    if not re.search(r"\w", value) or value == POSTED:
         raise ValueError
     return value
 
@@ -104,7 +110,9 @@ class MlflowTable(Table):
 class SourceTable(Table):
     """One source as the file declares it; paths are relative to the project folder."""
 
-    name: str = Field(pattern=r"\w", description='a name of its own among the sources, like "invoices"')
+    name: Annotated[str, AfterValidator(_source_name)] = Field(
+        description='a name of its own among the sources, like "invoices", and not "posted": the service\'s events are called so'
+    )
     stream: Annotated[str, AfterValidator(_known_stream)] = Field(description=f"one of {', '.join(STREAMS)}")
     pattern: str = Field(
         default="", alias="from", min_length=1, description='a glob for files, like "data/invoices/*.parquet"'

@@ -20,13 +20,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from features.history import ARROW_TYPES, History
 from features.ingest import IngestReport, Source, ingest
+from features.sources import POSTED
 from features.streams import STREAMS, Stream
 from serving.database.engine import reading, writing
 from serving.database.tables import event_inbox
 from serving.posting import PostedEvent
 
-POSTED = "posted"
-"""The source that posted events come from, as the history has it."""
 AT_ONCE = 10_000
 """Rows in one statement or one batch of a file."""
 
@@ -73,20 +72,22 @@ def fold(
 ) -> Folded:
     """Ingest what was posted and is known by as_of; what became known later waits for a later night.
 
-    The files that are ingested are written to `folder`, one a stream, in the place of those of the fold before: so
-    bookmarks do not grow. Every row read is settled: in the history now or before, in its quarantine if a rule has become
+    The files that are ingested are written to `folder`, one a stream and always called the same, so that bookmarks do not
+    grow; they are gone afterwards, with what they tell of accounts. Every row read is settled: in the history now or before, in its quarantine if a rule has become
     stricter, or turned away because its account was erased. Rows of merged accounts land with the account that survives.
     Killed at any moment, another fold does the same.
     """
     folder.mkdir(parents=True, exist_ok=True)
     reports, positions = dict[str, IngestReport](), list[int]()
     for stream in STREAMS.values():
-        found = _write(engine, stream, as_of, folder / f"{stream.name}.parquet")
+        file = folder / f"{stream.name}.parquet"
+        found = _write(engine, stream, as_of, file)
         if found:
-            source = Source(POSTED, stream.name, f"{stream.name}.parquet", folder)
+            source = Source(POSTED, stream.name, file.name, folder)
             reports[stream.name] = ingest(
                 history, source, as_of=as_of, timezone=timezone, earliest=earliest, everything=True
             )
+            file.unlink()
         positions += found
     return Folded(reports, positions)
 

@@ -114,7 +114,7 @@ async def accounts(service: Served, threads: Threads, query: Annotated[ListQuery
 
 @router.get("/accounts/{account_id:path}", responses={HTTPStatus.NOT_FOUND: {"description": UNKNOWN_ACCOUNT.title}})
 async def account(
-    account_id: Annotated[AccountId, Path()],
+    account_id: Annotated[AccountId, Path(examples=["17850"])],
     service: Served,
     threads: Threads,
     query: Annotated[AccountQuery, Query()],

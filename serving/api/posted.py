@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Discriminator, Field, GetJsonSchemaHandler, TypeAdapter, create_model
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, GetJsonSchemaHandler, TypeAdapter, create_model
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
@@ -48,6 +48,22 @@ class _JudgedByItself:
 class PostRequest(Request):
     """Events of any accounts and streams, in any order."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "events": [
+                    {
+                        "account_id": "17850",
+                        "stream": "purchases",
+                        "occurred_at": "2026-03-01T09:30:00Z",
+                        "amount": 120.5,
+                    },
+                    {"account_id": "17850", "stream": "accounts", "owner": "Ada"},
+                ]
+            }
+        }
+    )
+
     events: list[Annotated[Any, _JudgedByItself]] = Field(
         min_length=1, max_length=MOST_POSTED, description="rows of the streams, each with its account and its stream"
     )
@@ -68,6 +84,25 @@ class EventResult(BaseModel):
 
 class EventResults(BaseModel):
     """What became of each row, in their order."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "accepted": 1,
+                "duplicate": 0,
+                "refused": 1,
+                "results": [
+                    {"index": 0, "status": "accepted", "event_id": "b9f115312522ea4267c2ccf2140e7508"},
+                    {
+                        "index": 1,
+                        "status": "refused",
+                        "detail": "there is no 'ower' here; did you mean 'owner'?",
+                        "pointer": "#/events/1/ower",
+                    },
+                ],
+            }
+        }
+    )
 
     accepted: int
     duplicate: int

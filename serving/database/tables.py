@@ -79,6 +79,8 @@ event_inbox = sa.Table(
     _column("row", sa.Text, "the checked row as JSON: the stream's columns, defaults filled, times in ISO 8601"),
     _column("key_id", sa.Text, "the API key that posted it; null where none was needed", nullable=True),
     sa.UniqueConstraint("account_id", "stream", "event_id", name="event_inbox_once"),
+    # A position is never given again: a night that was killed removes what it folded, and nothing that came since.
+    sqlite_autoincrement=True,
     comment="Grain: one event that was posted and is not yet in the history.",
 )
 

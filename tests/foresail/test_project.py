@@ -101,6 +101,7 @@ def test__tracking_uri__environment_wins_then_the_file(tmp_path, monkeypatch):
         ("currency =", "curency =", "project.currency is missing: it must be"),
         ("[project]", "[project]\nexplain_tpo = 3", "project.explain_tpo = 3: unknown key; did you mean explain_top?"),
         ('"purchases"', '"purchase"', 'sources[0].stream = "purchase": it must be one of purchases, service, engagement, contracts, contacts, accounts'),
+        ('name = "invoices"', 'name = "posted"', 'sources[0].name = "posted": it must be a name of its own among the sources, like "invoices", and not "posted"'),
         ('from = "data/*.parquet"', "", 'sources[0].from is missing: it must be a glob for files, like "data/invoices/*.parquet"'),
         ("horizon_days = 90", 'horizon_days = "90d"', 'targets.churn.horizon_days = "90d": it must be a whole number of days above 0, like 90, without a unit'),
         ("horizon_days = 90", "horizon_days = -5", "targets.churn.horizon_days = -5: it must be a whole number of days above 0, like 90, without a unit"),

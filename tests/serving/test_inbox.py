@@ -107,6 +107,16 @@ def test__fold__killed_before_clear_and_begun_again__doubles_nothing(database, t
     assert inbox(database) == []
 
 
+def test__clear__again_after_others_have_posted__removes_nothing_of_theirs(database, tmp_path):
+    """The night was killed after clearing and before it noted so; a position must not mean another event by then."""
+    put(database, event(1), event(2))
+    positions = folded(database, tmp_path).positions
+    clear(database, positions)
+    put(database, event(3), event(4))
+    clear(database, positions)
+    assert [row.event_id for row in inbox(database)] == ["e3", "e4"]
+
+
 def test__fold__night_after_night__keeps_one_bookmark_a_stream(database, tmp_path):
     """The files of a fold are not noted for ever."""
     for night in range(3):

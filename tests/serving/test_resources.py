@@ -15,7 +15,7 @@ from filled import fill
 from serving_company import ACCOUNTS, AS_OF, register, settings_of, wait_until
 
 from serving.client import Client, ProblemError
-from serving.database.engine import opened, reading
+from serving.database.engine import opened, reading, writing
 from serving.database.tables import audit_log, event_inbox
 from serving.database.upgrade import upgrade
 from serving.states import refresh_states
@@ -144,6 +144,15 @@ def test__events__as_many_as_allowed__within_the_time_for_an_answer(client):
     assert (found.accepted, len(found.results)) == (10_000, 10_000)
 
 
+def test__events__while_the_database_is_locked__503_and_reads_go_on_and_then_all_is_well(service, client):
+    with writing(service.engine):
+        response = service.http.post("/v1/events", json={"events": [order("locked")]})
+        assert client.account("A1").account_id == "A1"
+    assert (response.status_code, response.json()["type"]) == (503, "/problems/database-unavailable")
+    assert int(response.headers["retry-after"]) > 0
+    assert client.events([order("locked")]).accepted == 1
+
+
 WRONG = [
     ("POST", "/v1/events", {"json": {}}, "malformed-event", "#/events", "Field required"),
     ("POST", "/v1/events", {"json": {"evens": []}}, "malformed-request", None, "did you mean 'events'?"),
@@ -241,7 +250,6 @@ def test__resources__asked_anything_at_all__answer_as_the_document_says(service,
     bounds = ["--max-time", SECONDS, "--seed", SEED, "--phases", "examples,coverage,fuzzing"]
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", Path(__file__).with_name("schemathesis.toml")]
     found = subprocess.run([*command, "run", url, *bounds], capture_output=True, text=True, cwd=tmp_path)
-    print(found.stdout)
     assert found.returncode == 0, found.stdout + found.stderr
     assert "Traceback" not in service.log.read_text()
 

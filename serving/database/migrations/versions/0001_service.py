@@ -101,6 +101,7 @@ def upgrade() -> None:
         sa.Column("key_id", sa.Text(), nullable=True, comment="the API key that posted it; null where none was needed"),
         sa.PrimaryKeyConstraint("position"),
         sa.UniqueConstraint("account_id", "stream", "event_id", name="event_inbox_once"),
+        sqlite_autoincrement=True,
         comment="Grain: one event that was posted and is not yet in the history.",
     )
     op.create_table(
