@@ -48,6 +48,7 @@ class HealthRecord:
 
     as_of: datetime
     known_by: datetime
+    """Both in the project's timezone."""
     target: str
     definition: str
     everybody: Left

@@ -1,5 +1,6 @@
 """Health beside what happened, on the terminal."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,4 +57,6 @@ def _left(one: "Left") -> str:
 
 
 def _estimate(one: "Estimate") -> str:
+    if math.isnan(one.value):
+        return "–"
     return f"{one.value:.3f} ({one.low:.3f} to {one.high:.3f})"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from foresail.workflow.models import model_name
 from foresail.workflow.progress import Progress, by_bucket
@@ -139,8 +140,10 @@ def _record(
     from training.health import HealthRecord, Left, groups_of, separations
 
     marks, (auroc, difference) = project.standing.health, separations(told, seed)
+    as_of, known_by = (moment.astimezone(ZoneInfo(project.timezone)) for moment in moments)
     return HealthRecord(
-        *moments,
+        as_of,
+        known_by,
         leaving,
         project.target(leaving).definition,
         Left.of(told.labels),

@@ -69,6 +69,35 @@ def project(tmp_path_factory):
     return folder
 
 
+def test__health__closed_horizon__says_how_many_of_the_healthy_left(project, tmp_path):
+    """The healthy leave less often than the others; the numbers add up; the picture is written."""
+    picture = tmp_path / "health.svg"
+    done = foresail(
+        "health", "--project", project, "--as-of", TODAY, "--known-by", "2021-01-15", "--out", picture, "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert sum(group["left"]["accounts"] for group in found["groups"]) == found["everybody"]["accounts"] > 0
+    assert sum(group["left"]["left"] for group in found["groups"]) == found["everybody"]["left"]
+    assert found["healthy"]["rate"] < found["everybody"]["rate"]
+    assert found["auroc"]["health"]["value"] > 0.5
+    assert found["notes"] == []
+    assert "left" in picture.read_text()
+
+
+def test__health__before_any_model_was_trained__is_said_to_be_no_fair_test(project):
+    """The champion has seen who left."""
+    done = foresail("health", "--project", project, "--as-of", "2020-10-15", "--known-by", TODAY)
+    assert done.returncode == 0, done.stderr
+    assert "this is no fair test of churn" in done.stdout
+
+
+def test__health__open_horizon__says_when_it_closes(project):
+    done = foresail("health", "--project", project, "--as-of", TODAY, "--known-by", "2020-12-15")
+    assert done.returncode == 5
+    assert "2020-12-31" in done.stderr
+
+
 def test__init__empty_folder__writes_a_file_that_loads(tmp_path):
     """The template is a valid project: what is missing is only data."""
     assert foresail("init", tmp_path / "new").returncode == 0
