@@ -46,39 +46,39 @@ def contracts(
     if stream is None or not (known := stream.known_at <= microseconds(as_of)).any():
         return None
     count, value = _at_ends(events, calendar)
-    groups = divisions.codes(events.accounts)
+    groups = divisions.codes(bucket, events.accounts)
     sums = {}
     for name, values in _figures(count, value, calendar).items():
-        sums[name] = np.zeros((len(divisions.groups), values.shape[1]))
+        sums[name] = np.zeros((len(divisions.groups), values.shape[0]))
         add_up(np.ascontiguousarray(values, dtype=np.float64), groups, sums[name])
     return Contracts(int(stream.occurred_at[known].min()), sums)
 
 
 def _at_ends(events: Events, calendar: Calendar) -> tuple[Array, Array]:
-    """Contracts in force and their value at the end of each slot but the last: (accounts, slots − 1)."""
+    """Contracts in force and their value at the end of each slot but the last: (slots − 1, accounts)."""
     # The last moment of a month: a contract signed at midnight belongs to the next.
     ends = calendar.starts - 1
     out = np.empty((len(events.accounts) * ends.size, 2))
     packed = pack(events, FEATURES.plan)
     kernel.fill(0, len(events.accounts), packed, FEATURES.plan.program, ends, ends, np.arange(len(out)), out)
     count, value = out.T.reshape(2, len(events.accounts), ends.size)
-    return count, value
+    return count.T, value.T
 
 
 def _figures(count: Array, value: Array, calendar: Calendar) -> dict[str, Array]:
-    """Of every account in every period, what is then added up: (accounts, periods)."""
+    """Of every account in every period, what is then added up: (periods, accounts)."""
     periods = calendar.periods()
     began = [period.first - 1 for period in periods]
     ended = [period.last - 1 for period in periods]
-    then = value[:, [end - YEAR for end in ended]]
-    left = (count[:, began] > 0) & (count[:, ended] == 0)
+    then = value[[end - YEAR for end in ended]]
+    left = (count[began] > 0) & (count[ended] == 0)
     return {
-        "value": value[:, ended],
-        "holders": count[:, ended] > 0,
+        "value": value[ended],
+        "holders": count[ended] > 0,
         "left": left,
-        "left_value": np.where(left, value[:, began], 0),
+        "left_value": np.where(left, value[began], 0),
         "then": then,
         "then_accounts": then > 0,
-        "retained": np.where(then > 0, value[:, ended], 0),
-        "retained_gross": np.where(then > 0, np.minimum(value[:, ended], then), 0),
+        "retained": np.where(then > 0, value[ended], 0),
+        "retained_gross": np.where(then > 0, np.minimum(value[ended], then), 0),
     }

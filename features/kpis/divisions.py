@@ -20,19 +20,37 @@ NOT_RECORDED = "not recorded"
 
 @dataclass(frozen=True)
 class Division:
-    """One dimension: its members, and the member that each account it knows belongs to (a code, −1 for none)."""
+    """One dimension: its members in order, and the member of each account that has one, bucket by bucket.
+
+    Of attributes the accounts are those of the bucket; what is given is not split by bucket and looked up account by account.
+    """
 
     dimension: str
     members: tuple[str, ...]
-    accounts: pa.Array
-    codes: Array
+    words: Sequence[tuple[pa.Array, pa.Array]] | Mapping[str, str]
 
     @classmethod
-    def of(cls, dimension: str, accounts: pa.Array, words: pa.Array) -> "Division":
-        """Of the word for each account; accounts without one have no member."""
-        members = sorted(pc.unique(words.drop_null()).to_pylist())
-        codes = pc.index_in(words, value_set=pa.array(members, pa.string()), skip_nulls=True).fill_null(-1)
-        return cls(dimension, tuple(members), accounts, codes.to_numpy(zero_copy_only=False).astype(np.int64))
+    def of_attribute(cls, dimension: str, words: Sequence[tuple[pa.Array, pa.Array]]) -> "Division":
+        """Of the accounts of each bucket, and the word for each."""
+        members = pc.unique(pa.chunked_array([own for _, own in words], pa.string()))
+        return cls(dimension, tuple(sorted(members.drop_null().to_pylist())), words)
+
+    @classmethod
+    def given(cls, dimension: str, words: Mapping[str, str]) -> "Division":
+        return cls(dimension, tuple(sorted(set(words.values()))), words)
+
+    def codes(self, bucket: int, accounts: pa.Array) -> Array:
+        """The place of each account's member; of one that has none, the place behind the last."""
+        members = pa.array(self.members, pa.string())
+        found = pc.index_in(self._words(bucket, accounts), value_set=members, skip_nulls=True)
+        codes: Array = found.fill_null(len(self.members)).to_numpy(zero_copy_only=False)
+        return codes.astype(np.int64)
+
+    def _words(self, bucket: int, accounts: pa.Array) -> pa.Array:
+        if isinstance(self.words, Mapping):
+            return pa.array([self.words.get(account) for account in accounts.to_pylist()], pa.string())
+        known, words = self.words[bucket]
+        return words.take(pc.index_in(accounts, value_set=known))
 
 
 @dataclass(frozen=True)
@@ -46,14 +64,12 @@ class Divisions:
         named = ((one.dimension, member) for one in self.divisions for member in (*one.members, NOT_RECORDED))
         return ((ALL, ALL), *named)
 
-    def codes(self, accounts: pa.Array) -> Array:
-        """The groups that each account belongs to: (accounts, 1 + dimensions), the company always the first."""
+    def codes(self, bucket: int, accounts: pa.Array) -> Array:
+        """The groups that each account of a bucket belongs to: (accounts, 1 + dimensions), the company always the first."""
         columns = [np.zeros(len(accounts), dtype=np.int64)]
         begin = 1
         for one in self.divisions:
-            place = pc.index_in(accounts, value_set=one.accounts).to_numpy(zero_copy_only=False)
-            known = np.append(one.codes, -1)[np.nan_to_num(place, nan=-1).astype(np.int64)]
-            columns.append(begin + np.where(known < 0, len(one.members), known))
+            columns.append(begin + one.codes(bucket, accounts))
             begin += len(one.members) + 1
         return np.column_stack(columns)
 
@@ -63,14 +79,8 @@ def divided(
 ) -> Divisions:
     """By attributes as they were known at as_of, then by what is given: for each dimension the member of each account."""
     parts = [_attributes(history, bucket, as_of, by) for bucket in range(history.buckets)] if by else []
-    accounts = pa.chunked_array([ids for ids, _ in parts], pa.string()).combine_chunks()
-    found = [
-        Division.of(name, accounts, pa.chunked_array([words[name] for _, words in parts], pa.string()).combine_chunks())
-        for name in by
-    ]
-    for name, members in (given or {}).items():
-        found.append(Division.of(name, pa.array(members.keys(), pa.string()), pa.array(members.values(), pa.string())))
-    return Divisions(tuple(found))
+    attributes = (Division.of_attribute(name, [(ids, words[name]) for ids, words in parts]) for name in by)
+    return Divisions((*attributes, *(Division.given(name, words) for name, words in (given or {}).items())))
 
 
 def _attributes(
@@ -101,10 +111,10 @@ def _newest(column: pa.ChunkedArray, firsts: Array) -> pa.Array:
 
 @compiled
 def add_up(values: Array, groups: Array, out: Array) -> None:
-    """Add each account's values, (accounts, columns), to all the groups it belongs to: out (groups, columns)."""
-    for account in range(values.shape[0]):
-        for column in range(values.shape[1]):
-            value = values[account, column]
+    """Add each account's values, (rows, accounts), to all the groups that it belongs to: out (groups, rows)."""
+    for row in range(values.shape[0]):
+        for account in range(values.shape[1]):
+            value = values[row, account]
             if value != 0.0:
-                for group in groups[account]:
-                    out[group, column] += value
+                for division in range(groups.shape[1]):
+                    out[groups[account, division], row] += value

@@ -14,6 +14,7 @@ from features.kpis.divisions import Divisions, add_up
 from features.kpis.periods import MONTHS_OF, YEAR, Calendar, Period
 from features.layout import compiled
 from features.moments import DAY, microseconds
+from features.population import MONEY
 
 Array = np.ndarray[Any, Any]
 
@@ -78,7 +79,7 @@ class Purchases:
     worth: Array
     """What every account that ever ordered is worth."""
     revenue: Array
-    """(accounts that ever ordered, periods)."""
+    """(periods, accounts that ever ordered)."""
     ordered_by: Array
     """Of these the slot of their first order."""
 
@@ -88,10 +89,9 @@ def purchases(
 ) -> Purchases:
     """One bucket, from what was known by as_of."""
     lines = Lines.known(history, bucket, as_of)
-    groups = divisions.codes(lines.accounts)
+    groups = divisions.codes(bucket, lines.accounts)
     months = _Months.of(lines, calendar)
-    periods = calendar.periods()
-    sums = {name: _grouped(values, groups, len(divisions.groups)) for name, values in _figures(lines, months, calendar)}
+    sums = _sums(lines, months, calendar, groups, len(divisions.groups))
     slots, accounts, churned, worth = _lapses(lines, calendar, churn_days, microseconds(as_of))
     ever = months.first_order < calendar.slots
     return Purchases(
@@ -102,14 +102,14 @@ def purchases(
         slots,
         churned,
         worth[ever],
-        _summed(months.revenue, periods)[ever],
+        np.stack([_within(months.revenue, period)[ever] for period in calendar.periods()]),
         months.first_order[ever],
     )
 
 
 @dataclass(frozen=True)
 class _Months:
-    """Matrices (accounts, slots) of a bucket: revenue, order lines, all lines; and the slot of each account's first order."""
+    """Matrices (slots, accounts) of a bucket: revenue, order lines, all lines; and the slot of each account's first order."""
 
     slot: Array
     """Of each line."""
@@ -123,7 +123,7 @@ class _Months:
     def of(cls, lines: Lines, calendar: Calendar) -> "_Months":
         slot = calendar.slot_of(lines.time)
         orders = _by_slot(lines, slot, lines.is_order, calendar)
-        first = np.where(orders.any(axis=1), (orders > 0).argmax(axis=1), calendar.slots)
+        first = np.where(orders.any(axis=0), (orders > 0).argmax(axis=0), calendar.slots)
         everything = np.ones(lines.time.size)
         return cls(
             slot,
@@ -134,45 +134,53 @@ class _Months:
         )
 
 
-def _figures(lines: Lines, months: _Months, calendar: Calendar) -> "list[tuple[str, Array]]":
-    """Of every account in every period, what is then added up: (accounts, periods)."""
-    periods = calendar.periods()
-    revenue, then = _summed(months.revenue, periods), _summed(months.revenue, periods, YEAR)
-    crossed = _cross_sold(lines, months, calendar)
-    more = np.where(then > 0, np.maximum(revenue - crossed - then, 0), 0)
-    so_far, ever = _so_far(months, [period.last for period in periods])
-    so_far_before, ever_before = _so_far(months, [period.first for period in periods])
-    begins, ends = (np.array([getattr(period, name) for period in periods]) for name in ("first", "last"))
-    first = months.first_order[:, None]
-    return [
-        ("revenue", revenue),
-        ("buyers", _flag(_summed(months.lines, periods) > 0)),
-        ("active", _flag(_summed(months.orders, periods) > 0)),
-        ("new", _flag((first >= begins) & (first < ends))),
-        ("crossed", crossed),
-        ("crossing", _flag(crossed != 0)),
-        ("upsold", more),
-        ("upselling", _flag(more > 0)),
-        ("then", np.where(then > 0, then, 0)),
-        ("then_accounts", _flag(then > 0)),
-        ("retained", np.where(then > 0, revenue, 0)),
-        ("retained_gross", np.where(then > 0, np.clip(revenue, 0, np.maximum(then, 0)), 0)),
-        ("so_far", so_far),
-        ("ever", ever),
-        ("so_far_before", so_far_before),
-        ("ever_before", ever_before),
-    ]
+def _sums(lines: Lines, months: _Months, calendar: Calendar, groups: Array, count: int) -> dict[str, Array]:
+    """What the figures are made of, (groups, periods) by name; period by period, so that the work stays in the caches."""
+    crossed, so_far = _cross_sold(lines, months, calendar), np.cumsum(months.revenue, axis=0)
+    found = []
+    for period in calendar.periods():
+        of_accounts = _of_period(months, crossed[period.kind], so_far, period)
+        found.append(_grouped(np.stack(list(of_accounts.values())), groups, count))
+    return dict(zip(of_accounts, np.stack(found, axis=1).transpose(2, 0, 1), strict=True))
 
 
-def _cross_sold(lines: Lines, months: _Months, calendar: Calendar) -> Array:
-    """Revenue from categories that the account first ordered in the period, having ordered before it."""
+def _of_period(months: _Months, crossed: Array, so_far: Array, period: Period) -> dict[str, Array]:
+    """Of every account in one period, what is then added up."""
+    revenue, then = _within(months.revenue, period), _within(months.revenue, period, YEAR)
+    cross, first = _within(crossed, period), months.first_order
+    then = np.where(then > MONEY, then, 0)
+    had = then > 0
+    more = np.where(had, np.maximum(revenue - cross - then, 0), 0)
+    ever, ever_before = first < period.last, first < period.first
+    return {
+        "revenue": revenue,
+        "buyers": _within(months.lines, period) > 0,
+        "active": _within(months.orders, period) > 0,
+        "new": ever & ~ever_before,
+        "crossed": cross,
+        "crossing": cross != 0,
+        "upsold": more,
+        "upselling": more > MONEY,
+        "then": then,
+        "then_accounts": had,
+        "retained": np.where(had, revenue, 0),
+        "retained_gross": np.clip(revenue, 0, then),
+        "so_far": np.where(ever, so_far[period.last - 1], 0),
+        "ever": ever,
+        "so_far_before": np.where(ever_before, so_far[period.first - 1], 0),
+        "ever_before": ever_before,
+    }
+
+
+def _cross_sold(lines: Lines, months: _Months, calendar: Calendar) -> dict[str, Array]:
+    """By kind of period the revenue of each month, (slots, accounts), from categories first ordered in its period, though not the account's first."""
     first = _first_of_category(lines, months.slot, calendar.slots)
     by_kind = {}
     for kind in MONTHS_OF:
         number = np.append(calendar.numbers(kind), np.iinfo(np.int64).max)
         is_new = (number[first] == number[months.slot]) & (number[months.first_order][lines.account] < number[first])
         by_kind[kind] = _by_slot(lines, months.slot, np.where(is_new, lines.amount, 0), calendar)
-    return np.column_stack([_summed(by_kind[period.kind], [period]) for period in calendar.periods()])
+    return by_kind
 
 
 def _first_of_category(lines: Lines, slot: Array, never: int) -> Array:
@@ -189,22 +197,16 @@ def _first_of_category(lines: Lines, slot: Array, never: int) -> Array:
     return first
 
 
-def _so_far(months: _Months, slots: list[int]) -> tuple[Array, Array]:
-    """Revenue of every account before each of these slots, and whether it had ordered by then."""
-    revenue = np.column_stack([months.revenue[:, :slot].sum(axis=1) for slot in slots])
-    ever = months.first_order[:, None] < np.array(slots)
-    return np.where(ever, revenue, 0), _flag(ever)
-
-
 def _customers(lines: Lines, months: _Months, calendar: Calendar, churn_days: int) -> Array:
-    """(accounts, slots): 1 where the account's last order before the end of the slot is at most the churn days old then."""
+    """(slots, accounts): 1 where the account's last order before the end of the slot is at most the churn days old then."""
     ordered = lines.is_order
     time, account = lines.time[ordered], lines.account[ordered]
     ends = np.minimum(time + churn_days * DAY, _next(time, account))
     # Still a customer at the very moment at which the days are over: it is open whether an order comes.
     over = calendar.slot_of(ends)
-    ended = np.bincount(account * calendar.slots + over, minlength=months.orders.size).reshape(months.orders.shape)
-    return np.cumsum(months.orders - ended, axis=1)
+    cells = over * len(lines.accounts) + account
+    ended = np.bincount(cells, minlength=months.orders.size).reshape(months.orders.shape)
+    return np.cumsum(months.orders - ended, axis=0)
 
 
 def _next(time: Array, account: Array) -> Array:
@@ -261,25 +263,21 @@ def _worth(begin: int, line: int, end: int, time: Array, amount: Array) -> float
 
 
 def _by_slot(lines: Lines, slot: Array, weights: Array, calendar: Calendar) -> Array:
-    cells = lines.account * calendar.slots + slot
-    shape = len(lines.accounts), calendar.slots
+    cells = slot * len(lines.accounts) + lines.account
+    shape = calendar.slots, len(lines.accounts)
     return np.bincount(cells, weights, minlength=shape[0] * shape[1]).reshape(shape)
 
 
-def _summed(months: Array, periods: "list[Period] | tuple[Period, ...]", earlier: int = 0) -> Array:
-    """Sums over each period, or over the one so many months earlier: (accounts, periods)."""
-    slices = [(period.first - earlier, period.last - earlier) for period in periods]
-    return np.column_stack([months[:, first:last].sum(axis=1) for first, last in slices])
+def _within(months: Array, period: Period, earlier: int = 0) -> Array:
+    """The sum over a period, or over the one so many months earlier, for every account."""
+    total: Array = months[period.first - earlier : period.last - earlier].sum(axis=0)
+    return total
 
 
 def _grouped(values: Array, groups: Array, count: int) -> Array:
-    out = np.zeros((count, values.shape[1]))
+    out = np.zeros((count, values.shape[0]))
     add_up(np.ascontiguousarray(values, dtype=np.float64), groups, out)
     return out
-
-
-def _flag(holds: Array) -> Array:
-    return holds.astype(np.float64)
 
 
 def _numbers(column: Any) -> Array:

@@ -138,11 +138,12 @@ def _churned(own: Sequence[Purchases], calendar: Calendar, groups: int, told: Ar
 
 def _concentrated(own: Sequence[Purchases], periods: Sequence[Period], groups: int, told: Array) -> Iterator[_Figure]:
     """Of quarters and years of the whole company alone: every figure sorts all accounts."""
-    revenue, first = (np.concatenate([getattr(one, name) for one in own]) for name in ("revenue", "ordered_by"))
+    revenue = np.concatenate([one.revenue for one in own], axis=1)
+    first = np.concatenate([one.ordered_by for one in own])
     share, index, n = (np.full((groups, len(periods)), np.nan) for _ in range(3))
     wanted = told & np.array([period.kind != "month" for period in periods])
     for place in np.flatnonzero(wanted).tolist():
-        largest_first = np.sort(revenue[first < periods[place].last, place])[::-1]
+        largest_first = np.sort(revenue[place, first < periods[place].last])[::-1]
         n[0, place] = len(largest_first)
         share[0, place], index[0, place] = top_share(largest_first, TOP_PERCENT).share, gini(largest_first)
     yield _Figure("top_20_percent_share", share, n, wanted)

@@ -54,15 +54,14 @@ def answers(
     """By scale what the accounts of a bucket answered, as was known by as_of, and how many hours resolutions took."""
     surveys = _known(history, "engagement", bucket, as_of, ["scale", "score"])
     cases = _known(history, "service", bucket, as_of, ["kind", "satisfaction", "effort", "hours_to_resolve"])
-    resolved = cases.filter(pc.equal(cases["kind"].cast(pa.string()), "resolved"))
-    scales = surveys["scale"].cast(pa.string())
-    found = {scale: [(surveys.filter(pc.equal(scales, scale)), "score")] for scale in ("nps", "csat", "ces")}
-    found["csat"].append((cases, "satisfaction"))
-    found["ces"].append((cases, "effort"))
-    found["hours"] = [(resolved, "hours_to_resolve")]
+    scales, kinds = surveys["scale"].cast(pa.string()), cases["kind"].cast(pa.string())
+    places = {scale: [(surveys.filter(pc.equal(scales, scale)), "score")] for scale in ("nps", "csat", "ces")}
+    places["csat"].append((cases, "satisfaction"))
+    places["ces"].append((cases, "effort"))
+    places["hours"] = [(cases.filter(pc.equal(kinds, "resolved")), "hours_to_resolve")]
     return {
-        name: Answers.together([_answers(rows, column, calendar, divisions) for rows, column in places])
-        for name, places in found.items()
+        name: Answers.together([_answers(rows, column, bucket, calendar, divisions) for rows, column in found])
+        for name, found in places.items()
     }
 
 
@@ -71,11 +70,9 @@ def _known(history: History, stream: str, bucket: int, as_of: datetime, columns:
     return rows.filter(pc.less_equal(rows["known_at"], as_of))
 
 
-def _answers(rows: pa.Table, column: str, calendar: Calendar, divisions: Divisions) -> Answers:
+def _answers(rows: pa.Table, column: str, bucket: int, calendar: Calendar, divisions: Divisions) -> Answers:
     rows = rows.filter(rows[column].is_valid()).combine_chunks()
-    ids = rows["account_id"].combine_chunks()
-    groups = divisions.codes(ids.dictionary.cast(pa.string()))
+    accounts = rows["account_id"].cast(pa.string()).combine_chunks().dictionary_encode()
+    groups = divisions.codes(bucket, accounts.dictionary)
     moments = rows["occurred_at"].cast(pa.int64()).to_numpy()
-    return Answers(
-        calendar.slot_of(moments), groups[ids.indices.to_numpy(zero_copy_only=False)], rows[column].to_numpy()
-    )
+    return Answers(calendar.slot_of(moments), groups[accounts.indices.to_numpy()], rows[column].to_numpy())

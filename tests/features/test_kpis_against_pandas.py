@@ -149,7 +149,7 @@ class Oracle:
 
     def then_and_now(self):
         then = self.by_account(year_before(self.start), year_before(self.end))
-        then = then[then > 1e-9]
+        then = then[then > 1e-6]
         return then, self.by_account().reindex(then.index, fill_value=0)
 
     def upsell_revenue(self):
