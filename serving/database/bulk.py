@@ -75,9 +75,9 @@ def _csv(rows: pa.Table) -> memoryview:
 
 
 def _copy(connection: sa.Connection, into: str, names: Sequence[str], content: memoryview) -> None:
-    with _driver(connection) as driver, driver.cursor() as cursor:
-        with cursor.copy(f"copy {into} ({', '.join(names)}) from stdin (format csv)") as copy:
-            copy.write(content)
+    statement = f"copy {into} ({', '.join(names)}) from stdin (format csv)"
+    with _driver(connection) as driver, driver.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.write(content)
 
 
 @contextmanager
