@@ -4,7 +4,7 @@
 
 `events in memory` goes from the account's events to its row; of that, `the kernel alone` is the compiled code, called
 again with what it was called with. `events as dictionaries` makes the events first, as a request that brings them does.
-`a prepared bucket` is kept laid out, as the service keeps it. All rows are compared first, bit for bit. DuckDB is asked
+`a compact state` begins with the bytes that the operational database holds, as the service does. All rows are compared first, bit for bit. DuckDB is asked
 for 12 stats of the order lines in one window only, on a table in memory.
 """
 
@@ -22,22 +22,23 @@ from measure import Line, measured, note
 
 from features import kernel
 from features.catalog import CATALOG
+from features.compact import BucketStates, State
 from features.events import Events
 from features.history import History
-from features.prepared import PreparedBucket
+from features.state_packing import layout_of, pack_state
 from features.streams import STREAMS
-from features.table import build_feature_row
+from features.table import build_feature_row, one_row
 
 ACCOUNT = "A00000000"
 BATCHES, CALLS = 15, 200
 SQL = """select count(*), sum(amount), avg(amount), stddev_samp(amount), min(amount), max(amount), sum(quantity),
     max(quantity), count(distinct category), arg_min(amount, occurred_at), arg_max(amount, occurred_at),
     sum(amount * quantity) from lines where occurred_at > timestamptz '2023-01-01' and occurred_at <= timestamptz '2024-01-01'"""
-IN_MEMORY, KERNEL, AS_ROWS, PREPARED = (
+IN_MEMORY, KERNEL, AS_ROWS, STATE = (
     "events in memory",
     "  the kernel alone",
     "events as dictionaries",
-    "a prepared bucket",
+    "a compact state",
 )
 
 
@@ -45,16 +46,17 @@ def microseconds(events: int) -> dict[str, tuple[float, float]]:
     """Of each way the µs of one call, and the KB that it holds at its peak."""
     history = one_account(events)
     bucket = history.bucket_of(ACCOUNT)
-    prepared = PreparedBucket.read(history, bucket, CATALOG)
+    ((_, _, state),) = BucketStates.of(history, bucket)
+    layout = layout_of(CATALOG.plan)
     rows = {stream: plain_rows(history, stream, bucket) for stream in history.versions()}
     given = Events.from_rows(rows, ACCOUNT)
     ways = {
         IN_MEMORY: lambda: build_feature_row(given, LAST),
         KERNEL: recorded_kernel(given),
         AS_ROWS: lambda: build_feature_row(Events.from_rows(rows), LAST),
-        PREPARED: lambda: prepared.row(ACCOUNT, LAST),
+        STATE: lambda: one_row(pack_state(State(state), layout), CATALOG.plan.program, LAST),
     }
-    assert_same_bits(*(ways[way]() for way in (IN_MEMORY, AS_ROWS, PREPARED)))
+    assert_same_bits(*(ways[way]() for way in (IN_MEMORY, AS_ROWS, STATE)))
     lines = history.read("purchases", bucket, ["occurred_at", "amount", "quantity", "category"])
     with duckdb.connect() as connection:
         connection.register("arrow", lines)

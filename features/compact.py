@@ -10,10 +10,10 @@ kernel can be fed without sorting or numbering anything again. Little-endian thr
 """
 
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
+from itertools import pairwise
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from features import encoding
 from features.encoding import MISSING
-from features.events import Events, StreamEvents, Words
+from features.events import NO_CODE, Events, StreamEvents, Words
 from features.moments import moment
 from features.streams import STREAMS, Column, Stream
 
@@ -171,6 +171,10 @@ def _most_bytes_of_words(codes: Array, lengths: Array, accounts: int) -> int:
     return 7 * accounts + 9 * int(codes.size) + int(lengths[codes[codes >= 0]].sum())
 
 
+_Column = tuple[int, int, int, int, int]
+"""Stream, number, encoding, position of its content, and events of a column, as `features.encoding` finds it."""
+
+
 class State:
     """One account's state, each column read when it is asked for.
 
@@ -188,76 +192,95 @@ class State:
 
         Times are aware, numbers floats; what is missing is None.
         """
-        found = {int(one[encoding.COLUMN]): one for one in self._columns if one[0] == stream_number(stream)}
+        found = self._found(stream)
         if not found:
             return []
-        events = int(next(iter(found.values()))[encoding.EVENTS])
+        absent = [None] * found[OCCURRED_AT][encoding.EVENTS]
         columns = {
-            column.name: self._column(column, number, found) or [None] * events
+            column.name: self._plain(column, found[number]) if number in found else absent
             for number, column in enumerate(numbered(STREAMS[stream]))
         }
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
+    def stream(self, stream: str, columns: Collection[str]) -> StreamEvents | None:
+        """The events of one stream with these columns of its own; None where it has none."""
+        found = self._found(stream)
+        if not found:
+            return None
+        events = found[OCCURRED_AT][encoding.EVENTS]
+        return StreamEvents(
+            np.array([0, events], np.int64),
+            self._whole(found[OCCURRED_AT]),
+            self._whole(found[KNOWN_AT]),
+            {
+                column.name: self._array(column, found.get(number), events)
+                for number, column in enumerate(numbered(STREAMS[stream]))
+                if column.name in columns
+            },
+        )
+
     def event_ids(self, stream: str) -> set[str]:
         """What identifies the events of one stream."""
-        number = stream_number(stream)
-        return {
-            word
-            for one in self._columns
-            if one[0] == number and one[1] == EVENT_ID
-            for word in self._words(one)
-            if word is not None
-        }
+        found = self._found(stream)
+        return {word for word in self._words(found[EVENT_ID]) if word is not None} if EVENT_ID in found else set()
+
+    def _found(self, stream: str) -> dict[int, _Column]:
+        """Where each column of a stream stands, by its number."""
+        found = {one[encoding.COLUMN]: one for one in self._columns if one[encoding.STREAM] == stream_number(stream)}
+        if found and found[KNOWN_AT][encoding.ENCODING] == encoding.SAME:
+            found[KNOWN_AT] = found[OCCURRED_AT]
+        return found
 
     @cached_property
-    def _columns(self) -> list[tuple[int, ...]]:
+    def _columns(self) -> list[_Column]:
         found = np.empty((MOST_STREAMS * MOST_COLUMNS, 5), np.int64)
         count = encoding.find_columns(self.content, BODY, found)
-        return [tuple(one) for one in found[:count].tolist()]
+        return [(stream, column, how, at, events) for stream, column, how, at, events in found[:count].tolist()]
 
-    def _column(self, column: Column, number: int, found: Mapping[int, tuple[int, ...]]) -> list[Any] | None:
-        if number not in found:
-            return None
-        one = found[number]
-        if one[encoding.ENCODING] == encoding.SAME:
-            one = found[OCCURRED_AT]
+    def _plain(self, column: Column, one: _Column) -> list[Any]:
         if column.type == "text":
             return self._words(one)
-        return self._moments(one) if column.type == "time" else self._numbers(one)
+        if column.type == "time":
+            return [None if value == MISSING else moment(value) for value in self._whole(one).tolist()]
+        return [None if isnan(value) else value for value in self._numbers(one).tolist()]
 
-    def _moments(self, one: tuple[int, ...]) -> list[datetime | None]:
+    def _array(self, column: Column, one: _Column | None, events: int) -> Words | Array:
+        if column.type == "text":
+            words = [] if one is None else self._distinct_words(one)
+            return Words(np.full(events, NO_CODE, np.int32) if one is None else self._codes(one), words)
+        return np.full(events, np.nan) if one is None else self._numbers(one)
+
+    def _whole(self, one: _Column) -> Array:
         _, _, how, at, events = one
         out = np.empty(events, np.int64)
         encoding.read_whole(self.content, at, how, events, out)
-        return [None if value == MISSING else moment(value) for value in out.tolist()]
+        return out
 
-    def _numbers(self, one: tuple[int, ...]) -> list[float | None]:
+    def _numbers(self, one: _Column) -> Array:
         _, _, how, at, events = one
         out = np.empty(events, np.float64)
         encoding.read_numbers(self.content, at, how, events, out, out.view(np.int64))
-        return [None if isnan(value) else value for value in out.tolist()]
+        return out
 
-    def _words(self, one: tuple[int, ...]) -> list[str | None]:
+    def _codes(self, one: _Column) -> Array:
         _, _, how, at, events = one
-        if how == encoding.HEX:
-            text = self.content[at : at + events * 16].tobytes().hex()
-            return [text[begin : begin + 32] for begin in range(0, 32 * events, 32)]
-        words = [*self._distinct_words(at, how, events), None]
         codes = np.empty(events, np.int32)
         encoding.read_codes(self.content, at, how, events, codes)
-        return [words[code] for code in codes.tolist()]
+        return codes
 
-    def _distinct_words(self, at: int, how: int, events: int) -> Iterator[str]:
+    def _words(self, one: _Column) -> list[str | None]:
+        words = [*self._distinct_words(one), None]
+        return [words[code] for code in self._codes(one).tolist()]
+
+    def _distinct_words(self, one: _Column) -> list[str]:
+        _, _, how, at, events = one
+        if how == encoding.HEX:
+            digits = self.content[at : at + events * 16].tobytes().hex()
+            return [digits[begin : begin + 32] for begin in range(0, 32 * events, 32)]
         count, at = encoding.find_words(self.content, at, how, events)
-        lengths = []
-        for _ in range(count):
-            length, at = encoding.varint(self.content, at)
-            lengths.append(length)
-        letters = self.content[at : at + sum(lengths)].tobytes()
-        begin = 0
-        for length in lengths:
-            yield letters[begin : begin + length].decode()
-            begin += length
+        ends = np.empty(count + 1, np.int64)
+        encoding.find_letters(self.content, at, ends)
+        return [self.content[begin:end].tobytes().decode() for begin, end in pairwise(ends.tolist())]
 
 
 def _check(state: bytes) -> None:

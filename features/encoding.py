@@ -323,6 +323,16 @@ def find_words(state: Array, at: int, encoding: int, events: int) -> tuple[int, 
 
 
 @compiled
+def find_letters(state: Array, at: int, ends: Array) -> None:
+    """Where each word begins and ends whose lengths stand from `at` on: one position more than there are words."""
+    for word in range(1, ends.shape[0]):
+        ends[word], at = varint(state, at)
+    ends[0] = at
+    for word in range(1, ends.shape[0]):
+        ends[word] += ends[word - 1]
+
+
+@compiled
 def read_whole(state: Array, at: int, encoding: int, events: int, out: Array) -> None:
     """Moments in UTC µs, or whole numbers, hundredths still to be divided; MISSING where there is none."""
     unit, width = encoding >> 3 & 3, (1 << (encoding & 7)) >> 1

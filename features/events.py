@@ -48,6 +48,21 @@ class StreamEvents:
     columns: Mapping[str, Words | Array]
     """Numbers as float64, NaN where missing; times as the float64 of their UTC µs; text as words."""
 
+    def followed_by(self, later: "StreamEvents") -> "StreamEvents":
+        """Of one account these events and others that all occurred later, with the columns that these have."""
+        columns = {name: _together(own, later.columns[name]) for name, own in self.columns.items()}
+        occurred_at = np.concatenate([self.occurred_at, later.occurred_at])
+        known_at = np.concatenate([self.known_at, later.known_at])
+        return StreamEvents(self.offsets + later.offsets, occurred_at, known_at, columns)
+
+
+def _together(own: Words | Array, later: Any) -> Words | Array:
+    if not isinstance(own, Words):
+        return np.concatenate([own, later])
+    words = list(dict.fromkeys([*own.words, *later.words]))
+    place = np.array([*map(words.index, later.words), NO_CODE], dtype=np.int32)
+    return Words(np.concatenate([own.codes, place[later.codes]]), words)
+
 
 @dataclass(frozen=True)
 class Roll:

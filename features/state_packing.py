@@ -11,7 +11,7 @@ import numpy as np
 from features import encoding
 from features.compact import BODY, KNOWN_AT, MOST_COLUMNS, MOST_STREAMS, OCCURRED_AT, State, numbered, stream_number
 from features.definitions import Product, Value, Weights
-from features.encoding import AT, COLUMN, ENCODING, EVENTS, HEX, SAME, STREAM, find_columns, find_words, varint
+from features.encoding import AT, COLUMN, ENCODING, EVENTS, HEX, SAME, STREAM, find_columns, find_letters, find_words
 from features.layout import compiled, mark_within
 from features.packing import Packed
 from features.plan import Plan, Reading
@@ -250,13 +250,10 @@ def _find_asked(
     words, lengths = find_words(state, at, how, events)
     if layout.word_from[column] == layout.word_from[column + 1]:
         return words
-    which, begin, after = np.empty(words, np.int32), lengths, lengths
-    for _ in range(words):
-        _, begin = varint(state, begin)
+    which, ends = np.empty(words, np.int32), np.empty(words + 1, np.int64)
+    find_letters(state, lengths, ends)
     for word in range(words):
-        length, after = varint(state, after)
-        which[word] = _which(state[begin : begin + length], column, layout)
-        begin += length
+        which[word] = _which(state[ends[word] : ends[word + 1]], column, layout)
     for event in range(events):
         asked[event] = which[codes[event]] if codes[event] >= 0 else -1
     return words

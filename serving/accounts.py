@@ -1,17 +1,18 @@
 """Accounts at hand: their state from the operational database, and what was posted since, as rows of features or of events."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import sqlalchemy as sa
 
 from features.compact import CompactError, State, numbered
-from features.events import Events, in_time_order
+from features.events import Events, StreamEvents, in_time_order
 from features.moments import microseconds, moment
 from features.plan import FeatureSet
 from features.state_packing import Layout, layout_of, pack_state
@@ -54,8 +55,21 @@ class KnownAccount:
         """The account's features, shape (len(features),): bit for bit the feature table's row, if it is known by as_of."""
         if self.state and not self.posted:
             return one_row(pack_state(self.state, layout), features.plan.program, as_of)
-        events = Events.from_rows({name: self.events(name) for name in features.plan.streams}, self.account_id)
-        return build_feature_row(events, as_of, features)
+        found = {name: self._stream(name, columns) for name, columns in features.plan.streams.items()}
+        streams = {name: events for name, events in found.items() if events}
+        first_known = np.array([microseconds(self.first_known)], np.int64)
+        return build_feature_row(Events(pa.array([self.account_id]), first_known, streams), as_of, features)
+
+    def _stream(self, name: str, columns: Collection[str]) -> StreamEvents | None:
+        """One stream's events with these columns, posted ones included."""
+        stored = self.state.stream(name, columns) if self.state else None
+        posted = self.posted.get(name)
+        if not posted:
+            return stored
+        if stored and stored.occurred_at[-1] < min(microseconds(row["occurred_at"]) for row in posted):
+            return stored.followed_by(Events.from_rows({name: posted}).streams[name])
+        # Among older ones the order of events of the same moment hangs on all that they say.
+        return Events.from_rows({name: self.events(name)}).streams[name]
 
 
 class Accounts:
