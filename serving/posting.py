@@ -78,10 +78,16 @@ def _judged(stream: Stream, rows: Mapping[int, Row], checks: Checks, bounds: Bou
     given = [_with_known_at(stream, row, bounds.as_of) for row in rows.values()]
     for checked in checks.of_ids(stream, given, bounds):
         place = places[int(json.loads(checked["row"])[POSITION])]
-        is_refused = checked["bucket"] == REFUSED
-        refused = RefusedRow(checked["refused_reason"] or "", pointer("events", place))
-        verdicts[place] = refused if is_refused else _event(stream, checked, rows[place], bounds)
+        if checked["bucket"] == REFUSED:
+            verdicts[place] = RefusedRow(checked["refused_reason"], pointer("events", place))
+        else:
+            verdicts[place] = _event(stream, checked, _known_at(rows[place], checked, bounds))
     return verdicts
+
+
+def _known_at(row: Row, checked: Mapping[str, Any], bounds: Bounds) -> datetime:
+    stated: datetime = checked["known_at"]
+    return stated if _is_given(row, "known_at") else bounds.as_of
 
 
 def _with_known_at(stream: Stream, row: Row, posted_at: datetime) -> Row:
@@ -98,13 +104,11 @@ def _is_given(row: Row, name: str) -> bool:
     return bool((row.get(name) or "").strip(BLANK))
 
 
-def _event(stream: Stream, checked: dict[str, Any], given: Row, bounds: Bounds) -> PostedEvent:
-    if not _is_given(given, "known_at"):
-        checked["known_at"] = bounds.as_of
-    columns = {column.name: checked[column.name] for column in stream.columns}
+def _event(stream: Stream, checked: Mapping[str, Any], known_at: datetime) -> PostedEvent:
+    columns = {column.name: checked[column.name] for column in stream.columns} | {"known_at": known_at}
     present = {name: _as_json(value) for name, value in columns.items() if value is not None}
     return PostedEvent(
-        columns["account_id"], stream.name, columns["event_id"], columns["occurred_at"], columns["known_at"],
+        columns["account_id"], stream.name, columns["event_id"], columns["occurred_at"], known_at,
         json.dumps(present, ensure_ascii=False),
     )  # fmt: skip
 

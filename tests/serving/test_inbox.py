@@ -60,7 +60,7 @@ def stored(folder, stream="purchases"):
 
 
 def test__post__tells_new_events_from_those_that_are_there(database):
-    assert put(database, event(1), event(2), event(1)) == [True, True, False]
+    assert put(database, event(1), event(2), event(1, amount=77.0)) == [True, True, False]
     assert put(database, event(2, amount=99.0), event(3), event(1, account="B")) == [False, True, True]
     assert [(row.account_id, row.event_id) for row in inbox(database)] == [
         ("A", "e1"),
@@ -68,7 +68,7 @@ def test__post__tells_new_events_from_those_that_are_there(database):
         ("A", "e3"),
         ("B", "e1"),
     ]
-    assert json.loads(inbox(database)[1].row)["amount"] == 2.1
+    assert [json.loads(row.row)["amount"] for row in inbox(database)] == [1.1, 2.1, 3.1, 1.1]
 
 
 def test__post__of_many_at_once_from_two_sides__each_event_once_and_no_deadlock(database):
