@@ -1,0 +1,29 @@
+"""docs/standing.md names every setting of standings with the default that holds."""
+
+import pytest
+
+from foresail.project_file import File, Table, ThresholdTable
+from foresail.reference import DOCS
+
+TABLES = ("matrix", "tiers", "segments", "hysteresis", "health", "severity")
+
+
+def defaults(table, name):
+    """{dotted name: default as the file would write it} of a table and the tables in it."""
+    if isinstance(table, ThresholdTable):
+        threshold = table.threshold()
+        return {name: f"{{ {threshold.by} = {threshold.at:g} }}"}
+    if isinstance(table, Table):
+        return {
+            key: value
+            for field in type(table).model_fields
+            for key, value in defaults(getattr(table, field), f"{name}.{field}").items()
+        }
+    return {} if isinstance(table, tuple) else {name: f"{table:g}"}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test__standing_page__every_default__is_the_one_that_holds(name):
+    page = (DOCS / "standing.md").read_text(encoding="utf-8")
+    for key, value in defaults(File.model_fields[name].default, name).items():
+        assert f"| `{key}` | {value} |" in page, key
