@@ -135,6 +135,20 @@ def test__kpi__of_a_member__counts_its_accounts_alone(found):
     assert figure(found, "revenue", "year", YEAR_2020, "growth") == (280, 1)
 
 
+def test__member__is_the_newest_that_was_known__and_takes_its_past_along(tmp_path):
+    """The move of 2020 was known, that of 2019 is learnt of only later; what a row leaves out stays as it was."""
+    moved = [
+        attributes(region="north"),
+        {"occurred_at": at("2020-03-01"), "known_at": at("2020-03-02"), "region": "south"},
+        {"occurred_at": at("2020-06-01"), "known_at": at("2021-01-02"), "region": "east"},
+        {"occurred_at": at("2020-07-01"), "known_at": at("2020-07-01"), "name": "A"},
+    ]
+    history = store(tmp_path, {"a": {"accounts": moved, "purchases": [line("2020-01-01", 7)]}})
+    found = kpis(history, AS_OF, by=["region"])
+    assert set(found["member"]) == {"all", "south", "not recorded"}
+    assert figure(found, "revenue", "month", YEAR_2020, "south") == (7, 1)
+
+
 def test__kpi__nothing_to_measure__is_absent_and_not_zero(found):
     """Nobody answered in February; nobody bought in July, which is a revenue of 0."""
     value, n = figure(found, "nps", "month", date(2020, 7, 1))
