@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from foresail.workflow.models import TrainedOn, trained_on
+from foresail.workflow.nightly import NIGHTS
 from foresail.workflow.progress import Progress
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Forgotten:
 def forget(project: "Project", account_id: str, progress: Progress | None = None) -> Forgotten:
     """Remove every trace of an account, and say which models were trained with it.
 
-    The models are looked through first: afterwards nobody can tell. Published files and the operational database come
+    Files of a night that was interrupted go as well; NightRunning while one is at work. The models are looked through first: afterwards nobody can tell. Published files and the operational database come
     before the history, so that a killed run, asked for again, still knows every id that was merged into the account.
     """
     from features.erasure import forget, ids_to_forget
@@ -49,11 +50,16 @@ def _forget_in_database(project: "Project", ids: Sequence[str]) -> dict[str, int
     from serving.database.engine import opened
     from serving.database.forget import forget
     from serving.database.upgrade import upgrade
+    from serving.nightly.folder import remove_files
+    from serving.nightly.lock import only_night
 
     engine = opened(project.database)
     try:
-        upgrade(engine)
-        return forget(engine, ids)
+        # A night at work would write the account again, and one that was interrupted keeps files of it.
+        with only_night(project.directory / NIGHTS, engine):
+            upgrade(engine)
+            remove_files(project.directory / NIGHTS)
+            return forget(engine, ids)
     finally:
         engine.dispose()
 

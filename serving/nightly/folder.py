@@ -52,12 +52,17 @@ class NightFolder:
 
     def remove_all(self) -> None:
         """The night itself and those before it that were never completed."""
-        for night in self.root.iterdir():
-            if night.is_dir() and night.name <= self.path.name:
-                shutil.rmtree(night)
+        remove_files(self.root, self.path.name)
 
     def _file(self, step: str, part: int | str, suffix: str) -> Path:
         return self.path / step / f"{part}.{suffix}"
+
+
+def remove_files(root: Path, until: str = "~") -> None:
+    """The folders of all nights below `root` that are called so or stand before it; there need not be any."""
+    for night in root.glob("*/"):
+        if night.name <= until:
+            shutil.rmtree(night)
 
 
 def written(path: Path, write: Callable[[BinaryIO], object]) -> None:

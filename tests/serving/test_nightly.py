@@ -301,7 +301,7 @@ def test__a_work_folder_that_was_lost__is_made_again(company, done, tmp_path, mo
         raise RuntimeError
 
     with monkeypatch.context() as patched:
-        patched.setitem(STEPS, "publish", cut)
+        patched.setitem(STEPS, "states", cut)
         with pytest.raises(RuntimeError):
             run(plan_of(company, work=tmp_path), engine)
     run(plan_of(company, work=tmp_path), engine)
