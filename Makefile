@@ -1,5 +1,5 @@
 # Five verbs, the same for people and for CI. Each does its own set-up; Python >= 3.11 and make are all it needs.
-.PHONY: demo test check bench soak serve
+.PHONY: demo test check bench soak serve bento
 
 # The interpreter that is there; never one to be downloaded. Override: make test PYTHON=python3.12
 PYTHON ?= python3
@@ -23,7 +23,7 @@ unexport VIRTUAL_ENV
 export MLFLOW_DISABLE_TELEMETRY = true
 export BENTOML_DO_NOT_TRACK = True
 
-demo: $(READY)    ## The whole way on real data: ingest, train, evaluate, score, report
+demo: $(READY)    ## The whole way on real data: ingest, train, evaluate, score, report, a night
 	$(RUN)/foresail demo $(PROJECT)
 
 test: $(READY)    ## All tests, in parallel, under ten minutes on two cores
@@ -41,8 +41,11 @@ check: $(READY)   ## Formatter, linter, types, import contracts, unused dependen
 bench: $(READY)   ## Every stage beside its peers on the same input; needs some minutes
 	$(RUN)/python benchmarks --events $(or $(BENCH_EVENTS),2_000_000)
 
-soak: $(READY)    ## A hundred kills -9 each of ingest, merge and erasure; needs some ten minutes
-	FORESAIL_SOAK_KILLS=100 $(RUN)/pytest tests/soak -q
+soak: $(READY)    ## A hundred kills -9 each of ingest, merge, erasure and the night, minutes of made-up requests; needs an hour
+	FORESAIL_SOAK_KILLS=100 FORESAIL_SOAK_SECONDS=300 $(RUN)/pytest tests/soak tests/serving/test_resources.py -q
+
+bento: $(READY)   ## Pack the service, for `bentoml serve foresail:latest` anywhere
+	PATH=$(CURDIR)/.uv/bin:$$PATH $(RUN)/bentoml build
 
 serve: $(READY)   ## Serve the champion of PROJECT (default: the demo's), as of AS_OF
 	$(RUN)/foresail serve --project $(PROJECT) $(if $(AS_OF),--as-of $(AS_OF))

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.rule import Rule
 from rich.text import Text
 
-from features.moments import read_moment
+from features.moments import now, read_moment
 from foresail import show, workflow
 from foresail.project import FILE_NAME, Project, ProjectError, load
 
@@ -39,7 +39,7 @@ YEAR_OF_SHOPPING = Story("2018-01-01T12:00", "2017-11-19", "2018-01-01", "1")
 
 
 def run(directory: Path) -> None:
-    """Ingest, train, evaluate and score the Complete Journey in `directory`; safe to run again.
+    """Ingest, train, evaluate and score the Complete Journey in `directory`, and do its night; safe to run again.
 
     A second run ingests nothing new and registers a challenger. ProjectError if the data's package is missing.
     """
@@ -49,7 +49,7 @@ def run(directory: Path) -> None:
 def tell(story: Story, project: Project, directory: Path) -> None:
     """Each step under the command that does it, and what to do next."""
     console = show.console()
-    for step in (_ingest, _train, _evaluate, _score):
+    for step in (_ingest, _train, _evaluate, _score, _night):
         step(console, story, project, directory)
     _say_what_next(console, story, directory)
 
@@ -104,6 +104,13 @@ def _score(console: Console, story: Story, project: Project, directory: Path) ->
     _print(console, show.scored(result, project.currency, out))
 
 
+def _night(console: Console, story: Story, project: Project, directory: Path) -> None:
+    heading(console, directory, "nightly", f"--as-of {story.today}")
+    with show.progress() as bars:
+        result = workflow.nightly(project, _moment(project, story.today), now, progress=bars)
+    _print(console, show.nightly(result, project.timezone))
+
+
 def _moment(project: Project, text: str) -> datetime:
     return read_moment(text, project.timezone)
 
@@ -130,7 +137,7 @@ def _say_what_next(console: Console, story: Story, directory: Path) -> None:
     for line in (
         f"look      the report, in a browser: {directory}/reports/{TARGET}-training-{story.trained}.html",
         f"serve     .venv/bin/foresail serve --project {directory} --as-of {story.today}",
-        f"ask       curl -s localhost:3000/score -H 'content-type: application/json' -d {ask}",
+        f"ask       curl -s localhost:3000/v1/scores -H 'content-type: application/json' -d {ask}",
         f"compare   .venv/bin/mlflow server --port 5000 --backend-store-uri {store}",
         f"learn     {directory}/{FILE_NAME}: change it, and run the commands above yourself",
     ):
