@@ -67,7 +67,7 @@ def test__nightly__done__complete__locked__with_a_failing_source(project):
     complete = run(f"foresail nightly --as-of {DAY}", project)
     assert complete.returncode == 0
     assert "was complete already" in complete.stdout
-    assert complete.stderr == ""
+    assert complete.stderr.strip() == ""
 
     earlier = run("foresail nightly --as-of 2020-01-01", project)
     assert earlier.returncode == 4
