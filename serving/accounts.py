@@ -127,7 +127,7 @@ class Accounts:
         inbox: dict[str, list[tuple[str, str, str]]] = {}
         for account, state, stream, event_id, row, _ in self.lookups.rows(*self._question(asked)):
             if stream is None:
-                states[account] = _state(account, state)
+                states[account] = _state(state)
             else:
                 inbox.setdefault(account, []).append((stream, event_id, row))
         return {
@@ -160,11 +160,12 @@ _ONE, _MANY = _statement("= ?"), _statement("in (select value from json_each(?))
 _ONE_OF_SERVER, _MANY_OF_SERVER = _statement("= %s"), _statement("= any(%s::text[])")
 
 
-def _state(account_id: str, state: bytes) -> State:
+def _state(state: bytes) -> State:
     try:
         return State(state)
     except CompactError as error:
-        raise DatabaseUnavailable(f"account_states holds of '{account_id}' {error}") from error
+        # Without the account: what is unavailable is told in the log, which names nobody.
+        raise DatabaseUnavailable(f"account_states holds {error}") from error
 
 
 def _posted(inbox: Sequence[tuple[str, str, str]], state: State | None) -> dict[str, list[Row]]:

@@ -44,7 +44,7 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 3000,
 ) -> None:
-    """Serve the champions over HTTP: POST /score, and a page to try it on at /.
+    """Serve the champions over HTTP: POST /v1/scores and more, described at /v1/docs.
 
     Without --as-of, each answer speaks for the moment of its request. What is new in the history is first taken up into
     the operational database, from which the service answers. Beyond this machine (--host 0.0.0.0) it is served only where
@@ -55,5 +55,7 @@ def serve(
 
     found = opened(project)
     speaks_for = None if as_of is None else moment(found, as_of)
+    workflow.check_startable(found, host, port)
     with show.progress() as bars:
-        workflow.serve(found, speaks_for, host, port, now=now(), progress=bars)
+        workflow.bring_up_to_date(found, speaks_for or now(), bars)
+    workflow.serve(found, speaks_for, host, port)

@@ -36,7 +36,7 @@ from foresail.workflow.models import (
 from foresail.workflow.nightly import beginning_of_today, nightly
 from foresail.workflow.progress import Progress
 from foresail.workflow.scoring import Scored, score, write_scores
-from foresail.workflow.serving import bring_up_to_date, serve, serving_settings
+from foresail.workflow.serving import bring_up_to_date, check_startable, serve, serving_settings
 from foresail.workflow.simulation import open_truth, simulate, simulation_settings, truth_beside
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "beginning_of_today",
     "bring_up_to_date",
     "budget",
+    "check_startable",
     "concentration",
     "create_key",
     "draw_concentration",

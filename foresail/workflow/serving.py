@@ -51,14 +51,9 @@ def bring_up_to_date(project: "Project", as_of: datetime, progress: Progress | N
         engine.dispose()
 
 
-def serve(
-    project: "Project", as_of: datetime | None, host: str, port: int, *, now: datetime, progress: Progress | None = None
-) -> None:
-    """Bring the operational database up to date, as of `as_of` or else `now`, and become the BentoML server of the
-    project's champions; returns only if it cannot start.
-    """
+def check_startable(project: "Project", host: str, port: int) -> None:
+    """ProjectError, KeyNeeded or OSError where the service could not be started as asked."""
     from foresail.project import FILE_NAME, ProjectError
-    from serving.settings import VARIABLE
 
     if not project.targets:
         raise ProjectError(f"{project.directory / FILE_NAME} has no target to serve; add a table [targets.churn]")
@@ -72,7 +67,12 @@ def serve(
             raise OSError(
                 f"cannot listen on {host}:{port} ({taken.strerror}); choose another one with --port"
             ) from taken
-    bring_up_to_date(project, as_of or now, progress)
+
+
+def serve(project: "Project", as_of: datetime | None, host: str, port: int) -> None:
+    """Become the BentoML server of the project's champions; does not return."""
+    from serving.settings import VARIABLE
+
     environment = {
         **os.environ,
         VARIABLE: serving_settings(project, as_of).model_dump_json(),

@@ -222,7 +222,7 @@ def test__command_line__creates_lists_and_revokes(tmp_path):
 def test__serve__beyond_this_machine_without_a_key__does_not_start_and_says_how(tmp_path, host):
     project = load(initialise(tmp_path).parent)
     with pytest.raises(KeyNeeded, match="foresail keys create NAME"):
-        workflow.serve(project, None, host, 3000, now=NOON)
+        workflow.check_startable(project, host, 3000)
     for here in ("127.0.0.1", "::1", "localhost"):
         check_reach(project, here)
     workflow.create_key(project, "CRM", ["score"], NOON)
