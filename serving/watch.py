@@ -145,6 +145,8 @@ def _cuts(accounts: Accounts, before: InService | None) -> Mapping[str, float]:
 
 
 def _try_to_warm_up(found: InService) -> None:
+    if not found.models:
+        return
     try:
         warm_up(found)
         found.accounts.warm_up()

@@ -17,6 +17,7 @@ from serving_company import ACCOUNTS, AS_OF, register, settings_of, wait_until
 
 from serving.client import Client, ProblemError
 from serving.database.engine import opened, reading, writing
+from serving.database.keys import create
 from serving.database.tables import audit_log, event_inbox
 from serving.database.upgrade import upgrade
 from serving.states import refresh_states
@@ -34,13 +35,14 @@ def service(company, start_service, tmp_path_factory):
     upgrade(engine)
     refresh_states(engine, company.history, AS_OF)
     fill(engine)
+    _, key = create(engine, "the tests", ["admin"], AS_OF)
     register(company.tracking_uri, *company.boosted)
     register(company.tracking_uri, company.recency)
     started = start_service(json.dumps(settings_of(company, database=database)))
     wait_until(lambda: started.client.get("/readyz").status_code == 200, started.process, started.log)
-    return SimpleNamespace(
-        http=started.client, client=Client(str(started.client.base_url)), engine=engine, log=started.log
-    )
+    started.client.headers["authorization"] = f"Bearer {key}"
+    client = Client(str(started.client.base_url), key=key)
+    return SimpleNamespace(http=started.client, client=client, key=key, engine=engine, log=started.log)
 
 
 @pytest.fixture
@@ -127,7 +129,7 @@ def test__events__from_many_sides_at_once__none_lost_none_doubled(service):
     told = []
 
     def post(side):
-        with Client(str(service.http.base_url)) as client:
+        with Client(str(service.http.base_url), key=service.key) as client:
             told.extend(client.events([order(f"side {number}") for number in range(side, side + 4)]).results)
 
     sides = [threading.Thread(target=post, args=[side]) for side in range(6)]
@@ -252,9 +254,10 @@ def test__openapi__every_failure_is_a_problem_and_every_reference_is_there(servi
 def test__resources__asked_anything_at_all__answer_as_the_document_says(service, tmp_path):
     """Half a minute by default; `make soak` takes minutes."""
     url = f"{service.http.base_url}/v1/openapi.json"
+    key = ["--header", f"Authorization: Bearer {service.key}"]
     bounds = ["--max-time", SECONDS, "--seed", SEED, "--phases", "examples,coverage,fuzzing"]
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", Path(__file__).with_name("schemathesis.toml")]
-    found = subprocess.run([*command, "run", url, *bounds], capture_output=True, text=True, cwd=tmp_path)
+    found = subprocess.run([*command, "run", url, *key, *bounds], capture_output=True, text=True, cwd=tmp_path)
     assert found.returncode == 0, found.stdout + found.stderr
     assert "Traceback" not in service.log.read_text()
 
