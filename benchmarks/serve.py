@@ -166,7 +166,7 @@ class Connection:
 
     def send(self, path, body):
         content = json.dumps(body).encode()
-        head = f"POST {path} HTTP/1.1\r\nhost: here\r\ncontent-type: application/json\r\ncontent-length: {len(content)}\r\n\r\n"
+        head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: {len(content)}\r\n\r\n"
         self.received = b""
         self.socket.sendall(head.encode() + content)
 
@@ -384,7 +384,7 @@ class Started:
 
     def is_ready(self):
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=5) as asked:
-            asked.sendall(f"GET {self.ready} HTTP/1.1\r\nhost: here\r\n\r\n".encode())
+            asked.sendall(f"GET {self.ready} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n".encode())
             return asked.recv(1000).startswith(b"HTTP/1.1 200")
         return False
 

@@ -14,8 +14,10 @@ from serving.in_service import InService
 from serving.last_night import Earlier
 from serving.metrics import stage
 from serving.model_store import LoadedModel
-from serving.scoring import Rows, Scores, score_rows
-from serving.stakes import is_risk, predicted_values, severity
+from serving.scoring import Floats, Rows, Scores, score_rows
+from serving.stakes import is_risk, predicted_values
+from serving.standing.settings import SeverityWord
+from serving.standing.value import severity_of
 
 
 def scored(subjects: Sequence[Subject], question: Question, service: InService) -> list[schemas.ScoredAccount]:
@@ -30,19 +32,27 @@ def scored(subjects: Sequence[Subject], question: Question, service: InService) 
     if question.explain != "none":
         with stage("explain"):
             reasons = explained(subjects, question, rows, scores, service)
-    sheet = _Sheet(question, scores, stakes, reasons, service.cuts)
+    sheet = _Sheet(question, scores, _as_lists(stakes), _severities(stakes, service.cuts), reasons)
     return [sheet.entry(place, subject) for place, subject in enumerate(subjects)]
 
 
 def _stakes(
     models: Sequence[LoadedModel], scores: Mapping[str, Scores], rows: Rows, service: InService
-) -> dict[str, list[float]]:
+) -> dict[str, Floats]:
     """What each account has at stake, by target of risk; NaN where it is not scored."""
     risks = [loaded.target.name for loaded in models if is_risk(loaded)]
     if not risks:
         return {}
     values = predicted_values(service.value_model, rows, scores)
-    return {target: (scores[target].answers * values).tolist() for target in risks}
+    return {target: scores[target].answers * values for target in risks}
+
+
+def _as_lists(stakes: Mapping[str, Floats]) -> dict[str, list[float]]:
+    return {target: found.tolist() for target, found in stakes.items()}
+
+
+def _severities(stakes: Mapping[str, Floats], cuts: Mapping[str, float]) -> dict[str, list[SeverityWord | None]]:
+    return {target: severity_of(found, cuts) for target, found in stakes.items()}
 
 
 @dataclass(frozen=True)
@@ -52,8 +62,8 @@ class _Sheet:
     question: Question
     scores: Mapping[str, Scores]
     stakes: Mapping[str, list[float]]
+    severities: Mapping[str, list[SeverityWord | None]]
     explained: Mapping[tuple[str, int], Explained]
-    cuts: Mapping[str, float]
 
     def entry(self, place: int, subject: Subject) -> schemas.ScoredAccount:
         known = subject.remembered
@@ -83,7 +93,7 @@ class _Sheet:
             percentile=None if why_not else float(scores.percentile[place]),
             band=scores.band[place],
             value_at_stake=stands,
-            severity=None if stands is None else severity(stands, self.cuts),
+            severity=self.severities[target.name][place] if target.name in self.severities else None,
             why_not=why_not,
             reasons=beside.reasons,
             contributions=beside.contributions,

@@ -7,14 +7,13 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
-from features.catalog import CATALOG
+from features.catalog import CATALOG, named
 from features.extension import ExtensionError, catalog_with
 from features.plan import FeatureSet
 from serving import metrics
 from serving.accounts import Accounts
 from serving.answers import warm_up
 from serving.api.problems import DATABASE_UNAVAILABLE, NOT_CONFIGURED, NOT_READY, Problem
-from serving.calls import FEATURES
 from serving.champions import Champions
 from serving.database.engine import DatabaseUnavailable, opened
 from serving.in_service import InService
@@ -24,6 +23,7 @@ from serving.model_store import LoadedModel
 from serving.orphan import end_with_parent
 from serving.scoring import needed_features
 from serving.settings import Settings, SettingsError, read_settings
+from serving.standing.value import VALUE_FEATURES
 
 START_SECONDS = 15.0
 """How long a start waits for the first look. A registry that does not answer must not keep the service from saying so."""
@@ -110,7 +110,7 @@ class Watch:
 
     def _accounts(self, database: sa.Engine, models: Mapping[str, LoadedModel]) -> Accounts:
         """The accounts as these models read them; those before, if they read the same."""
-        features = FeatureSet(dict.fromkeys([*needed_features(list(models.values())), *FEATURES]))
+        features = FeatureSet(dict.fromkeys([*needed_features(list(models.values())), *named(VALUE_FEATURES)]))
         before = self._in_service.accounts if self._in_service else None
         if before is None:
             return Accounts(database, features)

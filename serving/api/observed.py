@@ -23,7 +23,7 @@ from serving.tracing import Trace, trace_of
 STANDARD_OUTPUT = 1
 CLIENT_WENT_AWAY = 499
 OF_BENTOML = ("/", "/score", "/docs.json", "/schema.json")
-UNTEMPLATED = frozenset({*OF_BENTOML, *OPEN, "/metrics", "/v1/openapi.json", "/v1/docs"})
+UNTEMPLATED = frozenset({*OF_BENTOML, *OPEN, "/metrics", "/v1/openapi.json", "/v1/docs", "/v1/scores", "/v1/what-if"})
 """Paths that hold nothing of a caller's; whatever else no route is known for is `other`."""
 
 

@@ -11,7 +11,8 @@ TIERS = ("strategic", "growth", "potential")
 SEGMENTS = ("silent", "new", "at_risk", "low_frequency", "high_value", "potential")
 SCHEMES = {"quadrant": QUADRANTS, "tier": TIERS, "segment": SEGMENTS}
 BANDS = ("low", "medium", "high")
-SEVERITIES = ("low", "medium", "high", "critical")
+SeverityWord = Literal["low", "medium", "high", "critical"]
+SEVERITIES: tuple[SeverityWord, ...] = ("low", "medium", "high", "critical")
 
 Tier = Literal["strategic", "growth", "potential"]
 

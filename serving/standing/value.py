@@ -9,7 +9,7 @@ import numpy as np
 
 from features.population import Columns
 from serving.standing.inputs import NOWHERE, Codes, Floats, column
-from serving.standing.settings import RISKS, SEVERITIES, Severity
+from serving.standing.settings import RISKS, SEVERITIES, Severity, SeverityWord
 
 NET, CONTRACTS = "purchases_net_amount_sum_365d", "contracts_value_sum"
 VALUE_FEATURES = (NET, CONTRACTS)
@@ -46,7 +46,7 @@ def severity_cuts(at_stake: Floats, quantiles: Severity) -> dict[str, float]:
     return {name: float(np.quantile(known, share)) for name, share in shares.items()}
 
 
-def severity_of(at_stake: Floats, cuts: Mapping[str, float]) -> list[str | None]:
+def severity_of(at_stake: Floats, cuts: Mapping[str, float]) -> list[SeverityWord | None]:
     """low, medium, high or critical by value at stake; at a cut the higher one, nothing at stake is low.
 
     None where value at stake is NaN, and everywhere while no night has drawn cuts.

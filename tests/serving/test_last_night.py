@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from serving_company import ACCOUNTS, AS_OF, boosted_card, recency_card, register, settings_of
 
@@ -11,11 +12,11 @@ from features.catalog import named
 from features.table import build_feature_table
 from serving.answers import answer
 from serving.api.schemas import ScoreRequest
-from serving.calls import ORDERED, RETURNED
 from serving.database.engine import writing
 from serving.database.tables import cuts, score_history, scores, standings
 from serving.scoring import Rows
-from serving.stakes import predicted_values, severity
+from serving.stakes import predicted_values
+from serving.standing.value import VALUE_FEATURES, severity_of
 from serving.states import refresh_states
 from serving.watch import Watch
 from training.targets import ValueTarget
@@ -85,7 +86,7 @@ def test__after_a_night__standing_and_severity_are_in_the_score(watching, databa
     assert found.data_as_of == BEFORE
     watching.look()
     stake = score_of(entry(watching)).value_at_stake
-    assert score_of(entry(watching)).severity == severity(stake, CUTS)
+    assert score_of(entry(watching)).severity == severity_of(np.array([stake]), CUTS)[0]
 
 
 def test__change__the_latest_score_before_as_of__and_what_moved_it(watching, database):
@@ -140,11 +141,11 @@ def test__value_at_stake__value_model__its_amount_scaled_to_a_year(watching):
     assert score_of(found, "value").value_at_stake is None
 
 
-def test__predicted_values__no_value_model__net_purchases_of_a_year(company):
+def test__predicted_values__no_value_model__net_purchases_of_a_year_or_contracts(company):
     """Without a model the year behind stands for the year ahead; more returned than ordered is worth nothing, not less."""
-    table = build_feature_table(company.history, AS_OF, named([ORDERED, RETURNED]))
+    table = build_feature_table(company.history, AS_OF, named(VALUE_FEATURES))
     values = predicted_values(None, Rows.of(table), {})
-    assert values.tolist() == [max(0.0, ordered + returned) for ordered, returned in table.to_numpy().tolist()]
+    assert values.tolist() == [max(0.0, net, contracts) for net, contracts in table.to_numpy().tolist()]
 
 
 @pytest.mark.parametrize(
@@ -152,7 +153,7 @@ def test__predicted_values__no_value_model__net_purchases_of_a_year(company):
 )
 def test__severity__at_a_cut__the_higher_one(stake, word):
     """As bands: whoever reaches the cut is beyond it."""
-    assert severity(stake, CUTS) == word
+    assert severity_of(np.array([stake]), CUTS) == [word]
 
 
 def test__inline_account__named_like_a_known_one__stands_nowhere(watching, database):

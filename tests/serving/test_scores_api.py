@@ -20,14 +20,14 @@ from serving_company import (
     wait_until,
 )
 
-from features.catalog import CATALOG
+from features.catalog import CATALOG, named
 from features.table import build_feature_table
 from serving.api.app import RESOURCES
 from serving.api.schemas import ScoreRequest
 from serving.api.what_if_schemas import WhatIfRequest
-from serving.calls import FEATURES
 from serving.model_store import load
 from serving.scoring import needed_features, score_table
+from serving.standing.value import VALUE_FEATURES
 from training.targets import ValueTarget
 
 VALUE = ValueTarget("value", horizon_days=73, active_within_days=None)
@@ -63,7 +63,7 @@ def service(mine, start_service):
 def batch(mine, service):
     """{(account_id, target): answer} of the batch path."""
     models = [load(mine.tracking_uri, f"wholesaler-{target}") for target in TARGETS]
-    table = build_feature_table(mine.history, AS_OF, dict.fromkeys([*needed_features(models), *FEATURES]))
+    table = build_feature_table(mine.history, AS_OF, dict.fromkeys([*needed_features(models), *named(VALUE_FEATURES)]))
     rows = [row for loaded in models for row in score_table(loaded, table).to_dict("records")]
     return {
         (row["account_id"], row["target"]): next(
