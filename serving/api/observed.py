@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from features.moments import microseconds, now
 from serving.api.access import OPEN
+from serving.api.dependencies import PREFIX
 from serving.metrics import NOTED, Noted, count
 from serving.tracing import Trace, trace_of
 
@@ -90,7 +91,8 @@ def route_of(scope: Scope) -> str:
     """The template of the route that answered, like /v1/accounts/{account_id}: the path itself may name an account."""
     template = getattr(scope.get("route"), "path_format", None)
     if isinstance(template, str):
-        return template
+        # A route knows its path below the prefix that it is included with.
+        return template if template.startswith((f"{PREFIX}/", "/metrics")) else f"{PREFIX}{template}"
     return scope["path"] if scope["path"] in UNTEMPLATED else "other"
 
 

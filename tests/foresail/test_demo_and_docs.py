@@ -115,8 +115,8 @@ def own_features(declared):
 
 
 def test__readme__serve_and_curl__answer_with_a_score_and_its_reasons(folder):
-    """What the README says the CRM gets is what it gets."""
-    serve, curl = ([command for command in COMMANDS if word in command][0] for word in ("serve", "curl"))  # noqa: RUF015
+    """What the README says the CRM gets is what it gets, from each of the commands, in their order."""
+    serve, *_ = (command for command in COMMANDS if " serve " in command)
     port = free_port()
     server = subprocess.Popen(
         [sys.executable, "-m", "foresail.cli", *shlex.split(serve)[1:], "--port", str(port)],
@@ -124,16 +124,26 @@ def test__readme__serve_and_curl__answer_with_a_score_and_its_reasons(folder):
     )  # fmt: skip
     try:
         wait_until_ready(port, server)
-        body = shlex.split(curl)[-1]
-        headers = {"content-type": "application/json"}
-        answer = httpx.post(f"http://127.0.0.1:{port}/score", content=body, headers=headers)
-        (score,) = answer.json()["accounts"][0]["scores"]
-        shown = re.search(r"```json\n(.*?)```", README, re.DOTALL)
-        assert set(json.loads(shown[1])["accounts"][0]["scores"][0]) == set(score)
-        assert score["reasons"][0]["words"] == "no order for 60 days, usually every 4"
+        first, *others = (curled(command, port) for command in COMMANDS if command.startswith("curl"))
+        shown = json.loads(re.search(r"```json\n(.*?)```", README, re.DOTALL)[1])["accounts"][0]
+        account = first["accounts"][0]
+        assert set(shown) == set(account)
+        assert set(shown["scores"][0]) == set(account["scores"][0])
+        assert account["scores"][0]["reasons"][0]["words"] == "no order for 60 days, usually every 4"
+        posted, profile, listed, models = others
+        assert posted["accepted"] + posted["duplicate"] == 1
+        assert profile["timeline"]["events"][0]["details"]["order_id"] == "web-1"
+        assert {one["standing"]["severity"] for one in listed["accounts"]} == {"critical"}
+        assert [model["target"] for model in models["models"]] == ["churn"]
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(timeout=20)
+
+
+def curled(command, port):
+    """The answer to a curl of the README, as JSON."""
+    words = shlex.split(command.replace("localhost:3000", f"127.0.0.1:{port}"))
+    return json.loads(subprocess.run(words, capture_output=True, check=True, text=True).stdout)
 
 
 def free_port():

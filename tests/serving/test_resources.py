@@ -240,6 +240,13 @@ def test__accounts__the_cursor_of_another_order__is_refused(service):
     assert (response.status_code, "is not the `next` of an answer" in response.json()["detail"]) == (422, True)
 
 
+def test__log__says_which_resource_was_asked_and_not_for_whom(service, client):
+    client.account("A7")
+    *_, line = (line for line in service.log.read_text().splitlines() if line.startswith('{"at"'))
+    assert '"route":"/v1/accounts/{account_id}"' in line
+    assert "A7" not in line
+
+
 def test__openapi__every_failure_is_a_problem_and_every_reference_is_there(service):
     document = service.http.get("/v1/openapi.json").json()
     for path in document["paths"].values():
