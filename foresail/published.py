@@ -42,6 +42,7 @@ def remove_accounts(project: "Project", ids: Collection[str]) -> Iterator[Cleane
     database that [publish] names cannot be used.
     """
     in_folder = 0
+    _remove_unfinished(project.publish_folder)
     for path in published(project):
         try:
             rows = (_clean_parquet if path.suffix == ".parquet" else _clean_csv)(path, frozenset(ids))
@@ -85,6 +86,13 @@ def _clean_database(url: str | None, ids: Collection[str]) -> Iterator[Cleaned]:
     rows = forget_in_sql(url, ids)
     if rows:
         yield Cleaned(make_url(url).render_as_string(hide_password=True), rows)
+
+
+def _remove_unfinished(folder: Path) -> None:
+    """What a night that was killed while it wrote has left: files not yet given their names."""
+    for pattern in (".*.writing", ".*.cleaning"):
+        for left in folder.rglob(pattern):
+            left.unlink()
 
 
 def published(project: "Project") -> list[Path]:

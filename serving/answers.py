@@ -121,11 +121,12 @@ def subject_known(account_id: str, service: InService, as_of: datetime, place: s
     """The account of this id; a Problem for one that is not known by as_of. `place` points at it in the request."""
     (subject,) = _subjects_known([account_id], service, as_of)
     if subject is None:
-        raise _unknown(account_id, as_of, place)
+        raise unknown(account_id, as_of, place)
     return subject
 
 
-def _unknown(account_id: str, as_of: datetime, place: str) -> Problem:
+def unknown(account_id: str, as_of: datetime, place: str) -> Problem:
+    """That nothing is known of an account; `place` points at it in the request."""
     return Problem(
         UNKNOWN_ACCOUNT,
         f"nothing is known of account '{account_id}' as of {as_of.isoformat()}; send its events along, "
@@ -163,7 +164,7 @@ def _known(request: schemas.ScoreRequest, service: InService, as_of: datetime) -
     """The accounts asked for by id, and a Problem in the place of each that is not known."""
     found = _subjects_known(request.account_ids, service, as_of)
     return [
-        subject or _unknown(account, as_of, pointer("account_ids", number))
+        subject or unknown(account, as_of, pointer("account_ids", number))
         for number, (account, subject) in enumerate(zip(request.account_ids, found, strict=True))
     ]
 

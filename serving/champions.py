@@ -1,6 +1,7 @@
 """The champions in service: looked up by alias again and again, exchanged when another version carries it."""
 
 import logging
+import re
 from collections.abc import Mapping
 
 from features.catalog import CATALOG
@@ -58,11 +59,16 @@ class Champions:
         return refused == version and (looks + 1) % LOOKS_BETWEEN_TRIES != 0
 
     def _say(self, target: str, unavailable: ModelUnavailable, before: LoadedModel | None) -> None:
-        said = self.problems.get(target)
-        self.problems[target] = Problem(_kind(unavailable), str(unavailable))
-        if said is None or said.detail != str(unavailable):
+        said, told = self.problems.get(target), without_credentials(str(unavailable))
+        self.problems[target] = Problem(_kind(unavailable), told)
+        if said is None or said.detail != told:
             stays = f"; version {before.version} stays in service" if before else ""
-            log.warning("%s: %s%s", target, unavailable, stays)
+            log.warning("%s: %s%s", target, told, stays)
+
+
+def without_credentials(text: str) -> str:
+    """A text without what stands before the host of its addresses: problems are told to strangers, too."""
+    return re.sub(r"(?<=://)[^/\s@]+@", "***@", text)
 
 
 def _kind(unavailable: ModelUnavailable) -> Kind:

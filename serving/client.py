@@ -26,6 +26,7 @@ from serving.api.what_if_schemas import WhatIf
 Answer = TypeVar("Answer", bound=BaseModel)
 Row = Mapping[str, Any]
 
+MOST_SECONDS = 30.0
 BUSY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
@@ -103,8 +104,13 @@ class Client:
                 continue
             if response.status_code not in BUSY:
                 return _success(response)
-            time.sleep(float(response.headers.get("retry-after", 1)))
+            time.sleep(_seconds(response.headers.get("retry-after", "")))
         return _success(self._http.request(method, path, **content))
+
+
+def _seconds(retry_after: str) -> float:
+    """How long to wait, half a minute at most; a second where a proxy says nothing, or a date."""
+    return min(float(retry_after), MOST_SECONDS) if retry_after.isdecimal() else 1.0
 
 
 def _success(response: httpx.Response) -> httpx.Response:

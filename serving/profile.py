@@ -89,7 +89,8 @@ def stored(connection: sa.Connection, account_id: str) -> Stored:
     for row in _rows(connection, score_history, account_id, score_history.c.as_of.desc()):
         history.setdefault(row.target, []).append(row)
     moves = _rows(connection, tier_moves, account_id, tier_moves.c.as_of.desc(), tier_moves.c.scheme)
-    undone = _rows(connection, interventions, account_id, interventions.c.due_at, interventions.c.intervention_id)
+    due_first = interventions.c.due_at.is_(None), interventions.c.due_at, interventions.c.intervention_id
+    undone = _rows(connection, interventions, account_id, *due_first)
     return Stored(
         next(iter(_rows(connection, standings, account_id)), None),
         _rows(connection, scores, account_id, scores.c.target),

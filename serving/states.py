@@ -14,6 +14,7 @@ from features.compact import VERSION, BucketStates
 from features.history import History
 from features.moments import moment
 from features.streams import STREAMS
+from serving.database.bulk import driver_of
 from serving.database.engine import reading, writing
 from serving.database.tables import account_states, state_buckets
 
@@ -87,6 +88,10 @@ def _write(connection: sa.Connection, bucket: int, states: BucketStates, files: 
         connection.exec_driver_sql("lock table state_buckets in share row exclusive mode")
     for table in (account_states, state_buckets):
         connection.execute(sa.delete(table).where(table.c.bucket == bucket))
+    for start in range(0, len(states.accounts), ROWS_AT_ONCE):
+        # Where the history was divided differently before, they stand in another bucket still.
+        own = account_states.c.account_id.in_(states.accounts[start : start + ROWS_AT_ONCE])
+        connection.execute(sa.delete(account_states).where(own))
     _insert(connection, _rows(connection.dialect, bucket, states, as_of))
     connection.execute(sa.insert(state_buckets).values(bucket=bucket, files=files, as_of=as_of))
 
@@ -111,8 +116,8 @@ def _insert(connection: sa.Connection, rows: Iterator[tuple[Any, ...]]) -> None:
 
 
 def _copy(connection: sa.Connection, rows: Iterator[tuple[Any, ...]]) -> None:
-    driver: Any = connection.connection.driver_connection
     with (
+        driver_of(connection) as driver,
         driver.cursor() as cursor,
         cursor.copy(f"copy account_states ({', '.join(_COLUMNS)}) from stdin (format binary)") as copy,
     ):

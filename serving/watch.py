@@ -14,7 +14,7 @@ from serving import metrics
 from serving.accounts import Accounts
 from serving.answers import warm_up
 from serving.api.problems import DATABASE_UNAVAILABLE, NOT_CONFIGURED, NOT_READY, Problem
-from serving.champions import Champions
+from serving.champions import Champions, without_credentials
 from serving.database.engine import DatabaseUnavailable, opened
 from serving.in_service import InService
 from serving.inline import InlineAccounts
@@ -60,7 +60,7 @@ class Watch:
         end_with_parent(self._stopped)
         if self.settings is None:
             return
-        asked = f"the model registry {self.settings.tracking_uri} has not answered yet"
+        asked = f"the model registry {without_credentials(self.settings.tracking_uri)} has not answered yet"
         self._problem = Problem(NOT_READY, f"{asked}; if this lasts, the service's log says why")
         threading.Thread(target=self._go_on, args=(self.settings,), name="watch", daemon=True).start()
         if not self._looked.wait(within_seconds):

@@ -9,7 +9,7 @@ from features.events import Events
 from features.streams import STREAMS, Stream
 from features.table import build_feature_row
 from serving.accounts import Array
-from serving.answers import models_asked, subject_known
+from serving.answers import models_asked, subject_known, unknown
 from serving.api.schemas import Score, ScoredAccount
 from serving.api.what_if_schemas import Difference, WhatIf, WhatIfRequest
 from serving.explained import Question, Subject
@@ -43,7 +43,12 @@ def _account(request: WhatIfRequest, service: InService, as_of: datetime) -> tup
     if request.account is None:
         known = str(request.account_id)
         subject = subject_known(known, service, as_of, "#/account_id")
-        return subject, {name: service.accounts.known([known])[known].events(name) for name in STREAMS}
+        found = service.accounts.known([known]).get(known)
+        if found is None:
+            raise unknown(known, as_of, "#/account_id")
+        rows = {name: found.events(name) for name in STREAMS}
+        # From what was read just now: an event posted in between would be laid to the supposed ones.
+        return subject._replace(row=_row(known, rows, service, as_of)), rows
     brought = Brought(request.account.account_id, request.account.rows(), ("account", "events"))
     (rows,) = service.inline.checked([brought])
     return Subject(brought.account_id, _row(brought.account_id, rows, service, as_of)), rows

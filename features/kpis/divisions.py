@@ -33,11 +33,11 @@ class Division:
     def of_attribute(cls, dimension: str, words: Sequence[tuple[pa.Array, pa.Array]]) -> "Division":
         """Of the accounts of each bucket, and the word for each."""
         members = pc.unique(pa.chunked_array([own for _, own in words], pa.string()))
-        return cls(dimension, tuple(sorted(members.drop_null().to_pylist())), words)
+        return cls(dimension, tuple(sorted(set(members.drop_null().to_pylist()) - {NOT_RECORDED})), words)
 
     @classmethod
     def given(cls, dimension: str, words: Mapping[str, str]) -> "Division":
-        return cls(dimension, tuple(sorted(set(words.values()))), words)
+        return cls(dimension, tuple(sorted(set(words.values()) - {NOT_RECORDED})), words)
 
     def codes(self, bucket: int, accounts: pa.Array) -> Array:
         """The place of each account's member; of one that has none, the place behind the last."""

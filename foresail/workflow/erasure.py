@@ -1,6 +1,7 @@
 """Erasing an account wherever Foresail has it: history, operational database, files, and the models that learnt from it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ from foresail.workflow.nightly import NIGHTS
 from foresail.workflow.progress import Progress
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from features.erasure import Erased
     from features.history import History
     from foresail.project import Project
@@ -41,27 +44,37 @@ def forget(project: "Project", account_id: str, progress: Progress | None = None
     history = project.history
     ids = ids_to_forget(history, account_id)
     learnt, perhaps = _learnt(history, ids, trained_on(project, unreadable_is_unknown=True))
-    published = tuple(remove_accounts(project, ids))
-    database = _forget_in_database(project, ids)
-    return Forgotten(forget(history, account_id, progress), published, database, learnt, perhaps)
+    with _no_night(project) as engine:
+        published = tuple(remove_accounts(project, ids))
+        database = _forget_in_database(engine, ids)
+        return Forgotten(forget(history, account_id, progress), published, database, learnt, perhaps)
 
 
-def _forget_in_database(project: "Project", ids: Sequence[str]) -> dict[str, int]:
+@contextmanager
+def _no_night(project: "Project") -> "Iterator[sa.Engine]":
+    """The operational database while no night runs: one at work would write the account again, wherever it was erased.
+
+    One that was interrupted keeps files of it, which go.
+    """
     from serving.database.engine import opened
-    from serving.database.forget import forget
-    from serving.database.upgrade import upgrade
     from serving.nightly.folder import remove_files
     from serving.nightly.lock import only_night
 
     engine = opened(project.database)
     try:
-        # A night at work would write the account again, and one that was interrupted keeps files of it.
         with only_night(project.directory / NIGHTS, engine):
-            upgrade(engine)
             remove_files(project.directory / NIGHTS)
-            return forget(engine, ids)
+            yield engine
     finally:
         engine.dispose()
+
+
+def _forget_in_database(engine: "sa.Engine", ids: Sequence[str]) -> dict[str, int]:
+    from serving.database.forget import forget
+    from serving.database.upgrade import upgrade
+
+    upgrade(engine)
+    return forget(engine, ids)
 
 
 def _learnt(

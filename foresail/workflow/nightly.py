@@ -1,7 +1,7 @@
 """The night of a project: what `serving.nightly` does, told about this company."""
 
 from collections.abc import Callable
-from datetime import datetime, time
+from datetime import UTC, datetime, time
 from functools import partial
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -49,9 +49,9 @@ def nightly(
 
 
 def beginning_of_today(project: "Project", now: datetime) -> datetime:
-    """The last midnight in the project's timezone: a night that is started again on the same day is the same night."""
+    """The last midnight in the project's timezone, in UTC: a night that is started again on the same day is the same night."""
     zone = ZoneInfo(project.timezone)
-    return datetime.combine(now.astimezone(zone).date(), time(), zone)
+    return datetime.combine(now.astimezone(zone).date(), time(), zone).astimezone(UTC)
 
 
 def night_plan(project: "Project", as_of: datetime) -> "Plan":

@@ -99,12 +99,21 @@ def _unknown(detail: str, challenge: str) -> Problem:
 
 def _refuse_strangers(scope: Scope, headers: Headers) -> None:
     """A Problem unless the caller is a program on this machine, not a proxy on it, nor a web page open in its browser."""
-    names = [urlsplit(f"//{headers.get('host', '')}").hostname, urlsplit(headers.get("origin", "//localhost")).hostname]
+    names = [_host_of(f"//{headers.get('host', '')}"), _host_of(headers.get("origin", "//localhost"))]
+    # What asks by the HTTP of before 1997 is a proxy with its defaults.
     is_here = scope["client"] is not None and ip_address(scope["client"][0]).is_loopback
+    is_here = is_here and scope["http_version"] != "1.0"
     if not is_here or not all(map(_is_this_machine, names)) or any(name in headers for name in _FORWARDED):
         raise Problem(
             LOCAL_ONLY, f"there is no API key yet, and without one only this machine is answered; {_CREATE} makes one"
         )
+
+
+def _host_of(address: str) -> str | None:
+    try:
+        return urlsplit(address).hostname
+    except ValueError:
+        return None
 
 
 def _is_this_machine(name: str | None) -> bool:

@@ -95,7 +95,7 @@ class ProblemAnswers:
         headers = Headers(scope=scope)
         self._refuse_large(int(headers.get("content-length") or 0))
         body = await self._read(receive)
-        if body and headers.get("content-type", "application/json").split(";")[0].strip() != "application/json":
+        if body and headers.get("content-type", "application/json").split(";")[0].strip().lower() != "application/json":
             raise Problem(WRONG_MEDIA_TYPE, f"send application/json, not {headers['content-type']}")
         return _once({"type": "http.request", "body": body, "more_body": False}, receive)
 

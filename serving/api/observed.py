@@ -91,8 +91,9 @@ def route_of(scope: Scope) -> str:
     """The template of the route that answered, like /v1/accounts/{account_id}: the path itself may name an account."""
     template = getattr(scope.get("route"), "path_format", None)
     if isinstance(template, str):
-        # A route knows its path below the prefix that it is included with.
-        return template if template.startswith((f"{PREFIX}/", "/metrics")) else f"{PREFIX}{template}"
+        # A route of ours knows its path only from the prefix on.
+        is_below = scope["path"].startswith(f"{PREFIX}/") and not template.startswith(f"{PREFIX}/")
+        return f"{PREFIX}{template}" if is_below else template
     return scope["path"] if scope["path"] in UNTEMPLATED else "other"
 
 

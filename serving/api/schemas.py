@@ -24,6 +24,7 @@ MOST_MEMBERS = 50
 NO_NUL = r"^[^\x00]*$"
 """PostgreSQL has no text with NUL characters."""
 Text = Annotated[str, Field(pattern=NO_NUL)]
+EventId = Annotated[str, Field(max_length=200, pattern=NO_NUL)]
 AccountId = Annotated[str, Field(min_length=1, max_length=200, pattern=NO_NUL)]
 
 _JSON_TYPES: dict[str, Any] = {"text": Text, "time": str, "number": float}

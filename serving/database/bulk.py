@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import sqlalchemy as sa
 
-from serving.database.engine import DatabaseUnavailable, shown
+from serving.database.engine import unavailable
 
 _NULL = pa_csv.WriteOptions(include_header=False, quoting_style="all_valid")
 
@@ -76,17 +76,17 @@ def _csv(rows: pa.Table) -> memoryview:
 
 def _copy(connection: sa.Connection, into: str, names: Sequence[str], content: memoryview) -> None:
     statement = f"copy {into} ({', '.join(names)}) from stdin (format csv)"
-    with _driver(connection) as driver, driver.cursor() as cursor, cursor.copy(statement) as copy:
+    with driver_of(connection) as driver, driver.cursor() as cursor, cursor.copy(statement) as copy:
         copy.write(content)
 
 
 @contextmanager
-def _driver(connection: sa.Connection) -> Iterator[Any]:
-    """The driver's own connection; what it raises is told as SQLAlchemy's errors are by `available`."""
+def driver_of(connection: sa.Connection) -> Iterator[Any]:
+    """The driver's own connection; what it raises is told as SQLAlchemy's errors are by `available`, without any row."""
     try:
         yield connection.connection.driver_connection
     except (connection.dialect.dbapi.OperationalError, connection.dialect.dbapi.InternalError) as error:  # type: ignore[union-attr]
-        raise DatabaseUnavailable(f"the database {shown(connection.engine.url)} cannot be used: {error}") from error
+        raise unavailable(connection.engine, getattr(error.diag, "message_primary", None) or error) from error
 
 
 def _plain(rows: pa.Table) -> pa.Table:

@@ -26,14 +26,17 @@ def opened(url: str, *, wait_seconds: float = WAIT_SECONDS) -> sa.Engine:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as denied:
             raise DatabaseUnavailable(f"{path.parent} cannot be made ({denied.strerror})") from denied
-        engine = sa.create_engine(url, connect_args={"timeout": wait_seconds})
+        engine = sa.create_engine(url, connect_args={"timeout": wait_seconds}, hide_parameters=True)
         sa.event.listen(engine, "connect", _tune_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
         return engine
     milliseconds = int(wait_seconds * 1000)
     waits = f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds} -c timezone=UTC"
-    arguments = {"connect_timeout": max(1, int(wait_seconds)), "options": waits}
-    return sa.create_engine(url, connect_args=arguments, pool_size=8, pool_timeout=wait_seconds, pool_pre_ping=True)
+    # A server that vanished without a word is noticed by the client alone.
+    alive = {"keepalives_idle": 2, "keepalives_interval": 1, "keepalives_count": 2, "tcp_user_timeout": milliseconds}
+    arguments = {"connect_timeout": max(1, int(wait_seconds)), "options": waits, **alive}
+    how: Any = {"pool_size": 8, "pool_timeout": wait_seconds, "pool_pre_ping": True, "hide_parameters": True}
+    return sa.create_engine(url, connect_args=arguments, **how)
 
 
 @contextmanager
@@ -85,5 +88,6 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     """A connection that sees one state of the database. DatabaseUnavailable as `available`."""
-    with available(engine), engine.connect() as connection, connection.begin():
+    how: Any = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+    with available(engine), engine.connect().execution_options(**how) as connection, connection.begin():
         yield connection

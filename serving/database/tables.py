@@ -209,6 +209,7 @@ idempotency_keys = sa.Table(
     _column("status", sa.Integer, "the status that was answered"),
     _column("answer", sa.Text, "the body that was answered"),
     _column("created_at", Moment, "when"),
+    sa.Index("idempotency_keys_by_age", "created_at"),
     comment="Grain: one request that must not be done twice.",
 )
 

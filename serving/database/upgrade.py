@@ -10,12 +10,17 @@ from alembic.script import ScriptDirectory
 
 from serving.database.engine import UPGRADE, DatabaseUnavailable, available, shown
 
+KEY = 7310603068093065
+"""Of the lock; no other of Foresail's has it."""
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 
 def upgrade(engine: sa.Engine, to: str = "head") -> None:
     """Run the migrations that the database has not seen yet, all in one transaction; nothing to do is no error."""
     with available(engine), engine.connect().execution_options(writes=True) as connection, connection.begin():
+        if connection.dialect.name == "postgresql":
+            # Of two that start at once one waits; SQLite lets only one begin.
+            connection.exec_driver_sql(f"select pg_advisory_xact_lock({KEY})")
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, to)

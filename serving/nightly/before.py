@@ -14,13 +14,13 @@ from features.history import History
 from serving.database.engine import reading
 from serving.database.tables import scores, standings, tier_moves
 from serving.nightly.columns import TIME
+from serving.standing.settings import SCHEMES
 
 ROWS_AT_ONCE = 100_000
 SCORES_BEFORE = pa.schema(
     [("account_id", pa.string()), ("target", pa.string()), ("previous_as_of", TIME), ("previous", pa.float64())]
 )
 """Grain: one row per account and target that was scored before."""
-SCHEMES = ("quadrant", "tier", "segment")
 STANDINGS_BEFORE = pa.schema([("account_id", pa.string()), *((scheme, pa.string()) for scheme in SCHEMES)])
 """Grain: one row per account that stood somewhere before; null in a scheme in which it did not."""
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from serving.model_store import LoadedModel
 from serving.nightly.columns import whole
 from serving.scoring import Rows, reasons_for, riskiest
+from serving.standing.settings import SEVERITIES
 
-SEVERITIES = ("low", "medium", "high", "critical")
 REASONS = pa.list_(
     pa.struct(
         [

@@ -43,12 +43,16 @@ def slices(scores: pa.Table, standings: pa.Table, moves: pa.Table) -> Iterator[S
         yield Slice(own, pa.concat_tables(parts), standings.slice(start, len(own)), moved)
 
 
-def ready(own: Slice, keep_from: datetime | None, dialect: sa.Dialect) -> list[Write]:
+def ready(own: Slice, keep_from: datetime | None, dialect: sa.Dialect, again: datetime | None = None) -> list[Write]:
     """What is to be done in one transaction, with all rows converted beforehand.
 
     Rows take the place of those of the night before, or are added to what only grows; history before `keep_from` goes.
+    `again` is the moment of a night that is repeated: what its earlier run added goes with the slice that is written
+    anew, because where the others stood before is told by the moves of that run alone.
     """
+    before: list[Write] = [] if again is None else [partial(_drop_night, own.accounts, again)]
     writes = [
+        *before,
         putting(scores, _with_reasons_as_text(own.scores), dialect),
         adding(score_history, history_of(own.scores), dialect),
         putting(standings, own.standings, dialect),
@@ -57,12 +61,13 @@ def ready(own: Slice, keep_from: datetime | None, dialect: sa.Dialect) -> list[W
     return writes if keep_from is None else [*writes, partial(_drop_history, own.accounts, keep_from)]
 
 
-def forget_night(connection: sa.Connection, as_of: datetime) -> None:
-    """Take out what an earlier run of the same night has added to the tables that only grow: a look at all of them."""
+def drop_vanished(connection: sa.Connection, as_of: datetime) -> None:
+    """Of a repeated night: what its earlier run added of accounts that have been merged or erased since."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("set local statement_timeout = 0")
     for table in (score_history, tier_moves):
-        connection.execute(sa.delete(table).where(table.c.as_of == as_of))
+        vanished = table.c.account_id.not_in(sa.select(standings.c.account_id))
+        connection.execute(sa.delete(table).where(table.c.as_of == as_of, vanished))
 
 
 def finish(connection: sa.Connection, drawn: pa.Table, as_of: datetime) -> None:
@@ -84,6 +89,13 @@ def history_of(rows: pa.Table) -> pa.Table:
     """The rows of score_history that scores leave behind."""
     kept = rows.select(["account_id", "target", "as_of", "percentile", "band", "model_version"])
     return kept.append_column("answer", answer_of(rows))
+
+
+def _drop_night(accounts: pa.Array, as_of: datetime, connection: sa.Connection) -> None:
+    own = accounts.to_pylist()
+    for table in (score_history, tier_moves):
+        named = table.c.account_id.in_(sa.bindparam("accounts", own, expanding=True))
+        connection.execute(sa.delete(table).where(named, table.c.as_of == as_of))
 
 
 def _drop_history(accounts: pa.Array, before: datetime, connection: sa.Connection) -> None:

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,8 +16,6 @@ from serving.nightly.night import Night, Plan, Progress
 from serving.nightly.stand import stand
 from serving.nightly.tables import publish_tables
 
-PUBLISH = "publish"
-"""Does not wait for load: one writes files, the other a database, and neither reads what the other writes."""
 STEPS: Mapping[str, Callable[[Night], None]] = {
     "ingest": steps.ingest,
     "fold": steps.fold_inbox,
@@ -29,9 +26,9 @@ STEPS: Mapping[str, Callable[[Night], None]] = {
     "explain": steps.explain,
     "states": steps.states,
     "load": steps.load,
-    PUBLISH: publish_tables,
+    "publish": publish_tables,
 }
-"""In their order. Decisions about interventions belong between explain and states: by then all scores and standings are
+"""In their order; nothing is published that is not loaded. Decisions about interventions belong between explain and states: by then all scores and standings are
 known, and nobody has seen them yet."""
 
 
@@ -78,19 +75,9 @@ def run_night(
 
 
 def _work(night: Night) -> None:
-    """Every step in its order; the last two beside each other."""
-    *one_by_one, last = [name for name in STEPS if name != PUBLISH]
-    for name in one_by_one:
-        _step(night, name)
-    with ThreadPoolExecutor(1) as beside:
-        publishing = beside.submit(_step, night, PUBLISH)
-        _step(night, last)
-        publishing.result()
-
-
-def _step(night: Night, name: str) -> None:
-    with night.timed(name):
-        STEPS[name](night)
+    for name, step in STEPS.items():
+        with night.timed(name):
+            step(night)
 
 
 def summarised(night: Night) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from serving.nightly.before import SCORES_BEFORE, STANDINGS_BEFORE, by_bucket, s
 from serving.nightly.explain import joined, reasons_of_bucket, to_explain
 from serving.nightly.gather import champions, data_as_of
 from serving.nightly.journal import AGAIN, Pinned
-from serving.nightly.load import finish, forget_night, ready, slices
+from serving.nightly.load import drop_vanished, finish, ready, slices
 from serving.nightly.night import Night
 from serving.nightly.score import Moments, answer_of, score_bucket
 from serving.states import refresh_states
@@ -153,15 +153,13 @@ def load(night: Night) -> None:
     """Scores, their history, standings and moves into the database, some thousand accounts in a transaction."""
     oldest = night.as_of - timedelta(days=night.plan.keep_scores_days)
     keep_from = oldest if night.journal.has_night_before(oldest) else None
-    if night.journal.has(AGAIN) and not night.journal.has("load", "begin"):
-        with writing(night.engine) as connection:
-            forget_night(connection, night.as_of)
-            night.journal.note("load", "begin", within=connection)
     for bucket in night.buckets:
         _load_bucket(night, bucket, keep_from)
         night.progress(bucket + 1, len(night.buckets), "loading")
     with writing(night.engine) as connection:
         finish(connection, night.folder.read("cuts", "all"), night.as_of)
+        if night.journal.has(AGAIN):
+            drop_vanished(connection, night.as_of)
 
 
 def _load_bucket(night: Night, bucket: int, keep_from: datetime | None) -> None:
@@ -170,7 +168,8 @@ def _load_bucket(night: Night, bucket: int, keep_from: datetime | None) -> None:
         part = f"{bucket}.{number}"
         if night.journal.has("load", part):
             continue
-        writes = ready(own, keep_from, night.engine.dialect)
+        again = night.as_of if night.journal.has(AGAIN) else None
+        writes = ready(own, keep_from, night.engine.dialect, again)
         with writing(night.engine) as connection:
             for write in writes:
                 write(connection)

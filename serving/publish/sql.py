@@ -7,13 +7,13 @@ what was there.
 
 import io
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 
+from serving.database.bulk import driver_of
 from serving.database.engine import LOCAL, opened, shown, writing
 from serving.database.tables import Moment, account_states
 from serving.publish.errors import PublishError
@@ -157,8 +157,7 @@ def _copy(connection: sa.Connection, target: sa.Table, schema: pa.Schema, batche
     columns = ", ".join(schema.names)
     statement = f"copy {target.schema}.{target.name} ({columns}) from stdin (format csv)"
     without_header = pa_csv.WriteOptions(include_header=False)
-    driver: Any = connection.connection
-    with driver.cursor() as cursor, cursor.copy(statement) as copy:
+    with driver_of(connection) as driver, driver.cursor() as cursor, cursor.copy(statement) as copy:
         for batch in batches:
             text = io.BytesIO()
             pa_csv.write_csv(batch, text, without_header)

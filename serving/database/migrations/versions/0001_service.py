@@ -115,6 +115,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("caller", "key"),
         comment="Grain: one request that must not be done twice.",
     )
+    op.create_index("idempotency_keys_by_age", "idempotency_keys", ["created_at"], unique=False)
     op.create_table(
         "job_runs",
         sa.Column("job", sa.Text(), nullable=False, comment="the job: nightly"),
