@@ -113,7 +113,7 @@ def whole(accounts: Accounts, account: str, models: Sequence[LoadedModel]) -> ob
 
 
 def scores(row: np.ndarray, models: Sequence[LoadedModel]) -> object:
-    rows = Rows(CATALOG.names, row.reshape(1, -1))
+    rows = Rows(tuple(CATALOG.names), row.reshape(1, -1))
     return [score_rows(loaded, rows) for loaded in models]
 
 

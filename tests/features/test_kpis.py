@@ -135,6 +135,13 @@ def test__kpi__of_a_member__counts_its_accounts_alone(found):
     assert figure(found, "revenue", "year", YEAR_2020, "growth") == (280, 1)
 
 
+def test__member__called_as_what_has_none__is_one_with_it(tmp_path):
+    """Somebody has written into the CRM what we say of those of whom nothing is written there."""
+    said = {"a": {"accounts": [attributes(region="not recorded")], "purchases": [line("2020-01-01", 7)]}}
+    found = kpis(store(tmp_path, said | {"b": {"purchases": [line("2020-01-01", 5)]}}), AS_OF, by=["region"])
+    assert figure(found, "revenue", "month", YEAR_2020, "not recorded") == (12, 2)
+
+
 def test__member__is_the_newest_that_was_known__and_takes_its_past_along(tmp_path):
     """The move of 2020 was known, that of 2019 is learnt of only later; what a row leaves out stays as it was."""
     moved = [

@@ -155,6 +155,39 @@ def test__again__repeats_the_last_night_with_what_stood_before_it(company, tmp_p
     assert published(tmp_path) == files
 
 
+def test__again__cut_off_after_it_has_loaded__still_knows_what_stood_before_it(
+    company, tmp_path, database, monkeypatch
+):
+    """The second repetition finds the moves of the first."""
+    run(plan_of(company, work=tmp_path), database)
+    run(plan_of(company, NEXT, tmp_path), database)
+    expected, files = left_behind(database), published(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setitem(STEPS, "publish", cut_off)
+        with pytest.raises(RuntimeError):
+            run(plan_of(company, NEXT, tmp_path), database, again=True)
+    run(plan_of(company, NEXT, tmp_path), database, again=True)
+    assert left_behind(database) == expected
+    assert published(tmp_path) == files
+
+
+def test__again__cut_off_before_a_slice_is_loaded__loses_no_move(company, tmp_path, database, monkeypatch):
+    """Where accounts stood before this night is told by its own moves: they must not go before all is written."""
+    run(plan_of(company, work=tmp_path), database)
+    run(plan_of(company, NEXT, tmp_path), database)
+    expected = left_behind(database)
+    with monkeypatch.context() as patched:
+        patched.setattr("serving.nightly.steps.ready", cut_off)
+        with pytest.raises(RuntimeError):
+            run(plan_of(company, NEXT, tmp_path), database, again=True)
+    run(plan_of(company, NEXT, tmp_path), database, again=True)
+    assert left_behind(database) == expected
+
+
+def cut_off(*_):
+    raise RuntimeError
+
+
 def test__old_history__is_dropped_and_accounts_that_are_gone_lose_score_and_standing(company, tmp_path, database):
     run(plan_of(company, work=tmp_path), database)
     stranger = {"account_id": "gone", "as_of": NIGHT}

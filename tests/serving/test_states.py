@@ -100,6 +100,14 @@ def test__refresh__history_divided_into_fewer_buckets__leaves_no_rows_of_the_oth
         assert sorted(connection.execute(sa.select(state_buckets.c.bucket)).scalars()) == [0, 1]
 
 
+@pytest.mark.parametrize("buckets", [3, 6])
+def test__refresh__history_divided_anew__moves_accounts_to_their_new_buckets(database, tmp_path, buckets):
+    """With a number that is no divisor an account's new bucket may be written before its old one is emptied."""
+    refresh_states(database, store(tmp_path / "four", ACCOUNTS, buckets=4), AS_OF)
+    refresh_states(database, store(tmp_path / "anew", ACCOUNTS, buckets=buckets), AS_OF)
+    assert stored(database).keys() == ACCOUNTS.keys()
+
+
 def test__refresh__no_history_yet__is_no_error(database, tmp_path):
     assert refresh_states(database, History(tmp_path / "nowhere"), AS_OF).accounts == 0
     assert stored(database) == {}
