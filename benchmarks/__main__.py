@@ -12,12 +12,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from generate import EVENTS_EACH_AT_NIGHT
 from measure import BENCH, Line, print_lines
 
 HERE = Path(__file__).parent
 SIZED = ("feature_table", "nightly")
 INGESTED = ("ingest",)
-OTHERS = ("one_account", "startup", "fit_and_score", "serve", "accuracy", "simulate", "uplift")
+OTHERS = ("one_account", "own_work", "startup", "fit_and_score", "serve", "accuracy", "simulate", "uplift")
 
 
 def main() -> None:
@@ -34,7 +35,8 @@ def main() -> None:
 
 def commands(size: str) -> list[tuple[str, list[str]]]:
     sized = [(name, ["--events", size]) for name in SIZED]
-    return [*sized, *((name, ["--rows", size]) for name in INGESTED), *((name, []) for name in OTHERS)]
+    night = ("night", ["--accounts", str(int(size) // EVENTS_EACH_AT_NIGHT)])
+    return [*sized, night, *((name, ["--rows", size]) for name in INGESTED), *((name, []) for name in OTHERS)]
 
 
 def run(name: str, flags: list[str]) -> bool:

@@ -83,7 +83,8 @@ def _kpis() -> Iterator[str]:
         "from what was known by `as_of`, so that a figure of last month may still move when late facts come in. Left out is a period",
         "that began before the month of the first event of its stream, and a KPI whose stream is empty. Churn days are the horizon",
         f"of the project's first target of kind churn, else 90. The divisions of `{KPI_TABLE.name}` are as they stand at `as_of`: an",
-        "account that moved to another region takes its past along.",
+        "account that moved to another region takes its past along. What contracts were worth, and the retention of it, is told as was known",
+        "when each period ended.",
     ]
     for title, family in FAMILIES.items():
         yield from [

@@ -28,7 +28,7 @@ from serving.database.engine import opened
 from serving.database.tables import METADATA
 from serving.database.upgrade import upgrade
 
-KILLS = int(os.environ.get("FORESAIL_SOAK_KILLS", "5"))
+KILLS = int(os.environ.get("FORESAIL_SOAK_KILLS", "2"))
 SEED = int(os.environ.get("FORESAIL_SOAK_SEED", "0"))
 ACCOUNTS = 300
 
