@@ -4,10 +4,8 @@ from collections.abc import Mapping
 
 from serving.model_store import LoadedModel
 from serving.scoring import Floats, Rows, Scores, score_rows
-from serving.standing.settings import RISKS
+from serving.standing.settings import RISKS, nearest_to_a_year
 from serving.standing.value import VALUE_FEATURES, predicted_value
-
-YEAR = 365
 
 
 def is_risk(loaded: LoadedModel) -> bool:
@@ -17,12 +15,13 @@ def is_risk(loaded: LoadedModel) -> bool:
 
 def value_model(models: Mapping[str, LoadedModel]) -> LoadedModel | None:
     """The model that foresees a year's value: of those of amounts the one whose horizon is nearest to a year."""
-    amounts = [
-        loaded
-        for loaded in models.values()
+    amounts = {
+        name: loaded.target.horizon_days
+        for name, loaded in models.items()
         if loaded.target.kind == "value" and loaded.target.settings.get("measure", "amount") == "amount"
-    ]
-    return min(amounts, key=lambda loaded: abs(loaded.target.horizon_days - YEAR), default=None)
+    }
+    nearest = nearest_to_a_year(amounts)
+    return None if nearest is None else models[nearest]
 
 
 def predicted_values(loaded: LoadedModel | None, rows: Rows, scored: Mapping[str, Scores]) -> Floats:

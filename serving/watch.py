@@ -16,6 +16,7 @@ from serving.answers import warm_up
 from serving.api.problems import DATABASE_UNAVAILABLE, NOT_CONFIGURED, NOT_READY, Problem
 from serving.champions import Champions, without_credentials
 from serving.database.engine import DatabaseUnavailable, opened
+from serving.database.upgrade import check_current
 from serving.in_service import InService
 from serving.inline import InlineAccounts
 from serving.last_night import cuts_drawn
@@ -91,7 +92,7 @@ class Watch:
         models = self._champions.models
         missing = {target: self._champions.problems[target] for target in settings.models if target not in models}
         try:
-            self._database = self._database or opened(settings.database)
+            self._database = self._database or _checked(opened(settings.database))
         except DatabaseUnavailable as error:
             self._problem = Problem(DATABASE_UNAVAILABLE, str(error))
             return
@@ -142,6 +143,12 @@ def _cuts(accounts: Accounts, before: InService | None) -> Mapping[str, float]:
         return cuts_drawn(accounts.lookups)
     except DatabaseUnavailable:
         return before.cuts if before else {}
+
+
+def _checked(database: sa.Engine) -> sa.Engine:
+    """The database, if its tables are those of this installation; DatabaseUnavailable else."""
+    check_current(database)
+    return database
 
 
 def _try_to_warm_up(found: InService) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features.attributes import attributes_of_bucket
 from features.history import History
 from features.layout import compiled
 
@@ -78,35 +79,14 @@ def divided(
     history: History, as_of: datetime, by: Sequence[str], given: Mapping[str, Mapping[str, str]] | None = None
 ) -> Divisions:
     """By attributes as they were known at as_of, then by what is given: for each dimension the member of each account."""
-    parts = [_attributes(history, bucket, as_of, by) for bucket in range(history.buckets)] if by else []
-    attributes = (Division.of_attribute(name, [(ids, words[name]) for ids, words in parts]) for name in by)
+    parts = [attributes_of_bucket(history, bucket, as_of, by) for bucket in range(history.buckets)] if by else []
+    attributes = (Division.of_attribute(name, [_column(part, name) for part in parts]) for name in by)
     return Divisions((*attributes, *(Division.given(name, words) for name, words in (given or {}).items())))
 
 
-def _attributes(
-    history: History, bucket: int, as_of: datetime, columns: Sequence[str]
-) -> tuple[pa.Array, dict[str, pa.Array]]:
-    """The accounts of a bucket that have attributes, and the newest word of each column; null where there is none."""
-    rows = history.read("accounts", bucket, ["account_id", "known_at", "occurred_at", *columns])
-    rows = rows.filter(pc.and_(pc.less_equal(rows["known_at"], as_of), pc.less_equal(rows["occurred_at"], as_of)))
-    order = [("account_id", "ascending"), ("occurred_at", "ascending"), ("known_at", "ascending")]
-    # Rows of an account stand together already, and text would be compared letter by letter.
-    plain = rows.set_column(0, "account_id", rows["account_id"].combine_chunks().indices)
-    rows = rows.take(pc.sort_indices(plain, sort_keys=order)).combine_chunks()
-    codes = rows["account_id"].combine_chunks().indices.to_numpy(zero_copy_only=False)
-    firsts = np.flatnonzero(np.diff(codes, prepend=-1))
-    accounts = rows["account_id"].take(pa.array(firsts)).cast(pa.string()).combine_chunks()
-    return accounts, {name: _newest(rows[name], firsts) for name in columns}
-
-
-def _newest(column: pa.ChunkedArray, firsts: Array) -> pa.Array:
-    """Of each account the last value that is there."""
-    if not len(firsts):
-        return pa.array([], pa.string())
-    there = column.is_valid().to_numpy(zero_copy_only=False)
-    last = np.maximum.reduceat(np.where(there, np.arange(len(there)), -1), firsts)
-    place = pa.array(last, mask=last < firsts)
-    return column.take(place).cast(pa.string()).combine_chunks()
+def _column(attributes: pa.Table, name: str) -> tuple[pa.Array, pa.Array]:
+    ids, words = (attributes[one].cast(pa.string()).combine_chunks() for one in ("account_id", name))
+    return ids, words
 
 
 @compiled

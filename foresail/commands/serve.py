@@ -20,8 +20,8 @@ def score(
 ) -> None:
     """Score every account as of a moment with the champions, and show who is most worth a call.
 
-    Most worth a call: the most at stake, which is the risk times what the account ordered less what it returned in the
-    last 365 days. Bands are percentiles of risk (see bands in foresail.toml), so that each has about the same size
+    Most worth a call: the most at stake, which is the risk times what the account should bring in a year, as the night reckons it
+    (docs/standing.md). Bands are percentiles of risk (see bands in foresail.toml), so that each has about the same size
     at any level of risk. A date means its beginning: the orders of that day are not yet known.
 
     The file holds account_id, target, as_of, horizon_days, probability, percentile, band, model_version, reasons and

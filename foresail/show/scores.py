@@ -80,13 +80,13 @@ def _grade(scores: "pd.DataFrame") -> list[RenderableType]:
 
 
 def call_list(calls: "pd.DataFrame", title: str, currency: str) -> Table:
-    """Accounts with the most at stake first: risk × what a year of the account brings, and the reasons in words."""
-    headings = "account", "at stake", "= risk", "× net of a year", "band", "why"
+    """Accounts with the most at stake first: risk × what it should bring in a year, and the reasons in words."""
+    headings = "account", "at stake", "= risk", "× value a year", "band", "why"
     shown = grid(*headings, numbers=(1, 2, 3))
     shown.title, shown.show_lines = f"{title} (amounts in {currency})", True
     for row in calls.to_dict("records"):
         why = "\n".join(in_words(reason) for reason in row["reasons"] or ())
         band = Text(row["band"], style=BAND_STYLES[row["band"]])
-        amounts = f"{row['at_stake']:,.0f}", f"{row['probability']:.0%}", f"{row['net_365d']:,.0f}"
+        amounts = f"{row['at_stake']:,.0f}", f"{row['probability']:.0%}", f"{row['value']:,.0f}"
         shown.add_row(row["account_id"], *amounts, band, why)
     return shown

@@ -40,32 +40,35 @@ def score(project: "Project", as_of: datetime, *, calls: int = 0, progress: Prog
     import numpy as np
     import pandas as pd
 
+    from features.catalog import named
     from features.history import HistoryError
     from features.table import build_feature_table
     from foresail.project import FILE_NAME, ProjectError
-    from serving.calls import FEATURES, worth_a_call
+    from serving.calls import worth_a_call
     from serving.model_store import load
-    from serving.scoring import needed_features, score_table
-    from training.targets import RISKS
+    from serving.scoring import Rows, needed_features, score_table
+    from serving.stakes import is_risk, predicted_values, value_model
+    from serving.standing.value import VALUE_FEATURES
 
     if not project.targets:
         raise ProjectError(f"{project.directory / FILE_NAME} has no target to score; add a table [targets.churn]")
     models = [
         load(project.tracking_uri, model_name(project, target), catalog=project.catalog) for target in project.targets
     ]
-    needed = dict.fromkeys([*needed_features(models), *FEATURES])
+    needed = dict.fromkeys([*needed_features(models), *named(VALUE_FEATURES)])
     table = build_feature_table(project.history, as_of, needed, progress=by_bucket(progress, "features"))
     if table.empty:
         raise HistoryError(
             f"no account is known as of {as_of:%Y-%m-%d %H:%M} UTC; ingest the sources, or take a later moment"
         )
+    values = predicted_values(value_model({model.target.name: model for model in models}), Rows.of(table), {})
     scores, most = [], {}
     for done, model in enumerate(models):
         if progress:
             progress(done, len(models), "scores and reasons")
         scores.append(score_table(model, table, project.explain_top, currency=project.currency))
-        if model.target.kind in RISKS:
-            most[model.target.name] = worth_a_call(model, table, scores[-1], calls, currency=project.currency)
+        if is_risk(model):
+            most[model.target.name] = worth_a_call(model, table, scores[-1], values, calls, currency=project.currency)
     if progress:
         progress(len(models), len(models), "scores and reasons")
     together = pd.concat(scores)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -152,11 +152,16 @@ def _account(service: InService, account_id: str, query: AccountQuery, as_of: da
         attributes=profile.attributes(known, as_of),
         contacts=[{**row, "since": row["occurred_at"]} for row in profile.contacts(known, as_of)],
         standing=stored.standing,
-        scores=[stored_score(row, stored.history.get(row.target, [])) for row in stored.scores],
+        scores=[_stored_score(row, stored, service) for row in stored.scores],
         moves=stored.moves,
         interventions=stored.interventions,
         timeline=_timeline(known, query, as_of),
     )
+
+
+def _stored_score(row: Any, stored: profile.Stored, service: InService) -> BaseModel:
+    served = service.models.get(row.target)
+    return stored_score(row, stored.history.get(row.target, []), served.target.definition if served else None)
 
 
 def _timeline(known: profile.HasEvents, query: AccountQuery, as_of: datetime) -> Timeline:

@@ -27,12 +27,17 @@ _SCORE = _RISK | {
     "amount": None, "days": None, "days_low": None, "days_high": None, "previous_as_of": "2026-02-28T00:00:00Z",
     "previous": 0.35, "model": "wholesaler-churn", "model_version": "4", "grade": "B", "reasons": None, "why_not": None,
     "data_as_of": _NIGHT, "change": 0.07, "history": [_PAST],
+    "definition": "churned: no order in (as_of, as_of + 90 days]",
 }  # fmt: skip
 
 Standing = table_row("Standing", standings, _STANDING)
 """How the last night left an account."""
 PastScore = table_row("PastScore", score_history, _PAST, without=("account_id", "target"))
 _OWN_SCORE: Any = {
+    "definition": (
+        str | None,
+        Field(description="what is predicted, and of whom; null while no model of it is in service"),
+    ),
     "reasons": (list[Reason] | None, Field(description="the largest first; null where the night computed none")),
     "change": (float | None, Field(description="the answer less the one before; null where either is missing")),
     "history": (list[PastScore], Field(description="of former nights, the newest first")),  # type: ignore[valid-type]
@@ -105,10 +110,12 @@ class Accounts(BaseModel):
     count: int | None = Field(description="how many there are on all pages; null unless asked for")
 
 
-def stored_score(row: Any, history: list[Any]) -> BaseModel:
+def stored_score(row: Any, history: list[Any], definition: str | None) -> BaseModel:
     """A row of the table scores as it is answered."""
     columns = dict(row._mapping)  # noqa: SLF001  SQLAlchemy's own name for a row as a mapping
     answer = next((columns[name] for name in ("probability", "amount", "days") if columns[name] is not None), None)
     change = None if answer is None or columns["previous"] is None else answer - columns["previous"]
     reasons = None if columns["reasons"] is None else json.loads(columns["reasons"])
-    return StoredScore.model_validate({**columns, "reasons": reasons, "change": change, "history": history})
+    return StoredScore.model_validate(
+        {**columns, "reasons": reasons, "change": change, "history": history, "definition": definition}
+    )

@@ -119,6 +119,12 @@ EXPLAIN: Any = Field(
 )
 
 
+Targets = Annotated[
+    list[str] | None,
+    Field(min_length=1, max_length=MOST_TARGETS, description="if absent: all that are served"),
+]
+
+
 class ScoreRequest(Request):
     """Accounts to score: known ones by id, others with their events."""
 
@@ -133,9 +139,7 @@ class ScoreRequest(Request):
         "offset; if absent, the service's own as_of, or now",
         json_schema_extra={"format": "date-time"},
     )
-    targets: list[str] | None = Field(
-        default=None, min_length=1, max_length=MOST_TARGETS, description="if absent: all that are served"
-    )
+    targets: Targets = None
     explain: Explain = EXPLAIN
 
     @model_validator(mode="before")

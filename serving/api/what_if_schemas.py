@@ -8,12 +8,12 @@ from pydantic_core import PydanticCustomError
 
 from serving.api.schemas import (
     EXPLAIN,
-    MOST_TARGETS,
     AccountId,
     Explain,
     InlineAccount,
     Request,
     ScoredAccount,
+    Targets,
     events_model,
     few_rows,
 )  # fmt: skip
@@ -47,9 +47,7 @@ class WhatIfRequest(Request):
         "If absent, the service's own as_of, or now",
         json_schema_extra={"format": "date-time"},
     )
-    targets: list[str] | None = Field(
-        default=None, min_length=1, max_length=MOST_TARGETS, description="if absent: all that are served"
-    )
+    targets: Targets = None
     explain: Explain = EXPLAIN
 
     @model_validator(mode="before")

@@ -14,20 +14,11 @@ from numpy.typing import NDArray
 
 from serving.model_store import LoadedModel
 from serving.nightly.columns import whole
+from serving.publish.tables import REASON
 from serving.scoring import Rows, reasons_for, riskiest
 from serving.standing.settings import SEVERITIES
 
-REASONS = pa.list_(
-    pa.struct(
-        [
-            ("feature", pa.string()),
-            ("value", pa.float64()),
-            ("direction", pa.string()),
-            ("size", pa.float64()),
-            ("words", pa.string()),
-        ]
-    )
-)
+REASONS = pa.list_(REASON)
 Places = NDArray[np.intp]
 
 

@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from serving.replacing import replacing
+
 
 @dataclass(frozen=True)
 class NightFolder:
@@ -66,27 +68,12 @@ def remove_files(root: Path, until: str = "~") -> None:
 
 
 def written(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Let `write` fill a file that appears under its name only when it is whole and on the disk; OSError, in words, where it cannot."""
-    scratch = path.with_name(f".{path.name}.unfinished")
+    """Let `write` fill a file that appears under its name only when it is whole; OSError, in words, where it cannot."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with scratch.open("wb") as file:
+        with replacing(path) as scratch, scratch.open("wb") as file:
             write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(path)
-        _sync(path.parent)
     except OSError as failed:
         why = os.strerror(failed.errno) if failed.errno else str(failed)
         raise OSError(
             f"{path} cannot be written ({why}). Once that is put right, the same command goes on where it stopped"
         ) from failed
-
-
-def _sync(folder: Path) -> None:
-    """A rename lasts only once its folder is on the disk as well."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

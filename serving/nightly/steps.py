@@ -4,6 +4,7 @@ Those up to `pin` bring in what is new. Those after it see nothing but what was 
 same however often they are made: a file that is there is finished.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -106,11 +107,14 @@ def _scored(found: pa.Table) -> dict[str, int]:
 
 
 def explain(night: Night) -> None:
-    """Reasons of the scores that are worth it; the features of all accounts are not needed afterwards."""
+    """Reasons of the scores that are worth it; the features of all accounts, which are many, go afterwards."""
+    if todo := _missing(night, "explain", "reasons"):
+        _explain(night, todo)
+    night.folder.remove("features")
+
+
+def _explain(night: Night, buckets: Sequence[int]) -> None:
     folder, models, names = night.folder, night.models, night.features.names
-    todo = _missing(night, "explain", "reasons")
-    if not todo:
-        return
     chosen = _chosen(night)
 
     def explain_one(bucket: int) -> int:
@@ -119,7 +123,7 @@ def explain(night: Night) -> None:
         folder.write("reasons", bucket, pa.table({"reasons": reasons}))
         return len(chosen[bucket])
 
-    night.in_parts("explain", explain_one, todo, "reasons")
+    night.in_parts("explain", explain_one, buckets, "reasons")
 
 
 def _chosen(night: Night) -> list[np.ndarray]:

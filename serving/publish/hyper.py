@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from serving.publish.errors import PublishError
-from serving.publish.parquet import replacing
 from serving.publish.plain import plain, plain_schema
 from serving.publish.rows import declared
 from serving.publish.tables import TABLES, PublishedTable
+from serving.replacing import replacing
 
 HYPER = "foresail.hyper"
 

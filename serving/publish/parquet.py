@@ -1,9 +1,7 @@
 """Published tables as Parquet files: replaced whole or not at all, and the same bytes for the same rows."""
 
 import json
-import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +13,7 @@ import pyarrow.parquet as pq
 from features.moments import microseconds
 from serving.publish.rows import GROUP, in_key_order
 from serving.publish.tables import TABLES, PublishedTable
+from serving.replacing import replacing
 
 MANIFEST = "published_tables.json"
 WRITTEN_AS = {"compression": "zstd", "version": "2.6", "write_statistics": True}
@@ -53,29 +52,6 @@ def write_file(path: Path, table: PublishedTable, groups: Iterable[pa.Table]) ->
             writer.write_table(group, row_group_size=GROUP)
             rows += group.num_rows
     return rows
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A scratch file that takes the place of `path` at the end, on disk for good; not if an exception is raised."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.writing")
-    try:
-        yield scratch
-        _to_disk(scratch)
-        scratch.replace(path)
-        _to_disk(path.parent)
-    finally:
-        scratch.unlink(missing_ok=True)
-
-
-def _to_disk(path: Path) -> None:
-    """What is in a file, or which files are in a folder, survives a power cut from here on."""
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
 
 
 def write_manifest(folder: Path, files: Iterable[PublishedFile]) -> Path:

@@ -79,13 +79,13 @@ class PublishedTable:
             sa.Column(
                 one.name,
                 SQL_TYPES[one.type],
-                primary_key=one.name in self.key,
                 nullable=bool(one.null),
                 comment=one.meaning,
             )
             for one in self.columns
         )
-        return sa.Table(name or self.name, metadata, *columns, comment=f"Grain: {self.grain}.")
+        key = sa.PrimaryKeyConstraint(*self.key)
+        return sa.Table(name or self.name, metadata, *columns, key, comment=f"Grain: {self.grain}.")
 
 
 ACCOUNT_ID = Column("account_id", "text", "the account")

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+YEAR = 365
+"""Days over which value is reckoned."""
 RISKS = ("churn", "contract_churn", "contraction")
 """The kinds of target that put value at stake."""
 QUADRANTS = ("strategic_core", "stable_contributor", "high_potential_growth", "routine")
@@ -136,7 +138,15 @@ class StandingSettings:
     @property
     def value_target(self) -> str | None:
         """The target that foresees a year's value: of those of amounts the one whose horizon is nearest to a year."""
-        amounts = {
-            name: self.targets[name] for name in self.of_kinds("value") if self.targets[name].measure == "amount"
-        }
-        return min(amounts, key=lambda name: abs(amounts[name].horizon_days - 365), default=None)
+        return nearest_to_a_year(
+            {
+                name: self.targets[name].horizon_days
+                for name in self.of_kinds("value")
+                if self.targets[name].measure == "amount"
+            }
+        )
+
+
+def nearest_to_a_year(horizons: Mapping[str, int]) -> str | None:
+    """The name of the horizon, in days, that is nearest to a year; of equally near ones the first, None of none."""
+    return min(horizons, key=lambda name: abs(horizons[name] - YEAR), default=None)

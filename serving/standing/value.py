@@ -9,14 +9,14 @@ import numpy as np
 
 from features.population import Columns
 from serving.standing.inputs import NOWHERE, Codes, Floats, column
-from serving.standing.settings import RISKS, SEVERITIES, Severity, SeverityWord
+from serving.standing.settings import RISKS, SEVERITIES, YEAR, Severity, SeverityWord
 
 NET, CONTRACTS = "purchases_net_amount_sum_365d", "contracts_value_sum"
 VALUE_FEATURES = (NET, CONTRACTS)
 """What the columns given to `predicted_value` must hold."""
 
 
-def predicted_value(columns: Columns, amount: Floats | None = None, horizon_days: float = 365) -> Floats:
+def predicted_value(columns: Columns, amount: Floats | None = None, horizon_days: float = YEAR) -> Floats:
     """Value over a year, at least 0, (rows,), in the project's currency.
 
     The `amount` that a target of kind value foresees for its horizon, scaled to 365 days; where that is absent, the
@@ -25,7 +25,7 @@ def predicted_value(columns: Columns, amount: Floats | None = None, horizon_days
     lately = np.maximum(np.maximum(column(columns, NET), column(columns, CONTRACTS)), 0.0)
     if amount is None:
         return np.asarray(lately)
-    return np.where(np.isnan(amount), lately, np.maximum(amount * (365 / horizon_days), 0.0))
+    return np.where(np.isnan(amount), lately, np.maximum(amount * (YEAR / horizon_days), 0.0))
 
 
 def value_at_stake(kind: str, probability: Floats, value: Floats) -> Floats:

@@ -18,10 +18,22 @@ def published(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def test__duckdb_line__reads_the_files(published):
+def test__duckdb_line__finds_the_critical_ones_the_most_at_stake_first(tmp_path, monkeypatch):
     """The line as it stands there."""
+    score = {"as_of": AS_OF, "target": "churn", "horizon_days": 90, "model_version": "1"}
+    given = [("a", 10.0, "critical"), ("b", 99.0, "critical"), ("c", 500.0, "high")]
+    scores = [
+        score | {"account_id": account, "probability": 0.5, "value_at_stake": stake, "severity": severity}
+        for account, stake, severity in given
+    ]
+    accounts = [
+        {"account_id": name, "as_of": AS_OF, "owner": "Ada", "opted_out": "no", "value_at_stake": 1.0} for name in "abc"
+    ]
+    tables = {"accounts": [rows("accounts", accounts)], "scores": [rows("scores", scores)]}
+    publish(tables, Destination(tmp_path / "published"), AS_OF)
+    monkeypatch.chdir(tmp_path)
     (query,) = re.findall(r'duckdb -c "(.*?)"', BI, re.DOTALL)
-    duckdb.sql(query).fetchall()
+    assert duckdb.sql(query).fetchall() == [("Ada", "b", 0.5, 99.0), ("Ada", "a", 0.5, 10.0)]
 
 
 def test__nights__are_read_as_one_table(published):

@@ -118,9 +118,9 @@ def test__kpis__picture__draws_kpis_that_there_are():
     assert set(pictures.DRAWN) <= set(KPIS)
 
 
-@pytest.mark.parametrize("words", [("--out", "kpis.xlsx"), ("--period", "week")])
-def test__kpis__cannot_be__is_a_usage_error(folder, words):
-    said(folder, *words, code=2)
+@pytest.mark.parametrize(("words", "named"), [(("--out", "kpis.xlsx"), "kpis.xlsx"), (("--period", "week"), "week")])
+def test__kpis__cannot_be__is_a_usage_error(folder, words, named):
+    assert named in said(folder, *words, code=2)
 
 
 def test__churn_days__are_the_horizon_of_the_project(folder, tmp_path):

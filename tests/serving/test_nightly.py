@@ -1,6 +1,7 @@
 """The night: every account scored as `score` does, its standing decided, all of it loaded and published, each thing once."""
 
 import dataclasses
+import os
 from datetime import timedelta
 
 import numpy as np
@@ -255,9 +256,11 @@ def test__a_second_night_on_another_machine__is_told_who_holds_the_database(comp
 
 
 def test__the_lock_of_a_night_that_ended__is_free(company, tmp_path, database):
-    for _ in range(2):
-        with only_night(tmp_path / "nights", database):
-            pass
+    """Not because there is no lock: while the first holds it, nobody else gets it."""
+    with only_night(tmp_path / "nights", database), pytest.raises(NightRunning):
+        only_night(tmp_path / "nights", database).__enter__()
+    with only_night(tmp_path / "nights", database):
+        assert (tmp_path / "nights" / ".lock").read_text() == str(os.getpid())
 
 
 def test__a_target_without_a_model__is_an_error_before_anything_is_scored(company, tmp_path):

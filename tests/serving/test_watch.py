@@ -234,7 +234,7 @@ def test__settings__naive_as_of__is_read_in_the_projects_timezone():
 
 
 def test__watch__database_cannot_be_opened__says_so_and_recovers(small):
-    """A folder that nobody may make is told to whoever asks, until somebody may."""
+    """A folder that nobody may make is told to whoever asks, and then that nobody has made the tables, until somebody has."""
     register(small.tracking_uri, recency_card())
     (small.folder / "taken").write_text("")
     settings = settings_of(small, models={"soon": NAME}, database=database_of(small.folder / "taken"))
@@ -244,6 +244,10 @@ def test__watch__database_cannot_be_opened__says_so_and_recovers(small):
         watching.check_ready()
     assert raised.value.kind.type == "/problems/database-unavailable"
     (small.folder / "taken").unlink()
+    watching.look()
+    with pytest.raises(Problem, match="has no tables yet; `foresail nightly`"):
+        watching.check_ready()
+    bring_up_to_date(small.folder / "taken", small.history)
     watching.look()
     watching.check_ready()
 
