@@ -26,6 +26,8 @@ from measure import Line, note
 from features.catalog import CATALOG, fingerprint
 from features.compact import BucketStates, State
 from features.history import History
+from features.plan import FeatureSet
+from features.population import OPTED_OUT
 from features.state_packing import layout_of, pack_state
 from features.streams import STREAMS
 from features.table import build_feature_table, one_row
@@ -39,7 +41,9 @@ from serving.states import refresh_states
 from training.registered_model import ScoreModel
 from training.targets import ChurnTarget
 
-LAYOUT = layout_of(CATALOG.plan)
+FEATURES = FeatureSet(dict.fromkeys([*CATALOG, OPTED_OUT]))
+"""The whole catalog, and what says who may be scored."""
+LAYOUT = layout_of(FEATURES.plan)
 MODELS, TREES, ASKED, ROUNDS = 4, 300, 40, 25
 
 
@@ -49,7 +53,7 @@ def main() -> None:
     arguments.add_argument("--postgresql", help="URL of a database that may be filled")
     given = arguments.parse_args()
     history = company(given.events)
-    table = build_feature_table(history, LAST)
+    table = build_feature_table(history, LAST, FEATURES)
     models = [model(table, seed) for seed in range(MODELS)]
     sizes = sizes_of(history)
     with tempfile.TemporaryDirectory() as folder:
@@ -74,7 +78,7 @@ def note_database(
             note=f"{written.accounts:,} accounts, {written.bytes / sum(sizes.values()):.1f} bytes an event; CPU time",
         )
     ]
-    accounts = Accounts(engine, CATALOG)
+    accounts = Accounts(engine, FEATURES)
     for events in (20, 200):
         asked = sorted(sizes, key=lambda account: abs(sizes[account] - events))[:ASKED]
         assert_as_the_table(accounts, asked, table)
@@ -85,7 +89,7 @@ def note_database(
         )
     note(
         f"own_work_{name}",
-        f"One account out of {name}, {len(CATALOG)} features, {MODELS} models of {TREES} trees",
+        f"One account out of {name}, {len(FEATURES)} features, {MODELS} models of {TREES} trees",
         lines,
     )
     engine.dispose()
@@ -95,11 +99,11 @@ def stages(accounts: Accounts, asked: Sequence[str], models: Sequence[LoadedMode
     """The seconds of each step, then of all together."""
     states = {account: accounts.known([account])[account].state for account in asked}
     packed = {account: pack_state(state, LAYOUT) for account, state in states.items()}
-    rows = {account: one_row(packed[account], CATALOG.plan.program, LAST) for account in asked}
+    rows = {account: one_row(packed[account], FEATURES.plan.program, LAST) for account in asked}
     steps: dict[str, Callable[[str], object]] = {
         "look up": lambda one: accounts.known([one]),
         "lay out": lambda one: pack_state(states[one], LAYOUT),
-        "kernel": lambda one: one_row(packed[one], CATALOG.plan.program, LAST),
+        "kernel": lambda one: one_row(packed[one], FEATURES.plan.program, LAST),
         "four models": lambda one: scores(rows[one], models),
         "whole": lambda one: whole(accounts, one, models),
     }
@@ -113,7 +117,7 @@ def whole(accounts: Accounts, account: str, models: Sequence[LoadedModel]) -> ob
 
 
 def scores(row: np.ndarray, models: Sequence[LoadedModel]) -> object:
-    rows = Rows(tuple(CATALOG.names), row.reshape(1, -1))
+    rows = Rows(tuple(FEATURES.names), row.reshape(1, -1))
     return [score_rows(loaded, rows) for loaded in models]
 
 
@@ -168,7 +172,7 @@ def model(table: pd.DataFrame, seed: int) -> LoadedModel:
         "verbosity": -1,
         "min_data_in_leaf": 5,
     }
-    booster = lightgbm.train(parameters, lightgbm.Dataset(table.to_numpy(), labels), num_boost_round=TREES)
+    booster = lightgbm.train(parameters, lightgbm.Dataset(table[CATALOG.names].to_numpy(), labels), num_boost_round=TREES)
     target = ChurnTarget("churn", horizon_days=90, active_within_days=None).to_json()
     card = {
         "format": 1, "target": target, "rung": "lightgbm", "features": CATALOG.names, "fingerprint": fingerprint(CATALOG),
