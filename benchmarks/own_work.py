@@ -172,7 +172,9 @@ def model(table: pd.DataFrame, seed: int) -> LoadedModel:
         "verbosity": -1,
         "min_data_in_leaf": 5,
     }
-    booster = lightgbm.train(parameters, lightgbm.Dataset(table[CATALOG.names].to_numpy(), labels), num_boost_round=TREES)
+    booster = lightgbm.train(
+        parameters, lightgbm.Dataset(table[CATALOG.names].to_numpy(), labels), num_boost_round=TREES
+    )
     target = ChurnTarget("churn", horizon_days=90, active_within_days=None).to_json()
     card = {
         "format": 1, "target": target, "rung": "lightgbm", "features": CATALOG.names, "fingerprint": fingerprint(CATALOG),
