@@ -21,7 +21,8 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ValidationError
 
 from features.sources import Source
-from foresail.project_file import KINDS, TABLES, File, NightlyTable, Table, TargetTable
+from foresail.project_file import KINDS, NAMED, TABLES, File, NightlyTable, TargetTable
+from serving.interventions.settings import InterventionSettings
 from serving.standing.settings import StandingSettings
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ class Project:
     """[serving] requests_per_second: how fast one API key may ask; None for no limit."""
     burst: int
     """[serving] burst: how many requests one key may make at once, where there is a limit."""
+    interventions: InterventionSettings
+    """Roles, playbooks, rules, SLAs, calendar, channels and limits, those of the library among them."""
     feature_files: tuple[Path, ...]
     """Files that declare features of the company's own: [features] extend."""
 
@@ -228,7 +231,21 @@ def _project(directory: Path, file: File) -> Project:
         standing=file.standing(),
         requests_per_second=file.serving.requests_per_second,
         burst=file.serving.burst,
+        interventions=_interventions(file),
         feature_files=tuple(directory / name for name in file.features.extend),
+    )
+
+
+def _interventions(file: File) -> InterventionSettings:
+    return InterventionSettings(
+        roles=file.roles,
+        playbooks=file.playbooks,
+        rules=file.rules,
+        sla=file.sla,
+        calendar=file.calendar.model_copy(update={"timezone": file.calendar.timezone or file.project.timezone}),
+        channels=file.channels,
+        webhooks=file.webhooks,
+        policy=file.policy,
     )
 
 
@@ -348,10 +365,10 @@ def _problem(error: Mapping[str, Any]) -> str:
     return f"{key} = {_shown(error['input'])}: it must be {must_be}"
 
 
-def _place(location: Sequence[int | str]) -> tuple[type[Table], str]:
+def _place(location: Sequence[int | str]) -> tuple[type[BaseModel], str]:
     """The innermost table that a location passes through, and the name of the key in it."""
     generic = [
-        "*" if isinstance(part, int) or (position == 1 and location[0] == "targets") else str(part)
+        "*" if isinstance(part, int) or (position == 1 and location[0] in NAMED) else str(part)
         for position, part in enumerate(location)
     ]
     for end in range(len(generic) - 1, -1, -1):

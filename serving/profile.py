@@ -13,12 +13,12 @@ import sqlalchemy as sa
 
 from features.streams import ACCOUNTS, STREAMS
 from serving.database.tables import interventions, score_history, scores, standings, tier_moves
+from serving.interventions.states import OPEN
 
 Event = Mapping[str, Any]
 
 MOST_PAST = 100
 """Past scores of each target, and past moves, that are told."""
-OPEN = ("open", "claimed")
 
 
 class HasEvents(Protocol):

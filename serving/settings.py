@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from serving.interventions.settings import InterventionSettings
+
 VARIABLE = "FORESAIL_SERVING"
 _REMEDY = f"Start the service with `foresail serve`, which sets {VARIABLE}"
 
@@ -34,6 +36,8 @@ class Settings(BaseModel):
     """Inline events before this moment are refused, as ingest refuses them."""
     currency: str = ""
     timezone: str = "UTC"
+    interventions: InterventionSettings = InterventionSettings()
+    """What the company declares of interventions; secrets are names of the environment."""
     refresh_seconds: float = Field(default=5.0, gt=0)
     """How often the registry is asked for something newer."""
     requests_per_second: float | None = Field(default=None, gt=0)

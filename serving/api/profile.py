@@ -52,8 +52,9 @@ Move = table_row(
 )  # fmt: skip
 OpenIntervention = table_row(
     "OpenIntervention", interventions,
-    {"intervention_id": "i-1", "playbook": "win_back", "status": "open", "owner": "Ada", "reason": "no order for 61 days",
-     "decided_at": _NIGHT, "due_at": "2026-03-03T00:00:00Z"},
+    {"intervention_id": "i-1", "playbook": "win_back", "origin": "decision", "status": "assigned",
+     "role": "success_manager", "owner": "Ada", "severity": "high", "reason": "no order for 61 days", "cost": 120.0,
+     "changed_at": _NIGHT, "decided_at": _NIGHT, "due_at": "2026-03-03T00:00:00Z"},
     without=("account_id",),
 )  # fmt: skip
 Attributes = stream_row("Attributes", ACCOUNTS, {"name": "Baker & Sons", "region": "north", "owner": "Ada"})
