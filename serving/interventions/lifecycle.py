@@ -154,6 +154,14 @@ def comment(
     append(connection, [Act(at, actor, "intervention_commented", intervention_id, {"comment": comment_id})])
 
 
+def expire(
+    connection: sa.Connection, begun: Sequence[Mapping[str, Any]], actor: str, at: datetime, told: InterventionSettings
+) -> None:
+    """What nobody has begun in time expires; `begun` are rows of interventions that are locked, and may expire."""
+    for row in begun:
+        change(connection, row["intervention_id"], Change(EXPIRED, actor, at), told)
+
+
 def locked(connection: sa.Connection, intervention_id: str) -> dict[str, Any]:
     """How an intervention stands, which nobody else can change until the transaction ends. NoIntervention."""
     found = (

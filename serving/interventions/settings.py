@@ -5,6 +5,7 @@ known: see serving/interventions/expressions.py.
 """
 
 import re
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Annotated, Literal
 
@@ -12,29 +13,40 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 
 Severity = Literal["low", "medium", "high", "critical"]
 
-_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-_SPAN = re.compile(r"(\d+)([smhdw])")
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
-def _read_span(value: object) -> timedelta:
-    if isinstance(value, timedelta):
+@dataclass(frozen=True)
+class Length:
+    """A length of time as it was declared: hours and days are counted differently, so that 24h and 1d are not the same."""
+
+    count: int
+    unit: str
+    """s, m, h: of working time; d, w: days and weeks of working days."""
+
+    @property
+    def is_of_days(self) -> bool:
+        return self.unit in {"d", "w"}
+
+    @property
+    def elapsed(self) -> timedelta:
+        """By the clock, whoever works or not."""
+        return timedelta(seconds=self.count * _SECONDS[self.unit])
+
+    def __str__(self) -> str:
+        return f"{self.count}{self.unit}"
+
+
+def _read_length(value: object) -> Length:
+    if isinstance(value, Length):
         return value
-    found = _SPAN.fullmatch(value) if isinstance(value, str) else None
+    found = re.fullmatch(r"(\d{1,5})([smhdw])", value) if isinstance(value, str) else None
     if found is None or not int(found[1]):
         raise ValueError
-    return timedelta(seconds=int(found[1]) * _UNITS[found[2]])
+    return Length(int(found[1]), found[2])
 
 
-def span_text(span: timedelta) -> str:
-    """In the largest unit that is whole: 15m, 24h, 3d; whole days from three on, because people say 48 hours."""
-    seconds = int(span.total_seconds())
-    for unit, least in (("w", 2), ("d", 3), ("h", 1), ("m", 1)):
-        if seconds % _UNITS[unit] == 0 and seconds >= least * _UNITS[unit]:
-            return f"{seconds // _UNITS[unit]}{unit}"
-    return f"{seconds}s"
-
-
-Span = Annotated[timedelta, BeforeValidator(_read_span), PlainSerializer(span_text, return_type=str)]
+Span = Annotated[Length, BeforeValidator(_read_length), PlainSerializer(str, return_type=str)]
 """A length of time as people write it: 15m, 24h, 2d, 6w."""
 
 SPAN = 'a whole number and a unit, like "15m", "24h", "2d" or "6w"'
