@@ -22,6 +22,7 @@ PREFIX = "fsk"
 SCOPES = {
     "score": "ask for scores, accounts and models",
     "events": "post events",
+    "interventions": "list, claim, hand over and end interventions",
     "admin": "everything, and the metrics",
 }
 """What a key may be good for, and what that means."""

@@ -1,0 +1,47 @@
+"""Whether a message was signed by who knows one of the declared secrets: several are good while they are being changed."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+
+from standardwebhooks import Webhook
+from standardwebhooks.webhooks import WebhookVerificationError
+
+from serving.interventions.secrets import MissingSecret, revealed
+from serving.interventions.settings import IncomingWebhook
+
+HUB = "x-hub-signature"
+HUB_256 = "x-hub-signature-256"
+
+
+class BadSignature(Exception):
+    """The message is not signed as declared; the message says what was looked for, and nothing of the secret."""
+
+
+def check_signature(declared: IncomingWebhook, body: bytes, headers: Mapping[str, str]) -> None:
+    """BadSignature unless one of the secrets signed exactly this body; a standard one not longer than five minutes ago."""
+    check = _is_standard if declared.signature == "standard" else _is_hub
+    try:
+        if not any(check(revealed(secret), body, headers) for secret in declared.secrets):
+            raise BadSignature(_looked_for(declared.signature))
+    except MissingSecret as missing:
+        raise BadSignature(str(missing)) from missing
+
+
+def _looked_for(signature: str) -> str:
+    if signature == "standard":
+        return "no secret of this webhook made the signature in webhook-signature of webhook-id, webhook-timestamp and body, not long ago"
+    return f"no secret of this webhook made the HMAC-SHA-256 of the body in {HUB_256} or {HUB}"
+
+
+def _is_standard(secret: str, body: bytes, headers: Mapping[str, str]) -> bool:
+    try:
+        Webhook(secret).verify(body, dict(headers))
+    except (WebhookVerificationError, ValueError, KeyError):
+        return False
+    return True
+
+
+def _is_hub(secret: str, body: bytes, headers: Mapping[str, str]) -> bool:
+    made = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return hmac.compare_digest(made.encode(), headers.get(HUB_256, headers.get(HUB, "")).encode())
