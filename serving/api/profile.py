@@ -1,6 +1,7 @@
 """What is answered about accounts: one in full, or many in a list."""
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -21,30 +22,34 @@ _STANDING = {
 _PAST = {"as_of": "2026-02-28T00:00:00Z", "answer": 0.35, "percentile": 0.88, "band": "high", "model_version": "4"}
 _RISK = {
     "target": "churn", "as_of": _NIGHT, "horizon_days": 90, "probability": 0.42, "percentile": 0.93, "band": "high",
-    "value_at_stake": 7644.0, "severity": "high",
+    "value_at_stake": 7644.0, "severity": "high", "previous_as_of": "2026-02-28T00:00:00Z", "previous": 0.35,
+    "change": 0.07, "model_version": "4",
 }  # fmt: skip
 _SCORE = _RISK | {
-    "amount": None, "days": None, "days_low": None, "days_high": None, "previous_as_of": "2026-02-28T00:00:00Z",
-    "previous": 0.35, "model": "wholesaler-churn", "model_version": "4", "grade": "B", "reasons": None, "why_not": None,
-    "data_as_of": _NIGHT, "change": 0.07, "history": [_PAST],
+    "amount": None, "days": None, "days_low": None, "days_high": None, "model": "wholesaler-churn", "grade": "B",
+    "reasons": None, "why_not": None, "data_as_of": _NIGHT, "history": [_PAST],
     "definition": "churned: no order in (as_of, as_of + 90 days]",
 }  # fmt: skip
 
 Standing = table_row("Standing", standings, _STANDING)
 """How the last night left an account."""
 PastScore = table_row("PastScore", score_history, _PAST, without=("account_id", "target"))
+_CHANGE: Any = (
+    float | None,
+    Field(description="the answer less the one before; null where either is missing"),
+)
 _OWN_SCORE: Any = {
     "definition": (
         str | None,
         Field(description="what is predicted, and of whom; null while no model of it is in service"),
     ),
     "reasons": (list[Reason] | None, Field(description="the largest first; null where the night computed none")),
-    "change": (float | None, Field(description="the answer less the one before; null where either is missing")),
+    "change": _CHANGE,
     "history": (list[PastScore], Field(description="of former nights, the newest first")),  # type: ignore[valid-type]
 }
 StoredScore = table_row("StoredScore", scores, _SCORE, without=("account_id",), **_OWN_SCORE)
 _NOT_OF_A_RISK = tuple(column.name for column in scores.columns if column.name not in _RISK)
-Risk = table_row("Risk", scores, _RISK, without=_NOT_OF_A_RISK)
+Risk = table_row("Risk", scores, _RISK, without=_NOT_OF_A_RISK, change=_CHANGE)
 Move = table_row(
     "Move", tier_moves,
     {"scheme": "tier", "as_of": _NIGHT, "before": "growth", "after": "strategic", "why": "value rose to 18,200"},
@@ -113,9 +118,18 @@ class Accounts(BaseModel):
 def stored_score(row: Any, history: list[Any], definition: str | None) -> BaseModel:
     """A row of the table scores as it is answered."""
     columns = dict(row._mapping)  # noqa: SLF001  SQLAlchemy's own name for a row as a mapping
-    answer = next((columns[name] for name in ("probability", "amount", "days") if columns[name] is not None), None)
-    change = None if answer is None or columns["previous"] is None else answer - columns["previous"]
     reasons = None if columns["reasons"] is None else json.loads(columns["reasons"])
     return StoredScore.model_validate(
-        {**columns, "reasons": reasons, "change": change, "history": history, "definition": definition}
+        {**columns, "reasons": reasons, "change": _change(columns), "history": history, "definition": definition}
     )
+
+
+def risk(row: Any) -> BaseModel:
+    """A row of the table scores as it stands in a list."""
+    columns = dict(row._mapping)  # noqa: SLF001  SQLAlchemy's own name for a row as a mapping
+    return Risk.model_validate({**columns, "change": _change(columns)})
+
+
+def _change(columns: Mapping[str, Any]) -> float | None:
+    answer = next((columns[name] for name in ("probability", "amount", "days") if columns[name] is not None), None)
+    return None if answer is None or columns["previous"] is None else answer - columns["previous"]
