@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from serving.database.upgrade import upgrade
 from serving.nightly import steps
-from serving.nightly.journal import Journal, NightRefused
+from serving.nightly.journal import REFUSED, Journal, NightRefused
 from serving.nightly.lock import only_night
 from serving.nightly.night import Night, Plan, Progress
 from serving.nightly.stand import stand
@@ -105,5 +105,6 @@ def summarised(night: Night) -> dict[str, Any]:
         "moves": night.journal.outcomes("stand")[""]["moves"],
         "explained": sum(night.journal.outcomes("explain").values()),
         "folded": pinned.folded,
+        "refused": night.journal.outcomes(REFUSED).get("", {}),
         "failures": dict(pinned.failures),
     }

@@ -29,14 +29,16 @@ class PublishedFile:
     rows: int
 
 
-def publish_parquet(folder: Path, table: PublishedTable, parts: Iterable[pa.Table], as_of: datetime) -> PublishedFile:
+def publish_parquet(
+    folder: Path, table: PublishedTable, parts: Iterable[pa.Table], as_of: datetime, spill: Path | None = None
+) -> PublishedFile:
     """Write the rows, which may come in any order and number of parts, as the table's file of the night `as_of`.
 
     Readers see the old file or the new one. A table that grows has a file a night: the same night again replaces its
     own, so that nothing is in it twice. PublishError for rows that the table does not allow.
     """
     path = folder / file_name(table, as_of)
-    return PublishedFile(table, as_of, path, write_file(path, table, in_key_order(table, parts)))
+    return PublishedFile(table, as_of, path, write_file(path, table, in_key_order(table, parts, spill)))
 
 
 def file_name(table: PublishedTable, as_of: datetime) -> str:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from serving.database.bulk import driver_of
 from serving.database.engine import LOCAL, opened, shown, writing
+from serving.database.forget import overwrite_what_is_deleted, write_anew
 from serving.database.tables import Moment, account_states
 from serving.publish.errors import PublishError
 from serving.publish.parquet import PublishedFile, nights_of, read_file
@@ -52,20 +53,22 @@ def publish_sql(url: str, files: Sequence[PublishedFile]) -> None:
 
 
 def forget_in_sql(url: str, account_ids: Collection[str]) -> int:
-    """Delete every row of these accounts from the published tables of a database; how many there were."""
+    """Delete every row of these accounts from the published tables of a database; how many there were.
+
+    DatabaseUnavailable as `serving.database.forget` says.
+    """
     engine = _engine(url)
     try:
         with writing(engine) as connection:
             metadata, rows = _metadata(connection), 0
-            if connection.dialect.name == "sqlite":
-                # What is deleted is overwritten, too.
-                connection.exec_driver_sql("pragma secure_delete = on")
+            overwrite_what_is_deleted(connection)
             for table in TABLES.values():
                 if "account_id" in table.schema.names and _exists(connection, metadata, table.name):
                     target = table.in_sql(metadata)
                     gone = sa.delete(target).where(target.c.account_id.in_(list(account_ids)))
                     rows += connection.execute(gone).rowcount
-            return rows
+        write_anew(engine)
+        return rows
     finally:
         engine.dispose()
 

@@ -210,6 +210,20 @@ def test__forget_in_sql__takes_the_rows_of_exactly_these_accounts(to, ask):
     assert ask("select count(*) from {place}kpis") == [(1,)]
 
 
+def test__forget_in_sql__sqlite__leaves_no_byte_in_the_files_of_nights_before_either(tmp_path):
+    """Each night deletes the one before, and SQLite keeps what is deleted until a page is used again."""
+    to = Destination(tmp_path / "published", f"sqlite:///{tmp_path}/bi.db")
+    for number in range(3):
+        named = [{**ROWS["scores"][0], "account_id": f"unmistakable-id {one}"} for one in range(900 - 300 * number)]
+        publish({"scores": [rows("scores", named)]}, to, AS_OF + timedelta(days=number))
+    reader = opened(to.database)
+    with reader.connect() as connection:
+        connection.exec_driver_sql("select 1 from scores").all()
+    forget_in_sql(to.database, [f"unmistakable-id {one}" for one in range(900)])
+    assert not [path for path in tmp_path.glob("bi.db*") if b"unmistakable-id" in path.read_bytes()]
+    reader.dispose()
+
+
 def test__publish_hyper__holds_every_table_with_all_nights(tmp_path):
     """Read back by Tableau's own library."""
     pantab = pytest.importorskip("pantab")
