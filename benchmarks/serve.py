@@ -70,7 +70,10 @@ class Answered(BaseModel):
 
 @bentoml.service(name="Empty", workers=1, traffic={"timeout": 5}, logging={"access": {"enabled": False}})
 class Empty:
-    """What the framework costs: a model in, a model out, and nothing in between."""
+    """What the framework costs: a model in, a model out, and nothing in between.
+
+    It has BentoML's own metrics and spans, as ours has its own in their place.
+    """
 
     def __init__(self):
         import gc
