@@ -24,6 +24,7 @@ from measure import BENCH, Line, Run, note, once
 
 from features.catalog import CATALOG
 from features.moments import read_moment
+from features.names import Names
 from foresail import demo, workflow
 from serving.model_store import LoadedModel, Target
 from serving.scoring import Rows, score_rows
@@ -91,7 +92,7 @@ def loaded(booster: str, names: tuple[str, ...]) -> LoadedModel:
 def score(rows: int, booster: str) -> Run:
     given = data(rows)
     model = loaded(booster, given.features)
-    return once(lambda: score_rows(model, Rows(tuple(given.features), given.matrix)).answers)
+    return once(lambda: score_rows(model, Rows(Names(given.features), given.matrix)).answers)
 
 
 def score_bare(rows: int, booster: str) -> Run:

@@ -1,6 +1,6 @@
 """The night beside its bare bones: reading the columns, predicting with the same boosters, writing the same tables.
 
-    python benchmarks/night.py [--accounts 1_000_000] [--database postgresql+psycopg://user@host/empty]
+    python benchmarks/night.py [--accounts 1_000_000] [--database postgresql]
 
 Twenty events to an account; four targets, each with a booster of 300 trees over 150 features, trained on made-up labels. The
 rival is pyarrow reading the columns that the catalog needs, LightGBM predicting the same matrix with the same four
@@ -15,7 +15,7 @@ import multiprocessing
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ import sqlalchemy as sa
 from generate import EVENTS_EACH_AT_NIGHT, LAST, company
 from measure import Line, Run, note, once
 from nightly import read
+from servers import postgresql
 
 from features.catalog import CATALOG, fingerprint, named
 from features.history import History
@@ -53,6 +54,7 @@ WRITTEN = (scores, score_history, standings, tier_moves, account_states)
 """What a night fills in the database."""
 RATIO_GOAL, PEAK_GOAL_MB = 2.5, 4096
 ALLOWED = 1e-12
+POSTGRESQL = "postgresql"
 
 
 def names_of(target: int) -> list[str]:
@@ -247,11 +249,15 @@ def lines(runs: dict[str, Run], tenth: dict[str, Run] | None) -> list[Line]:
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--accounts", type=int, default=100_000)
-    arguments.add_argument("--database", help="URL of a PostgreSQL on which databases may be made; default: SQLite")
+    arguments.add_argument(
+        "--database",
+        help="URL of a PostgreSQL on which databases may be made, or `postgresql`: one is started; default: SQLite",
+    )
     arguments.add_argument("--growth", action="store_true", help="measure a tenth of the accounts as well")
     given = arguments.parse_args()
-    tenth = compared(given.accounts // 10, given.database) if given.growth else None
-    runs = compared(given.accounts, given.database)
+    with postgresql() if given.database == POSTGRESQL else nullcontext(given.database) as url:
+        tenth = compared(given.accounts // 10, url) if given.growth else None
+        runs = compared(given.accounts, url)
     kind = "PostgreSQL" if given.database else "SQLite"
     events = given.accounts * EVENTS_EACH_AT_NIGHT
     title = f"A night on {kind}: {given.accounts:,} accounts, {events:,} events, {len(TARGETS)} targets; answers agree"

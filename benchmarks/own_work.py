@@ -26,6 +26,7 @@ from measure import Line, note
 from features.catalog import CATALOG, fingerprint
 from features.compact import BucketStates, State
 from features.history import History
+from features.names import Names
 from features.plan import FeatureSet
 from features.population import OPTED_OUT
 from features.state_packing import layout_of, pack_state
@@ -43,7 +44,7 @@ from training.targets import ChurnTarget
 
 FEATURES = FeatureSet(dict.fromkeys([*CATALOG, OPTED_OUT]))
 """The whole catalog, and what says who may be scored."""
-LAYOUT = layout_of(FEATURES.plan)
+LAYOUT, NAMES = layout_of(FEATURES.plan), Names(FEATURES.names)
 MODELS, TREES, ASKED, ROUNDS = 4, 300, 40, 25
 
 
@@ -117,7 +118,7 @@ def whole(accounts: Accounts, account: str, models: Sequence[LoadedModel]) -> ob
 
 
 def scores(row: np.ndarray, models: Sequence[LoadedModel]) -> object:
-    rows = Rows(tuple(FEATURES.names), row.reshape(1, -1))
+    rows = Rows(NAMES, row.reshape(1, -1))
     return [score_rows(loaded, rows) for loaded in models]
 
 

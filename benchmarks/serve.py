@@ -11,11 +11,9 @@ import argparse
 import contextlib
 import json
 import os
-import pwd
 import random
 import re
 import selectors
-import shutil
 import signal
 import socket
 import subprocess
@@ -29,6 +27,7 @@ import bentoml
 import lightgbm
 import numpy as np
 from pydantic import BaseModel
+from servers import free_port, postgresql
 
 from features.catalog import CATALOG, fingerprint
 from features.history import History
@@ -70,7 +69,10 @@ class Answered(BaseModel):
 
 @bentoml.service(name="Empty", workers=1, traffic={"timeout": 5}, logging={"access": {"enabled": False}})
 class Empty:
-    """What the framework costs: a model in, a model out, and nothing in between."""
+    """What the framework costs: a model in, a model out, and nothing in between.
+
+    It has BentoML's own metrics and spans, as ours has its own in their place.
+    """
 
     def __init__(self):
         import gc
@@ -391,36 +393,6 @@ class Started:
     def __exit__(self, *_):
         os.killpg(self.process.pid, signal.SIGTERM)
         self.process.wait(20)
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-@contextlib.contextmanager
-def postgresql():
-    """The URL of an empty database of a PostgreSQL of its own, tuned as it comes; it refuses to run as root."""
-    programs = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parts[-2]))
-    folder, port = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp")), free_port()
-    as_root = os.getuid() == 0
-    if as_root:
-        shutil.chown(folder, "postgres")
-
-    def run(*command):
-        prefix = ["runuser", "-u", "postgres", "--"] if as_root else []
-        home = pwd.getpwnam("postgres").pw_dir if as_root else None
-        subprocess.run([*prefix, *map(str, command)], check=True, capture_output=True, cwd=home)
-
-    try:
-        run(programs / "initdb", "-D", folder / "data", "-U", "foresail", "--auth=trust", "-E", "UTF8")
-        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1"
-        run(programs / "pg_ctl", "-D", folder / "data", "-l", folder / "log", "-w", "-o", options, "start")
-        yield f"postgresql+psycopg://foresail@127.0.0.1:{port}/postgres"
-    finally:
-        run(programs / "pg_ctl", "-D", folder / "data", "-m", "immediate", "stop")
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -52,6 +52,7 @@ from features.moments import moment
 from features.quarantine import quarantined
 from features.sources import (
     ONE_COLUMN,
+    POSTED,
     IngestError,
     Source,
     create_mapped_view,
@@ -104,6 +105,16 @@ class IngestReport:
     released: int = 0
     unchanged: int = 0
 
+    @property
+    def is_all_refused(self) -> bool:
+        """Whether there were rows, and none of them could be used."""
+        return self.quarantined > 0 and self.quarantined == self.read
+
+    @property
+    def is_no_news(self) -> bool:
+        """Whether nothing could be used, and no time will heal it: data is then as old as it was before."""
+        return self.is_all_refused and not all(kind.endswith(FUTURE) for kind in self.reasons)
+
 
 def ingest(
     history: History,
@@ -138,8 +149,9 @@ def ingest(
         with history.lock(), _scratch(history) as scratch, _connection(scratch, timezone) as connection:
             batch = _Batch(history, source, STREAMS[source.stream], connection, replace)
             outcome = _ingested(batch, scratch, bounds, report, again=replace or everything)
-            # With the history still locked: an erasure or a vacuum would take a file that is about to be noted.
-            arrivals.note(history, source.name, source.stream, as_of, outcome.read, outcome.kept)
+            if not outcome.is_no_news:
+                # With the history still locked: an erasure or a vacuum would take a file that is about to be noted.
+                arrivals.note(history, source.name, source.stream, as_of, outcome.read, outcome.kept)
             return outcome
     except databases.DatabaseError as error:
         raise source.error(str(error)) from None
@@ -184,8 +196,11 @@ class _Portion:
         return not self.passed_over and self.since is None
 
     def note(self, history: History, source: Source, mapping: str, bounds: Bounds, outcome: IngestReport) -> None:
-        """Keep what has been read now, unless a later ingest may accept rows of it."""
-        if not any(kind.endswith(FUTURE) for kind in outcome.reasons):
+        """Keep what has been read now, unless a later ingest may accept rows of it, or it was of no use at all.
+
+        Passed over the next time, a source of which nothing could be used would look as if it had nothing new.
+        """
+        if not outcome.is_no_news and not any(kind.endswith(FUTURE) for kind in outcome.reasons):
             reading = bookmarks.reading_of(history, source, mapping, bounds.earliest, self.lookups)
             bookmarks.note(history, source, reading, self.marks)
 
@@ -315,7 +330,7 @@ class _Batch:
             self._refuse_to_replace_by_nothing(refused, examples)
             bookmarks.forget_others(self.history, self.source)
         oldest, newest = self._span()
-        if self.is_mapped_anew:
+        if self.is_mapped_anew and self.source.name != POSTED:
             quarantine.clear(self.history, self.source.name, self.stream.name)
         if refused:
             quarantine.add(self.history, self.connection, self._refused(as_of))

@@ -34,7 +34,8 @@ def quarantined(history: History) -> pd.DataFrame:
     """Every refused row: source, stream, kind, reason, row (JSON text), row_id, as_of; ordered by the first five.
 
     Empty where nothing was ever refused. A row leaves when a later ingest accepts it, for example because it lay in
-    the future then; all of a source's rows go when it is ingested under another mapping.
+    the future then; all of a source's rows go when it is ingested under another mapping,
+    but those that were posted, which nobody brings again.
     """
     rows = stored(history, SCHEMA.names).sort_by([(name, "ascending") for name in SCHEMA.names[:6]])
     frame: pd.DataFrame = rows.to_pandas()

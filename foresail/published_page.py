@@ -46,6 +46,8 @@ def _promises() -> Iterator[str]:
         "- A table is replaced whole or not at all; in a database all tables of a night in one transaction. Rights and views on",
         "  them stay.",
         f"- {grows} grow: in Parquet a file a night, named by its moment in UTC. The same night again replaces its own.",
+        "  A database gets the nights that it lacks from these files, because it is new or was away when they were written; whoever",
+        "  drops an old night there deletes its file too.",
         "- Rows stand in the order of the key, and the same rows make the same bytes.",
         "- `published_tables.json` beside the files, and the table `published_tables` in a database, say for each table the version",
         "  of its schema, the night and its rows; a Parquet file has its version in its metadata (`foresail.version`).",

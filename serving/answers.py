@@ -44,7 +44,8 @@ def is_quick(request: schemas.ScoreRequest, service: InService) -> bool:
     A database on this machine is a file; any other may be slow, and must not hold up those who do not ask it.
     """
     few = len(request.account_ids) <= FEW and not request.accounts
-    return few and request.explain == "none" and service.accounts.is_local
+    is_local = few and request.explain == "none" and service.accounts.is_local
+    return is_local and service.accounts.has_few_posted(request.account_ids)
 
 
 def answer(request: schemas.ScoreRequest, service: InService, as_of: datetime) -> schemas.ScoreResponse:

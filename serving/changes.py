@@ -59,7 +59,7 @@ def movements(
         return {}
     places = np.array(list(then), dtype=np.intp)
     before = Rows(now.names, np.array(list(then.values()), dtype=np.float64))
-    moved = contributions[places] - loaded.model.contributions(before.columns(loaded.model.features))
+    moved = contributions[places] - loaded.model.contributions(before.columns(loaded.reads))
     told = zip(then, moved.tolist(), now.at(places).values(), before.values(), strict=True)
     return {
         place: [_movement(reason, old) for reason in reasons_of(loaded.features, of_one, new, currency=currency)]

@@ -40,15 +40,17 @@ class Checks:
             }
         )
 
-    def of_labels(self, stream: Stream, rows: Sequence[Row], accounts: int, bounds: Bounds) -> list[dict[str, Any]]:
+    def of_labels(
+        self, stream: Stream, rows: Sequence[Row], labels: Sequence[str], bounds: Bounds
+    ) -> list[dict[str, Any]]:
         """The refused rows, and of equal identities the first in canonical order.
 
-        Accounts are numbers from 0, as text: labels, which are neither changed nor refused.
+        Account ids are labels, distinct, which must be such that ingest would neither change nor refuse them.
         """
         order = ", ".join(f"{name} nulls first" for name in canonical_order(stream))
         repetition = f"row_number() over (partition by account_id, event_id order by {order})"
         distinct = f"select * from ({{staged}}) qualify bucket = {REFUSED} or {repetition} = 1"
-        return self._judged(stream, rows, bounds, {"foresail_accounts": _as_they_are(accounts)}, distinct)
+        return self._judged(stream, rows, bounds, {"foresail_accounts": _as_they_are(labels)}, distinct)
 
     def of_ids(self, stream: Stream, rows: Sequence[Row], bounds: Bounds) -> list[dict[str, Any]]:
         """Every row, good or refused, each with its JSON in `row`. Account ids are judged as ingest judges them."""
@@ -78,17 +80,16 @@ class Checks:
             return judged
 
 
-def _as_they_are(accounts: int) -> pa.Table:
+def _as_they_are(labels: Sequence[str]) -> pa.Table:
     """What ingest works out of each account, for accounts that come with all their rows: none is merged or erased."""
-    numbers = pa.array(range(accounts), pa.int32())
-    ids = numbers.cast(pa.string())
+    ids = pa.array(labels, pa.string())
     return pa.table(
         {
             "given": ids,
             "surviving": ids,
-            "merged_at": pa.nulls(accounts, TIME),
-            "bucket": pa.repeat(pa.scalar(0, pa.int32()), accounts),
-            "place": numbers,
+            "merged_at": pa.nulls(len(ids), TIME),
+            "bucket": pa.repeat(pa.scalar(0, pa.int32()), len(ids)),
+            "place": pa.array(range(len(ids)), pa.int32()),
         }
     )
 

@@ -78,7 +78,7 @@ def _of_target(
     """Of rows that are all scored; `then` has the rows of the moments before, by number."""
     if not len(rows.matrix):
         return []
-    contributions = loaded.model.contributions(rows.columns(loaded.model.features))
+    contributions = loaded.model.contributions(rows.columns(loaded.reads))
     moved = movements(loaded, rows, contributions, then, currency)
     return [
         Explained(

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import sqlalchemy as sa
 
+from features.names import Names
 from serving.accounts import Accounts
 from serving.api.problems import Problem
 from serving.inline import InlineAccounts
@@ -31,9 +32,9 @@ class InService:
     """By name, those that the last night drew; empty before the first."""
 
     @cached_property
-    def names(self) -> tuple[str, ...]:
+    def names(self) -> Names:
         """The features of a row of `accounts`, in their order."""
-        return tuple(self.accounts.features.names)
+        return Names(self.accounts.features.names)
 
     @cached_property
     def value_model(self) -> LoadedModel | None:

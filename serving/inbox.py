@@ -37,6 +37,15 @@ class Folded:
     reports: Mapping[str, IngestReport]
     positions: Sequence[int]
 
+    @property
+    def refused(self) -> dict[str, int]:
+        """How many events were refused, by stream and kind of reason: a rule has become stricter since they were posted."""
+        return {
+            f"{stream}: {kind}": count
+            for stream, report in self.reports.items()
+            for kind, count in report.reasons.items()
+        }
+
 
 def post(
     connection: sa.Connection, events: Sequence[PostedEvent], received_at: datetime, key_id: str | None

@@ -45,34 +45,36 @@ class InlineAccounts:
             Events.from_rows(rows, account) for rows, (account, _) in zip(self.checked(brought), accounts, strict=True)
         ]
 
-    def checked(self, brought: Sequence[Brought], until: datetime = FAR) -> list[dict[str, list[dict[str, Any]]]]:
+    def checked(
+        self, brought: Sequence[Brought], until: datetime = FAR, *, as_known: bool = False
+    ) -> list[dict[str, list[dict[str, Any]]]]:
         """The rows of each account by stream, in their types and with defaults filled; times after `until` break a rule too.
 
+        `as_known`: the accounts are known ones, each once, and an event without an event_id has that of the history.
         A Problem lists every row that breaks one, and where it stands.
         """
         bounds = Bounds(self.earliest, until, self.timezone)
-        by_stream = {name: self._of_stream(stream, brought, bounds) for name, stream in STREAMS.items()}
+        # Else a number stands for the id: checking must not change or refuse it.
+        labels = [one.account_id if as_known else str(number) for number, one in enumerate(brought)]
+        by_stream = {name: self._of_stream(stream, brought, labels, bounds) for name, stream in STREAMS.items()}
         refused = [error for _, errors in by_stream.values() for error in errors]
         if refused:
             raise problem_of_errors(MALFORMED_EVENT, refused)
-        return [
-            {name: kept.get(str(number), []) for name, (kept, _) in by_stream.items()} for number in range(len(brought))
-        ]
+        return [{name: kept.get(label, []) for name, (kept, _) in by_stream.items()} for label in labels]
 
     def _of_stream(
-        self, stream: Stream, brought: Sequence[Brought], bounds: Bounds
+        self, stream: Stream, brought: Sequence[Brought], labels: Sequence[str], bounds: Bounds
     ) -> tuple[dict[str, list[dict[str, Any]]], list[dict[str, str]]]:
-        """One stream's good rows by the account's number in the request, and what is wrong with the others."""
+        """One stream's good rows by the account's label, and what is wrong with the others."""
         places = [
             (number, row) for number, one in enumerate(brought) for row in range(len(one.rows.get(stream.name, ())))
         ]
         if not places:
             return {}, []
-        # The account's number stands for its id, which is a label here: checking must not change or refuse it.
-        rows = [{**brought[number].rows[stream.name][row], "account_id": str(number)} for number, row in places]
+        rows = [{**brought[number].rows[stream.name][row], "account_id": labels[number]} for number, row in places]
         kept: dict[str, list[dict[str, Any]]] = {}
         errors: list[tuple[int, dict[str, str]]] = []
-        for row in self.checks.of_labels(stream, rows, len(brought), bounds):
+        for row in self.checks.of_labels(stream, rows, labels, bounds):
             if row["bucket"] == REFUSED:
                 position = int(json.loads(row["row"])[POSITION])
                 number, in_stream = places[position]

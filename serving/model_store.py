@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.catalog import CATALOG, fingerprint, named
+from features.names import Names
 from features.plan import FeatureSet
 from features.population import Population, of_target
 
@@ -86,11 +87,11 @@ class Target:
         return of_target(self.settings)
 
     @cached_property
-    def asks(self) -> tuple[str, ...]:
+    def asks(self) -> Names:
         """The features that tell who may be scored."""
-        return tuple(feature.name for feature in self.population.features)
+        return Names(feature.name for feature in self.population.features)
 
-    @property
+    @cached_property
     def answer(self) -> str:
         """probability, amount or days. Before there were others, every model answered with a probability."""
         return str(self.settings.get("answer", "probability"))
@@ -111,13 +112,18 @@ class LoadedModel:
         """The declarations of the features that the model reads, in its order."""
         return named(self.model.features, self.catalog)
 
+    @cached_property
+    def reads(self) -> Names:
+        """The names of the features that the model reads, in its order."""
+        return Names(self.model.features)
+
     def answers(self, matrix: Floats) -> Floats:
         """Probability (n,), amount (n,), or days (n, 3): median, 10 and 90 % bounds."""
         # Code that travelled with a model of an earlier release knows probabilities alone.
         ask = self.model.probability if self.target.answer == "probability" else self.model.answers
         return ask(matrix)
 
-    @property
+    @cached_property
     def grade(self) -> Grade | None:
         """How far its scores can be relied on: A, B, C or none; None for a model from before there were grades."""
         graded = self.model.card.get("grade")

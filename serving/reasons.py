@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from typing import Any, Literal, NamedTuple
 
@@ -175,6 +176,12 @@ def theme(name: str, values: Values) -> str:
     """
     if _is_empty_since_last_order(name, values):
         return "rhythm"
+    return _declared_theme(name)
+
+
+@cache
+def _declared_theme(name: str) -> str:
+    """By name alone: names are few, and a night asks for each of them once for every score that it explains."""
     for told, pattern in _THEME_OF:
         if pattern.match(name):
             return told

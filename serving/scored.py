@@ -27,12 +27,12 @@ def scored(subjects: Sequence[Subject], question: Question, service: InService) 
     rows = Rows(service.names, np.array([subject.row for subject in subjects], dtype=np.float64))
     with stage("predict"):
         scores = {loaded.target.name: score_rows(loaded, rows) for loaded in question.models}
-    stakes = _stakes(question.models, scores, rows, service)
+    stakes = _as_lists(_stakes(question.models, scores, rows, service))
     reasons: Mapping[tuple[str, int], Explained] = {}
     if question.explain != "none":
         with stage("explain"):
             reasons = explained(subjects, question, rows, scores, service)
-    sheet = _Sheet(question, scores, _as_lists(stakes), _severities(stakes, service.cuts), reasons)
+    sheet = _Sheet(question, scores, stakes, _severities(stakes, service.cuts), reasons)
     return [sheet.entry(place, subject) for place, subject in enumerate(subjects)]
 
 
@@ -51,7 +51,7 @@ def _as_lists(stakes: Mapping[str, Floats]) -> dict[str, list[float]]:
     return {target: found.tolist() for target, found in stakes.items()}
 
 
-def _severities(stakes: Mapping[str, Floats], cuts: Mapping[str, float]) -> dict[str, list[SeverityWord | None]]:
+def _severities(stakes: Mapping[str, list[float]], cuts: Mapping[str, float]) -> dict[str, list[SeverityWord | None]]:
     return {target: severity_of(found, cuts) for target, found in stakes.items()}
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from features.catalog import named
 from features.definitions import Feature
+from features.names import Names
 from features.percentiles import percentile_in, percentile_of
 from serving.model_store import LoadedModel, Target
 from serving.reasons import TOLD_WITH, Reason, reasons_of
@@ -48,15 +49,15 @@ class Rows:
     What a frame is, without what a frame costs: picking columns of one row takes pandas longer than scoring it.
     """
 
-    names: tuple[str, ...]
+    names: Names
     matrix: Floats
 
     @classmethod
     def of(cls, table: pd.DataFrame) -> "Rows":
         """The rows of a feature table."""
-        return cls(tuple(map(str, table.columns)), table.to_numpy(dtype=np.float64))
+        return cls(Names(map(str, table.columns)), table.to_numpy(dtype=np.float64))
 
-    def columns(self, names: tuple[str, ...]) -> Floats:
+    def columns(self, names: Names) -> Floats:
         """(rows, names), each row contiguous; not a copy if they are all there is. KeyError if a feature is not there."""
         if names == self.names:
             return np.ascontiguousarray(self.matrix)
@@ -72,7 +73,7 @@ class Rows:
 
 
 @lru_cache(maxsize=256)
-def _places(names: tuple[str, ...], among: tuple[str, ...]) -> NDArray[np.intp]:
+def _places(names: Names, among: Names) -> NDArray[np.intp]:
     """Where some features stand; the same few questions are asked by every request."""
     position = {name: number for number, name in enumerate(among)}
     return np.array([position[name] for name in names], dtype=np.intp)
@@ -103,7 +104,7 @@ def score_rows(loaded: LoadedModel, rows: Rows) -> Scores:
         return _score_row(loaded, rows)
     why_not = _why_not(loaded.target, rows)
     eligible = np.array([reason is None for reason in why_not], dtype=np.bool_)
-    matrix = rows.columns(loaded.model.features)
+    matrix = rows.columns(loaded.reads)
     found = loaded.answers(matrix if eligible.all() else matrix[eligible])
     answers = np.full((len(why_not), *found.shape[1:]), np.nan)
     answers[eligible] = found
@@ -123,7 +124,7 @@ def _score_row(loaded: LoadedModel, rows: Rows) -> Scores:
     if why_not:
         none = np.full((1, 2), np.nan)
         return Scores(none[:, 0], none if target.answer == DAYS else None, none[:, 0], [None], [why_not])
-    found = loaded.answers(rows.columns(loaded.model.features))
+    found = loaded.answers(rows.columns(loaded.reads))
     main = found[:, 0] if found.ndim == 2 else found
     percentile = percentile_of(loaded.ranks, float(main[0]))
     ranked = np.array([percentile])
@@ -179,7 +180,7 @@ def reasons_for(loaded: LoadedModel, rows: Rows, currency: str = "") -> list[lis
     """The reasons of each row, in their order. Costs milliseconds a row on the LightGBM rung: ask for few."""
     if not len(rows.matrix):
         return []
-    contributions = loaded.model.contributions(rows.columns(loaded.model.features))
+    contributions = loaded.model.contributions(rows.columns(loaded.reads))
     told = zip(contributions.tolist(), rows.values(), strict=True)
     return [reasons_of(loaded.features, of_one, values, currency=currency) for of_one, values in told]
 

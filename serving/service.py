@@ -26,6 +26,8 @@ from serving.watch import Watch
     logging={"access": {"enabled": False}},
     # It counts by path, and a path may name an account; ours count by route.
     metrics={"enabled": False},
+    # Spans are exported by `serving.tracing`; BentoML would make its own of every request, whether they go anywhere or not.
+    tracing={"excluded_urls": [".*"]},
     description="Calibrated churn scores of accounts, with their reasons. Errors are RFC 9457 problems.",
 )
 class Foresail:

@@ -25,8 +25,8 @@ Rows = dict[str, list[dict[str, Any]]]
 def what_if(request: WhatIfRequest, service: InService, as_of: datetime) -> WhatIf:
     """The scores as they are and as they would be. Raises Problem as `answer` does, and for events after as_of."""
     question = Question(models_asked(request.targets, service), request.explain, as_of)
-    supposed = _supposed(request, service, as_of)
     subject, rows = _account(request, service, as_of)
+    supposed = _supposed(request, service, as_of)
     after = subject._replace(row=_row(subject.account_id, _together(rows, supposed), service, as_of))
     before, would_be = scored([subject, after], question, service)
     return WhatIf.model_construct(
@@ -57,7 +57,8 @@ def _account(request: WhatIfRequest, service: InService, as_of: datetime) -> tup
 def _supposed(request: WhatIfRequest, service: InService, as_of: datetime) -> Rows:
     """The supposed events, checked; as_of stands for a moment that they do not tell."""
     given = {name: [_dated(STREAMS[name], row, as_of) for row in rows] for name, rows in request.supposed().items()}
-    (checked,) = service.inline.checked([Brought("", given, ("events",))], until=as_of)
+    brought = Brought(request.account_id or "", given, ("events",))
+    (checked,) = service.inline.checked([brought], until=as_of, as_known=request.account_id is not None)
     return checked
 
 
@@ -67,7 +68,7 @@ def _dated(stream: Stream, row: dict[str, Any], as_of: datetime) -> dict[str, An
 
 
 def _together(rows: Rows, supposed: Rows) -> Rows:
-    """Both; an event that is there already, by its id, happens once."""
+    """Both; an event that is there already, by its id or else by its content, happens once."""
     return {name: [*rows[name], *_new(supposed[name], rows[name])] for name in STREAMS}
 
 

@@ -29,6 +29,36 @@ NEXT = AS_OF + timedelta(days=1)
 LEFT_BEHIND = (scores, score_history, standings, tier_moves, cuts, event_inbox)
 FEATURES = named(["purchases_days_since_last", "purchases_amount_sum_365d", "purchases_orders_distinct_365d"])
 MODELS = {"churn": "wholesaler-churn", "soon": "wholesaler-soon"}
+PROJECT = """
+[project]
+name = "Wholesaler"
+currency = "GBP"
+timezone = "Europe/London"
+
+[history]
+buckets = 4
+
+[database]
+url = "{database}"
+
+[mlflow]
+tracking_uri = "sqlite:///registry/mlflow.db"
+
+[targets.churn]
+kind = "churn"
+horizon_days = 90
+active_within_days = 365
+
+[targets.soon]
+kind = "churn"
+horizon_days = 30
+"""
+SOURCE = """
+[[sources]]
+name = "{stream}"
+stream = "{stream}"
+from = "data/{stream}.json"
+"""
 
 
 def write_sources(folder, accounts):
@@ -49,6 +79,14 @@ def company_in(folder, count=60):
     table = build_feature_table(scratch, NIGHT, CATALOG)
     register(tracking_uri(folder), *boosted_card(table, FEATURES, CHURN))
     register(tracking_uri(folder), recency_card(SOON))
+    return folder
+
+
+def project_in(folder, database="sqlite:///.foresail/foresail.db", streams=STREAMS):
+    """The company as a project with these of its sources, for the command line."""
+    company_in(folder)
+    sources = [SOURCE.format(stream=stream) for stream in streams]
+    (folder / "foresail.toml").write_text(PROJECT.format(database=database) + "".join(sources))
     return folder
 
 

@@ -27,6 +27,8 @@ def _lines(result: "NightResult", timezone: str) -> Iterator[RenderableType]:
     yield "scored: " + ", ".join(f"{target} {count:,}" for target, count in done["scored"].items())
     moves = ", ".join(f"{scheme} {count:,}" for scheme, count in done["moves"].items()) or "none"
     yield f"moved: {moves}; with reasons: {done['explained']:,}; posted events folded in: {done['folded']:,}"
+    for reason, count in done.get("refused", {}).items():
+        yield Text(f"posted and refused: {count:,} of {reason}; `foresail quarantine` shows them", style="yellow")
     yield from _age(result, timezone)
     if result.seconds:
         taken = ", ".join(f"{step} {seconds:.1f}" for step, seconds in result.seconds.items() if seconds >= 0.05)

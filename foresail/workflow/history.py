@@ -69,7 +69,7 @@ def ingest_sources(
 
 def has_failed(outcome: "IngestReport | SourceFailure") -> bool:
     """Whether nothing of a source could be used: it failed, or every row of it was refused."""
-    return isinstance(outcome, SourceFailure) or (outcome.quarantined > 0 and outcome.quarantined == outcome.read)
+    return isinstance(outcome, SourceFailure) or outcome.is_all_refused
 
 
 def quarantined(project: "Project") -> "pd.DataFrame":

@@ -4,6 +4,7 @@ With keys, a request needs one that is good for its path. Without any, only call
 """
 
 import math
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -104,25 +105,28 @@ def _unknown(detail: str, challenge: str) -> Problem:
 
 def _refuse_strangers(scope: Scope, headers: Headers) -> None:
     """A Problem unless the caller is a program on this machine, not a proxy on it, nor a web page open in its browser."""
-    names = [_host_of(f"//{headers.get('host', '')}"), _host_of(headers.get("origin", "//localhost"))]
+    addresses = (f"//{headers.get('host', '')}", headers.get("origin", "//localhost"))
     # What asks by the HTTP of before 1997 is a proxy with its defaults.
-    is_here = scope["client"] is not None and ip_address(scope["client"][0]).is_loopback
+    is_here = scope["client"] is not None and _is_loopback(scope["client"][0])
     is_here = is_here and scope["http_version"] != "1.0"
-    if not is_here or not all(map(_is_this_machine, names)) or any(name in headers for name in _FORWARDED):
+    if not is_here or not all(map(_names_this_machine, addresses)) or any(name in headers for name in _FORWARDED):
         raise Problem(
             LOCAL_ONLY, f"there is no API key yet, and without one only this machine is answered; {_CREATE} makes one"
         )
 
 
-def _host_of(address: str) -> str | None:
+# The same few addresses come with every request, and reading one takes longer than all else here.
+@lru_cache(maxsize=256)
+def _is_loopback(address: str) -> bool:
+    return ip_address(address).is_loopback
+
+
+@lru_cache(maxsize=256)
+def _names_this_machine(address: str) -> bool:
     try:
-        return urlsplit(address).hostname
+        return urlsplit(address).hostname in {"localhost", "127.0.0.1", "::1"}
     except ValueError:
-        return None
-
-
-def _is_this_machine(name: str | None) -> bool:
-    return name in {"localhost", "127.0.0.1", "::1"}
+        return False
 
 
 def _keep_pace(pace: Pace | None, caller: str) -> None:

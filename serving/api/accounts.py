@@ -19,6 +19,7 @@ from serving.api.profile import (
     ListedAccount,
     Timeline,
     TimelineEvent,
+    risk,
     stored_score,
 )
 from serving.api.schemas import AccountId, Text
@@ -133,7 +134,7 @@ def _page(service: InService, query: ListQuery) -> Accounts:
         risks = listing.risks_of(connection, [row.account_id for row in rows])
         count = listing.count(connection, asked) if query.count else None
     return Accounts(
-        accounts=[ListedAccount(standing=row, risks=risks.get(row.account_id, [])) for row in rows],
+        accounts=[ListedAccount(standing=row, risks=list(map(risk, risks.get(row.account_id, ())))) for row in rows],
         next=cursor_of(ListPlace(sort=asked.sort, descending=asked.descending, **vars(after))) if after else None,
         count=count,
     )
@@ -155,6 +156,9 @@ def _account(service: InService, account_id: str, query: AccountQuery, as_of: da
         scores=[_stored_score(row, stored, service) for row in stored.scores],
         moves=stored.moves,
         interventions=stored.interventions,
+        past_interventions=stored.past_interventions,
+        warnings=stored.warnings,
+        not_chosen=stored.not_chosen,
         timeline=_timeline(known, query, as_of),
     )
 

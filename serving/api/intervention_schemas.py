@@ -8,7 +8,6 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from serving.api.rows import table_row
 from serving.api.schemas import NO_NUL, AccountId, Request, Text
 from serving.database.tables import deadlines, intervention_comments, intervention_steps, interventions
-from serving.interventions.states import CLOSED, OPEN
 
 MOST_LISTED = 500
 _NIGHT, _DUE = "2026-03-01T00:00:00Z", "2026-03-03T09:00:00Z"
@@ -65,14 +64,15 @@ class InterventionPlace(BaseModel):
     intervention_id: Text
 
 
+Status = Literal["proposed", "assigned", "claimed", "in_progress", "done", "dismissed", "expired"]
+
+
 class InterventionQuery(BaseModel):
     """Which interventions are listed. Of a parameter given several times any may hold."""
 
     model_config = ConfigDict(extra="forbid")
 
-    status: list[Literal[(*OPEN, *CLOSED)]] = Field(
-        default=list(OPEN), description="if absent: what is still to be done"
-    )  # type: ignore[valid-type]
+    status: list[Status] = Field(default=[], description="if absent: what is still to be done")
     owner: list[Text] = []
     role: list[Text] = []
     playbook: list[Text] = []
@@ -137,12 +137,7 @@ class Reported(BaseModel):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "example": {
-                "intervention_id": INTERVENTION["intervention_id"],
-                "changed": True,
-                "status": "done",
-                "why_not": None,
-            }
+            "example": {"intervention_id": "iv_5b1f6e0c2f0d4b7a9c3e8d21", "changed": True, "status": "done"}
         }
     )
 

@@ -36,7 +36,7 @@ from serving.in_service import InService
 from serving.interventions import listing
 from serving.interventions.lifecycle import Change, NoIntervention, NotAllowed, change, comment, finish_step
 from serving.interventions.listing import FILTERS, After
-from serving.interventions.states import ASSIGNED, CLAIMED, DISMISSED, DONE, IN_PROGRESS
+from serving.interventions.states import ASSIGNED, CLAIMED, DISMISSED, DONE, IN_PROGRESS, OPEN
 from serving.once import Answer, Asked, once
 
 router = APIRouter()
@@ -171,7 +171,7 @@ async def _moved(at_hand: Changing, intervention_id: str, body: By, to: str, **h
 
 
 def _page(service: InService, query: InterventionQuery) -> Interventions:
-    having = {name: words for name in FILTERS if (words := getattr(query, name))}
+    having = {"status": OPEN} | {name: words for name in FILTERS if (words := getattr(query, name))}
     place = place_of(query.cursor, InterventionPlace) if query.cursor else None
     after = After(place.due_at, place.intervention_id) if place else None
     with reading(service.database) as connection:

@@ -1,15 +1,17 @@
 """What is answered about accounts: one in full, or many in a list."""
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, Field
 
 from features.streams import ACCOUNTS, CONTACTS
+from serving.api.intervention_schemas import INTERVENTION
 from serving.api.rows import stream_row, table_row
 from serving.api.schemas import Reason
-from serving.database.tables import interventions, score_history, scores, standings, tier_moves
+from serving.database.tables import interventions, not_chosen, score_history, scores, standings, tier_moves, warnings
 
 _NIGHT = "2026-03-01T00:00:00Z"
 _STANDING = {
@@ -21,40 +23,48 @@ _STANDING = {
 _PAST = {"as_of": "2026-02-28T00:00:00Z", "answer": 0.35, "percentile": 0.88, "band": "high", "model_version": "4"}
 _RISK = {
     "target": "churn", "as_of": _NIGHT, "horizon_days": 90, "probability": 0.42, "percentile": 0.93, "band": "high",
-    "value_at_stake": 7644.0, "severity": "high",
+    "value_at_stake": 7644.0, "severity": "high", "previous_as_of": "2026-02-28T00:00:00Z", "previous": 0.35,
+    "change": 0.07, "model_version": "4",
 }  # fmt: skip
 _SCORE = _RISK | {
-    "amount": None, "days": None, "days_low": None, "days_high": None, "previous_as_of": "2026-02-28T00:00:00Z",
-    "previous": 0.35, "model": "wholesaler-churn", "model_version": "4", "grade": "B", "reasons": None, "why_not": None,
-    "data_as_of": _NIGHT, "change": 0.07, "history": [_PAST],
+    "amount": None, "days": None, "days_low": None, "days_high": None, "model": "wholesaler-churn", "grade": "B",
+    "reasons": None, "why_not": None, "data_as_of": _NIGHT, "history": [_PAST],
     "definition": "churned: no order in (as_of, as_of + 90 days]",
 }  # fmt: skip
 
 Standing = table_row("Standing", standings, _STANDING)
 """How the last night left an account."""
 PastScore = table_row("PastScore", score_history, _PAST, without=("account_id", "target"))
+_CHANGE: Any = (
+    float | None,
+    Field(description="the answer less the one before; null where either is missing"),
+)
 _OWN_SCORE: Any = {
     "definition": (
         str | None,
         Field(description="what is predicted, and of whom; null while no model of it is in service"),
     ),
     "reasons": (list[Reason] | None, Field(description="the largest first; null where the night computed none")),
-    "change": (float | None, Field(description="the answer less the one before; null where either is missing")),
+    "change": _CHANGE,
     "history": (list[PastScore], Field(description="of former nights, the newest first")),  # type: ignore[valid-type]
 }
 StoredScore = table_row("StoredScore", scores, _SCORE, without=("account_id",), **_OWN_SCORE)
 _NOT_OF_A_RISK = tuple(column.name for column in scores.columns if column.name not in _RISK)
-Risk = table_row("Risk", scores, _RISK, without=_NOT_OF_A_RISK)
+Risk = table_row("Risk", scores, _RISK, without=_NOT_OF_A_RISK, change=_CHANGE)
 Move = table_row(
     "Move", tier_moves,
     {"scheme": "tier", "as_of": _NIGHT, "before": "growth", "after": "strategic", "why": "value rose to 18,200"},
     without=("account_id",),
 )  # fmt: skip
-OpenIntervention = table_row(
-    "OpenIntervention", interventions,
-    {"intervention_id": "i-1", "playbook": "win_back", "origin": "decision", "status": "assigned",
-     "role": "success_manager", "owner": "Ada", "severity": "high", "reason": "no order for 61 days", "cost": 120.0,
-     "changed_at": _NIGHT, "decided_at": _NIGHT, "due_at": "2026-03-03T00:00:00Z"},
+AccountIntervention = table_row("AccountIntervention", interventions, INTERVENTION, without=("account_id",))
+Warning_ = table_row(
+    "Warning", warnings, {"rule": "purchases_down_two_quarters", "severity": "high", "since": _NIGHT, "as_of": _NIGHT},
+    without=("account_id",),
+)  # fmt: skip
+NotChosen = table_row(
+    "NotChosen", not_chosen,
+    {"playbook": "win_back", "as_of": _NIGHT, "expected": 310.0,
+     "why": "capacity of success_manager is used by accounts worth more than 2,310"},
     without=("account_id",),
 )  # fmt: skip
 Attributes = stream_row("Attributes", ACCOUNTS, {"name": "Baker & Sons", "region": "north", "owner": "Ada"})
@@ -92,7 +102,10 @@ class Account(BaseModel):
     standing: Standing | None = Field(description="how the last night left it; null before its first night")  # type: ignore[valid-type]
     scores: list[StoredScore] = Field(description="of the last night, by target")  # type: ignore[valid-type]
     moves: list[Move] = Field(description="between quadrants, tiers and segments, the newest first")  # type: ignore[valid-type]
-    interventions: list[OpenIntervention] = Field(description="what is still to be done, the earliest due first")  # type: ignore[valid-type]
+    interventions: list[AccountIntervention] = Field(description="what is still to be done, the earliest due first")  # type: ignore[valid-type]
+    past_interventions: list[AccountIntervention] = Field(description="what has ended and how, the newest first")  # type: ignore[valid-type]
+    warnings: list[Warning_] = Field(description="rules that hold, the newest first")  # type: ignore[valid-type]
+    not_chosen: list[NotChosen] = Field(description="playbooks that would have paid and were not chosen, and why")  # type: ignore[valid-type]
     timeline: Timeline
 
 
@@ -114,9 +127,18 @@ class Accounts(BaseModel):
 def stored_score(row: Any, history: list[Any], definition: str | None) -> BaseModel:
     """A row of the table scores as it is answered."""
     columns = dict(row._mapping)  # noqa: SLF001  SQLAlchemy's own name for a row as a mapping
-    answer = next((columns[name] for name in ("probability", "amount", "days") if columns[name] is not None), None)
-    change = None if answer is None or columns["previous"] is None else answer - columns["previous"]
     reasons = None if columns["reasons"] is None else json.loads(columns["reasons"])
     return StoredScore.model_validate(
-        {**columns, "reasons": reasons, "change": change, "history": history, "definition": definition}
+        {**columns, "reasons": reasons, "change": _change(columns), "history": history, "definition": definition}
     )
+
+
+def risk(row: Any) -> BaseModel:
+    """A row of the table scores as it stands in a list."""
+    columns = dict(row._mapping)  # noqa: SLF001  SQLAlchemy's own name for a row as a mapping
+    return Risk.model_validate({**columns, "change": _change(columns)})
+
+
+def _change(columns: Mapping[str, Any]) -> float | None:
+    answer = next((columns[name] for name in ("probability", "amount", "days") if columns[name] is not None), None)
+    return None if answer is None or columns["previous"] is None else answer - columns["previous"]

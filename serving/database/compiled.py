@@ -27,7 +27,7 @@ class Compiled:
         spoken = _spoken(self, len(wanted), lookups.engine.dialect)
         given = others | {_place(number): value for number, value in enumerate(wanted)}
         rows = lookups.rows(spoken.sql, spoken.parameters(given))
-        return [tuple(convert(value) for convert, value in zip(spoken.columns, row, strict=True)) for row in rows]
+        return [spoken.converted(row) for row in rows]
 
     def of(self, count: int) -> sa.Select[Any]:
         """The select for so many values."""
@@ -42,11 +42,18 @@ class _Spoken(NamedTuple):
     binds: dict[str, Converted]
     order: Sequence[str] | None
     """The names of the parameters in their order; None for a driver that takes them by name."""
-    columns: tuple[Converted, ...]
+    columns: Sequence[tuple[int, Converted]]
+    """The places in a row of what comes from the driver in another shape, and what brings it into ours."""
 
     def parameters(self, given: dict[str, Any]) -> Any:
         bound = {name: convert(given[name]) for name, convert in self.binds.items()}
         return bound if self.order is None else [bound[name] for name in self.order]
+
+    def converted(self, row: Row) -> Row:
+        values = list(row)
+        for place, convert in self.columns:
+            values[place] = convert(values[place])
+        return tuple(values)
 
 
 @lru_cache(maxsize=256)
@@ -54,7 +61,11 @@ def _spoken(asked: Compiled, count: int, dialect: sa.Dialect) -> _Spoken:
     statement = asked.of(count)
     compiled: Any = statement.compile(dialect=dialect)
     binds = {name: _to_driver(parameter.type, dialect) for name, parameter in compiled.binds.items()}
-    columns = tuple(_from_driver(column.type, dialect) for column in statement.selected_columns)
+    columns = [
+        (place, convert)
+        for place, column in enumerate(statement.selected_columns)
+        if (convert := _from_driver(column.type, dialect))
+    ]
     return _Spoken(str(compiled), binds, compiled.positiontup if compiled.positional else None, columns)
 
 
@@ -66,8 +77,9 @@ def _to_driver(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Converted
     return (_is_ours(kind) and kind.dialect_impl(dialect).bind_processor(dialect)) or _as_it_is
 
 
-def _from_driver(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Converted:
-    return (_is_ours(kind) and kind.dialect_impl(dialect).result_processor(dialect, None)) or _as_it_is
+def _from_driver(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Converted | None:
+    """What turns the driver's value into ours; None where it is ours already."""
+    return kind.dialect_impl(dialect).result_processor(dialect, None) if _is_ours(kind) else None
 
 
 def _is_ours(kind: sa.types.TypeEngine[Any]) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from serving.database.engine import available, unavailable, writing
+from serving.database.engine import DatabaseUnavailable, available, shown, unavailable, writing
 from serving.database.tables import METADATA, idempotency_keys
 
 ANSWER_GONE = json.dumps({"detail": "the answer that was given named an account that has been forgotten since"})
@@ -19,16 +19,18 @@ def forget(engine: sa.Engine, ids: Collection[str]) -> dict[str, int]:
 
     What happened stays in the audit log, which names no account. Asked for again, it finds nothing.
     An SQLite file is then written anew without what it had freed; PostgreSQL does so by itself, in its own time.
-    DatabaseUnavailable if the database cannot be used.
+    DatabaseUnavailable if the database cannot be used, and if somebody who is still reading an SQLite file keeps it from
+    being written anew: the rows are gone then, and another call does the rest.
     """
     with writing(engine) as connection:
+        overwrite_what_is_deleted(connection)
         removed = {
             table.name: connection.execute(sa.delete(table).where(table.c.account_id.in_(ids))).rowcount
             for table in METADATA.sorted_tables
             if "account_id" in table.c
         }
         removed["idempotency_keys"] = _scrub_answers(connection, ids)
-    _write_anew(engine)
+    write_anew(engine)
     return {table: rows for table, rows in removed.items() if rows}
 
 
@@ -66,16 +68,30 @@ def _words(value: Any) -> Iterator[str]:
             yield from _words(inner)
 
 
-def _write_anew(engine: sa.Engine) -> None:
-    """An SQLite file keeps what was deleted from it, in free pages and in its log, until both are written again."""
+def overwrite_what_is_deleted(connection: sa.Connection) -> None:
+    """From now on an SQLite file keeps no byte of a row that is deleted by this connection."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("pragma secure_delete = on")
+
+
+def write_anew(engine: sa.Engine) -> None:
+    """An SQLite file keeps what was deleted from it, in free pages and in its log, until both are written again.
+
+    DatabaseUnavailable where that cannot be done, be it that somebody reads what was there before.
+    """
     if engine.dialect.name != "sqlite":
         return
     with available(engine):
         kept = engine.raw_connection()
     try:
-        for statement in ("vacuum", "pragma wal_checkpoint(truncate)"):
-            kept.cursor().execute(statement).fetchall()
+        kept.cursor().execute("vacuum")
+        is_held, *_ = kept.cursor().execute("pragma wal_checkpoint(truncate)").fetchone()
     except engine.dialect.loaded_dbapi.Error as error:
         raise unavailable(engine, error) from error
     finally:
         kept.close()
+    if is_held:
+        raise DatabaseUnavailable(
+            f"what was removed from {shown(engine.url)} is still to be found in its files, because another process reads what "
+            "was there before: end it, or wait until it has read, and do this again"
+        )

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from features.names import Names
 from serving.model_store import LoadedModel
 from serving.nightly.columns import whole
 from serving.publish.tables import REASON
@@ -53,7 +54,7 @@ def reasons_of_bucket(
     found: dict[int, list[dict[str, object]]] = {}
     for number, model in enumerate(models):
         own = places[(places >= number * accounts) & (places < (number + 1) * accounts)]
-        rows = Rows(tuple(names), np.array(matrix[own - number * accounts]))
+        rows = Rows(Names(names), np.array(matrix[own - number * accounts]))
         for place, reasons in zip(own.tolist(), reasons_for(model, rows, currency), strict=True):
             found[place] = [vars(reason) for reason in reasons]
     return _spread(found, accounts * len(models))

@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,6 +52,15 @@ class NightFolder:
     def remove(self, step: str) -> None:
         """All parts of a step."""
         shutil.rmtree(self.path / step, ignore_errors=True)
+
+    @contextmanager
+    def scratch(self, step: str) -> Iterator[Path]:
+        """An empty folder for what a step needs only for a while; what a killed run left in it goes first."""
+        self.remove(step)
+        folder = self.path / step
+        folder.mkdir(parents=True)
+        yield folder
+        self.remove(step)
 
     def remove_all(self) -> None:
         """The night itself and those before it that were never completed."""

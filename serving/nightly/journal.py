@@ -16,6 +16,9 @@ JOB = "nightly"
 AGAIN = "again"
 """Noted of a night that is repeated: an earlier run may have left rows that are dated like its own."""
 
+REFUSED = "refused"
+"""Noted of what was posted and could not become part of the history: how many events, by stream and reason."""
+
 
 class NightRefused(Exception):
     """The night cannot run for the moment that was asked for; the message says why and what to do."""

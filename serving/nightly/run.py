@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from serving.database.upgrade import upgrade
 from serving.nightly import steps
-from serving.nightly.journal import Journal
+from serving.nightly.journal import REFUSED, Journal, NightRefused
 from serving.nightly.lock import only_night
 from serving.nightly.night import Night, Plan, Progress
 from serving.nightly.stand import stand
@@ -54,8 +54,8 @@ def run_night(
 ) -> NightResult:
     """Run the night, or finish it where an earlier run was interrupted; of a complete one nothing, unless `again`.
 
-    Raises NightRunning while another one runs, NightRefused for a moment that cannot have a night, NoChampion for a
-    target without a model, DatabaseUnavailable, HistoryError and OSError for what they say. Whatever it was, the next run
+    Raises NightRunning while another one runs, NightRefused for a moment that cannot have a night and for one begun
+    with a target that the project has lost since, NoChampion for a target without a model, DatabaseUnavailable, HistoryError and OSError for what they say. Whatever it was, the next run
     goes on where this one stopped.
     """
     with only_night(plan.folder, engine):
@@ -67,11 +67,23 @@ def run_night(
             return NightResult(journal.summary)
         if again:
             night.folder.remove_all()
+        _refuse_lost_targets(night)
         _work(night)
         summary = summarised(night)
         journal.end(summary)
         night.folder.remove_all()
         return NightResult(summary, night.seconds)
+
+
+def _refuse_lost_targets(night: Night) -> None:
+    """Without one of its targets, a night could neither end as it was begun nor say so."""
+    begun_with = night.journal.pinned.models if night.journal.pinned else ()
+    lost = [f"'{target}'" for target in begun_with if target not in night.plan.models]
+    if lost:
+        raise NightRefused(
+            f"the night of {night.as_of:%Y-%m-%d %H:%M} UTC was begun with the target {', '.join(lost)}, which the project has "
+            "no longer: put it back into foresail.toml to finish the night, or begin the night anew without it by --again"
+        )
 
 
 def _work(night: Night) -> None:
@@ -93,5 +105,6 @@ def summarised(night: Night) -> dict[str, Any]:
         "moves": night.journal.outcomes("stand")[""]["moves"],
         "explained": sum(night.journal.outcomes("explain").values()),
         "folded": pinned.folded,
+        "refused": night.journal.outcomes(REFUSED).get("", {}),
         "failures": dict(pinned.failures),
     }

@@ -17,7 +17,7 @@ from serving.inbox import clear, fold
 from serving.nightly.before import SCORES_BEFORE, STANDINGS_BEFORE, by_bucket, scores_before, standings_before
 from serving.nightly.explain import joined, reasons_of_bucket, to_explain
 from serving.nightly.gather import champions, data_as_of
-from serving.nightly.journal import AGAIN, Pinned
+from serving.nightly.journal import AGAIN, REFUSED, Pinned
 from serving.nightly.load import drop_vanished, finish, ready, slices
 from serving.nightly.night import Night
 from serving.nightly.score import Moments, answer_of, score_bucket
@@ -46,6 +46,7 @@ def fold_inbox(night: Night) -> None:
     plan = night.plan
     folder = night.folder.path / "inbox"
     folded = fold(night.engine, plan.history, folder, as_of=plan.as_of, timezone=plan.timezone, earliest=plan.earliest)
+    night.journal.note(REFUSED, outcome=folded.refused)
     night.journal.note("fold", outcome=list(folded.positions))
 
 

@@ -24,7 +24,8 @@ DIVIDED_BY = ("region", "industry", "owner")
 def publish_tables(night: Night) -> None:
     """The documented tables, for reports and other tools."""
     if not night.journal.has("publish"):
-        publish(tables_of(night), night.plan.publish, night.as_of, night.progress)
+        with night.folder.scratch("publish") as spill:
+            publish(tables_of(night), night.plan.publish, night.as_of, night.progress, spill)
         night.journal.note("publish")
 
 

@@ -4,11 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from serving.publish.errors import PublishError
+from serving.publish.parquet import read_file
 from serving.publish.plain import plain, plain_schema
-from serving.publish.rows import declared
 from serving.publish.tables import TABLES, PublishedTable
 from serving.replacing import replacing
 
@@ -41,14 +40,5 @@ def _published(folder: Path) -> Iterable[tuple[PublishedTable, list[Path]]]:
 
 
 def _rows(table: PublishedTable, files: Iterable[Path]) -> pa.RecordBatchReader:
-    batches = (plain(table, batch) for path in files for batch in _batches(table, path))
+    batches = (plain(table, batch) for path in files for batch in read_file(table, path))
     return pa.RecordBatchReader.from_batches(plain_schema(table), batches)
-
-
-def _batches(table: PublishedTable, path: Path) -> Iterable[pa.RecordBatch]:
-    """The rows of a file, also of one that an older version of the schema has written: what it lacks is null."""
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(
-            columns=[name for name in table.schema.names if name in file.schema_arrow.names]
-        ):
-            yield from declared(table, pa.table(batch)).to_batches()

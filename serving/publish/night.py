@@ -32,12 +32,16 @@ class Published:
 
 
 def publish(
-    tables: Mapping[str, Iterable[pa.Table]], to: Destination, as_of: datetime, progress: Progress | None = None
+    tables: Mapping[str, Iterable[pa.Table]],
+    to: Destination,
+    as_of: datetime,
+    progress: Progress | None = None,
+    spill: Path | None = None,
 ) -> Published:
     """Publish the rows of each table, by its name, as those of the night `as_of`; other tables stay as they are.
 
     Rows come in any order and in as many parts as there are, so that a table need not fit into memory; a column that may
-    be null may be left out. Files are written first, the database and the .hyper file follow from them. Killed anywhere
+    be null may be left out. What does not fit is sorted in the folder `spill`, where a killed run may leave some of it. Files are written first, the database and the .hyper file follow from them. Killed anywhere
     and called again with the same rows it ends the same, to the byte.
 
     PublishError for an unknown table and for rows that a table does not allow; DatabaseUnavailable if the database
@@ -50,7 +54,7 @@ def publish(
     for done, (name, parts) in enumerate(tables.items()):
         if progress:
             progress(done, len(tables), "publishing")
-        files.append(publish_parquet(to.folder, TABLES[name], parts, as_of))
+        files.append(publish_parquet(to.folder, TABLES[name], parts, as_of, spill))
     write_manifest(to.folder, files)
     hyper = _elsewhere(to, files)
     if progress:

@@ -1,7 +1,7 @@
 """Published tables as Parquet files: replaced whole or not at all, and the same bytes for the same rows."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.moments import microseconds
-from serving.publish.rows import GROUP, in_key_order
+from serving.publish.rows import GROUP, declared, in_key_order
 from serving.publish.tables import TABLES, PublishedTable
 from serving.replacing import replacing
 
@@ -29,19 +29,35 @@ class PublishedFile:
     rows: int
 
 
-def publish_parquet(folder: Path, table: PublishedTable, parts: Iterable[pa.Table], as_of: datetime) -> PublishedFile:
+def publish_parquet(
+    folder: Path, table: PublishedTable, parts: Iterable[pa.Table], as_of: datetime, spill: Path | None = None
+) -> PublishedFile:
     """Write the rows, which may come in any order and number of parts, as the table's file of the night `as_of`.
 
     Readers see the old file or the new one. A table that grows has a file a night: the same night again replaces its
     own, so that nothing is in it twice. PublishError for rows that the table does not allow.
     """
     path = folder / file_name(table, as_of)
-    return PublishedFile(table, as_of, path, write_file(path, table, in_key_order(table, parts)))
+    return PublishedFile(table, as_of, path, write_file(path, table, in_key_order(table, parts, spill)))
 
 
 def file_name(table: PublishedTable, as_of: datetime) -> str:
     """Where a table's rows of a night are, from the folder of all: scores.parquet, score_history/20260101T000000Z.parquet."""
     return f"{table.name}/{_compact(as_of)}.parquet" if table.grows else f"{table.name}.parquet"
+
+
+def nights_of(folder: Path, table: PublishedTable) -> Iterator[tuple[datetime, Path]]:
+    """Every night that a table that grows has a file of, and the file; in the order of the nights."""
+    for path in sorted(folder.glob(f"{table.name}/*T*Z.parquet")):
+        yield datetime.fromisoformat(path.stem), path
+
+
+def read_file(table: PublishedTable, path: Path, rows: int = GROUP) -> Iterator[pa.RecordBatch]:
+    """The rows of a file, so many at a time, also of one that an older version of the schema has written: what it lacks is null."""
+    with pq.ParquetFile(path) as file:
+        known = [name for name in table.schema.names if name in file.schema_arrow.names]
+        for batch in file.iter_batches(rows, columns=known):
+            yield from declared(table, pa.table(batch)).to_batches()
 
 
 def write_file(path: Path, table: PublishedTable, groups: Iterable[pa.Table]) -> int:

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import reduce
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -46,15 +47,15 @@ def _column(table: PublishedTable, field: pa.Field, rows: pa.Table) -> pa.Chunke
         ) from other
 
 
-def in_key_order(table: PublishedTable, parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
+def in_key_order(table: PublishedTable, parts: Iterable[pa.Table], spill: Path | None = None) -> Iterator[pa.Table]:
     """All rows in the order of the table's key, GROUP rows at a time (fewer in the last); one empty table where there are none.
 
-    Sorted by DuckDB, which moves to disk what memory cannot hold. PublishError where two rows have one key; what the
+    Sorted by DuckDB, which moves to the folder `spill` (else the system's own for a while) what memory cannot hold. PublishError where two rows have one key; what the
     parts raise goes on to the caller.
     """
     failures: list[Exception] = []
     batches = _noting((batch for part in parts for batch in declared(table, part).to_batches()), failures)
-    with _sorter() as connection:
+    with _sorter(spill) as connection:
         connection.register("rows", pa.RecordBatchReader.from_batches(table.schema, batches))
         try:
             ordered = connection.sql(f"from rows order by {', '.join(table.key)}").to_arrow_reader(GROUP)
@@ -67,8 +68,8 @@ def in_key_order(table: PublishedTable, parts: Iterable[pa.Table]) -> Iterator[p
 
 
 @contextmanager
-def _sorter() -> Iterator[duckdb.DuckDBPyConnection]:
-    with tempfile.TemporaryDirectory(prefix="foresail-publish-") as folder:
+def _sorter(spill: Path | None) -> Iterator[duckdb.DuckDBPyConnection]:
+    with tempfile.TemporaryDirectory(prefix="foresail-publish-", dir=spill) as folder:
         config: dict[str, Any] = {
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,

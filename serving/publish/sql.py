@@ -6,18 +6,19 @@ what was there.
 """
 
 import io
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
-import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from serving.database.bulk import driver_of
 from serving.database.engine import LOCAL, opened, shown, writing
+from serving.database.forget import overwrite_what_is_deleted, write_anew
 from serving.database.tables import Moment, account_states
 from serving.publish.errors import PublishError
-from serving.publish.parquet import PublishedFile
+from serving.publish.parquet import PublishedFile, nights_of, read_file
 from serving.publish.plain import plain, plain_schema
 from serving.publish.tables import TABLES, PublishedTable
 
@@ -32,7 +33,8 @@ LOCK_SECONDS = 60
 def publish_sql(url: str, files: Sequence[PublishedFile]) -> None:
     """Put the rows of these files into the tables of their names, which are made where they are missing.
 
-    A table that grows keeps other nights, and has this one once. A table whose schema has another version than the one
+    A table that grows keeps other nights, and has this one once; those of its folder that it lacks,
+    because they were published while the database was away or before there was one, come with it. A table whose schema has another version than the one
     declared is made anew; one that grows takes its rows along, as far as its columns are still there.
     PublishError for a database that is the operational one; DatabaseUnavailable for one that cannot be used.
     """
@@ -42,26 +44,31 @@ def publish_sql(url: str, files: Sequence[PublishedFile]) -> None:
             metadata = _metadata(connection)
             manifest = _prepared(connection, metadata)
             for file in files:
-                _replace(connection, metadata, manifest, file)
+                target = _target(connection, metadata, manifest, file.table)
+                _replace(connection, target, manifest, file)
+                for path in _missed(connection, target, file) if file.table.grows else ():
+                    _fill(connection, target, file.table, path)
     finally:
         engine.dispose()
 
 
 def forget_in_sql(url: str, account_ids: Collection[str]) -> int:
-    """Delete every row of these accounts from the published tables of a database; how many there were."""
+    """Delete every row of these accounts from the published tables of a database; how many there were.
+
+    DatabaseUnavailable as `serving.database.forget` says.
+    """
     engine = _engine(url)
     try:
         with writing(engine) as connection:
             metadata, rows = _metadata(connection), 0
-            if connection.dialect.name == "sqlite":
-                # What is deleted is overwritten, too.
-                connection.exec_driver_sql("pragma secure_delete = on")
+            overwrite_what_is_deleted(connection)
             for table in TABLES.values():
                 if "account_id" in table.schema.names and _exists(connection, metadata, table.name):
                     target = table.in_sql(metadata)
                     gone = sa.delete(target).where(target.c.account_id.in_(list(account_ids)))
                     rows += connection.execute(gone).rowcount
-            return rows
+        write_anew(engine)
+        return rows
     finally:
         engine.dispose()
 
@@ -102,11 +109,10 @@ def _prepared(connection: sa.Connection, metadata: sa.MetaData) -> sa.Table:
     return manifest
 
 
-def _replace(connection: sa.Connection, metadata: sa.MetaData, manifest: sa.Table, file: PublishedFile) -> None:
-    target = _target(connection, metadata, manifest, file.table)
+def _replace(connection: sa.Connection, target: sa.Table, manifest: sa.Table, file: PublishedFile) -> None:
     outdated = sa.delete(target)
     connection.execute(outdated.where(target.c.as_of == file.as_of) if file.table.grows else outdated)
-    _fill(connection, target, file)
+    _fill(connection, target, file.table, file.path)
     connection.execute(sa.delete(manifest).where(manifest.c.table_name == file.table.name))
     entry = {"table_name": file.table.name, "version": file.table.version, "as_of": file.as_of, "row_count": file.rows}
     connection.execute(sa.insert(manifest), entry)
@@ -142,14 +148,21 @@ def _exists(connection: sa.Connection, metadata: sa.MetaData, name: str) -> bool
     return sa.inspect(connection).has_table(name, schema=metadata.schema)
 
 
-def _fill(connection: sa.Connection, target: sa.Table, file: PublishedFile) -> None:
-    with pq.ParquetFile(file.path) as stored:
-        batches = (plain(file.table, batch) for batch in stored.iter_batches(BATCH))
-        if connection.dialect.name == "postgresql":
-            _copy(connection, target, plain_schema(file.table), batches)
-        else:
-            for batch in batches:
-                connection.execute(sa.insert(target), batch.to_pylist())
+def _missed(connection: sa.Connection, target: sa.Table, file: PublishedFile) -> Iterator[Path]:
+    """The files of those nights of which the table has nothing."""
+    # as_of comes first in the key: each night is one look into its index.
+    for as_of, path in nights_of(file.path.parents[1], file.table):
+        if not connection.scalar(sa.select(sa.exists().where(target.c.as_of == as_of))):
+            yield path
+
+
+def _fill(connection: sa.Connection, target: sa.Table, table: PublishedTable, path: Path) -> None:
+    batches = (plain(table, batch) for batch in read_file(table, path, BATCH))
+    if connection.dialect.name == "postgresql":
+        _copy(connection, target, plain_schema(table), batches)
+    else:
+        for batch in batches:
+            connection.execute(sa.insert(target), batch.to_pylist())
 
 
 def _copy(connection: sa.Connection, target: sa.Table, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:

@@ -3,16 +3,19 @@
 Row by row, so that one account alone is answered, bit for bit, as it was among all.
 """
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from math import isnan
 
 import numpy as np
 
+from features.names import Names
 from features.population import Columns
 from serving.standing.inputs import NOWHERE, Codes, Floats, column
 from serving.standing.settings import RISKS, SEVERITIES, YEAR, Severity, SeverityWord
 
 NET, CONTRACTS = "purchases_net_amount_sum_365d", "contracts_value_sum"
-VALUE_FEATURES = (NET, CONTRACTS)
+VALUE_FEATURES = Names((NET, CONTRACTS))
 """What the columns given to `predicted_value` must hold."""
 
 
@@ -46,18 +49,24 @@ def severity_cuts(at_stake: Floats, quantiles: Severity) -> dict[str, float]:
     return {name: float(np.quantile(known, share)) for name, share in shares.items()}
 
 
-def severity_of(at_stake: Floats, cuts: Mapping[str, float]) -> list[SeverityWord | None]:
+def severity_of(at_stake: Sequence[float], cuts: Mapping[str, float]) -> list[SeverityWord | None]:
     """low, medium, high or critical by value at stake; at a cut the higher one, nothing at stake is low.
 
     None where value at stake is NaN, and everywhere while no night has drawn cuts.
     """
-    return [None if code == NOWHERE else SEVERITIES[code] for code in severity_codes(at_stake, cuts).tolist()]
+    if "severity_critical" not in cuts:
+        return [None] * len(at_stake)
+    edges = _edges(cuts)
+    return [None if isnan(one) else SEVERITIES[bisect_right(edges, one) if one > 0 else 0] for one in at_stake]
 
 
 def severity_codes(at_stake: Floats, cuts: Mapping[str, float]) -> Codes:
-    """The same as places in SEVERITIES, for many."""
+    """The same as places in SEVERITIES, for many at once; of few, numpy takes longer to begin than this takes."""
     if "severity_critical" not in cuts:
         return np.full(len(at_stake), NOWHERE, dtype=np.int8)
-    edges = [cuts["severity_medium"], cuts["severity_high"], cuts["severity_critical"]]
-    levels = np.where(at_stake > 0, np.searchsorted(edges, at_stake, side="right"), 0)
+    levels = np.where(at_stake > 0, np.searchsorted(_edges(cuts), at_stake, side="right"), 0)
     return np.where(np.isnan(at_stake), NOWHERE, levels).astype(np.int8)
+
+
+def _edges(cuts: Mapping[str, float]) -> list[float]:
+    return [cuts["severity_medium"], cuts["severity_high"], cuts["severity_critical"]]

@@ -84,3 +84,20 @@ def test__arrivals__many__are_shortened_to_the_last_and_say_the_same(tmp_path, m
     arrivals.note(history, "visits", "engagement", JUNE, 7, 0)
     assert arrivals.last_arrivals(history)["purchases", "lines"] == last
     assert history.rows_of(arrivals.TABLE).num_rows == 2
+
+
+def test__arrivals__every_new_row_refused__do_not_make_the_data_fresh_until_it_is_mended(tmp_path):
+    """The broken rows are not passed over by the next ingest either: it would look as if there was nothing new."""
+    arrived = lambda: arrivals.last_arrivals(History(tmp_path / "history", buckets=4))["purchases", "lines"].as_of  # noqa: E731
+    bring(tmp_path, source(tmp_path, SIMPLE + "a,2011-01-01,1,A\n"), as_of=JUNE, everything=False)
+    broken = source(tmp_path, SIMPLE + "a,2011-06-02,much,B\n")
+    for _ in range(2):
+        assert bring(tmp_path, broken, as_of=JULY, everything=False).quarantined == 1
+        assert arrived() == JUNE
+    bring(tmp_path, source(tmp_path, SIMPLE + "a,2011-06-02,2,B\n"), as_of=JULY, everything=False)
+    assert arrived() == JULY
+
+
+def test__arrivals__every_new_row_lies_in_the_future__up_to_now_everything_was_read(tmp_path):
+    bring(tmp_path, source(tmp_path, SIMPLE + "a,2011-07-02,1,A\n"), as_of=JULY)
+    assert arrivals.last_arrivals(History(tmp_path / "history", buckets=4))["purchases", "lines"].as_of == JULY

@@ -5,48 +5,18 @@ from datetime import UTC, datetime
 
 import pytest
 from commands import run
-from night_company import MODELS, NIGHT, company_in
+from night_company import MODELS, NIGHT, project_in
 
 from features.lock import file_lock
 from foresail import workflow
 from foresail.project import load
 
-PROJECT = """
-[project]
-name = "Wholesaler"
-currency = "GBP"
-timezone = "Europe/London"
-
-[history]
-buckets = 4
-
-[mlflow]
-tracking_uri = "sqlite:///registry/mlflow.db"
-
-[targets.churn]
-kind = "churn"
-horizon_days = 90
-active_within_days = 365
-
-[targets.soon]
-kind = "churn"
-horizon_days = 30
-"""
-SOURCE = """
-[[sources]]
-name = "{stream}"
-stream = "{stream}"
-from = "data/{stream}.json"
-"""
 DAY = f"{NIGHT:%Y-%m-%dT%H:%M:%S+00:00}"
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    folder = company_in(tmp_path_factory.mktemp("wholesaler"))
-    sources = [SOURCE.format(stream=stream) for stream in ("purchases", "engagement", "accounts")]
-    (folder / "foresail.toml").write_text(PROJECT + "".join(sources))
-    return folder
+    return project_in(tmp_path_factory.mktemp("wholesaler"), streams=["purchases", "engagement", "accounts"])
 
 
 def test__nightly__done__complete__locked__with_a_failing_source(project):

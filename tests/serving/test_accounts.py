@@ -4,6 +4,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, timedelta
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
@@ -20,7 +21,9 @@ from features.plan import FeatureSet
 from features.state_packing import layout_of
 from features.streams import STREAMS
 from features.table import build_feature_row, build_feature_table
-from serving.accounts import Accounts, KnownAccount
+from serving.accounts import FEW_POSTED, Accounts, KnownAccount
+from serving.answers import is_quick
+from serving.api.schemas import ScoreRequest
 from serving.database.engine import DatabaseUnavailable, opened, writing
 from serving.database.tables import account_states, event_inbox
 from serving.states import refresh_states
@@ -126,6 +129,18 @@ def test__posted_event__is_in_the_next_row_and_among_the_events(database, accoun
     assert [row["event_id"] for row in events if row["source"] is None] == ["posted-1"]
     assert [row["occurred_at"] for row in events] == sorted(row["occurred_at"] for row in events)
     assert len(events) == len(COMPANY["A0"]["purchases"]) + 1
+
+
+def test__is_quick__an_account_with_many_posted_rows__leaves_the_loop_to_others(database, accounts):
+    """Thousands of rows are read for as long as all other callers would wait."""
+    service = SimpleNamespace(accounts=accounts)
+    for number in range(FEW_POSTED):
+        post(database, "A0", "purchases", bought(1.0), f"posted-{number}")
+    is_local = database.dialect.name == "sqlite"
+    assert is_quick(ScoreRequest(account_ids=["A0", "A1"]), service) == is_local
+    post(database, "A0", "purchases", bought(1.0), "one more")
+    assert not is_quick(ScoreRequest(account_ids=["A1", "A0"]), service)
+    assert is_quick(ScoreRequest(account_ids=["A1", "nobody"]), service) == is_local
 
 
 def test__posted_event__that_the_state_has_already__is_ignored(database, accounts):

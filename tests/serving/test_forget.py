@@ -92,6 +92,21 @@ def test__forget__sqlite__leaves_no_byte_of_it_in_the_files(database):
     assert not [path for path in folder.iterdir() if b"unmistakable-id" in path.read_bytes()]
 
 
+def test__forget__sqlite__somebody_reads_what_was_there_before__is_told_and_another_call_does_the_rest(tmp_path):
+    """As long as a reader needs the old pages, SQLite cannot let go of them."""
+    url = f"sqlite:///{tmp_path}/operational.db"
+    reader, other = opened(url), opened(url, wait_seconds=0.1)
+    METADATA.create_all(reader)
+    fill(reader, "unmistakable-id")
+    with reading(reader) as connection:
+        connection.execute(sa.select(idempotency_keys)).all()
+        with pytest.raises(DatabaseUnavailable, match=r"still to be found in its files.*do this again"):
+            forget(other, ["unmistakable-id"])
+    assert forget(other, ["unmistakable-id"]) == {}
+    # The reader's connection is still open, as the service's are.
+    assert not [path for path in tmp_path.iterdir() if b"unmistakable-id" in path.read_bytes()]
+
+
 def test__forget__database_busy__is_told_and_can_be_asked_again(tmp_path):
     url = f"sqlite:///{tmp_path}/operational.db"
     holder, other = opened(url), opened(url, wait_seconds=0.1)

@@ -11,6 +11,8 @@ from features.bookmarks import TABLE as BOOKMARKS
 from features.erasure import forget
 from features.history import History
 from features.identities import merge
+from features.quarantine import quarantined
+from features.status import status
 from features.streams import STREAMS
 from serving.database.engine import reading, writing
 from serving.database.tables import event_inbox
@@ -42,13 +44,13 @@ def inbox(engine):
         return connection.execute(sa.select(event_inbox).order_by(event_inbox.c.position)).all()
 
 
-def folded(engine, folder, as_of=NOON):
+def folded(engine, folder, as_of=NOON, timezone="UTC"):
     return fold(
         engine,
         History(folder / "history", buckets=4),
         folder / "posted",
         as_of=as_of,
-        timezone="UTC",
+        timezone=timezone,
         earliest=EARLIEST,
     )
 
@@ -134,6 +136,21 @@ def test__fold__an_event_posted_again_after_it_was_folded__is_settled_without_ef
     found = folded(database, tmp_path)
     assert found.reports["purchases"].duplicates == 1
     assert len(found.positions) == len(stored(tmp_path)) == 1
+
+
+def test__fold__refused__is_counted_and_stays_in_quarantine_under_another_timezone_too(database, tmp_path):
+    """A source brings its rows again once it is mapped anew; what was posted is nowhere else any more."""
+    put(database, event(1), event(2, amount=None))
+    found = folded(database, tmp_path)
+    assert found.refused == {"purchases: amount is missing": 1}
+    clear(database, found.positions)
+    put(database, event(3))
+    folded(database, tmp_path, timezone="Europe/Berlin")
+    history = History(tmp_path / "history", buckets=4)
+    assert [(one.source, one.quarantined) for one in status(history).sources] == [("posted", {"amount is missing": 1})]
+    (refused,) = quarantined(history).to_dict("records")
+    assert (refused["source"], refused["reason"]) == ("posted", "amount is missing")
+    assert json.loads(refused["row"])["event_id"] == "e2"
 
 
 def test__fold__of_a_merged_account__lands_with_the_account_that_survives(database, tmp_path):

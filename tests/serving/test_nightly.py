@@ -287,6 +287,34 @@ def test__a_new_champion_in_the_middle__is_taken_by_the_next_night_alone(company
     assert {row["model_version"] for row in table_of(engine, scores)} == {"1"}
 
 
+def begun(company, work, engine, **changed):
+    """A night that was cut off once it was pinned."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(STEPS, "score", cut_off)
+        with pytest.raises(RuntimeError):
+            run(plan_of(company, work=work, **changed), engine)
+
+
+def test__a_target_that_went_in_the_middle__is_refused_and_the_night_ends_with_it_or_anew_without(company, tmp_path):
+    for name, models, how in (("back", MODELS, {}), ("anew", {"churn": MODELS["churn"]}, {"again": True})):
+        engine = opened(f"sqlite:///{tmp_path}/{name}.db")
+        begun(company, tmp_path / name, engine)
+        with pytest.raises(
+            NightRefused, match=r"2020-06-01 00:00 UTC was begun with the target 'soon'.*put it back .*--again"
+        ):
+            run(plan_of(company, work=tmp_path / name, models={"churn": MODELS["churn"]}), engine)
+        assert table_of(engine, scores) == []
+        run(plan_of(company, work=tmp_path / name, models=models), engine, **how)
+        assert {row["target"] for row in table_of(engine, scores)} == set(models)
+
+
+def test__a_target_that_came_in_the_middle__is_taken_by_the_next_night_alone(company, tmp_path):
+    engine = opened(f"sqlite:///{tmp_path}/operational.db")
+    begun(company, tmp_path, engine, models={"churn": MODELS["churn"]})
+    run(plan_of(company, work=tmp_path), engine)
+    assert {row["target"] for row in table_of(engine, scores)} == {"churn"}
+
+
 def test__a_database_that_may_only_be_read__is_said_and_a_later_run_completes(company, done, tmp_path, database):
     plan = plan_of(company, work=tmp_path)
     set_read_only(database, read_only=True)
@@ -343,6 +371,22 @@ def test__a_work_folder_that_was_lost__is_made_again(company, done, tmp_path, mo
     run(plan_of(company, work=tmp_path), engine)
     assert left_behind(engine) == left_behind(done[1])
     assert published(tmp_path) == published(done[0])
+
+
+def test__what_a_killed_run_was_sorting__is_in_the_folder_of_the_night_and_goes_with_it(company, tmp_path, monkeypatch):
+    engine = opened(f"sqlite:///{tmp_path}/operational.db")
+
+    def killed(tables, to, as_of, progress, spill):
+        (spill / "duckdb.tmp").write_text("accounts")
+        raise RuntimeError
+
+    with monkeypatch.context() as patched:
+        patched.setattr("serving.nightly.tables.publish", killed)
+        with pytest.raises(RuntimeError):
+            run(plan_of(company, work=tmp_path), engine)
+    assert [path.name for path in (tmp_path / "nights").glob("*/publish/*")] == ["duckdb.tmp"]
+    run(plan_of(company, work=tmp_path), engine)
+    assert [path.name for path in (tmp_path / "nights").iterdir()] == [".lock"]
 
 
 def test__a_complete_night__leaves_no_files_of_accounts_but_the_published(company, done):

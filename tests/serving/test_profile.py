@@ -153,7 +153,8 @@ def nights(database):
         "cost": 0.0,
     }
     due = [("done", 0), ("assigned", 2), ("claimed", 1), ("expired", 0)]
-    put(database, interventions, *(one | {"intervention_id": status, "status": status, "due_at": NOON + timedelta(days=day)} for status, day in due))  # fmt: skip
+    ended = {"done": NOON, "expired": NOON + timedelta(days=1)}
+    put(database, interventions, *(one | {"intervention_id": status, "status": status, "due_at": NOON + timedelta(days=day), "closed_at": ended.get(status)} for status, day in due))  # fmt: skip
     return database
 
 
@@ -169,9 +170,12 @@ def test__stored__is_of_this_account_alone_newest_first_and_what_is_still_to_be_
         (28, "tier"),
     ]
     assert [row.status for row in found.interventions] == ["claimed", "assigned"]
+    assert [row.status for row in found.past_interventions] == ["expired", "done"]
 
 
 def test__stored__before_the_first_night__is_empty(database):
     with reading(database) as connection:
         found = stored(connection, "A")
-    assert (found.standing, found.scores, found.history, found.moves, found.interventions) == (None, [], {}, [], [])
+    assert vars(found) == {"standing": None, "history": {}} | {
+        name: [] for name in ("scores", "moves", "interventions", "past_interventions", "warnings", "not_chosen")
+    }

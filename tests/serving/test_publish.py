@@ -135,6 +135,20 @@ def test__publish__source_of_the_rows_fails__its_own_error(tmp_path):
     assert not list(tmp_path.rglob("*scores*"))
 
 
+def test__publish__what_is_sorted_on_disk__lies_in_the_folder_that_is_told(tmp_path):
+    """Elsewhere nobody would find what a killed run has left of accounts."""
+    spill, seen = tmp_path / "spill", []
+    spill.mkdir()
+
+    def parts():
+        seen.extend(spill.iterdir())
+        yield rows("scores")
+
+    publish({"scores": parts()}, Destination(tmp_path / "published"), AS_OF, spill=spill)
+    assert len(seen) == 1
+    assert list(spill.iterdir()) == []
+
+
 KILLED = """
 import os, sys
 from pathlib import Path

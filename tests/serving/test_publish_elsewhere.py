@@ -80,6 +80,30 @@ def test__publish_sql__next_night__replaces_what_does_not_grow_and_adds_to_what_
     assert manifest[-2:] == [("scores", 1, 1), ("tier_moves", 1, 1)]
 
 
+def test__publish_sql__night_while_the_database_was_away__comes_with_the_next_one(to, ask):
+    """Whoever reads the growing tables there must not find a hole that the files do not have."""
+    publish(everything(AS_OF - timedelta(days=1)), to, AS_OF - timedelta(days=1))
+    away = Destination(to.folder, "postgresql+psycopg://nobody@127.0.0.1:9/bi")
+    with pytest.raises(DatabaseUnavailable):
+        publish(everything() | {"tier_moves": []}, away, AS_OF)
+    for _ in range(2):
+        publish(everything(LATER), to, LATER)
+    nights = {
+        name: sorted(row["as_of"] for row in stored(to, name)) for name in ("score_history", "tier_moves", "kpis")
+    }
+    assert nights["score_history"] == [AS_OF - timedelta(days=1), AS_OF, LATER]
+    assert nights["tier_moves"] == [AS_OF - timedelta(days=1), LATER]
+    assert nights["kpis"] == [LATER]
+    assert {moment for (moment,) in ask("select count(distinct as_of) from {place}published_tables")} == {1}
+
+
+def test__publish_sql__missed_night_of_an_older_version__lacks_the_newer_columns(to, ask, monkeypatch):
+    publish(everything(), Destination(to.folder), AS_OF)
+    monkeypatch.setitem(TABLES, "tier_moves", with_a_column_more(TABLES["tier_moves"]))
+    publish({"tier_moves": [rows("tier_moves", [{**ROWS["tier_moves"][0], "as_of": LATER, "who": "me"}])]}, to, LATER)
+    assert ask("select after, who from {place}tier_moves order by as_of") == [("growth", None), ("growth", "me")]
+
+
 def test__publish_sql__views_and_readers_of_the_tables__stay(to, ask):
     """A report is built on a view; the next night may not drop what it rests on."""
     publish(everything(), to, AS_OF)
@@ -143,17 +167,18 @@ def test__publish_sql__newer_version_of_a_table__is_made_anew_and_keeps_the_nigh
     """A column more: nights before have nothing in it."""
     publish(everything(), to, AS_OF)
     for name in ("tier_moves", "health"):
-        old = TABLES[name]
-        more = tables.PublishedTable(
-            name, 2, old.grain, old.key, (*old.columns, tables.Column("who", "text", "who", "nobody")), old.grows
-        )
-        monkeypatch.setitem(TABLES, name, more)
+        monkeypatch.setitem(TABLES, name, with_a_column_more(TABLES[name]))
     given = {name: [rows(name, [{**ROWS[name][0], "as_of": LATER, "who": "me"}])] for name in ("tier_moves", "health")}
     publish(given, to, LATER)
     publish(given, to, LATER)
     assert ask("select after, who from {place}tier_moves order by as_of") == [("growth", None), ("growth", "me")]
     assert ask("select who from {place}health") == [("me",)]
     assert ask("select version from {place}published_tables where table_name = 'tier_moves'") == [(2,)]
+
+
+def with_a_column_more(table):
+    who = tables.Column("who", "text", "who", "nobody")
+    return tables.PublishedTable(table.name, 2, table.grain, table.key, (*table.columns, who), table.grows)
 
 
 def test__publish_sql__the_operational_database__is_refused_or_shared_without_harm(to, ask):
@@ -183,6 +208,20 @@ def test__forget_in_sql__takes_the_rows_of_exactly_these_accounts(to, ask):
     assert ask("select account_id from {place}scores") == [("ä",)]
     assert ask("select account_id from {place}accounts") == [("b",)]
     assert ask("select count(*) from {place}kpis") == [(1,)]
+
+
+def test__forget_in_sql__sqlite__leaves_no_byte_in_the_files_of_nights_before_either(tmp_path):
+    """Each night deletes the one before, and SQLite keeps what is deleted until a page is used again."""
+    to = Destination(tmp_path / "published", f"sqlite:///{tmp_path}/bi.db")
+    for number in range(3):
+        named = [{**ROWS["scores"][0], "account_id": f"unmistakable-id {one}"} for one in range(900 - 300 * number)]
+        publish({"scores": [rows("scores", named)]}, to, AS_OF + timedelta(days=number))
+    reader = opened(to.database)
+    with reader.connect() as connection:
+        connection.exec_driver_sql("select 1 from scores").all()
+    forget_in_sql(to.database, [f"unmistakable-id {one}" for one in range(900)])
+    assert not [path for path in tmp_path.glob("bi.db*") if b"unmistakable-id" in path.read_bytes()]
+    reader.dispose()
 
 
 def test__publish_hyper__holds_every_table_with_all_nights(tmp_path):

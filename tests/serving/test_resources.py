@@ -232,7 +232,8 @@ def test__accounts__filtered_sorted_and_counted(service, client):
     assert {(one.standing.owner, one.standing.region) for one in found} == {("Ada", "Süd")}
     health = [one.standing.health for one in found]
     assert health == sorted(health)
-    assert found[0].risks[0].target == "churn"
+    (risk,) = found[0].risks
+    assert (risk.target, risk.model_version, risk.change) == ("churn", "1", risk.probability - risk.previous)
     assert service.http.get("/v1/accounts", params={**asked, "count": True}).json()["count"] == len(found) > 3
 
 

@@ -159,6 +159,14 @@ def test__what_if__event_that_is_there_already__changes_nothing(service):
     assert answer["before"] == answer["after"]
 
 
+def test__what_if__event_that_the_history_has__changes_nothing_without_an_id_either(service):
+    """Ingest has made its identity of what it says, the account included; so is that of the supposed one."""
+    happened = [row for row in ACCOUNTS["A7"]["purchases"] if row["occurred_at"] < "2020-06-01"]
+    answer = post(service, "what-if", account_id="A7", events={"purchases": happened}, explain="all").json()
+    assert len(happened) > 1
+    assert answer["before"] == answer["after"]
+
+
 PURCHASE = {"occurred_at": "2020-01-01", "amount": 1.0}
 WRONG = [
     ("scores", {}, "malformed-request", "#", "no account is asked for"),
