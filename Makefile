@@ -28,7 +28,7 @@ demo: $(READY)    ## The whole way on real data: ingest, train, evaluate, score,
 
 test: $(READY)    ## All tests, in parallel: some twenty minutes on two cores
 	@$(FIND_POSTGRES) || $(INSTALL_POSTGRES) || echo "PostgreSQL is not installed and cannot be from here (apt-get install postgresql): its tests will be skipped"
-	$(RUN)/pytest -n auto --dist loadfile
+	$(RUN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 check: $(READY)   ## Formatter, linter, types, import contracts, unused dependencies
 	$(RUN)/ruff format --check .
