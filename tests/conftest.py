@@ -25,6 +25,7 @@ LONGEST = (
     "test_simulated_demo.py",
     "test_cli.py",
     "test_nightly.py",
+    "test_undisturbed_posting.py",
     "test_simulate.py",
     "test_train.py",
     "test_service.py",
