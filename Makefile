@@ -26,9 +26,9 @@ export BENTOML_DO_NOT_TRACK = True
 demo: $(READY)    ## The whole way on real data: ingest, train, evaluate, score, report, a night
 	$(RUN)/foresail demo $(PROJECT)
 
-test: $(READY)    ## All tests, in parallel: some twenty minutes on two cores
+test: $(READY)    ## All tests, in parallel
 	@$(FIND_POSTGRES) || $(INSTALL_POSTGRES) || echo "PostgreSQL is not installed and cannot be from here (apt-get install postgresql): its tests will be skipped"
-	$(RUN)/pytest -n auto --dist loadfile
+	$(RUN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 check: $(READY)   ## Formatter, linter, types, import contracts, unused dependencies
 	$(RUN)/ruff format --check .

@@ -20,8 +20,23 @@ if os.environ.get("CI"):
     settings.load_profile("decides")
 
 
-LONGEST = ("test_simulated_demo.py", "test_demo_and_docs.py", "test_simulate.py", "test_train.py", "test_service.py")
-"""Files that take a minute and longer. A worker that began one last would keep the others waiting."""
+LONGEST = (
+    "test_demo_and_docs.py",
+    "test_simulated_demo.py",
+    "test_cli.py",
+    "test_nightly.py",
+    "test_undisturbed_posting.py",
+    "test_simulate.py",
+    "test_train.py",
+    "test_service.py",
+    "test_nights.py",
+    "test_other_answers.py",
+    "test_cli_history.py",
+)
+"""Files that take half a minute and longer. A worker that began one last would keep the others waiting.
+
+The first two of a clone just made compile the kernel and the simulated company beside each other, for all that follow.
+"""
 
 
 def pytest_collection_modifyitems(items):
@@ -46,8 +61,18 @@ def postgresql():
 @pytest.fixture(params=["sqlite", "postgresql"])
 def empty_database(request, tmp_path):
     """The URL of a database of its own that has no tables yet."""
+    yield from new_database(request, tmp_path)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def lasting_database(request, tmp_path_factory):
+    """The same for all tests of a file that ask for it."""
+    yield from new_database(request, tmp_path_factory.mktemp("lasting"))
+
+
+def new_database(request, folder):
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/operational.db"
+        yield f"sqlite:///{folder}/operational.db"
         return
     address = request.getfixturevalue("postgresql")
     server = sa.create_engine(f"postgresql+psycopg://{address}/postgres", isolation_level="AUTOCOMMIT")

@@ -1,11 +1,16 @@
 """A company of sixty accounts, ingested and modelled for real, for the tests of serving."""
 
+import atexit
 import json
 import math
 import random
+import shutil
 import socket
+import tempfile
 import time
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
 
 import httpx
 import lightgbm
@@ -18,7 +23,7 @@ from serving.database.engine import opened
 from serving.database.upgrade import upgrade
 from serving.states import refresh_states
 from training.targets import ChurnTarget
-from training.tracking import Logged, log_and_register
+from training.tracking import Logged, log_and_register, open_store
 
 AS_OF = datetime(2020, 6, 1, tzinfo=UTC)
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
@@ -118,8 +123,27 @@ def card(names, target, rung):
     }
 
 
+@cache
+def blank_store():
+    """An MLflow database with its tables made, to be copied: making them takes longer than most tests."""
+    folder = tempfile.TemporaryDirectory(prefix="blank-")
+    atexit.register(folder.cleanup)
+    database = Path(folder.name) / "mlflow.db"
+    open_store(f"sqlite:///{database}")
+    return database
+
+
+def begin_store(tracking_uri):
+    """Make a store where there is none."""
+    database = Path(tracking_uri.removeprefix("sqlite:///"))
+    if not database.exists():
+        database.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(blank_store(), database)
+
+
 def register(tracking_uri, card, booster=None):
     """The version under which the registry holds it."""
+    begin_store(tracking_uri)
     logged = Logged(f"wholesaler-{card['target']['name']}", card, booster, parameters={}, metrics={})
     return str(log_and_register(logged, tracking_uri).version)
 

@@ -130,7 +130,7 @@ def test__oracle__covers_every_stat():
     assert set().union(*map(formulas, DEFINITIONS)) == set(Formula)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(history=histories())
 def test__every_stat_and_formula__random_history__equals_oracle(history):
     """The kernel and the oracle agree on every declaration, NaN for NaN."""
@@ -142,7 +142,7 @@ def untied(history):
     return {stream: list({row["occurred_at"]: row for row in rows}.values()) for stream, rows in history.items()}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(history=histories().map(untied))
 def test__first_last_and_slope__no_two_events_at_once__equal_oracle(history):
     """First and last are those in time; the slope is numpy's."""

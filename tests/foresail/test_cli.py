@@ -1,7 +1,6 @@
 """The command line as a person uses it: real processes in a real project folder, from init to scores."""
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 import pyarrow.parquet as pq
 import pytest
+from commands import foresail, started
 
 from foresail import show
 from foresail.project import load
@@ -40,13 +40,6 @@ active_within_days = 120
 every_days = 15
 """
 TODAY = "2020-12-01"
-
-
-def foresail(*arguments, cwd=None):
-    """Run the installed command; the answer is its exit code, standard output and standard error."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW", "FORESAIL"))}
-    command = [sys.executable, "-m", "foresail.cli", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment | {"COLUMNS": "200"})
 
 
 @pytest.fixture(scope="module")
@@ -109,8 +102,8 @@ def test__init__empty_folder__writes_a_file_that_loads(tmp_path):
 
 
 def test__no_project_file__exit_code_3_and_what_to_do(tmp_path):
-    """The first mistake anybody makes."""
-    answer = foresail("status", "--project", tmp_path)
+    """The first mistake anybody makes, with nothing imported before it."""
+    answer = started("status", "--project", tmp_path, cwd=tmp_path, columns=200)
     assert answer.returncode == 3
     assert f"foresail init {tmp_path}" in answer.stderr
     assert "Traceback" not in answer.stderr

@@ -1,8 +1,6 @@
 """The commands that put a history right: merge, forget, vacuum, and the table of an earlier training."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import duckdb
@@ -10,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from commands import foresail
 
 from foresail.cli import WORK
 
@@ -44,11 +43,6 @@ dates = 3
 TODAY = "2020-12-01"
 
 
-def foresail(*arguments):
-    command = [sys.executable, "-m", "foresail.cli", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-
-
 def answer(*arguments):
     """What a command answers as JSON; it must succeed."""
     done = foresail(*arguments, "--json")
@@ -56,8 +50,10 @@ def answer(*arguments):
     return json.loads(done.stdout)
 
 
-def wholesaler(folder):
-    """150 accounts, of which the rarer buyers fall silent more often, and one that the CRM alone knows."""
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """150 accounts, of which the rarer buyers fall silent more often, and one that the CRM alone knows; trained."""
+    folder = tmp_path_factory.mktemp("wholesaler")
     (folder / "data").mkdir()
     (folder / "foresail.toml").write_text(PROJECT, encoding="utf-8")
     (folder / "crm.csv").write_text("account_id,known_at,region\nc1,2020-01-01,north\nprospect,2020-01-01,south\n")
@@ -72,11 +68,6 @@ def wholesaler(folder):
     answer("ingest", "-p", folder, "--as-of", "2022-01-01")
     answer("train", "churn", "-p", folder, "--as-of", TODAY)
     return folder
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory):
-    return wholesaler(tmp_path_factory.mktemp("wholesaler"))
 
 
 def test__status__freshness_gaps_and_accounts_without_events(project):
@@ -153,9 +144,23 @@ def test__vacuum__keeps_what_the_model_was_trained_on(project, tmp_path):
     assert rebuilt["is_same"] is True
 
 
-def test__forget__every_trace_below_the_project_is_gone_and_the_model_is_named(tmp_path):
+def test__audit_features__the_catalog__moves_nothing(project):
+    """Zero is the only passing number."""
+    done = foresail("audit-features", "--as-of", TODAY, "--accounts", 20, "-p", project, "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["moved"] == []
+
+
+def test__concentration__shares_of_the_largest(project):
+    """All of the accounts bring all of the revenue."""
+    found = answer("concentration", "--as-of", TODAY, "-p", project)
+    assert found["top"][-1]["percent"] == 50
+    assert found["top"][-1]["share"] > 0.5
+    assert 0 < found["bring_most_share"] < 1
+
+
+def test__forget__every_trace_below_the_project_is_gone_and_the_model_is_named(project):
     """History, quarantine, published tables in any folder; the company's own sources stay as they are."""
-    project = wholesaler(tmp_path)
     (project / "data" / "more.csv").write_text("customer,invoice,ordered_at,amount\nc77,bad,soon,1\n")
     foresail("ingest", "-p", project, "--as-of", "2022-01-01")
     for name in ("scores.parquet", "scores.csv"):
@@ -190,21 +195,6 @@ def traces(folder, account):
         text = json.dumps(pq.read_table(path).to_pylist(), default=str)
         found += [path] if f'"{account}"' in text or f'\\"{account}\\"' in text else []
     return found
-
-
-def test__audit_features__the_catalog__moves_nothing(project):
-    """Zero is the only passing number."""
-    done = foresail("audit-features", "--as-of", TODAY, "--accounts", 20, "-p", project, "--json")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert json.loads(done.stdout)["moved"] == []
-
-
-def test__concentration__shares_of_the_largest(project):
-    """All of the accounts bring all of the revenue."""
-    found = answer("concentration", "--as-of", TODAY, "-p", project)
-    assert found["top"][-1]["percent"] == 50
-    assert found["top"][-1]["share"] > 0.5
-    assert 0 < found["bring_most_share"] < 1
 
 
 @pytest.mark.parametrize(

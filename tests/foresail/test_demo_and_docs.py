@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pyarrow.parquet as pq
 import pytest
+from commands import foresail, started
 
 from features.moments import read_moment
 from features.table import build_feature_table
@@ -38,19 +39,17 @@ ELSEWHERE = ("--company simulated",)
 
 
 def run(command, folder):
-    """Run a command line as the README writes it, with this environment's programs."""
-    words = shlex.split(command)
-    if words[0] == ".venv/bin/foresail":
-        words[:1] = [sys.executable, "-m", "foresail.cli"]
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_TR", "FORESAIL"))}
-    return subprocess.run(words, cwd=folder, env=environment | {"COLUMNS": "110"}, capture_output=True, text=True)
+    """Run a command line as the README writes it."""
+    program, *words = shlex.split(command)
+    assert program == ".venv/bin/foresail"
+    return foresail(*words, cwd=folder, columns=110)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A folder in which the demo has run, as `make demo` runs it."""
     folder = tmp_path_factory.mktemp("clone")
-    answer = run(".venv/bin/foresail demo foresail-demo", folder)
+    answer = started("demo", "foresail-demo", cwd=folder)
     assert answer.returncode == 0, answer.stderr
     (folder / "said.txt").write_text(answer.stdout, encoding="utf-8")
     return folder

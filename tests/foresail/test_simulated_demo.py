@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from commands import run
+from commands import run, started
 from simulated import settings
 
 from features.moments import read_moment
@@ -24,7 +24,7 @@ EVALUATE = (
 def folder(tmp_path_factory):
     """A folder in which the demo of the simulated company has run."""
     folder = tmp_path_factory.mktemp("simulated")
-    answer = run("foresail demo --company simulated", folder)
+    answer = started("demo", "--company", "simulated", cwd=folder)
     assert answer.returncode == 0, answer.stderr
     (folder / "said.txt").write_text(answer.stdout, encoding="utf-8")
     return folder

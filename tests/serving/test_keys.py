@@ -2,12 +2,11 @@
 
 import asyncio
 import json
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
+from commands import foresail
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.datastructures import State
@@ -233,8 +232,7 @@ def test__serve__beyond_this_machine_without_a_key__does_not_start_and_says_how(
 
 def test__serve__beyond_this_machine_without_a_key__exit_code_2(tmp_path):
     initialise(tmp_path)
-    command = [sys.executable, "-m", "foresail.cli", "serve", "--host", "0.0.0.0", "--project", str(tmp_path)]
-    ended = subprocess.run(command, capture_output=True, text=True)
+    ended = foresail("serve", "--host", "0.0.0.0", "--project", tmp_path)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert "there is no API key yet" in ended.stderr
 

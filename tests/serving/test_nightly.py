@@ -129,10 +129,19 @@ def test__every_step__interrupted_after_each__ends_the_same(company, done, tmp_p
     assert published(tmp_path) == published(done[0])
 
 
-def test__the_next_night__tells_what_was_before_and_moves_nobody_for_nothing(company, tmp_path, database):
-    run(plan_of(company, work=tmp_path), database)
-    first = {(row["account_id"], row["target"]): row for row in table_of(database, scores)}
-    run(plan_of(company, NEXT, tmp_path), database)
+@pytest.fixture(scope="module")
+def two_nights(company, lasting_database, tmp_path_factory):
+    """Work folder and database after two nights, and the scores of the first; who repeats the second leaves them so."""
+    work, engine = tmp_path_factory.mktemp("work"), opened(lasting_database)
+    run(plan_of(company, work=work), engine)
+    first = {(row["account_id"], row["target"]): row for row in table_of(engine, scores)}
+    run(plan_of(company, NEXT, work), engine)
+    yield work, engine, first
+    engine.dispose()
+
+
+def test__the_next_night__tells_what_was_before_and_moves_nobody_for_nothing(two_nights):
+    _, database, first = two_nights
     for row in table_of(database, scores):
         before = first[row["account_id"], row["target"]]
         assert row["as_of"] == NEXT
@@ -146,42 +155,37 @@ def test__the_next_night__tells_what_was_before_and_moves_nobody_for_nothing(com
     assert table_of(database, job_steps) == []
 
 
-def test__again__repeats_the_last_night_with_what_stood_before_it(company, tmp_path, database):
-    run(plan_of(company, work=tmp_path), database)
-    run(plan_of(company, NEXT, tmp_path), database)
-    expected, files = left_behind(database), published(tmp_path)
-    result = run(plan_of(company, NEXT, tmp_path), database, again=True)
+def test__again__repeats_the_last_night_with_what_stood_before_it(company, two_nights):
+    work, database, _ = two_nights
+    expected, files = left_behind(database), published(work)
+    result = run(plan_of(company, NEXT, work), database, again=True)
     assert not result.was_complete
     assert left_behind(database) == expected
-    assert published(tmp_path) == files
+    assert published(work) == files
 
 
-def test__again__cut_off_after_it_has_loaded__still_knows_what_stood_before_it(
-    company, tmp_path, database, monkeypatch
-):
+def test__again__cut_off_after_it_has_loaded__still_knows_what_stood_before_it(company, two_nights, monkeypatch):
     """The second repetition finds the moves of the first."""
-    run(plan_of(company, work=tmp_path), database)
-    run(plan_of(company, NEXT, tmp_path), database)
-    expected, files = left_behind(database), published(tmp_path)
+    work, database, _ = two_nights
+    expected, files = left_behind(database), published(work)
     with monkeypatch.context() as patched:
         patched.setitem(STEPS, "publish", cut_off)
         with pytest.raises(RuntimeError):
-            run(plan_of(company, NEXT, tmp_path), database, again=True)
-    run(plan_of(company, NEXT, tmp_path), database, again=True)
+            run(plan_of(company, NEXT, work), database, again=True)
+    run(plan_of(company, NEXT, work), database, again=True)
     assert left_behind(database) == expected
-    assert published(tmp_path) == files
+    assert published(work) == files
 
 
-def test__again__cut_off_before_a_slice_is_loaded__loses_no_move(company, tmp_path, database, monkeypatch):
+def test__again__cut_off_before_a_slice_is_loaded__loses_no_move(company, two_nights, monkeypatch):
     """Where accounts stood before this night is told by its own moves: they must not go before all is written."""
-    run(plan_of(company, work=tmp_path), database)
-    run(plan_of(company, NEXT, tmp_path), database)
+    work, database, _ = two_nights
     expected = left_behind(database)
     with monkeypatch.context() as patched:
         patched.setattr("serving.nightly.steps.ready", cut_off)
         with pytest.raises(RuntimeError):
-            run(plan_of(company, NEXT, tmp_path), database, again=True)
-    run(plan_of(company, NEXT, tmp_path), database, again=True)
+            run(plan_of(company, NEXT, work), database, again=True)
+    run(plan_of(company, NEXT, work), database, again=True)
     assert left_behind(database) == expected
 
 

@@ -22,7 +22,7 @@ from serving.database.tables import audit_log, event_inbox
 from serving.database.upgrade import upgrade
 from serving.states import refresh_states
 
-SECONDS = os.environ.get("FORESAIL_SOAK_SECONDS", "30")
+SECONDS = os.environ.get("FORESAIL_SOAK_SECONDS", "15")
 SEED = os.environ.get("FORESAIL_SOAK_SEED", "0")
 ORDER = {"account_id": "A7", "stream": "purchases", "occurred_at": "2020-05-30T10:00:00Z", "amount": 999.0}
 
@@ -265,7 +265,7 @@ def test__openapi__every_failure_is_a_problem_and_every_reference_is_there(servi
 
 
 def test__resources__asked_anything_at_all__answer_as_the_document_says(service, tmp_path):
-    """Half a minute by default; `make soak` takes minutes."""
+    """A quarter of a minute by default; `make soak` takes minutes."""
     url = f"{service.http.base_url}/v1/openapi.json"
     key = ["--header", f"Authorization: Bearer {service.key}"]
     bounds = ["--max-time", SECONDS, "--seed", SEED, "--phases", "examples,coverage,fuzzing"]

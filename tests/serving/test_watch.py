@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import sqlite3
 import threading
@@ -12,6 +13,7 @@ import pytest
 from serving_company import (
     ACCOUNTS,
     AS_OF,
+    BUCKETS,
     EARLIEST,
     TIMEZONE,
     bring_up_to_date,
@@ -36,11 +38,19 @@ from serving.watch import Watch
 NAME = "wholesaler-soon"
 
 
+@pytest.fixture(scope="module")
+def ingested(tmp_path_factory):
+    """A folder with the history and the states of three accounts, to be copied."""
+    folder = tmp_path_factory.mktemp("ingested")
+    bring_up_to_date(folder, ingest_rows(folder, {name: ACCOUNTS[name] for name in ("A0", "A2", "A3")}))
+    return folder
+
+
 @pytest.fixture
-def small(tmp_path):
+def small(ingested, tmp_path):
     """A company of its own, so that a test may change its history and its models."""
-    history = ingest_rows(tmp_path, {name: ACCOUNTS[name] for name in ("A0", "A2", "A3")})
-    bring_up_to_date(tmp_path, history)
+    shutil.copytree(ingested, tmp_path, dirs_exist_ok=True)
+    history = History(tmp_path / "history", buckets=BUCKETS)
     return SimpleNamespace(folder=tmp_path, history=history, tracking_uri=f"sqlite:///{tmp_path}/mlflow.db")
 
 

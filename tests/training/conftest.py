@@ -3,10 +3,9 @@
 import shutil
 
 import pytest
+import serving_company
 from storing import store
 from training_company import company
-
-from training.tracking import open_store
 
 
 @pytest.fixture(scope="session")
@@ -16,11 +15,9 @@ def history(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def blank_store(tmp_path_factory):
-    """An MLflow database with its tables made, to be copied: making them takes longer than most tests."""
-    database = tmp_path_factory.mktemp("blank") / "mlflow.db"
-    open_store(f"sqlite:///{database}")
-    return database
+def blank_store():
+    """An MLflow database with its tables made, to be copied."""
+    return serving_company.blank_store()
 
 
 @pytest.fixture
