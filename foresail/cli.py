@@ -7,13 +7,14 @@ import sys
 
 import typer
 
-from foresail.commands import features, history, keys, kpis, models, nightly, project, serve
+from foresail.commands import audit, features, history, keys, kpis, models, nightly, project, serve
 
 EXIT_CODES = """\
 Exit codes: 0 done · 1 a fault of Foresail itself · 2 the command line is wrong · 3 the project file is wrong ·
 4 a source, the history or the database cannot be used as asked · 5 no model, or not enough history or labels for one ·
 6 audit-features found a feature that sees the future · 7 a promotion was refused, or another came first ·
-8 the night is done, but a source failed · 9 another night is running.
+8 the night is done, but a source failed · 9 another night is running ·
+10 the audit log was altered.
 """
 
 app = typer.Typer(
@@ -45,6 +46,7 @@ for heading, commands in WORK.items():
     for command in commands:
         app.command(rich_help_panel=heading)(command)
 app.add_typer(keys.app, name="keys", rich_help_panel="Answers")
+app.add_typer(audit.app, name="audit", rich_help_panel="Act")
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """What people see on the terminal, and the same facts for machines: a module for each room of the work."""
 
 from foresail.show.answers import Shown, console, progress, written
+from foresail.show.audit import acts, audit_verified
 from foresail.show.features import audited, catalog, concentration, rebuilt
 from foresail.show.health import health
 from foresail.show.history import forgotten, ingested, merged, quarantined, status, vacuumed
@@ -13,6 +14,8 @@ from foresail.show.simulation import opened, parameters, simulated
 
 __all__ = [
     "Shown",
+    "acts",
+    "audit_verified",
     "audited",
     "call_list",
     "catalog",

@@ -4,6 +4,7 @@ A module for each room of the work; all of them can be had from here. Libraries 
 where they are needed, so that `foresail --help` answers at once.
 """
 
+from foresail.workflow.audit import acts, verify_audit
 from foresail.workflow.effects import NoExperiment, PlaybookTrial, playbook_trial
 from foresail.workflow.erasure import Forgotten, forget
 from foresail.workflow.features import TABLE_FORMATS, TrainingTable, audit, feature_table, training_table, write_table
@@ -48,6 +49,7 @@ __all__ = [
     "Scored",
     "SourceFailure",
     "TrainingTable",
+    "acts",
     "audit",
     "beginning_of_today",
     "bring_up_to_date",
@@ -88,6 +90,7 @@ __all__ = [
     "training_table",
     "truth_beside",
     "vacuum",
+    "verify_audit",
     "write_kpis",
     "write_scores",
     "write_table",

@@ -35,11 +35,17 @@ class Act:
 
 @dataclass(frozen=True)
 class Verified:
-    """How many acts were looked at, the hash of the last one, and the position of the first that does not fit."""
+    """How many acts fit, the hash of the last of them, and the position of the first that does not."""
 
     acts: int
     head: str
     broken_at: int | None
+    is_head_missing: bool = False
+    """Whether the head that was asked for is not in the chain: the log was cut off before it, or is another one."""
+
+    @property
+    def is_whole(self) -> bool:
+        return self.broken_at is None and not self.is_head_missing
 
 
 def append(connection: sa.Connection, acts: Sequence[Act]) -> None:
@@ -65,22 +71,23 @@ def hash_of(before: str, at: datetime, actor: str, action: str, subject: str, de
     return hashlib.sha256(json.dumps(told, ensure_ascii=False).encode()).hexdigest()
 
 
-def verify(engine: sa.Engine) -> Verified:
+def verify(engine: sa.Engine, head: str | None = None) -> Verified:
     """Follow the chain from its beginning.
 
-    What was cut off at the end does not show by itself: compare `head` with one that was written down elsewhere.
+    What was cut off at the end does not show by itself: give the `head` of an earlier verification, written down elsewhere.
     """
     with reading(engine) as connection:
         rows = connection.execution_options(yield_per=10_000).execute(
             sa.select(audit_log).order_by(audit_log.c.position)
         )
-        return _followed(rows)
+        return _followed(rows, head)
 
 
-def _followed(rows: Iterable[Any]) -> Verified:
-    acts, before = 0, BEGINNING
+def _followed(rows: Iterable[Any], head: str | None) -> Verified:
+    acts, before, is_missing = 0, BEGINNING, head not in {None, BEGINNING}
     for row in rows:
         if row.hash != hash_of(before, row.at, row.actor, row.action, row.subject, row.detail):
-            return Verified(acts, before, row.position)
+            return Verified(acts, before, row.position, is_missing)
         acts, before = acts + 1, row.hash
-    return Verified(acts, before, None)
+        is_missing = is_missing and before != head
+    return Verified(acts, before, None, is_missing)

@@ -47,7 +47,9 @@ def service(company, start_service, tmp_path_factory):
     refresh_states(engine, company.history, AS_OF)
     keys = {scope: create(engine, scope, [scope], AS_OF)[1] for scope in ("interventions", "score")}
     register(company.tracking_uri, company.recency)
-    told = settings_of(company, database=database) | {"interventions": TOLD.model_dump(mode="json", by_alias=True)}
+    told = settings_of(company, database=database, models={"soon": "wholesaler-soon"}) | {
+        "interventions": TOLD.model_dump(mode="json", by_alias=True)
+    }
     secrets = {"NEW_SECRET": NEW, "OLD_SECRET": OLD, "HUB_SECRET": HUB}
     started = start_service(json.dumps(told), **secrets)
     wait_until(lambda: started.client.get("/readyz").status_code == 200, started.process, started.log)
