@@ -155,6 +155,7 @@ EVENT = (
     Column("case_effort", "number", "1-7", "how easy it found it to get help"),
 )
 """What an event itself says; null where its stream has no such thing, or the event does not say."""
+_EVENT_NAMES = frozenset(column.name for column in EVENT)
 
 
 def needed_features() -> tuple[Feature, ...]:
@@ -251,17 +252,30 @@ def event_row(
     for prefix, name in _called(targets).items():
         values |= {f"{prefix}_{answer}": answers.get(name, {}).get(answer) for answer in OF_TARGETS}
     values |= {column.name: (standing or {}).get(column.name) for column in ACCOUNT}
-    values |= {"account_id": event.get("account_id"), "event_stream": stream, **_of_event(stream, event)}
+    values |= {"account_id": event.get("account_id"), "event_stream": stream}
+    values |= {name: event.get(column) for name, column in event_columns(stream).items()}
     return _table({name: [values.get(name)] for name in columns}, columns)
 
 
-def _of_event(stream: str, event: Mapping[str, Any]) -> dict[str, Any]:
-    of_any = [column.name for column in EVENT if column.name.startswith("event_")]
-    found = {name: event.get(name.removeprefix("event_")) for name in of_any if name != "event_stream"}
-    if stream == "service":
-        of_case = [column.name for column in EVENT if column.name.startswith("case_")]
-        found |= {name: event.get(name.removeprefix("case_")) for name in of_case}
-    return found
+def event_rows(accounts: pa.Table, stream: str, events: pa.Table, targets: Mapping[str, TargetOf]) -> pa.Table:
+    """The same of many events of one stream, in their order: `accounts` has the columns of accounts, `events` the stream's."""
+    columns = columns_of_events(targets)
+    ids = pc.cast(events["account_id"], pa.string())
+    rows = places(ids, accounts["account_id"])
+    own = {name: events[column] for name, column in event_columns(stream).items()}
+    parts = {
+        name: own.get(name, pa.nulls(len(ids))) if name in _EVENT_NAMES else _at(accounts[name], rows)
+        for name in columns
+    }
+    return _table(parts | {"account_id": ids, "event_stream": pa.repeat(stream, len(ids))}, columns)
+
+
+def event_columns(stream: str) -> dict[str, str]:
+    """The columns of EVENT that a stream fills, and its own column for each."""
+    its = {column.name for column in STREAMS[stream].columns}
+    prefixes = ("event_", "case_") if stream == "service" else ("event_",)
+    named = {f"{prefix}{name}": name for prefix in prefixes for name in its}
+    return {name: named[name] for name in _EVENT_NAMES if name in named}
 
 
 def _table(parts: Mapping[str, Any], columns: Mapping[str, Column]) -> pa.Table:
