@@ -18,6 +18,7 @@ from serving.api.posted import EventResult, EventResults, PostRequest
 from serving.database.audit import Act, append
 from serving.database.engine import writing
 from serving.in_service import InService
+from serving.interventions.triggers import react
 from serving.once import Answer, Asked, once
 from serving.posting import PostedEvent, Verdict, judge
 
@@ -74,13 +75,20 @@ class _Posting:
 
     def _stored(self, connection: sa.Connection, verdicts: list[Verdict]) -> Answer:
         good = [verdict for verdict in verdicts if isinstance(verdict, PostedEvent)]
-        is_new = iter(inbox.post(connection, good, self.clock, self.caller))
+        fresh = inbox.post(connection, good, self.clock, self.caller)
+        self._react(connection, [event for event, is_new in zip(good, fresh, strict=True) if is_new])
+        is_new = iter(fresh)
         results = [_result(index, verdict, is_new) for index, verdict in enumerate(verdicts)]
         counts = Counter(result.status for result in results)
         numbers = {status: counts[status] for status in ("accepted", "duplicate", "refused")}
         append(connection, [Act(self.now, self.caller or "no key", "events_posted", "event_inbox", numbers)])
         status = HTTPStatus.MULTI_STATUS if numbers["refused"] else HTTPStatus.OK
         return Answer(status, EventResults(**numbers, results=results).model_dump_json(exclude_none=True))
+
+    def _react(self, connection: sa.Connection, events: list[PostedEvent]) -> None:
+        """An urgent case must not wait for a night."""
+        settings = self.service.settings
+        react(connection, events, settings.interventions, settings.targets, self.clock)
 
 
 def _result(index: int, verdict: Verdict, is_new: Iterator[bool]) -> EventResult:
