@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from foresail.commands import features, history, keys, kpis, models, nightly, project, serve
+from foresail.commands import dispatch, features, history, keys, kpis, models, nightly, project, serve
 
 EXIT_CODES = """\
 Exit codes: 0 done · 1 a fault of Foresail itself · 2 the command line is wrong · 3 the project file is wrong ·
@@ -38,6 +38,7 @@ WORK = {
     "Features": (features.features, features.audit_features),
     "Models": (models.train, models.evaluate, models.health, models.models, models.promote, models.rollback),
     "Answers": (serve.score, nightly.nightly, serve.serve),
+    "Interventions": (dispatch.dispatch,),
 }
 """Every command, under the heading that `foresail --help` shows it with."""
 
@@ -45,6 +46,7 @@ for heading, commands in WORK.items():
     for command in commands:
         app.command(rich_help_panel=heading)(command)
 app.add_typer(keys.app, name="keys", rich_help_panel="Answers")
+app.add_typer(dispatch.app, name="outbox", rich_help_panel="Interventions")
 
 
 def main() -> None:
@@ -87,6 +89,7 @@ def _exit_code(error: Exception) -> int | None:
     from foresail.simulation.truth_tables import TruthError
     from serving.database.engine import DatabaseUnavailable
     from serving.database.keys import KeyNeeded, KeyRefused
+    from serving.interventions.delivery.letters import NoMessage
     from serving.model_store import ModelUnavailable
     from serving.nightly import NightRefused, NightRunning
     from serving.publish import PublishError
@@ -100,7 +103,7 @@ def _exit_code(error: Exception) -> int | None:
     from training.tracking import NoModel
 
     foreseen: dict[int, tuple[type[Exception], ...]] = {
-        2: (SettingsError, KeyRefused, KeyNeeded),
+        2: (SettingsError, KeyRefused, KeyNeeded, NoMessage),
         3: (ProjectError,),
         4: (
             IngestError, HistoryError, AuditError, TruthError, DatabaseUnavailable, PublishError, NightRefused, OSError,

@@ -1,6 +1,7 @@
 """What people see on the terminal, and the same facts for machines: a module for each room of the work."""
 
 from foresail.show.answers import Shown, console, progress, written
+from foresail.show.dispatch import dispatched, outbox, replayed
 from foresail.show.features import audited, catalog, concentration, rebuilt
 from foresail.show.health import health
 from foresail.show.history import forgotten, ingested, merged, quarantined, status, vacuumed
@@ -19,6 +20,7 @@ __all__ = [
     "concentration",
     "console",
     "decided",
+    "dispatched",
     "forgotten",
     "health",
     "hindsight",
@@ -32,10 +34,12 @@ __all__ = [
     "models",
     "nightly",
     "opened",
+    "outbox",
     "parameters",
     "progress",
     "quarantined",
     "rebuilt",
+    "replayed",
     "scored",
     "simulated",
     "status",

@@ -4,6 +4,7 @@ A module for each room of the work; all of them can be had from here. Libraries 
 where they are needed, so that `foresail --help` answers at once.
 """
 
+from foresail.workflow.dispatch import dispatch, dispatch_once, outbox, reopen, replay, replay_dead
 from foresail.workflow.effects import NoExperiment, PlaybookTrial, playbook_trial
 from foresail.workflow.erasure import Forgotten, forget
 from foresail.workflow.features import TABLE_FORMATS, TrainingTable, audit, feature_table, training_table, write_table
@@ -55,6 +56,8 @@ __all__ = [
     "check_startable",
     "concentration",
     "create_key",
+    "dispatch",
+    "dispatch_once",
     "draw_concentration",
     "draw_health",
     "evaluate",
@@ -70,9 +73,13 @@ __all__ = [
     "models",
     "nightly",
     "open_truth",
+    "outbox",
     "playbook_trial",
     "promote",
     "quarantined",
+    "reopen",
+    "replay",
+    "replay_dead",
     "report_path",
     "revoke_key",
     "rollback",
