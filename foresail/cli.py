@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from foresail.commands import audit, features, history, keys, kpis, models, nightly, project, rules, serve
+from foresail.commands import audit, dispatch, features, history, keys, kpis, models, nightly, project, rules, serve
 
 EXIT_CODES = """\
 Exit codes: 0 done · 1 a fault of Foresail itself · 2 the command line is wrong · 3 the project file is wrong ·
@@ -39,6 +39,7 @@ WORK = {
     "Features": (features.features, features.audit_features),
     "Models": (models.train, models.evaluate, models.health, models.models, models.promote, models.rollback),
     "Answers": (serve.score, nightly.nightly, serve.serve),
+    "Interventions": (dispatch.dispatch,),
 }
 """Every command, under the heading that `foresail --help` shows it with."""
 
@@ -48,6 +49,7 @@ for heading, commands in WORK.items():
 app.add_typer(keys.app, name="keys", rich_help_panel="Answers")
 app.add_typer(rules.app, name="rules", rich_help_panel="Act")
 app.add_typer(audit.app, name="audit", rich_help_panel="Act")
+app.add_typer(dispatch.app, name="outbox", rich_help_panel="Act")
 
 
 def main() -> None:
@@ -90,6 +92,7 @@ def _exit_code(error: Exception) -> int | None:
     from foresail.simulation.truth_tables import TruthError
     from serving.database.engine import DatabaseUnavailable
     from serving.database.keys import KeyNeeded, KeyRefused
+    from serving.interventions.delivery.letters import NoMessage
     from serving.model_store import ModelUnavailable
     from serving.nightly import NightRefused, NightRunning
     from serving.publish import PublishError
@@ -103,7 +106,7 @@ def _exit_code(error: Exception) -> int | None:
     from training.tracking import NoModel
 
     foreseen: dict[int, tuple[type[Exception], ...]] = {
-        2: (SettingsError, KeyRefused, KeyNeeded),
+        2: (SettingsError, KeyRefused, KeyNeeded, NoMessage),
         3: (ProjectError,),
         4: (
             IngestError, HistoryError, AuditError, TruthError, DatabaseUnavailable, PublishError, NightRefused, OSError,

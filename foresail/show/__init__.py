@@ -2,6 +2,7 @@
 
 from foresail.show.answers import Shown, console, progress, written
 from foresail.show.audit import acts, audit_verified
+from foresail.show.dispatch import dispatched, outbox, replayed
 from foresail.show.features import audited, catalog, concentration, rebuilt
 from foresail.show.health import health
 from foresail.show.history import forgotten, ingested, merged, quarantined, status, vacuumed
@@ -23,6 +24,7 @@ __all__ = [
     "concentration",
     "console",
     "decided",
+    "dispatched",
     "forgotten",
     "health",
     "hindsight",
@@ -36,10 +38,12 @@ __all__ = [
     "models",
     "nightly",
     "opened",
+    "outbox",
     "parameters",
     "progress",
     "quarantined",
     "rebuilt",
+    "replayed",
     "rule_list",
     "rules_tested",
     "scored",

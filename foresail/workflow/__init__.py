@@ -5,6 +5,7 @@ where they are needed, so that `foresail --help` answers at once.
 """
 
 from foresail.workflow.audit import acts, verify_audit
+from foresail.workflow.dispatch import dispatch, dispatch_once, outbox, reopen, replay, replay_dead
 from foresail.workflow.effects import NoExperiment, PlaybookTrial, playbook_trial
 from foresail.workflow.erasure import Forgotten, forget
 from foresail.workflow.features import TABLE_FORMATS, TrainingTable, audit, feature_table, training_table, write_table
@@ -58,6 +59,8 @@ __all__ = [
     "check_startable",
     "concentration",
     "create_key",
+    "dispatch",
+    "dispatch_once",
     "draw_concentration",
     "draw_health",
     "entries",
@@ -74,9 +77,13 @@ __all__ = [
     "models",
     "nightly",
     "open_truth",
+    "outbox",
     "playbook_trial",
     "promote",
     "quarantined",
+    "reopen",
+    "replay",
+    "replay_dead",
     "report_path",
     "revoke_key",
     "rollback",

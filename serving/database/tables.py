@@ -280,9 +280,20 @@ outbox = sa.Table(
     _column("state", sa.Text, "pending, delivered, dead or gone (nobody wants it any more)"),
     _column("delivered_at", Moment, "when it was accepted", nullable=True),
     _column("problem", sa.Text, "what went wrong at the last attempt", nullable=True),
-    sa.Index("outbox_due", "state", "next_at"),
+    sa.Index("outbox_due", "channel", "state", "next_at"),
     sa.Index("outbox_by_intervention", "intervention_id"),
     comment="Grain: one message to one channel, written in the transaction that decided it.",
+)
+
+channel_states = sa.Table(
+    "channel_states",
+    METADATA,
+    _column("channel", sa.Text, "the channel of [channels]", primary_key=True),
+    _column("tokens", sa.Float, "how many messages its pace had left at filled_at; null without a pace", nullable=True),
+    _column("filled_at", Moment, "the moment of tokens"),
+    _column("quiet_until", Moment, "until when its receiver asked to be left alone", nullable=True),
+    _column("gone_at", Moment, "when its receiver answered that it wants no more; null while it does", nullable=True),
+    comment="Grain: one channel that was ever used, as all dispatchers share it.",
 )
 
 warnings = sa.Table(

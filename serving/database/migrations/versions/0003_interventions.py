@@ -178,7 +178,32 @@ def upgrade() -> None:
         comment="Grain: one message to one channel, written in the transaction that decided it.",
     )
     op.create_index("outbox_by_intervention", "outbox", ["intervention_id"], unique=False)
-    op.create_index("outbox_due", "outbox", ["state", "next_at"], unique=False)
+    op.create_index("outbox_due", "outbox", ["channel", "state", "next_at"], unique=False)
+    op.create_table(
+        "channel_states",
+        sa.Column("channel", sa.Text(), nullable=False, comment="the channel of [channels]"),
+        sa.Column(
+            "tokens",
+            sa.Float(),
+            nullable=True,
+            comment="how many messages its pace had left at filled_at; null without a pace",
+        ),
+        sa.Column("filled_at", sa.DateTime(timezone=True), nullable=False, comment="the moment of tokens"),
+        sa.Column(
+            "quiet_until",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="until when its receiver asked to be left alone",
+        ),
+        sa.Column(
+            "gone_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="when its receiver answered that it wants no more; null while it does",
+        ),
+        sa.PrimaryKeyConstraint("channel"),
+        comment="Grain: one channel that was ever used, as all dispatchers share it.",
+    )
     op.create_table(
         "warnings",
         sa.Column("account_id", sa.Text(), nullable=False, comment="the account"),
