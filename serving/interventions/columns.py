@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -102,6 +103,7 @@ RENAMED = {
 }
 """Attributes and ages in short: column → feature."""
 SHORT = {feature.name.removeprefix(SIGNAL): feature.name for feature in signals.FEATURES} | RENAMED
+_FEATURE_OF = {name: name for name in OF_CATALOG} | SHORT
 NEEDED_ATTRIBUTES = ("country", "segment", "founded_at", "joined_at")
 """Columns of the stream accounts that `account_rows` reads."""
 ATTRIBUTES = (
@@ -193,10 +195,10 @@ def _of_targets(targets: Mapping[str, TargetOf]) -> Iterator[Column]:
                 yield Column(f"{prefix}_{answer}", type_, unit, f"{name}: {meaning}", words)
 
 
-def _of_features() -> Iterator[Column]:
+@cache
+def _of_features() -> tuple[Column, ...]:
     features = {feature.name: feature for feature in needed_features()}
-    for name, feature in ({name: name for name in OF_CATALOG} | SHORT).items():
-        yield _of_feature(name, features[feature])
+    return tuple(_of_feature(name, features[feature]) for name, feature in _FEATURE_OF.items())
 
 
 def _of_feature(name: str, feature: Feature) -> Column:
@@ -314,8 +316,7 @@ def _before(standings: pa.Table, moves: pa.Table, ids: Any) -> dict[str, Any]:
 
 def _features(table: pd.DataFrame, ids: Any, columns: Mapping[str, Column]) -> dict[str, Any]:
     rows = _places(ids, table.index.get_level_values("account_id"))
-    own = {name: name for name in OF_CATALOG} | SHORT
-    return {name: _feature(table[feature], rows, columns[name].type) for name, feature in own.items()}
+    return {name: _feature(table[feature], rows, columns[name].type) for name, feature in _FEATURE_OF.items()}
 
 
 def _feature(values: "pd.Series[Any]", rows: Rows, type_: Type) -> pa.Array:

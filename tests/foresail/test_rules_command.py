@@ -163,8 +163,11 @@ def test__commands__list_and_test__answer_people_and_machines(folder):
     assert "b, and 1 more" in shown.stdout
     assert "66.7%" in shown.stdout
 
-    facts = json.loads(run("foresail rules test --rule urgent --json", folder).stdout)
-    assert facts["matches"][0]["first"] == [{"account_id": "a", "name": "Alpha"}]
     listed = json.loads(run("foresail rules list --json", folder).stdout)
     assert {"silent", "urgent", "win_back_offer"} <= {entry["name"] for entry in listed["entries"]}
-    assert run("foresail rules test --rule silnt", folder).returncode == 3
+
+
+def test__rules_tested__facts__are_those_of_the_table(folder):
+    facts = show.rules_tested(workflow.try_rules(load(folder), ["urgent"]), {}, "UTC").facts
+    assert facts["matches"][0]["first"] == [{"account_id": "a", "name": "Alpha"}]
+    assert (facts["as_of"], facts["accounts"], facts["events"]) == (NIGHT, 3, 5)
