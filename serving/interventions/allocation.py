@@ -23,6 +23,7 @@ Array = np.ndarray[Any, Any]
 
 _BITS = 60
 _NOBODY = np.iinfo(np.int64).min // 4
+"""Where nobody can move: less than any sum of gains makes up for."""
 _MANY, _ONE_IN, _NEAR = 100_000, 16, 0.03
 """Of so many accounts one in so many tells the price of money, about to this share of it."""
 _CLOSE = 1e-6
@@ -178,10 +179,15 @@ def _first(rows: Rows, within: Within, free: _Solved) -> _Bracket:
     if len(rows.rank) < _MANY:
         return found
     some, share = _sample(rows), Within(_sampled(within.capacity), within.budget / _ONE_IN)
-    guess = allocate(some, share).money
+    guess = _money(some, share)
     for beside in (1 - _NEAR, 1 + _NEAR):
         found = found.with_one_more(_solve(rows, within, _uniform(guess * beside)), within)
     return found
+
+
+def _money(rows: Rows, within: Within) -> float:
+    free = _solve(rows, within, _uniform(0.0))
+    return 0.0 if free.cost <= within.budget else _priced(rows, within, free).best.pricing.high
 
 
 def _sample(rows: Rows) -> Rows:
@@ -190,7 +196,8 @@ def _sample(rows: Rows) -> Rows:
     each = np.diff(rows.offsets)
     of_them = np.repeat(picked, each)
     offsets = np.concatenate([[0], each[picked].cumsum()])
-    return Rows(offsets, *(column[of_them] for column in rows[1:-1]), rows.rank[picked] // _ONE_IN)
+    row, resource, net, cost = (column[of_them] for column in (rows.row, rows.resource, rows.net, rows.cost))
+    return Rows(offsets, row, resource, net, cost, rows.rank[picked] // _ONE_IN)
 
 
 def _sampled(capacity: Array) -> Array:

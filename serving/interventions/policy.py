@@ -144,7 +144,8 @@ def _rules_first(candidates: Candidates, capacity: Array, budget: float) -> tupl
             accounts.add(account)
             served.append(row)
             budget -= float(cost)
-            left[resource if resource >= 0 else slice(0)] -= 1
+            if resource >= 0:
+                left[resource] -= 1
     return np.array(served, dtype=np.int64), left, budget
 
 

@@ -191,9 +191,7 @@ def test__near_misses__are_told_in_words():
     assert why_not([(0, 0, 0, 100, 120, 0)], 0, [1]) == "costs more than it should bring"
     both = [(0, 0, 0, 500, 0, 0), (0, 1, 1, 400, 0, 0)]
     assert why_not(both, 1, [1, 1]) == "another playbook is worth more for this account"
-    assert (
-        why_not(two, 1, [2], 200.0) == "the budget of the week is spent on what brings more per unit of money"
-    )
+    assert why_not(two, 1, [2], 200.0) == "the budget of the week is spent on what brings more per unit of money"
     ruled = [(0, 0, 0, 10, 120, 3), (1, 0, 0, 1_000, 120, 0), (0, 1, -1, 700, 0, 0)]
     assert why_not(ruled, 1, [1]) == "capacity of success_manager is used by what rules begin first"
     assert why_not(ruled, 2, [1]) == "a rule begins another playbook for this account first"
