@@ -39,7 +39,7 @@ WORK = {
     "Features": (features.features, features.audit_features),
     "Models": (models.train, models.evaluate, models.health, models.models, models.promote, models.rollback),
     "Answers": (serve.score, nightly.nightly, serve.serve),
-    "Interventions": (dispatch.dispatch,),
+    "Act": (dispatch.dispatch,),
 }
 """Every command, under the heading that `foresail --help` shows it with."""
 

@@ -2,12 +2,13 @@
 
 import hashlib
 import hmac
+import os
 from collections.abc import Mapping
 
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from serving.interventions.secrets import MissingSecret, revealed
+from serving.interventions.delivery.environment import Environment, NotUsable
 from serving.interventions.settings import IncomingWebhook
 
 HUB = "x-hub-signature"
@@ -21,11 +22,12 @@ class BadSignature(Exception):
 def check_signature(declared: IncomingWebhook, body: bytes, headers: Mapping[str, str]) -> None:
     """BadSignature unless one of the secrets signed exactly this body; a standard one not longer than five minutes ago."""
     check = _is_standard if declared.signature == "standard" else _is_hub
+    environment = Environment(os.environ)
     try:
-        if not any(check(revealed(secret), body, headers) for secret in declared.secrets):
+        if not any(check(environment.filled(secret), body, headers) for secret in declared.secrets):
             raise BadSignature(_looked_for(declared.signature))
-    except MissingSecret as missing:
-        raise BadSignature(str(missing)) from missing
+    except NotUsable as unset:
+        raise BadSignature(str(unset)) from unset
 
 
 def _looked_for(signature: str) -> str:
