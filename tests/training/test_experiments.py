@@ -117,7 +117,8 @@ def _z_at(missed, treated, looks):
     """The difference of rates in standard errors, (experiments, looks)."""
     counts = [np.cumsum(arm, axis=1)[:, looks - 1] for arm in (treated, ~treated)]
     rates = [
-        np.cumsum(missed & arm, axis=1)[:, looks - 1] / count for arm, count in zip((treated, ~treated), counts, strict=True)
+        np.cumsum(missed & arm, axis=1)[:, looks - 1] / count
+        for arm, count in zip((treated, ~treated), counts, strict=True)
     ]
     error = np.sqrt(sum(rate * (1 - rate) / (count - 1) for rate, count in zip(rates, counts, strict=True)))
     return (rates[0] - rates[1]) / error
@@ -159,7 +160,8 @@ def test__measured__by_hand():
     assert found.kept.value == pytest.approx(600.0)
     assert found.kept_net.value == pytest.approx(450.0)
     assert found.share.value == pytest.approx(20 / 30)
-    assert found.revenue.value == 0 and found.net.value == -150.0
+    assert found.revenue.value == 0
+    assert found.net.value == -150.0
     assert found.as_even_split == 60
     assert found.verdict == "not yet known"
     assert [(one.quadrant, one.treatment, one.control) for one in found.quadrants] == [("routine", 30, 30)]
@@ -171,7 +173,8 @@ def test__measured__verdict__works_harms_or_costs_more_than_it_keeps():
     assert measured(good, cost=0.0).verdict == "works"
     assert measured(bad, cost=0.0).verdict == "harms"
     dear = measured(good, cost=1e9)
-    assert dear.avoided.always.low > 0 and dear.is_harmful
+    assert dear.avoided.always.low > 0
+    assert dear.is_harmful
 
 
 def test__measured__too_few_in_an_arm__says_nothing_rather_than_much():
@@ -180,7 +183,8 @@ def test__measured__too_few_in_an_arm__says_nothing_rather_than_much():
     for own in (few, few.only(np.zeros(100, bool))):
         found = measured(own, cost=5.0)
         assert (found.avoided, found.share, found.kept, found.revenue, found.net) == (None,) * 5
-        assert found.verdict == "not yet known" and not found.is_harmful
+        assert found.verdict == "not yet known"
+        assert not found.is_harmful
         assert found.needed(0.1) is None
 
 

@@ -1,6 +1,7 @@
 """The two arms of a lot, and what each account counts for."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ class Arms:
         """Accounts in control."""
         return len(self) - self.treatment
 
-    @property
+    @cached_property
     def weights(self) -> Floats:
         """One over the chance of the arm that each is in: so weighted, both arms stand for all of them."""
         return np.where(self.treated, 1.0 / (1.0 - self.control_share), 1.0 / self.control_share)

@@ -19,7 +19,9 @@ def adjusted(outcome: Floats, covariates: Floats, arms: Arms) -> Floats:
     known = _standardised(covariates)
     root = np.sqrt(arms.weights)
     within = [_centred(column, arms) * root for column in (outcome, *known.T)]
-    theta, *_ = np.linalg.lstsq(np.column_stack(within[1:]), within[0], rcond=None) if len(within) > 1 else (np.empty(0),)
+    theta, *_ = (
+        np.linalg.lstsq(np.column_stack(within[1:]), within[0], rcond=None) if len(within) > 1 else (np.empty(0),)
+    )
     return np.asarray(outcome - known @ theta)
 
 
@@ -33,7 +35,9 @@ def _standardised(covariates: Floats) -> Floats:
 
 def _centred(column: Floats, arms: Arms) -> Floats:
     """Less the weighted mean of the arm that each is in."""
-    return np.where(arms.treated, column - _mean(column, arms, arms.treated), column - _mean(column, arms, ~arms.treated))
+    return np.where(
+        arms.treated, column - _mean(column, arms, arms.treated), column - _mean(column, arms, ~arms.treated)
+    )
 
 
 def _mean(column: Floats, arms: Arms, arm: Flags) -> float:

@@ -124,7 +124,11 @@ def _differences(outcomes: Outcomes) -> tuple[Difference | None, Difference | No
         return None, None, None
     stakes = np.column_stack([known, outcomes.at_stake, outcomes.unit])
     avoided = difference(-outcomes.missed, arms, known)
-    return avoided, difference(-outcomes.missed * outcomes.unit, arms, stakes), difference(outcomes.revenue, arms, known)
+    return (
+        avoided,
+        difference(-outcomes.missed * outcomes.unit, arms, stakes),
+        difference(outcomes.revenue, arms, known),
+    )
 
 
 def _quadrants(outcomes: Outcomes) -> Sequence[QuadrantEffect]:
