@@ -182,7 +182,8 @@ def _expected(
 def _chosen(expected: Array, kept: Array, capacity: Array) -> Array:
     """For each account the playbook that it would get, −1 for none; control is chosen like all others and takes no capacity.
 
-    Capacity is widened until as many as it holds are in treatment: whoever is kept as control makes room for the next.
+    Capacity is widened until as many as it holds are in treatment: whoever is kept as control makes room for the next. A
+    stand-in for `serving.interventions.policy` that the exact solution can be had of.
     """
     room = capacity.copy()
     while True:
@@ -191,8 +192,17 @@ def _chosen(expected: Array, kept: Array, capacity: Array) -> Array:
         wanted = np.bincount(chosen[chosen >= 0], minlength=len(capacity))
         more = np.where(wanted >= room, capacity - treated, 0)
         if not (more > 0).any():
-            return chosen
+            return _within(chosen, expected, kept, capacity)
         room = room + np.maximum(more, 0)
+
+
+def _within(chosen: Array, expected: Array, kept: Array, capacity: Array) -> Array:
+    """The same without those of each playbook's treatment, the least of them, that are beyond its capacity."""
+    within, treated = chosen.copy(), _in_treatment(chosen, kept)
+    for playbook, most in enumerate(capacity):
+        own = np.flatnonzero(treated & (chosen == playbook))
+        within[own[np.argsort(-expected[own, playbook], kind="stable")][most:]] = -1
+    return within
 
 
 def _in_treatment(chosen: Array, kept: Array) -> Array:
@@ -255,7 +265,7 @@ def _experiment(true: World, playbook: Playbook, own: pd.DataFrame) -> tuple[Out
     """The assignments of a playbook as an experiment, and what was known of their accounts then."""
     at = own["round"].to_numpy(int), own["account"].to_numpy(int)
     chance, value, missed = true.chance[at], true.value[at], own["missed"].to_numpy(float)
-    parts = [true.known[number].iloc[rows["account"]] for number, rows in own.groupby("round")]
+    parts = [true.known[number].iloc[at[1][at[0] == number]] for number in np.unique(at[0])]
     features = pd.concat(parts, ignore_index=True) if parts else true.known[0].iloc[:0]
     outcomes = Outcomes(
         Arms(own["treated"].to_numpy(bool), np.full(len(own), playbook.control)), missed, value * (1.0 - missed),

@@ -1,6 +1,7 @@
 """What a lot tells: known answers, and error rates over many experiments."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -26,8 +27,7 @@ def outcomes(rng, n, *, effect=0.0, control=0.2, revenue=0.0):
     missed = (rng.random(n) < chance * (1 - effect * arms.treated)).astype(float)
     ordered = unit * np.exp(rng.normal(0, 0.3, n)) + revenue * arms.treated
     known = np.column_stack([chance, chance * unit, unit])
-    quadrant = rng.choice(np.array(["routine", "strategic_core", None], dtype=object), n)
-    return Outcomes(arms, missed, ordered, chance * unit, unit, known, quadrant)
+    return Outcomes(arms, missed, ordered, chance * unit, unit, known, np.full(n, None, dtype=object))
 
 
 def test__detectable_difference__of_a_textbook():
@@ -125,26 +125,26 @@ def _z_at(missed, treated, looks):
 
 
 def test__measured__intervals_hold_the_truth_in_19_of_20_experiments():
-    """400 experiments with an effect of 0.2 of what is at stake: accounts, money and revenue."""
+    """200 experiments with an effect of 0.2 of what is at stake: accounts, money and revenue."""
     rng, held = np.random.default_rng(6), []
-    for _ in range(400):
+    for _ in range(200):
         own = outcomes(rng, 1_200, effect=0.2, revenue=100.0)
         found = measured(own, cost=0.0)
         truth = 0.2 * own.covariates[:, 0].mean() * found.treatment, 0.2, 100.0 * found.treatment
         intervals = found.avoided.once, found.share.once, found.revenue.once
         held.append([one.low < true < one.high for one, true in zip(intervals, truth, strict=True)])
-    assert all(0.925 <= share <= 0.975 for share in np.mean(held, axis=0))
+    assert all(0.91 <= share <= 0.985 for share in np.mean(held, axis=0))
 
 
 def test__measured__nothing_is_there__one_look_finds_something_in_one_of_20():
     """A/A: both arms get nothing. Verdicts, by the interval that is always valid, err far less at one look."""
     rng, once, said = np.random.default_rng(7), 0, 0
-    for _ in range(400):
+    for _ in range(200):
         found = measured(outcomes(rng, 800), cost=0.0)
         once += not found.avoided.once.low < 0 < found.avoided.once.high
         said += found.verdict != "not yet known"
-    assert 0.025 <= once / 400 <= 0.08
-    assert said / 400 <= 0.01
+    assert 0.01 <= once / 200 <= 0.10
+    assert said / 200 <= 0.01
 
 
 def test__measured__by_hand():
@@ -189,7 +189,9 @@ def test__measured__too_few_in_an_arm__says_nothing_rather_than_much():
 
 
 def test__measured__quadrants__are_every_account_once():
-    own = outcomes(np.random.default_rng(10), 900)
+    rng = np.random.default_rng(10)
+    quadrant = rng.choice(np.array(["routine", "strategic_core", None], dtype=object), 900)
+    own = replace(outcomes(rng, 900), quadrant=quadrant)
     found = measured(own, cost=0.0)
     assert [one.quadrant for one in found.quadrants] == ["routine", "strategic_core", None]
     assert sum(one.treatment for one in found.quadrants) == found.treatment

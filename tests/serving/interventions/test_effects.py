@@ -14,10 +14,10 @@ from training.experiments.learning import learn
 from training.tracking import effect_name, load_model, register_effect
 
 FEATURES = ("purchases_amount_sum_365d", "purchases_amount_sum_90d")
-CALL = Playbook(when="true", **{"for": "churn"}, role="r", effect=EffectPrior(prior=0.10, strength=200.0), control=0.5)
+CALL = Playbook(when="true", **{"for": "churn"}, role="r", effect=EffectPrior(prior=0.10, strength=100.0), control=0.5)
 
 
-def experiment(n=6_000, seed=0, helps=0.6):
+def experiment(n=1_600, seed=0, helps=0.6):
     """Accounts that the call helps where they ordered much lately, and does nothing for where not."""
     rng = np.random.default_rng(seed)
     year, lately = rng.gamma(2, 500, n), rng.gamma(2, 100, n)
@@ -60,28 +60,28 @@ def test__no_registry__nothing_is_learnt(tmp_path):
 
 
 def test__learnt__tells_accounts_apart__and_was_shrunk(uri):
-    """6,000 against an assumption worth 200: hardly any of it is left."""
+    """1,600 against an assumption worth 100: hardly any of it is left."""
     learnt = learnt_effects(uri, "shop", ["call", "mail"])
     assert list(learnt) == ["call"]
     _, features, chance = experiment(seed=1)
     effect = effects_of(CALL, learnt["call"], features.assign(chance=chance))
     much = features[FEATURES[1]] > 200
     assert effect.source == "learnt"
-    assert effect.mean[much].mean() == pytest.approx(0.6, abs=0.12)
-    assert effect.mean[~much].mean() == pytest.approx(0.0, abs=0.12)
+    assert effect.mean[much].mean() == pytest.approx(0.6, abs=0.2)
+    assert effect.mean[~much].mean() == pytest.approx(0.0, abs=0.2)
     assert effect.sd == pytest.approx(learnt["call"].standard_error, rel=0.2)
     assert not is_harmful(learnt["call"])
 
 
 def test__learnt__from_few__is_between_assumed_and_learnt(uri):
-    """300 accounts, 200 assumed: three fifths of what they say; too few to tell accounts apart, so no feature is asked for."""
+    """300 accounts, 100 assumed: three quarters of what they say; too few to tell accounts apart, so no feature is asked for."""
     card = registered(uri, "few", n=300)
     learnt = learnt_effects(uri, "shop", ["few"])["few"]
     effect = effects_of(CALL, learnt, pd.DataFrame(index=range(4)))
     n = card["accounts"]
     assert learnt.features == ()
     assert n == pytest.approx(300, rel=0.05)
-    assert effect.mean == pytest.approx((n * card["share"] + 200 * 0.10) / (n + 200))
+    assert effect.mean == pytest.approx((n * card["share"] + 100 * 0.10) / (n + 100))
     assert effect.source == "mixed"
 
 
@@ -121,7 +121,7 @@ def test__parts__say_what_the_learner_says():
     from training.uplift import estimate_effects
     from training.uplift.learners import LEARNERS
 
-    outcomes, features, _ = experiment(2_000)
+    outcomes, features, _ = experiment(1_200)
     for learner in LEARNERS[1:]:
         effect = estimate_effects(
             features,
