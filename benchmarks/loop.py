@@ -2,7 +2,7 @@
 
     python benchmarks/loop.py [--accounts 6000] [--rounds 12] [--repetitions 200] [--picture docs/images/loop.png]
 
-Every playbook is assumed to keep a tenth of what is at stake, the one that annoys too. Each month HiGHS gives each account the
+Assumed are round figures, wrong by a factor of two and more, and of a call that annoys the wrong sign. Each month HiGHS gives each account the
 playbook that is expected to bring most, within capacity; the lot keeps a part as control; what comes of it is drawn from the
 truth, is known three months later, and is learnt from. Beside it the allocation that knows every effect, of the same accounts,
 within the same capacity and with the same control.
@@ -23,11 +23,13 @@ from foresail.simulation.settings import Settings
 from serving.interventions.settings import EffectPrior, Playbook
 from training.figures import BASELINE, MODEL, QUIET, STYLE
 
-PLAYBOOKS = (
-    "win_back_offer", "business_review", "beta_invitation", "insight_report", "coupon", "member_event", "renewal_talk",
-)  # fmt: skip
+PLAYBOOKS = {
+    "win_back_offer": 0.25, "business_review": 0.20, "beta_invitation": 0.10, "insight_report": 0.10, "coupon": 0.10,
+    "member_event": 0.15, "renewal_talk": 0.20,
+}  # fmt: skip
+"""Assumed to keep that share of what is at stake."""
 ANNOYING = {"annoying_call": {"situation": "any", "cost": 60, "satisfaction": 0.6, "response": -1.0}}
-PRIOR, STRENGTH, CONTROL, CAPACITY = 0.10, 200.0, 0.20, 0.03
+ASSUMED_OF_ANNOYING, STRENGTH, CONTROL, CAPACITY = 0.15, 200.0, 0.20, 0.05
 
 
 def main() -> None:
@@ -65,11 +67,11 @@ def company(accounts: int, rounds: int, futures: int, seed: int = 5) -> Settings
 
 
 def declared(true: World) -> dict[str, Playbook]:
-    """As a company would that knows nothing yet: every playbook is assumed to do the same."""
+    """As a company would that has tried nothing yet: what takes people is assumed to do more than a mail."""
     return {
         name: Playbook(
             when="true", outcome="churn", role="anybody", cost=float(cost), control=CONTROL,
-            effect=EffectPrior(prior=PRIOR, strength=STRENGTH),
+            effect=EffectPrior(prior=PLAYBOOKS.get(name, ASSUMED_OF_ANNOYING), strength=STRENGTH),
         )
         for name, cost in zip(true.playbooks, true.cost, strict=True)
     }  # fmt: skip

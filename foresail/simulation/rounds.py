@@ -269,7 +269,7 @@ def _experiment(true: World, playbook: Playbook, own: pd.DataFrame) -> tuple[Out
     features = pd.concat(parts, ignore_index=True) if parts else true.known[0].iloc[:0]
     outcomes = Outcomes(
         Arms(own["treated"].to_numpy(bool), np.full(len(own), playbook.control)), missed, value * (1.0 - missed),
-        chance * value, value, np.column_stack([chance, chance * value, value]), np.full(len(own), None, dtype=object),
+        chance, chance * value, value, np.column_stack([chance, chance * value, value]), np.full(len(own), None, dtype=object),
     )  # fmt: skip
     return outcomes, features
 
@@ -278,7 +278,7 @@ def coverage(true: World, playbooks: Mapping[str, Playbook], repetitions: int, s
     """How often the intervals of a playbook's effect held the truth, over new lots and new outcomes.
 
     Each time every account for which it may be begun in the first round is assigned by lot. `once` and `always` are of the
-    accounts kept, `money` and `always_money` of the share of what is at stake.
+    accounts kept, `money` and `always_money` of what was kept of what was at stake.
     """
     rng, held = np.random.default_rng(seed), []
     for _, place in product(range(repetitions), range(len(true.playbooks))):
@@ -293,13 +293,13 @@ def _held(true: World, place: int, control: float, rng: np.random.Generator) -> 
     treated = rng.random(len(own)) >= control
     missed = (rng.random(len(own)) < chance + change * treated).astype(float)
     outcomes = Outcomes(
-        Arms(treated, np.full(len(own), control)), missed, value * (1.0 - missed), chance * value, value,
+        Arms(treated, np.full(len(own), control)), missed, value * (1.0 - missed), chance, chance * value, value,
         np.column_stack([chance, chance * value, value]), np.full(len(own), None, dtype=object),
     )  # fmt: skip
     found = measured(outcomes, 0.0)
-    if found.avoided is None or found.share is None:
+    if found.avoided is None or found.kept is None:
         raise ValueError(f"{len(own)} accounts are too few for {true.playbooks[place]}: simulate more")
-    kept, share = -change.mean() * found.treatment, float(-(change * value).sum() / (chance * value).sum())
-    pairs = ((found.avoided, kept), (found.share, share))
+    kept, money = -change.mean() * found.treatment, float(-(change * value).mean() * found.treatment)
+    pairs = ((found.avoided, kept), (found.kept, money))
     held = [(one.once.low < real < one.once.high, one.always.low < real < one.always.high) for one, real in pairs]
     return (*held[0], *held[1])

@@ -173,6 +173,7 @@ def _outcomes(rows: pd.DataFrame, told: pd.DataFrame, is_risk: bool) -> "Outcome
         Arms((rows["arm"] == TREATMENT).to_numpy(), rows["control"].to_numpy(dtype=np.float64)),
         label if is_risk else 1.0 - label,
         told["revenue"].to_numpy(dtype=np.float64),
+        chance,
         np.where(known, at_stake, 0.0),
         np.divide(at_stake, chance, out=np.zeros(len(rows)), where=known),
         np.column_stack([score, at_stake, told["last_year"].to_numpy(dtype=np.float64)]),

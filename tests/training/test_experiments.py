@@ -27,7 +27,7 @@ def outcomes(rng, n, *, effect=0.0, control=0.2, revenue=0.0):
     missed = (rng.random(n) < chance * (1 - effect * arms.treated)).astype(float)
     ordered = unit * np.exp(rng.normal(0, 0.3, n)) + revenue * arms.treated
     known = np.column_stack([chance, chance * unit, unit])
-    return Outcomes(arms, missed, ordered, chance * unit, unit, known, np.full(n, None, dtype=object))
+    return Outcomes(arms, missed, ordered, chance, chance * unit, unit, known, np.full(n, None, dtype=object))
 
 
 def test__detectable_difference__of_a_textbook():
@@ -74,9 +74,9 @@ def test__cuped__covariates_that_say_nothing__change_nothing():
     arms, outcome = arms_of(rng, 200), rng.normal(size=200)
     nothing = np.column_stack([np.full(200, 7.0), np.full(200, np.nan)])
     with pytest.warns(RuntimeWarning, match="Mean of empty slice"):
-        assert np.array_equal(adjusted(outcome, nothing, arms), outcome)
+        assert np.array_equal(adjusted(outcome, nothing, arms).outcome, outcome)
     gaps = np.where(np.arange(200) < 100, np.nan, outcome)[:, None]
-    assert np.isfinite(adjusted(outcome, gaps, arms)).all()
+    assert np.isfinite(adjusted(outcome, gaps, arms).outcome).all()
 
 
 def test__difference__control_share_changed_on_the_way__does_not_pass_for_an_effect():
@@ -152,7 +152,7 @@ def test__measured__by_hand():
     arms = Arms(np.repeat([True, False], 30), np.full(60, 0.5))
     missed = np.r_[np.repeat([1.0, 0.0], [3, 27]), np.repeat([1.0, 0.0], [9, 21])]
     own = Outcomes(
-        arms, missed, np.full(60, 10.0), np.full(60, 30.0), np.full(60, 100.0), np.full((60, 1), 0.3),
+        arms, missed, np.full(60, 10.0), np.full(60, 0.3), np.full(60, 30.0), np.full(60, 100.0), np.full((60, 1), 0.3),
         np.full(60, "routine", dtype=object),
     )  # fmt: skip
     found = measured(own, cost=150.0)

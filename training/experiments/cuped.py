@@ -5,24 +5,36 @@ Deng, Xu, Kohavi & Walker, "Improving the sensitivity of online controlled exper
 variance is (1 − r²) times that of Y, r being the correlation. With several covariates θ is that of a regression.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from training.experiments.arms import Arms, Flags
 from training.metrics import Floats
 
 
-def adjusted(outcome: Floats, covariates: Floats, arms: Arms) -> Floats:
-    """The outcome without what the covariates (accounts, k) foretold, (accounts,). An absent covariate counts as the mean.
+@dataclass(frozen=True)
+class Adjusted:
+    """An outcome without what was foretold, (accounts,), and how far each account decided itself what was foretold of it."""
+
+    outcome: Floats
+    leverage: Floats
+    """0 to 1: one account of great worth among small ones bends the regression towards itself."""
+
+
+def adjusted(outcome: Floats, covariates: Floats, arms: Arms) -> Adjusted:
+    """The outcome without what the covariates (accounts, k) foretold. An absent covariate counts as the mean.
 
     θ is taken within the arms, so that the effect itself is not explained away.
     """
     known = _standardised(covariates)
+    if not known.shape[1]:
+        return Adjusted(outcome, np.zeros(len(outcome)))
     root = np.sqrt(arms.weights)
-    within = [_centred(column, arms) * root for column in (outcome, *known.T)]
-    theta, *_ = (
-        np.linalg.lstsq(np.column_stack(within[1:]), within[0], rcond=None) if len(within) > 1 else (np.empty(0),)
-    )
-    return np.asarray(outcome - known @ theta)
+    own, *within = (_centred(column, arms) * root for column in (outcome, *known.T))
+    basis, _ = np.linalg.qr(np.column_stack(within))
+    theta, *_ = np.linalg.lstsq(np.column_stack(within), own, rcond=None)
+    return Adjusted(np.asarray(outcome - known @ theta), np.asarray((basis**2).sum(axis=1)))
 
 
 def _standardised(covariates: Floats) -> Floats:

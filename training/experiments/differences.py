@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.experiments.arms import Arms, Flags
-from training.experiments.cuped import adjusted
+from training.experiments.cuped import Adjusted, adjusted
 from training.experiments.sequences import Interval, always_valid
 from training.metrics import Floats
 from training.uplift.average import Estimate, around, detectable
@@ -48,7 +48,7 @@ def difference(outcome: Floats, arms: Arms, covariates: Floats | None = None) ->
 
     With `covariates` (accounts, k), known before the lot, it is adjusted by CUPED if that narrows the interval.
     """
-    plain = _in_means(outcome, arms)
+    plain = _in_means(Adjusted(outcome, np.zeros(len(outcome))), arms)
     better = plain if covariates is None else _in_means(adjusted(outcome, covariates, arms), arms)
     narrows = better.standard_error < plain.standard_error
     found = better if narrows else plain
@@ -56,13 +56,20 @@ def difference(outcome: Floats, arms: Arms, covariates: Floats | None = None) ->
     return Difference(found, always_valid(found, len(arms)), removed)
 
 
-def _in_means(outcome: Floats, arms: Arms) -> Estimate:
-    (treated, up), (control, down) = (_arm(outcome, arms, arm) for arm in (arms.treated, ~arms.treated))
+LARGEST = 0.9
+"""Leverage is taken for no more: an account that decides alone has no error that could be seen."""
+
+
+def _in_means(own: Adjusted, arms: Arms) -> Estimate:
+    """The error is that of leaving out each account in turn (HC3: MacKinnon & White 1985): honest where few are worth much."""
+    (treated, up), (control, down) = (_arm(own, arms, arm) for arm in (arms.treated, ~arms.treated))
     return around(treated - control, up - down, np.arange(len(arms)))
 
 
-def _arm(outcome: Floats, arms: Arms, arm: Flags) -> tuple[float, Floats]:
+def _arm(own: Adjusted, arms: Arms, arm: Flags) -> tuple[float, Floats]:
     """The weighted mean of an arm (Hájek), and how far each account moves it."""
-    weights = np.where(arm, arms.weights, 0.0)
-    mean = float((weights * outcome).sum() / weights.sum())
-    return mean, weights * (outcome - mean) / weights.sum()
+    share = np.where(arm, arms.weights, 0.0)
+    share /= share.sum()
+    mean = float((share * own.outcome).sum())
+    alone = np.minimum(own.leverage + share, LARGEST)
+    return mean, share * (own.outcome - mean) / (1.0 - alone)

@@ -26,6 +26,8 @@ class Outcomes:
     """1 where what the playbook is to avoid happened (a risk), or what it is to bring did not (growth); else 0."""
     revenue: Floats
     """Ordered within the horizon, returns taken off."""
+    chance: Floats
+    """The probability of `missed` if nobody acts, as it was scored when assigned; NaN where it was not."""
     at_stake: Floats
     """What was expected to be lost, or not to be won, when it was assigned: chance × `unit`."""
     unit: Floats
@@ -38,7 +40,7 @@ class Outcomes:
     def only(self, rows: Flags) -> "Outcomes":
         """These accounts alone."""
         return Outcomes(
-            self.arms.only(rows), self.missed[rows], self.revenue[rows], self.at_stake[rows], self.unit[rows],
+            self.arms.only(rows), self.missed[rows], self.revenue[rows], self.chance[rows], self.at_stake[rows], self.unit[rows],
             self.covariates[rows], self.quadrant[rows],
         )  # fmt: skip
 
@@ -66,9 +68,12 @@ class PlaybookEffect:
     avoided: Difference | None
     """Accounts kept (a risk), or won (growth). None with fewer than 30 accounts in an arm, as all that follow."""
     share: Difference | None
-    """The share of what was at stake that was kept or won: the effect in the sense of foresail.toml."""
+    """`avoided` of those of whom it was expected: the effect in the sense of foresail.toml, a share of what is at stake.
+
+    By accounts and not by money: a few large accounts would decide the money alone.
+    """
     kept: Difference | None
-    """The same in money."""
+    """What was kept, or won, of what was at stake, in money."""
     revenue: Difference | None
     """Ordered within the horizon that would else not have been."""
     cost: float
@@ -109,12 +114,18 @@ def measured(outcomes: Outcomes, cost: float) -> PlaybookEffect:
     arms = outcomes.arms
     found = _differences(outcomes)
     avoided, lost, revenue = (one and one.times(arms.treatment) for one in found)
-    at_stake = float(outcomes.at_stake.mean()) if len(arms) else 0.0
-    share = found[1].times(1.0 / at_stake) if found[1] is not None and at_stake > 0 else None
+    expected = _mean(outcomes.chance)
+    share = found[0].times(1.0 / expected) if found[0] is not None and expected > 0 else None
     return PlaybookEffect(
         arms.treatment, arms.control, arms.as_even_split if len(arms) else 0.0, avoided, share, lost, revenue, cost,
         tuple(_quadrants(outcomes)),
     )  # fmt: skip
+
+
+def _mean(chances: Floats) -> float:
+    """Of those that were scored; 0 of nobody."""
+    scored = chances[~np.isnan(chances)]
+    return float(scored.mean()) if len(scored) else 0.0
 
 
 def _differences(outcomes: Outcomes) -> tuple[Difference | None, Difference | None, Difference | None]:

@@ -24,7 +24,7 @@ def experiment(n=1_600, seed=0, helps=0.6):
     treated, chance = rng.random(n) < 0.5, rng.uniform(0.2, 0.6, n)
     missed = (rng.random(n) < chance * (1 - helps * treated * (lately > 200))).astype(float)
     outcomes = Outcomes(
-        Arms(treated, np.full(n, 0.5)), missed, year * (1 - missed), chance * 1_000.0, np.full(n, 1_000.0),
+        Arms(treated, np.full(n, 0.5)), missed, year * (1 - missed), chance, chance * 1_000.0, np.full(n, 1_000.0),
         np.column_stack([chance, year]), np.full(n, None, dtype=object),
     )  # fmt: skip
     return outcomes, pd.DataFrame({FEATURES[0]: year, FEATURES[1]: lately}), chance
