@@ -1,6 +1,6 @@
 """Does it learn? Twelve months of deciding, assigning by lot and learning on a simulated company, from assumed effects alone.
 
-    python benchmarks/loop.py [--accounts 6000] [--rounds 12] [--repetitions 200] [--picture docs/images/loop.png]
+    python benchmarks/loop.py [--accounts 6000] [--each 4] [--rounds 12] [--repetitions 200] [--picture docs/images/loop.png]
 
 Assumed are round figures, wrong by a factor of two and more, and of a call that annoys the wrong sign. Each month HiGHS gives each account the
 playbook that is expected to bring most, within capacity; the lot keeps a part as control; what comes of it is drawn from the
@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from measure import Line, note
 
 from foresail.simulation.randomness import Array
-from foresail.simulation.rounds import Round, World, coverage, run, world
+from foresail.simulation.rounds import Round, World, coverage, crowded, run, world
 from foresail.simulation.settings import Settings
 from serving.interventions.settings import EffectPrior, Playbook
 from training.figures import BASELINE, MODEL, QUIET, STYLE
@@ -35,14 +35,15 @@ ASSUMED_OF_ANNOYING, STRENGTH, CONTROL, CAPACITY = 0.15, 200.0, 0.20, 0.05
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--accounts", type=int, default=6_000)
+    parser.add_argument("--each", type=int, default=4, help="accounts that each simulated one stands for")
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--futures", type=int, default=96, help="from which each true effect is computed")
     parser.add_argument("--repetitions", type=int, default=200, help="of the lot, for coverage")
     parser.add_argument("--picture", type=Path, help="where to draw it")
     arguments = parser.parse_args()
-    true = world(company(arguments.accounts, arguments.rounds, arguments.futures))
+    true = crowded(world(company(arguments.accounts, arguments.rounds, arguments.futures)), arguments.each)
     playbooks = declared(true)
-    capacity = np.full(len(true.playbooks), round(CAPACITY * arguments.accounts))
+    capacity = np.full(len(true.playbooks), round(CAPACITY * len(true.accounts)))
     months = loop(true, playbooks, capacity)
     alike = loop(true, playbooks, capacity, tell_apart=False)
     per_playbook(true, months)

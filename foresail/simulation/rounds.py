@@ -5,8 +5,10 @@ simulating its futures with and without it. An action changes the outcome of its
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from itertools import product
+from os import cpu_count
 
 import numpy as np
 import pandas as pd
@@ -58,14 +60,23 @@ class World:
 def world(settings: Settings) -> World:
     """The truth at each of the settings' moments, in their order."""
     lives, names = simulate(settings), tuple(settings.playbooks)
-    told = [
-        _told_at(settings, lives, states, day)
-        for states, day in zip(lives.states, truth.days_of(settings), strict=True)
-    ]
+    with ThreadPoolExecutor(cpu_count() or 1) as pool:  # compiled code lets the others work
+        each = pool.map(
+            lambda at: _told_at(settings, lives, *at), zip(lives.states, truth.days_of(settings), strict=True)
+        )
+        told = list(each)
     chance, change, value = (np.stack([one[place] for one in told]) for place in range(3))
     cost = np.array([one.cost for one in settings.playbooks.values()])
     ids = account_ids(lives.accounts.numbers).to_pylist()
     return World(ids, names, cost, chance, change, value, [one[3] for one in told])
+
+
+def crowded(true: World, each: int) -> World:
+    """A world with so many accounts in the place of each: alike in all that is true of them, with lots and fates of their own."""
+    ids = [f"{account}/{number}" for account in true.accounts for number in range(each)]
+    chance, change, value = (np.repeat(one, each, axis=1) for one in (true.chance, true.change, true.value))
+    known = [one.loc[one.index.repeat(each)].reset_index(drop=True) for one in true.known]
+    return replace(true, accounts=ids, chance=chance, change=change, value=value, known=known)
 
 
 def _told_at(settings: Settings, lives: Lives, states: Array, day: int) -> tuple[Array, Array, Array, pd.DataFrame]:

@@ -48,6 +48,8 @@ def difference(outcome: Floats, arms: Arms, covariates: Floats | None = None) ->
 
     With `covariates` (accounts, k), known before the lot, it is adjusted by CUPED if that narrows the interval.
     """
+    # From the first one on, so that an outcome that is the same for all differs by exactly nothing.
+    outcome = outcome - outcome[0]
     plain = _in_means(Adjusted(outcome, np.zeros(len(outcome))), arms)
     better = plain if covariates is None else _in_means(adjusted(outcome, covariates, arms), arms)
     narrows = better.standard_error < plain.standard_error
