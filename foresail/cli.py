@@ -7,7 +7,20 @@ import sys
 
 import typer
 
-from foresail.commands import audit, dispatch, features, history, keys, kpis, models, nightly, project, rules, serve
+from foresail.commands import (
+    audit,
+    dispatch,
+    effects,
+    features,
+    history,
+    keys,
+    kpis,
+    models,
+    nightly,
+    project,
+    rules,
+    serve,
+)
 
 EXIT_CODES = """\
 Exit codes: 0 done · 1 a fault of Foresail itself · 2 the command line is wrong · 3 the project file is wrong ·
@@ -39,7 +52,7 @@ WORK = {
     "Features": (features.features, features.audit_features),
     "Models": (models.train, models.evaluate, models.health, models.models, models.promote, models.rollback),
     "Answers": (serve.score, nightly.nightly, serve.serve),
-    "Act": (dispatch.dispatch,),
+    "Act": (dispatch.dispatch, effects.effects),
 }
 """Every command, under the heading that `foresail --help` shows it with."""
 
@@ -90,6 +103,7 @@ def _exit_code(error: Exception) -> int | None:
     from foresail.project import ProjectError
     from foresail.simulation.settings import SettingsError
     from foresail.simulation.truth_tables import TruthError
+    from foresail.workflow import NoExperiment
     from serving.database.engine import DatabaseUnavailable
     from serving.database.keys import KeyNeeded, KeyRefused
     from serving.interventions.delivery.letters import NoMessage
@@ -113,7 +127,7 @@ def _exit_code(error: Exception) -> int | None:
         ),
         5: (
             ModelUnavailable, NoModel, OtherFeatures,
-            NotEnoughHistory, NotEnoughLabels, StaleHistory, HorizonOpen, NotRecorded,
+            NoExperiment, NotEnoughHistory, NotEnoughLabels, StaleHistory, HorizonOpen, NotRecorded,
         ),
         7: (NotPromoted,),
         9: (NightRunning,),

@@ -3,6 +3,7 @@
 from foresail.show.answers import Shown, console, progress, written
 from foresail.show.audit import acts, audit_verified
 from foresail.show.dispatch import dispatched, outbox, replayed
+from foresail.show.effects import effects
 from foresail.show.features import audited, catalog, concentration, rebuilt
 from foresail.show.health import health
 from foresail.show.history import forgotten, ingested, merged, quarantined, status, vacuumed
@@ -25,6 +26,7 @@ __all__ = [
     "console",
     "decided",
     "dispatched",
+    "effects",
     "forgotten",
     "health",
     "hindsight",

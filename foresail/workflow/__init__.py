@@ -6,6 +6,7 @@ where they are needed, so that `foresail --help` answers at once.
 
 from foresail.workflow.audit import acts, verify_audit
 from foresail.workflow.dispatch import dispatch, dispatch_once, outbox, reopen, replay, replay_dead
+from foresail.workflow.effect_report import EffectReport, PlaybookReport, effects
 from foresail.workflow.effects import NoExperiment, PlaybookTrial, playbook_trial
 from foresail.workflow.erasure import Forgotten, forget
 from foresail.workflow.features import TABLE_FORMATS, TrainingTable, audit, feature_table, training_table, write_table
@@ -44,8 +45,10 @@ from foresail.workflow.simulation import open_truth, simulate, simulation_settin
 
 __all__ = [
     "TABLE_FORMATS",
+    "EffectReport",
     "Forgotten",
     "NoExperiment",
+    "PlaybookReport",
     "PlaybookTrial",
     "Progress",
     "Scored",
@@ -63,6 +66,7 @@ __all__ = [
     "dispatch_once",
     "draw_concentration",
     "draw_health",
+    "effects",
     "entries",
     "evaluate",
     "feature_table",
