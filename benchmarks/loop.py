@@ -128,7 +128,7 @@ def draw(runs: dict[str, list[Round]], path: Path) -> None:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(6.4, 3.8), layout="constrained")
         axes = figure.subplots()
-        for (name, months), colour in zip(runs.items(), (MODEL, BASELINE), strict=True):
+        for (name, months), colour in zip(runs.items(), (MODEL, BASELINE), strict=False):
             axes.plot(
                 [one.number + 1 for one in months],
                 [one.share for one in months],
