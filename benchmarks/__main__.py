@@ -28,6 +28,8 @@ OTHERS = (
     "simulate",
     "uplift",
     "allocation",
+    "dispatch",
+    "loop",
 )
 
 

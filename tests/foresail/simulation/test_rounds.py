@@ -91,3 +91,12 @@ def test__world__is_the_truth_of_the_simulation():
     assert len(effects) == (~np.isnan(true.change)).sum() > 50
     assert np.array_equal(true.change[0, places, columns], effects["churn_change"])
     assert np.array_equal(true.chance[0, places], effects["churn_without"])
+
+
+def test__crowded__each_account_several_times__with_ids_of_their_own():
+    true = made_up(50, 2)
+    four = rounds.crowded(true, 4)
+    assert len(set(four.accounts)) == 200
+    for month in range(2):
+        assert np.array_equal(four.change[month, 4:8], np.repeat(true.change[month, 1:2], 4, axis=0))
+        assert np.array_equal(four.known[month]["value"], four.value[month])
