@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from foresail.commands import features, history, keys, kpis, models, nightly, project, serve
+from foresail.commands import effects, features, history, keys, kpis, models, nightly, project, serve
 
 EXIT_CODES = """\
 Exit codes: 0 done · 1 a fault of Foresail itself · 2 the command line is wrong · 3 the project file is wrong ·
@@ -37,6 +37,7 @@ WORK = {
     "Put right": (history.merge, history.forget, history.vacuum),
     "Features": (features.features, features.audit_features),
     "Models": (models.train, models.evaluate, models.health, models.models, models.promote, models.rollback),
+    "Act": (effects.effects,),
     "Answers": (serve.score, nightly.nightly, serve.serve),
 }
 """Every command, under the heading that `foresail --help` shows it with."""
@@ -85,6 +86,7 @@ def _exit_code(error: Exception) -> int | None:
     from foresail.project import ProjectError
     from foresail.simulation.settings import SettingsError
     from foresail.simulation.truth_tables import TruthError
+    from foresail.workflow import NoExperiment
     from serving.database.engine import DatabaseUnavailable
     from serving.database.keys import KeyNeeded, KeyRefused
     from serving.model_store import ModelUnavailable
@@ -107,7 +109,7 @@ def _exit_code(error: Exception) -> int | None:
         ),
         5: (
             ModelUnavailable, NoModel, OtherFeatures,
-            NotEnoughHistory, NotEnoughLabels, StaleHistory, HorizonOpen, NotRecorded,
+            NoExperiment, NotEnoughHistory, NotEnoughLabels, StaleHistory, HorizonOpen, NotRecorded,
         ),
         7: (NotPromoted,),
         9: (NightRunning,),

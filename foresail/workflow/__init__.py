@@ -4,6 +4,7 @@ A module for each room of the work; all of them can be had from here. Libraries 
 where they are needed, so that `foresail --help` answers at once.
 """
 
+from foresail.workflow.effect_report import EffectReport, PlaybookReport, effects
 from foresail.workflow.effects import NoExperiment, PlaybookTrial, playbook_trial
 from foresail.workflow.erasure import Forgotten, forget
 from foresail.workflow.features import TABLE_FORMATS, TrainingTable, audit, feature_table, training_table, write_table
@@ -41,8 +42,10 @@ from foresail.workflow.simulation import open_truth, simulate, simulation_settin
 
 __all__ = [
     "TABLE_FORMATS",
+    "EffectReport",
     "Forgotten",
     "NoExperiment",
+    "PlaybookReport",
     "PlaybookTrial",
     "Progress",
     "Scored",
@@ -57,6 +60,7 @@ __all__ = [
     "create_key",
     "draw_concentration",
     "draw_health",
+    "effects",
     "evaluate",
     "feature_table",
     "forget",
