@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from foresail.commands import effects, features, history, keys, kpis, models, nightly, project, serve
+from foresail.commands import effects, features, history, keys, kpis, models, nightly, project, rules, serve
 
 EXIT_CODES = """\
 Exit codes: 0 done · 1 a fault of Foresail itself · 2 the command line is wrong · 3 the project file is wrong ·
@@ -45,6 +45,7 @@ WORK = {
 for heading, commands in WORK.items():
     for command in commands:
         app.command(rich_help_panel=heading)(command)
+app.add_typer(rules.app, name="rules", rich_help_panel="Answers")
 app.add_typer(keys.app, name="keys", rich_help_panel="Answers")
 
 

@@ -22,7 +22,9 @@ from pydantic import BaseModel, ValidationError
 
 from features.sources import Source
 from foresail.project_file import KINDS, NAMED, TABLES, File, NightlyTable, TargetTable
-from serving.interventions.settings import InterventionSettings
+from serving.interventions.library import with_library
+from serving.interventions.misdeclared import misdeclared
+from serving.interventions.settings import InterventionSettings, Library
 from serving.standing.settings import StandingSettings
 
 if TYPE_CHECKING:
@@ -94,6 +96,8 @@ class Project:
     """[serving] requests_per_second: how fast one API key may ask; None for no limit."""
     burst: int
     """[serving] burst: how many requests one key may make at once, where there is a limit."""
+    library: Library
+    """What is chosen of the ready library."""
     interventions: InterventionSettings
     """Roles, playbooks, rules, SLAs, calendar, channels and limits, those of the library among them."""
     feature_files: tuple[Path, ...]
@@ -170,10 +174,17 @@ def load(directory: str | Path) -> Project:
         file = File.model_validate(content)
     except ValidationError as error:
         problems = [*map(_problem, error.errors()), *problems]
+    _refuse(path, problems)
+    interventions, wrong_choices = _interventions(file)
+    # Names can be looked up only where all tables are as they should be.
+    _refuse(path, [*wrong_choices, *misdeclared(interventions, file.standing().targets)])
+    return _project(directory, file, interventions)
+
+
+def _refuse(path: Path, problems: Sequence[str]) -> None:
     if problems:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise ProjectError(f"{path} has {count}:\n" + "\n".join(f"  {problem}" for problem in problems))
-    return _project(directory, file)
 
 
 def template() -> str:
@@ -204,7 +215,7 @@ def _parsed(path: Path) -> dict[str, Any]:
         raise ProjectError(f"{path} is not encoded in UTF-8; save it as UTF-8") from error
 
 
-def _project(directory: Path, file: File) -> Project:
+def _project(directory: Path, file: File, interventions: InterventionSettings) -> Project:
     zone = ZoneInfo(file.project.timezone)
     training = file.training
     return Project(
@@ -231,13 +242,15 @@ def _project(directory: Path, file: File) -> Project:
         standing=file.standing(),
         requests_per_second=file.serving.requests_per_second,
         burst=file.serving.burst,
-        interventions=_interventions(file),
+        library=file.library,
+        interventions=interventions,
         feature_files=tuple(directory / name for name in file.features.extend),
     )
 
 
-def _interventions(file: File) -> InterventionSettings:
-    return InterventionSettings(
+def _interventions(file: File) -> tuple[InterventionSettings, list[str]]:
+    """With what is chosen of the library, and what is wrong with that choice."""
+    own = InterventionSettings(
         roles=file.roles,
         playbooks=file.playbooks,
         rules=file.rules,
@@ -247,6 +260,7 @@ def _interventions(file: File) -> InterventionSettings:
         webhooks=file.webhooks,
         policy=file.policy,
     )
+    return with_library(own, file.library, file.standing().targets)
 
 
 def _history_root(directory: Path, root: str | None) -> str:

@@ -9,6 +9,7 @@ from foresail.show.keys import key_created, key_list, key_revoked
 from foresail.show.kpis import kpis
 from foresail.show.models import decided, hindsight, judged, models, track_record, trained
 from foresail.show.nightly import nightly
+from foresail.show.rules import rule_list, rules_tested
 from foresail.show.scores import call_list, scored
 from foresail.show.simulation import opened, parameters, simulated
 
@@ -38,6 +39,8 @@ __all__ = [
     "progress",
     "quarantined",
     "rebuilt",
+    "rule_list",
+    "rules_tested",
     "scored",
     "simulated",
     "status",

@@ -36,6 +36,7 @@ from foresail.workflow.models import (
 )
 from foresail.workflow.nightly import beginning_of_today, nightly
 from foresail.workflow.progress import Progress
+from foresail.workflow.rules import entries, rules_left_out, try_rules
 from foresail.workflow.scoring import Scored, score, write_scores
 from foresail.workflow.serving import bring_up_to_date, check_startable, serve, serving_settings
 from foresail.workflow.simulation import open_truth, simulate, simulation_settings, truth_beside
@@ -61,6 +62,7 @@ __all__ = [
     "draw_concentration",
     "draw_health",
     "effects",
+    "entries",
     "evaluate",
     "feature_table",
     "forget",
@@ -80,6 +82,7 @@ __all__ = [
     "report_path",
     "revoke_key",
     "rollback",
+    "rules_left_out",
     "score",
     "serve",
     "serving_settings",
@@ -91,6 +94,7 @@ __all__ = [
     "train",
     "training_table",
     "truth_beside",
+    "try_rules",
     "vacuum",
     "write_kpis",
     "write_scores",
