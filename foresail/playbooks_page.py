@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from serving.interventions.library import SORTS, library
-from serving.interventions.settings import Playbook, Sla, Step, span_text
+from serving.interventions.settings import Playbook, Sla, Step
 
 
 def playbooks_page() -> str:
@@ -68,7 +68,7 @@ def _steps(one: Playbook | Sla) -> Iterator[str]:
 
 
 def _step(step: Step) -> str:
-    return f"{step.do}, within {span_text(step.within)}"
+    return f"{step.do}, within {step.within}"
 
 
 def _rules() -> Iterator[str]:
@@ -85,7 +85,7 @@ def _slas() -> Iterator[str]:
 
 def _promise(one: Sla) -> str:
     spans = {"claimed": one.claim_within, "resolved": one.resolve_within}
-    until = ", ".join(f"{what} within {span_text(span)}" for what, span in spans.items() if span is not None)
+    until = ", ".join(f"{what} within {span}" for what, span in spans.items() if span is not None)
     hours = {None: "business hours", "always": "every hour"}.get(one.business_hours, str(one.business_hours))
     return f"Told at once: {', '.join(one.notify)}. To be {until}; otherwise to {one.escalate_to}. Counts {hours}."
 

@@ -1,7 +1,7 @@
 """Whom a playbook could be begun for, with what it should bring, and which warnings hold. Pure: accounts and settings in, rows out.
 
-    gain = effect × at stake        at stake of a risk: probability × value, as the score says;
-    net  = gain − cost              of a growth target: (1 − probability) × value × the target's share
+gain = effect × at stake        at stake of a risk: probability × value, as the score says;
+net  = gain − cost              of a growth target: (1 − probability) × value × the target's share
 """
 
 from collections.abc import Mapping
@@ -150,7 +150,9 @@ def _at_rest(name: str, accounts: Accounts, told: InterventionSettings, before: 
     begun, lately, assigned = before.open_at(as_of), before.since(since), before.assigned
     of_it = assigned["playbook"].isin((name, ALL)) & (assigned["assigned_at"] > since)
     resting = [assigned.loc[of_it, "account_id"]]
-    resting += [each.loc[each["playbook"] == name, "account_id"] for each in (begun, lately[lately["decided_at"] > since])]
+    resting += [
+        each.loc[each["playbook"] == name, "account_id"] for each in (begun, lately[lately["decided_at"] > since])
+    ]
     return accounts.are_among(pd.concat(resting))
 
 
@@ -170,7 +172,7 @@ def _of_playbook(
         told.rules[rules[0]].severity if rules else severity
         for rules, severity in zip(pairs["rules"], _severity(accounts, playbook.outcome, company, at), strict=True)
     ]
-    pairs["arm"] = arms(pairs["account_id"], name, playbook.control, told.policy.holdout)
+    pairs["arm"] = arms(list(pairs["account_id"]), name, playbook.control, told.policy.holdout)
     # What nothing is known of brings nothing; a rule asks for it all the same.
     return pairs.loc[pairs["must"] | (pairs["net"] > 0), list(PAIR)]
 
@@ -190,10 +192,11 @@ def _valued(
     effect = _effect(at, accounts, playbook, learnt, probability if outcome.is_risk else 1.0 - probability)
     own = accounts.rows.select(["account_id", *OF_ACCOUNT]).take(pa.array(at)).to_pandas()
     gain = effect.mean * at_stake
-    return own.assign(
+    valued: pd.DataFrame = own.assign(
         target=playbook.outcome, probability=probability, value_at_stake=at_stake, effect=effect.mean,
         effect_sd=effect.sd, effect_source=effect.source, cost=playbook.cost, gain=gain, net=gain - playbook.cost,
     )  # fmt: skip
+    return valued
 
 
 def _at_stake(accounts: Accounts, target: str, outcome: Outcome) -> Floats:

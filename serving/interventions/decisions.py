@@ -114,7 +114,9 @@ def interventions_of(
     """The interventions of what was chosen, with owner, reason and deadlines, ready to begin."""
     time, chosen = WorkingTime(company.told.calendar), choice.chosen
     to = owners(chosen, company.told, before, as_of)
-    rows = chosen.to_dict("records")
+    rows: list[dict[str, Any]] = [
+        {str(name): value for name, value in row.items()} for row in chosen.to_dict("records")
+    ]
     return [_begun(row, owner, because, company, time, as_of) for row, owner in zip(rows, to, strict=True)]
 
 
@@ -132,8 +134,8 @@ def assignments_of(choice: Choice, told: InterventionSettings, as_of: datetime) 
             "control": shares.mask(held, told.policy.holdout),
             **{name: rows[name] for name in ("target", "value_at_stake", "probability", "cost", "quadrant")},
             "intervention_id": [
-                intervention_id(*which, as_of) if is_acted else None
-                for *which, is_acted in zip(rows["playbook"], rows["account_id"], acted, strict=True)
+                intervention_id(playbook, account_id, as_of) if is_acted else None
+                for playbook, account_id, is_acted in zip(rows["playbook"], rows["account_id"], acted, strict=True)
             ],
         }
     )
@@ -156,6 +158,11 @@ def near_misses_of(choice: Choice, as_of: datetime) -> pd.DataFrame:
             "why": why,
         }
     )
+
+
+def words_of(reasons: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Of the reasons of a score, the strongest first, those that raise it, in words."""
+    return [reason["words"] for reason in reasons if reason["direction"] == "raises"]
 
 
 def intervention_id(playbook: str, account_id: str, as_of: datetime) -> str:

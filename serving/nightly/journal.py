@@ -35,6 +35,8 @@ class Pinned:
     failures: Mapping[str, str]
     folded: int
     """Posted events that became part of the history."""
+    effects: Mapping[str, str] = field(default_factory=dict)
+    """By playbook the version of its learnt effect, where one was learnt."""
 
     def to_json(self) -> str:
         moment = self.data_as_of.isoformat() if self.data_as_of else None
