@@ -140,9 +140,12 @@ def _left_by_night(project: "Project") -> "tuple[pa.Table, pa.Table, pa.Table]":
     from features.history import HistoryError
     from serving.database import tables
     from serving.database.engine import opened, reading
+    from serving.database.upgrade import upgrade
 
     engine = opened(project.database)
     try:
+        # Before the first night there may be no tables yet.
+        upgrade(engine)
         with reading(engine) as connection:
             newest = sa.select(sa.func.max(tables.standings.c.as_of)).scalar_subquery()
             standings = _rows(connection, sa.select(tables.standings).where(tables.standings.c.as_of == newest))

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -22,7 +23,7 @@ from features.definitions import Feature
 from features.plan import FeatureSet
 from features.standing import DAYS_KNOWN, DAYS_SERVED
 from features.streams import STREAMS
-from serving.standing.inputs import NOWHERE, Rows, places
+from serving.standing.inputs import NOWHERE, Rows
 from serving.standing.settings import BANDS, QUADRANTS, RISKS, SCHEMES, SEGMENTS, SEVERITIES, TIERS, TargetOf
 
 Type = Literal["text", "number", "boolean"]
@@ -102,6 +103,7 @@ RENAMED = {
 }
 """Attributes and ages in short: column → feature."""
 SHORT = {feature.name.removeprefix(SIGNAL): feature.name for feature in signals.FEATURES} | RENAMED
+_FEATURE_OF = {name: name for name in OF_CATALOG} | SHORT
 NEEDED_ATTRIBUTES = ("country", "segment", "founded_at", "joined_at")
 """Columns of the stream accounts that `account_rows` reads."""
 ATTRIBUTES = (
@@ -193,10 +195,10 @@ def _of_targets(targets: Mapping[str, TargetOf]) -> Iterator[Column]:
                 yield Column(f"{prefix}_{answer}", type_, unit, f"{name}: {meaning}", words)
 
 
-def _of_features() -> Iterator[Column]:
+@cache
+def _of_features() -> tuple[Column, ...]:
     features = {feature.name: feature for feature in needed_features()}
-    for name, feature in ({name: name for name in OF_CATALOG} | SHORT).items():
-        yield _of_feature(name, features[feature])
+    return tuple(_of_feature(name, features[feature]) for name, feature in _FEATURE_OF.items())
 
 
 def _of_feature(name: str, feature: Feature) -> Column:
@@ -261,7 +263,7 @@ def event_rows(accounts: pa.Table, stream: str, events: pa.Table, targets: Mappi
     """The same of many events of one stream, in their order: `accounts` has the columns of accounts, `events` the stream's."""
     columns = columns_of_events(targets)
     ids = pc.cast(events["account_id"], pa.string())
-    rows = places(ids, accounts["account_id"])
+    rows = _places(ids, accounts["account_id"])
     own = {name: events[column] for name, column in event_columns(stream).items()}
     parts = {
         name: own.get(name, pa.nulls(len(ids))) if name in _EVENT_NAMES else _at(accounts[name], rows)
@@ -294,7 +296,7 @@ def _scores_of(
     found: dict[str, Any] = {}
     for name in targets:
         own = scores.filter(pc.equal(pc.cast(scores["target"], pa.string()), name))
-        rows = places(ids, own["account_id"])
+        rows = _places(ids, own["account_id"])
         prefixes = [prefix for prefix, its in _called(targets).items() if its == name]
         for answer in (answer for answer in OF_TARGETS if f"{prefixes[0]}_{answer}" in columns):
             taken = _at(own[answer], rows)
@@ -306,16 +308,15 @@ def _before(standings: pa.Table, moves: pa.Table, ids: Any) -> dict[str, Any]:
     found = {}
     for scheme in SCHEMES:
         own = moves.filter(pc.equal(pc.cast(moves["scheme"], pa.string()), scheme))
-        rows = places(ids, own["account_id"])
+        rows = _places(ids, own["account_id"])
         before = pc.cast(_at(own["before"], rows), pa.string())
         found[f"{scheme}_before"] = pc.if_else(rows != NOWHERE, before, pc.cast(standings[scheme], pa.string()))
     return found
 
 
 def _features(table: pd.DataFrame, ids: Any, columns: Mapping[str, Column]) -> dict[str, Any]:
-    rows = places(ids, table.index.get_level_values("account_id"))
-    own = {name: name for name in OF_CATALOG} | SHORT
-    return {name: _feature(table[feature], rows, columns[name].type) for name, feature in own.items()}
+    rows = _places(ids, table.index.get_level_values("account_id"))
+    return {name: _feature(table[feature], rows, columns[name].type) for name, feature in _FEATURE_OF.items()}
 
 
 def _feature(values: "pd.Series[Any]", rows: Rows, type_: Type) -> pa.Array:
@@ -325,7 +326,7 @@ def _feature(values: "pd.Series[Any]", rows: Rows, type_: Type) -> pa.Array:
 
 
 def _attributes(attributes: pa.Table, ids: Any, as_of: datetime, timezone: str) -> dict[str, Any]:
-    rows = places(ids, attributes["account_id"])
+    rows = _places(ids, attributes["account_id"])
     today = np.datetime64(as_of.astimezone(ZoneInfo(timezone)).date(), "D")
     taken = {name: _at(attributes[name], rows) for name in NEEDED_ATTRIBUTES}
     return {
@@ -334,6 +335,18 @@ def _attributes(attributes: pa.Table, ids: Any, as_of: datetime, timezone: str) 
         "days_to_anniversary": _numbers(days_to_next(_days(taken["joined_at"], timezone), today)),
         "days_to_birthday": _numbers(days_to_next(_days(taken["founded_at"], timezone), today)),
     }
+
+
+def _places(ids: Any, among: Any) -> Rows:
+    """Of each account its place among others; NOWHERE where it is not there."""
+    found = pc.index_in(_texts(ids), value_set=_texts(among).combine_chunks())
+    return np.asarray(found.fill_null(NOWHERE))
+
+
+def _texts(values: Any) -> pa.ChunkedArray:
+    return (values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([pa.array(values)])).cast(
+        pa.large_string()
+    )
 
 
 def _numbers(values: NDArray[np.float64]) -> pa.Array:

@@ -8,6 +8,7 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -94,11 +95,9 @@ def holding(rows: pa.Table, conditions: Mapping[str, str]) -> dict[str, NDArray[
     wanted = sorted(frozenset().union(*map(columns_in, conditions.values())))
     # A table without columns would have no rows either.
     asked = rows.select(wanted or rows.column_names[:1])
-    answers = _asked(asked, (f"coalesce(try((\n{condition}\n)), false)" for condition in conditions.values()))
-    return {
-        name: answers.column(place).to_numpy(zero_copy_only=False).astype(np.bool_)
-        for place, name in enumerate(conditions)
-    }
+    with _asked(asked, (f"coalesce(try((\n{condition}\n)), false)" for condition in conditions.values())) as answers:
+        columns = answers.fetchnumpy()
+    return {name: np.asarray(columns[f"c{place}"], dtype=np.bool_) for place, name in enumerate(conditions)}
 
 
 class NotACondition(ValueError):
@@ -245,16 +244,14 @@ def _wrong_types(expression: str, columns: Mapping[str, Column]) -> Iterator[str
     read = columns_in(expression) or {next(iter(columns))}
     empty = pa.table({name: pa.array([], ARROW[columns[name].type]) for name in sorted(read)})
     try:
-        found = _asked(empty, [f"(\n{expression}\n)"]).schema.field(0).type
+        with _asked(empty, [f"(\n{expression}\n)"]) as answers:
+            kind = str(answers.description[0][1])
     except duckdb.Error as error:
         yield f"{_in_words(error)}; columns are text, number or boolean as docs/rules.md says"
         return
-    if not pa.types.is_boolean(found):
-        yield f'it is no condition but a {_called(found)}; compare it, like "... > 0" or "... = \'high\'"'
-
-
-def _called(kind: pa.DataType) -> str:
-    return "text" if pa.types.is_string(kind) or pa.types.is_large_string(kind) else "number"
+    if kind != "BOOLEAN":
+        called = "text" if kind == "VARCHAR" else "number"
+        yield f'it is no condition but a {called}; compare it, like "... > 0" or "... = \'high\'"'
 
 
 def _in_words(error: Exception) -> str:
@@ -292,13 +289,14 @@ def _is(node: Node, kind: str) -> bool:
     return bool(node["class"] == kind)
 
 
-def _asked(rows: pa.Table, expressions: Iterable[str]) -> pa.Table:
+@contextmanager
+def _asked(rows: pa.Table, expressions: Iterable[str]) -> Iterator["duckdb.DuckDBPyConnection"]:
     named = ", ".join(f"{expression} as c{place}" for place, expression in enumerate(expressions))
     cursor = _connection().cursor()
     try:
         cursor.register("rows", rows)
         # Nothing but what the lists above allow is in it.
-        return cursor.execute(f"select {named} from rows").to_arrow_table()  # noqa: S608
+        yield cursor.execute(f"select {named} from rows")  # noqa: S608
     finally:
         cursor.close()
 
