@@ -22,10 +22,16 @@ from serving.interventions.assignment import assign
 Array = np.ndarray[Any, Any]
 
 _BITS = 60
+_NOBODY = np.iinfo(np.int64).min // 4
+"""Where nobody can move: less than any sum of gains makes up for."""
+_MANY, _ONE_IN, _NEAR = 100_000, 16, 0.03
+"""Of so many accounts one in so many tells the price of money, about to this share of it."""
+_CLOSE = 1e-6
+"""Share of the dual value by which it may still fall when the search for the price ends."""
 _BESIDE = 1e-9
 """How far beside the price of money, as a share of it, both sides of it are looked at."""
-_CLOSE = 1e-6
-"""Share of the bound by which the price of money may still be wrong, and the budget unspent, when the search ends."""
+_GOOD = 1e-5
+"""A gap at which it does not matter how the rest of the budget is spent."""
 _STEPS = 100
 """Tangents halve the interval at least; more steps than a float has bits cannot help."""
 
@@ -89,6 +95,24 @@ class _Solved:
     cost: float
 
 
+@dataclass(frozen=True)
+class _Bracket:
+    """A solution that is too dear, one that is not, and of all that were tried the one of the least dual value."""
+
+    low: _Solved
+    high: _Solved
+    best: _Solved
+
+    def meeting(self, budget: float) -> tuple[float, float]:
+        """The price at which both have the same dual value, and that value: the dual function has none below it."""
+        money = (self.low.net - self.high.net) / (self.low.cost - self.high.cost)
+        return money, self.low.net + money * (budget - self.low.cost)
+
+    def with_one_more(self, tried: _Solved, within: Within) -> "_Bracket":
+        low, high = (tried, self.high) if tried.cost > within.budget else (self.low, tried)
+        return _Bracket(low, high, min(self.best, tried, key=within.dual))
+
+
 def lay_out(account: Array, resource: Array, net: Array, cost: Array, tie: Array, may: Array) -> Rows:
     """The rows that `may` be chosen, put in order. account (rows,): codes from 0 on; tie (rows,): hashes."""
     accounts = int(account.max(initial=-1)) + 1
@@ -113,8 +137,8 @@ def allocate(rows: Rows, within: Within) -> Allocation:
     free = _solve(rows, within, _uniform(0.0))
     if free.cost <= within.budget:
         return _allocation(rows, within, free, free.chosen)
-    low, high, priced = _price_of_money(rows, within, free)
-    return _allocation(rows, within, priced, _spend(rows, within, low, high))
+    found = _priced(rows, within, free)
+    return _allocation(rows, within, found.best, _spend(rows, within, found))
 
 
 def _allocation(rows: Rows, within: Within, priced: _Solved, chosen: Array) -> Allocation:
@@ -126,30 +150,58 @@ def _allocation(rows: Rows, within: Within, priced: _Solved, chosen: Array) -> A
 def _bound(rows: Rows, within: Within, price: Array, money: float) -> float:
     """The value of the dual function at these prices: Fisher (1981), equation 2. It holds whatever the prices are."""
     above = np.zeros(len(rows.offsets) - 1)
-    _most_above(rows, np.where(within.capacity < 0, 0.0, price), money, above)
+    _most_above(rows, np.where(within.capacity == 0, math.inf, price), money, above)
     spent = money * within.budget if money else 0.0
     return math.fsum([*above[above > 0], *(price * np.maximum(within.capacity, 0)), spent])
 
 
-def _price_of_money(rows: Rows, within: Within, low: _Solved) -> tuple[_Solved, _Solved, _Solved]:
-    """A solution that is too dear and one that is not, of prices close together, and the one of the least dual value.
+def _priced(rows: Rows, within: Within, free: _Solved) -> _Bracket:
+    """Solutions on both sides of the price of money, close together.
 
     Each solution is a line above which the dual function lies; the next price is where two of them meet.
     """
-    high = _solve(rows, within, _uniform(_dearest(rows)))
-    best = min(low, high, key=within.dual)
+    found = _first(rows, within, free)
     for _ in range(_STEPS):
-        money = (low.net - high.net) / (low.cost - high.cost)
-        least = low.net + money * (within.budget - low.cost)
-        tried = _solve(rows, within, _uniform(money))
-        low, high = (tried, high) if tried.cost > within.budget else (low, tried)
-        best = min(best, tried, key=within.dual)
-        if within.dual(best) - least <= _CLOSE * abs(within.dual(best)):
+        money, least = found.meeting(within.budget)
+        found = found.with_one_more(_solve(rows, within, _uniform(money)), within)
+        dual = within.dual(found.best)
+        if dual - least <= _CLOSE * abs(dual):
             break
-    for money in (best.pricing.high * (1 - _BESIDE), best.pricing.high * (1 + _BESIDE)):
-        tried = _solve(rows, within, _uniform(money))
-        low, high = (tried, high) if tried.cost > within.budget else (low, tried)
-    return low, high, best
+    for beside in (1 - _BESIDE, 1 + _BESIDE):
+        found = found.with_one_more(_solve(rows, within, _uniform(found.best.pricing.high * beside)), within)
+    return found
+
+
+def _first(rows: Rows, within: Within, free: _Solved) -> _Bracket:
+    """From where money costs nothing to where it buys nothing; of many accounts, around the price that some of them have."""
+    dearest = _solve(rows, within, _uniform(_dearest(rows)))
+    found = _Bracket(free, dearest, min(free, dearest, key=within.dual))
+    if len(rows.rank) < _MANY:
+        return found
+    some, share = _sample(rows), Within(_sampled(within.capacity), within.budget / _ONE_IN)
+    guess = _money(some, share)
+    for beside in (1 - _NEAR, 1 + _NEAR):
+        found = found.with_one_more(_solve(rows, within, _uniform(guess * beside)), within)
+    return found
+
+
+def _money(rows: Rows, within: Within) -> float:
+    free = _solve(rows, within, _uniform(0.0))
+    return 0.0 if free.cost <= within.budget else _priced(rows, within, free).best.pricing.high
+
+
+def _sample(rows: Rows) -> Rows:
+    """The rows of every n-th account, by hash."""
+    picked = rows.rank % _ONE_IN == 0
+    each = np.diff(rows.offsets)
+    of_them = np.repeat(picked, each)
+    offsets = np.concatenate([[0], each[picked].cumsum()])
+    row, resource, net, cost = (column[of_them] for column in (rows.row, rows.resource, rows.net, rows.cost))
+    return Rows(offsets, row, resource, net, cost, rows.rank[picked] // _ONE_IN)
+
+
+def _sampled(capacity: Array) -> Array:
+    return np.where(capacity > 0, np.round(capacity / _ONE_IN), capacity).astype(np.int64)
 
 
 def _dearest(rows: Rows) -> float:
@@ -162,20 +214,19 @@ def _uniform(money: float) -> _Pricing:
     return _Pricing(money, money, 0)
 
 
-def _spend(rows: Rows, within: Within, low: _Solved, high: _Solved) -> Array:
+def _spend(rows: Rows, within: Within, found: _Bracket) -> Array:
     """Let accounts change over from the dear solution's price to the other's, as many as the budget allows."""
+    low, high = found.low, found.high
     fewest, most = 0, len(rows.rank)
-    chosen = best = _fill(rows, within, high)
-    enough = _CLOSE * abs(within.dual(high))
-    while most - fewest > 1 and high.pricing.high * (within.budget - high.cost) > enough:
+    best = _fill(rows, within, high)
+    while most - fewest > 1 and _total(rows.net, best) < (1 - _GOOD) * within.dual(found.best):
         turn = _between(fewest, most, (within.budget - high.cost) / (low.cost - high.cost))
-        tried = _solve(rows, within, _Pricing(low.pricing.low, high.pricing.high, turn))
+        tried = _solve(rows, within, _Pricing(found.low.pricing.low, found.high.pricing.high, turn))
         if tried.cost > within.budget:
             most, low = turn, tried
-            continue
-        fewest, high = turn, tried
-        chosen = _fill(rows, within, tried)
-        best = max(best, chosen, key=lambda one: _total(rows.net, one))
+        else:
+            fewest, high = turn, tried
+            best = max(best, _fill(rows, within, tried), key=lambda chosen: _total(rows.net, chosen))
     return best
 
 
@@ -232,8 +283,9 @@ def _worth_asking(rows: Rows, within: Within, valued: _Valued) -> tuple[Array, A
     of those n had none, and would bring more.
     """
     places = int(np.maximum(within.capacity, 0).sum())
-    least = np.ones(len(within.capacity), dtype=np.int64)
-    for resource in np.flatnonzero(_how_many(rows.resource, valued.above, len(within.capacity)) > places):
+    least = np.where(within.capacity > 0, 1, np.iinfo(np.int64).max)
+    many = _how_many(rows.resource, valued.above, len(within.capacity)) > places
+    for resource in np.flatnonzero(many & (within.capacity > 0)):
         values = valued.above[rows.resource == resource]
         least[resource] = max(np.partition(values, len(values) - places)[len(values) - places], 1)
     most = np.zeros(len(rows.rank), dtype=np.int64)
@@ -273,7 +325,7 @@ def _one_more(rows: Rows, within: Within, priced: _Solved) -> Array:
     """
     valued = _value(rows, within, priced.pricing)
     resources = len(within.capacity)
-    gains = np.zeros((resources + 1, resources), dtype=np.int64)
+    gains = np.full((resources + 1, resources), _NOBODY, dtype=np.int64)
     _gains_of_moving(rows, valued.above, priced.chosen, within.capacity, gains)
     brings = np.zeros(resources, dtype=np.int64)
     for _ in range(resources):
@@ -324,11 +376,11 @@ def _value_above(
         money = pricing.low if rows.rank[account] < pricing.turn else pricing.high
         best = 0
         for row in range(first, last):
-            above[row] = max(0, round((rows.net[row] - money * rows.cost[row]) * scale))
+            above[row] = int(max(0.0, (rows.net[row] - money * rows.cost[row]) * scale))
             if capacity[rows.resource[row]] < 0 and above[row] > best:
                 best, otherwise[account] = above[row], row
         for row in range(first, last):
-            above[row] = max(0, above[row] - best) if capacity[rows.resource[row]] > 0 else 0
+            above[row] = max(0, above[row] - best) if capacity[rows.resource[row]] >= 0 else 0
             _keep_the_better(rows.resource, first, row, above)
 
 

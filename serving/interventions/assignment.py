@@ -51,7 +51,7 @@ class _Seated(NamedTuple):
 class _Heaps(NamedTuple):
     """For every way a skew heap (Sleator and Tarjan 1986) of who could go it, by what that would cost.
 
-    Who has left meanwhile stays in until he is on top. `count` is how many nodes were ever used, the head of the list of
+    Who has left meanwhile stays in until he is on top. `nodes` is how many nodes were ever used, the head of the list of
     those given back, and how many are in use.
     """
 
@@ -62,7 +62,7 @@ class _Heaps(NamedTuple):
     other: Array
     left: Array
     right: Array
-    count: Array
+    nodes: Array
 
 
 def assign(offsets: Array, resource: Array, value: Array, capacity: Array) -> Assignment:
@@ -106,14 +106,14 @@ def _ways(offsets: Array, resource: Array, resources: int) -> tuple[Array, Array
 
 def _empty_heaps(ways: int, nodes: int) -> _Heaps:
     account, row, other, left, right = (np.empty(nodes, dtype=np.int32) for _ in range(5))
-    root, key, count = np.full(ways, -1, np.int32), np.empty(nodes, np.int64), np.array([0, -1, 0])
-    return _Heaps(root, key, account, row, other, left, right, count)
+    root, key, used = np.full(ways, -1, np.int32), np.empty(nodes, np.int64), np.array([0, -1, 0])
+    return _Heaps(root, key, account, row, other, left, right, used)
 
 
 def _larger(heaps: _Heaps) -> _Heaps:
     """The same with twice as many nodes."""
     nodes = {name: np.concatenate([each, np.empty_like(each)]) for name, each in heaps._asdict().items()}
-    return _Heaps(**{**nodes, "root": heaps.root, "count": heaps.count})
+    return _Heaps(**{**nodes, "root": heaps.root, "nodes": heaps.nodes})
 
 
 @compiled_without_memory
@@ -130,7 +130,7 @@ def _seat_from(first: int, longest: int, asked: _Asked, seated: _Seated, heaps: 
     """Seat the accounts from `first` on; the account at which the nodes may not suffice, or their number."""
     accounts = asked.offsets.shape[0] - 1
     for account in range(first, accounts):
-        if heaps.count[_LIVE] + longest > heaps.key.shape[0]:
+        if heaps.nodes[_LIVE] + longest > heaps.key.shape[0]:
             return account
         row = _best_row(account, asked, seated)
         if row >= 0 and _seat(account, row, asked, seated, heaps):
@@ -213,21 +213,21 @@ def _least(way: int, seated: _Seated, heaps: _Heaps) -> int:
     top = heaps.root[way]
     while top >= 0 and seated.row[heaps.account[top]] != heaps.row[top]:
         heaps.root[way] = _merged(heaps.left[top], heaps.right[top], heaps)
-        heaps.left[top], heaps.count[_FREED] = heaps.count[_FREED], top
-        heaps.count[_LIVE] -= 1
+        heaps.left[top], heaps.nodes[_FREED] = heaps.nodes[_FREED], top
+        heaps.nodes[_LIVE] -= 1
         top = heaps.root[way]
     return int(heaps.key[top]) if top >= 0 else _NEVER
 
 
 @compiled_without_memory
 def _push(way: int, key: int, account: int, row: int, other: int, heaps: _Heaps) -> None:
-    node = heaps.count[_FREED]
+    node = heaps.nodes[_FREED]
     if node >= 0:
-        heaps.count[_FREED] = heaps.left[node]
+        heaps.nodes[_FREED] = heaps.left[node]
     else:
-        node = heaps.count[_UNUSED]
-        heaps.count[_UNUSED] += 1
-    heaps.count[_LIVE] += 1
+        node = heaps.nodes[_UNUSED]
+        heaps.nodes[_UNUSED] += 1
+    heaps.nodes[_LIVE] += 1
     heaps.key[node], heaps.account[node], heaps.row[node], heaps.other[node] = key, account, row, other
     heaps.left[node] = heaps.right[node] = -1
     heaps.root[way] = _merged(heaps.root[way], node, heaps)

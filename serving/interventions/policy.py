@@ -144,7 +144,8 @@ def _rules_first(candidates: Candidates, capacity: Array, budget: float) -> tupl
             accounts.add(account)
             served.append(row)
             budget -= float(cost)
-            left[resource if resource >= 0 else slice(0)] -= 1
+            if resource >= 0:
+                left[resource] -= 1
     return np.array(served, dtype=np.int64), left, budget
 
 
@@ -155,10 +156,10 @@ def _as_places(candidates: Candidates, left: Array) -> Array:
 
 
 def _free_to_choose(candidates: Candidates, served: Array, within: Within) -> Rows:
-    """The rows that pay, of accounts that no rule has taken, where there is capacity and money at all."""
+    """The rows that pay, of accounts that no rule has taken, where there is money at all."""
     resource = candidates.resource % len(within.capacity)
     net = candidates.net
-    may = (net > 0) & (candidates.cost <= within.budget) & (within.capacity[resource] != 0)
+    may = (net > 0) & (candidates.cost <= within.budget)
     taken = np.zeros(int(candidates.account.max(initial=-1)) + 1, dtype=np.bool_)
     taken[candidates.account[served]] = True
     return lay_out(candidates.account, resource, net, candidates.cost, candidates.tie, may & ~taken[candidates.account])
