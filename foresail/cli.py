@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from foresail.commands import effects, features, history, keys, kpis, models, nightly, project, rules, serve
+from foresail.commands import decide, effects, features, history, keys, kpis, models, nightly, project, rules, serve
 
 EXIT_CODES = """\
 Exit codes: 0 done · 1 a fault of Foresail itself · 2 the command line is wrong · 3 the project file is wrong ·
@@ -37,7 +37,7 @@ WORK = {
     "Put right": (history.merge, history.forget, history.vacuum),
     "Features": (features.features, features.audit_features),
     "Models": (models.train, models.evaluate, models.health, models.models, models.promote, models.rollback),
-    "Act": (effects.effects,),
+    "Act": (decide.decide, effects.effects),
     "Answers": (serve.score, nightly.nightly, serve.serve),
 }
 """Every command, under the heading that `foresail --help` shows it with."""

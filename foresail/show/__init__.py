@@ -1,6 +1,7 @@
 """What people see on the terminal, and the same facts for machines: a module for each room of the work."""
 
 from foresail.show.answers import Shown, console, progress, written
+from foresail.show.decisions import plan
 from foresail.show.effects import effects
 from foresail.show.features import audited, catalog, concentration, rebuilt
 from foresail.show.health import health
@@ -36,6 +37,7 @@ __all__ = [
     "nightly",
     "opened",
     "parameters",
+    "plan",
     "progress",
     "quarantined",
     "rebuilt",

@@ -4,6 +4,7 @@ A module for each room of the work; all of them can be had from here. Libraries 
 where they are needed, so that `foresail --help` answers at once.
 """
 
+from foresail.workflow.decide import decide
 from foresail.workflow.effect_report import EffectReport, PlaybookReport, effects
 from foresail.workflow.effects import NoExperiment, PlaybookTrial, playbook_trial
 from foresail.workflow.erasure import Forgotten, forget
@@ -59,6 +60,7 @@ __all__ = [
     "check_startable",
     "concentration",
     "create_key",
+    "decide",
     "draw_concentration",
     "draw_health",
     "effects",

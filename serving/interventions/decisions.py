@@ -20,7 +20,7 @@ from serving.interventions.calendar import WorkingTime
 from serving.interventions.candidates import DECISION, RULE, Accounts, Company, candidates_of, warnings_of
 from serving.interventions.experiments import ALL, HOLDOUT, TREATMENT
 from serving.interventions.lifecycle import Begun, Deadline
-from serving.interventions.policy import Candidates, Plan, decide
+from serving.interventions.policy import Candidates, Plan, by_group, decide
 from serving.interventions.resources import Resources, budget_left, owners, resources_of
 from serving.interventions.settings import InterventionSettings, Playbook
 from serving.interventions.wording import reason
@@ -28,6 +28,8 @@ from serving.standing.settings import SEVERITIES
 
 NEAR_MISSES = 1_000
 """So many are explained, those that would have brought the most."""
+NOBODY = "–"
+"""The member of a division that an account belongs to of which nothing is known."""
 Places = NDArray[np.intp]
 Flags = NDArray[np.bool_]
 Because = Mapping[tuple[str, str], Sequence[str]]
@@ -51,6 +53,11 @@ class Choice:
         return self.offered.iloc[self.plan.rows].sort_values(
             ["must", "net", "account_id"], ascending=[False, False, True], kind="stable"
         )
+
+    def by(self, division: str) -> pd.DataFrame:
+        """The plan by region, industry or owner of the accounts: a row per member, as `policy.by_group` has them."""
+        accounts = self.offered.drop_duplicates("account_id")
+        return by_group(self.plan, accounts[division].fillna(NOBODY).to_numpy(object))
 
     @property
     def names(self) -> list[str]:

@@ -88,6 +88,15 @@ def summary_of(found: Decided) -> dict[str, Any]:
     }
 
 
+def accounts_of(
+    night: Night, bucket: int, table: pd.DataFrame, scores: pa.Table, stood: pa.Table, moves: pa.Table
+) -> Accounts:
+    """The accounts of a bucket as conditions see them; `table` holds the decision features in the order of `stood`."""
+    attributes = attributes_of_bucket(night.history, bucket, night.as_of, NEEDED_ATTRIBUTES)
+    told = night.plan.standing.targets, night.plan.timezone
+    return Accounts(account_rows(table, scores, stood, attributes, moves, night.as_of, *told), table)
+
+
 def _accounts(night: Night, bucket: int) -> Accounts:
     scores = night.folder.read("scores", bucket, list(OF_SCORES))
     stakes = night.folder.read("stakes", bucket)
@@ -97,10 +106,7 @@ def _accounts(night: Night, bucket: int) -> Accounts:
     matrix = night.folder.open_matrix("decision features", bucket)
     ids = pd.Index(stood["account_id"].to_pylist(), name="account_id")
     table = pd.DataFrame(matrix, index=ids, columns=night.decision_features.names, copy=False)
-    attributes = attributes_of_bucket(night.history, bucket, night.as_of, NEEDED_ATTRIBUTES)
-    told = night.plan.standing.targets, night.plan.timezone
-    moves = night.folder.read("moves", bucket)
-    return Accounts(account_rows(table, scores, stood, attributes, moves, night.as_of, *told), table)
+    return accounts_of(night, bucket, table, scores, stood, night.folder.read("moves", bucket))
 
 
 def _because(night: Night, chosen: pd.DataFrame) -> dict[tuple[str, str], Sequence[str]]:

@@ -22,7 +22,16 @@ from serving.database.tables import (
     scores,
     warnings,
 )
-from serving.interventions.settings import Channel, EffectPrior, InterventionSettings, Limits, Playbook, Role, Rule, Step
+from serving.interventions.settings import (
+    Channel,
+    EffectPrior,
+    InterventionSettings,
+    Limits,
+    Playbook,
+    Role,
+    Rule,
+    Step,
+)
 from serving.nightly.run import STEPS
 
 CALL = Playbook(
@@ -84,9 +93,7 @@ def test__a_night__begins_what_pays_within_capacity__logs_the_lot_and_says_so_in
 def test__a_night__rests_on_its_own_scores_and_features(calm):
     """What was at stake is what the table scores says; a rule that holds is a warning, since that night."""
     engine, result = calm
-    stakes = {
-        row["account_id"]: row["value_at_stake"] for row in table_of(engine, scores) if row["target"] == "churn"
-    }
+    stakes = {row["account_id"]: row["value_at_stake"] for row in table_of(engine, scores) if row["target"] == "churn"}
     begun = table_of(engine, interventions)
     assert all(row["value_at_stake"] == (stakes[row["account_id"]] or 0.0) for row in begun)
     warned = table_of(engine, warnings)

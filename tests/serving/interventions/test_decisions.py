@@ -315,7 +315,9 @@ def test__laws__of_every_decision(situation):
     told, rows, before, order = situation
     found = decide(told, rows, before)
     playbooks, limits, roles = told.told.playbooks, told.told.policy, told.told.roles
-    acted = pd.DataFrame([vars(one) for one in found.begun], columns=["account_id", "playbook", "role", "owner", "cost"])
+    acted = pd.DataFrame(
+        [vars(one) for one in found.begun], columns=["account_id", "playbook", "role", "owner", "cost"]
+    )
     assert not acted["account_id"].duplicated().any()
     assert acted["account_id"].isin(set(np.array(rows.ids)[~rows.opted_out])).all()
     lately = before.begun[before.begun["decided_at"] > NIGHT - timedelta(days=60)]
