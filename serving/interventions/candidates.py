@@ -4,7 +4,7 @@ gain = effect × at stake        at stake of a risk: probability × value, as th
 net  = gain − cost              of a growth target: (1 − probability) × value × the target's share
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -108,7 +108,7 @@ def candidates_of(accounts: Accounts, company: Company, before: Before, as_of: d
         for name in company.told.playbooks
         if not is_harmful(company.learnt.get(name))
     ]
-    return pd.concat([pd.DataFrame(columns=list(PAIR)), *(one for one in found if len(one))], ignore_index=True)
+    return stacked([pd.DataFrame(columns=list(PAIR)), *found])
 
 
 def warnings_of(accounts: Accounts, told: InterventionSettings, before: Before, as_of: datetime) -> pd.DataFrame:
@@ -121,10 +121,16 @@ def warnings_of(accounts: Accounts, told: InterventionSettings, before: Before, 
         pd.DataFrame({"account_id": accounts.index[held[name]], "rule": name, "severity": rule.severity})
         for name, rule in told.rules.items()
     ]
-    rows = pd.concat([pd.DataFrame(columns=["account_id", "rule", "severity"]), *found], ignore_index=True)
+    rows = stacked([pd.DataFrame(columns=["account_id", "rule", "severity"]), *found])
     rows = rows.merge(before.warned, on=["account_id", "rule"], how="left")
     rows["since"] = pd.to_datetime(rows["since"], utc=True).fillna(pd.Timestamp(as_of))
     return rows.assign(as_of=pd.Timestamp(as_of))
+
+
+def stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Frames one below the other. One without rows has no types, and would take those of the others away."""
+    some = [frame for frame in frames if len(frame)]
+    return pd.concat(some, ignore_index=True) if some else frames[0]
 
 
 def _asked(accounts: Accounts, told: InterventionSettings) -> dict[tuple[str, str], Flags]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from serving.interventions.before import Before
 from serving.interventions.calendar import WorkingTime
-from serving.interventions.candidates import DECISION, RULE, Accounts, Company, candidates_of, warnings_of
+from serving.interventions.candidates import DECISION, RULE, Accounts, Company, candidates_of, stacked, warnings_of
 from serving.interventions.experiments import ALL, HOLDOUT, TREATMENT
 from serving.interventions.lifecycle import Begun, Deadline
 from serving.interventions.policy import Candidates, Plan, by_group, decide
@@ -88,12 +88,12 @@ def decided(
     for accounts in buckets:
         pairs.append(candidates_of(accounts, company, before, as_of))
         warned.append(warnings_of(accounts, company.told, before, as_of))
-    choice = choose(pd.concat(pairs, ignore_index=True), company.told, before, as_of)
+    choice = choose(stacked(pairs), company.told, before, as_of)
     return Decided(
         choice,
         interventions_of(choice, because(choice.chosen), company, before, as_of),
         assignments_of(choice, company.told, as_of),
-        pd.concat(warned, ignore_index=True),
+        stacked(warned),
         near_misses_of(choice, as_of),
     )
 
@@ -129,7 +129,7 @@ def interventions_of(
 
 def assignments_of(choice: Choice, told: InterventionSettings, as_of: datetime) -> pd.DataFrame:
     """The rows of the table assignments: of what is begun, and of what control and holdout are spared."""
-    rows = pd.concat([choice.chosen, choice.kept], ignore_index=True)
+    rows = stacked([choice.chosen, choice.kept])
     acted, held = rows["arm"] == TREATMENT, rows["arm"] == HOLDOUT
     shares = rows["playbook"].map({name: playbook.control for name, playbook in told.playbooks.items()}).astype(float)
     return pd.DataFrame(

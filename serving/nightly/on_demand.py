@@ -78,8 +78,7 @@ def _check(moment: datetime, night: datetime, now: datetime) -> None:
 
 def _decided(night: Night, moment: datetime) -> Decided:
     before = Before.of(read_before(night.engine, night.plan.interventions, moment + INSTANT))
-    buckets = _accounts(night) if night.decides else iter(())
-    return decided(buckets, lambda chosen: _because(night.engine, chosen), night.company, before, moment)
+    return decided(_accounts(night), lambda chosen: _because(night.engine, chosen), night.company, before, moment)
 
 
 def _begin(night: Night, found: Decided, now: datetime) -> int:

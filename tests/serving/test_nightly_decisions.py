@@ -39,7 +39,7 @@ CALL = Playbook(
     control=0.2, cooldown_days=30, steps=(Step(do="call", within="2d"),),
 )  # fmt: skip
 TOLD = InterventionSettings(
-    roles={"team": Role(members=("Ann", "Bo"), capacity_per_week=5, channels=("chat",))},
+    roles={"team": Role(members=("Ann", "Bo"), capacity_per_week=2, channels=("chat",))},
     playbooks={"call": CALL},
     rules={
         "silent": Rule(when="purchases_days_since_last > 300", start="call", severity="high"),
@@ -78,10 +78,10 @@ def test__a_night__begins_what_pays_within_capacity__logs_the_lot_and_says_so_in
     engine, result = calm
     begun, logged = table_of(engine, interventions), table_of(engine, assignments)
     decided = result.summary["decided"]
-    assert len(begun) == decided["interventions"]["call"] == 10
-    assert Counter(row["owner"] for row in begun) == {"Ann": 5, "Bo": 5}
+    assert len(begun) == decided["interventions"]["call"] == 4
+    assert Counter(row["owner"] for row in begun) == {"Ann": 2, "Bo": 2}
     arms = Counter(row["arm"] for row in logged)
-    assert (arms["treatment"], arms["control"], arms["holdout"]) == (10, decided["control"], decided["holdout"])
+    assert (arms["treatment"], arms["control"], arms["holdout"]) == (4, decided["control"], decided["holdout"])
     assert decided["control"] + decided["holdout"] > 0
     assert {row["intervention_id"] for row in logged if row["arm"] == "treatment"} == {
         row["intervention_id"] for row in begun
@@ -162,14 +162,14 @@ def test__repeated__nothing_is_begun_or_told_twice(company, tmp_path, database):
 
 
 def test__the_next_night__acts_on_others_and_counts_what_the_week_has_used(company, tmp_path, database):
-    """Monday's ten places are used; of a larger team five are left on Tuesday, and go to accounts not yet assigned."""
+    """Monday's four places are used; of a larger team two are left on Tuesday, and go to accounts not yet assigned."""
     assert NIGHT.weekday() == 0
     run(deciding(company, work=tmp_path), database)
     first = {row["account_id"] for row in table_of(database, assignments)}
     larger = TOLD.roles["team"].model_copy(update={"members": ("Ann", "Bo", "Cy")})
     run(deciding(company, NEXT, tmp_path, TOLD.model_copy(update={"roles": {"team": larger}})), database)
     second = [row for row in table_of(database, assignments) if row["assigned_at"] == NEXT]
-    assert sum(row["arm"] == "treatment" for row in second) == 5
+    assert sum(row["arm"] == "treatment" for row in second) == 2
     assert first.isdisjoint(row["account_id"] for row in second)
     begun = [row for row in table_of(database, interventions) if row["decided_at"] == NEXT]
     assert {row["owner"] for row in begun} == {"Cy"}
