@@ -60,7 +60,12 @@ def webhooks(engine: sa.Engine, count: int) -> Line:
     told = InterventionSettings(
         channels={"crm": Channel(kind="webhook", url=url, secrets=(SECRET,), allow_private=True)}
     )
-    data = {"intervention_id": "iv_1", "account_id": "A", "playbook": "win_back", "reason": "ordered nothing for 90 days"}
+    data = {
+        "intervention_id": "iv_1",
+        "account_id": "A",
+        "playbook": "win_back",
+        "reason": "ordered nothing for 90 days",
+    }
     messages = [Message("crm", "intervention.assigned", str(number), {"data": data}) for number in range(count)]
     with writing(engine) as connection:
         enqueue(connection, messages, now())

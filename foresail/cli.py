@@ -9,6 +9,7 @@ import typer
 
 from foresail.commands import (
     audit,
+    decide,
     dispatch,
     effects,
     features,
@@ -52,7 +53,7 @@ WORK = {
     "Features": (features.features, features.audit_features),
     "Models": (models.train, models.evaluate, models.health, models.models, models.promote, models.rollback),
     "Answers": (serve.score, nightly.nightly, serve.serve),
-    "Act": (dispatch.dispatch, effects.effects),
+    "Act": (decide.decide, dispatch.dispatch, effects.effects),
 }
 """Every command, under the heading that `foresail --help` shows it with."""
 

@@ -168,9 +168,11 @@ def load_version(tracking_uri: str, name: str, version: str, catalog: FeatureSet
     return _proven(LoadedModel(name, version, model, _target(model.card), catalog))
 
 
-def load_effect(tracking_uri: str, name: str, catalog: FeatureSet = CATALOG) -> tuple[str, EffectModel]:
-    """Version and model of a playbook's newest learnt effect; raises as `load`."""
-    version = version_of(tracking_uri, name)
+def load_effect(
+    tracking_uri: str, name: str, catalog: FeatureSet = CATALOG, version: str | None = None
+) -> tuple[str, EffectModel]:
+    """Version and model of a playbook's learnt effect, the newest unless `version` says which; raises as `load`."""
+    version = version or version_of(tracking_uri, name)
     model: EffectModel = _read(tracking_uri, name, version)
     check_fingerprint(name, version, model, catalog)
     return version, model

@@ -2,6 +2,7 @@
 
 from foresail.show.answers import Shown, console, progress, written
 from foresail.show.audit import acts, audit_verified
+from foresail.show.decisions import plan
 from foresail.show.dispatch import dispatched, outbox, replayed
 from foresail.show.effects import effects
 from foresail.show.features import audited, catalog, concentration, rebuilt
@@ -42,6 +43,7 @@ __all__ = [
     "opened",
     "outbox",
     "parameters",
+    "plan",
     "progress",
     "quarantined",
     "rebuilt",

@@ -5,6 +5,7 @@ where they are needed, so that `foresail --help` answers at once.
 """
 
 from foresail.workflow.audit import acts, verify_audit
+from foresail.workflow.decide import decide
 from foresail.workflow.dispatch import dispatch, dispatch_once, outbox, reopen, replay, replay_dead
 from foresail.workflow.effect_report import EffectReport, PlaybookReport, effects
 from foresail.workflow.effects import NoExperiment, PlaybookTrial, playbook_trial
@@ -62,6 +63,7 @@ __all__ = [
     "check_startable",
     "concentration",
     "create_key",
+    "decide",
     "dispatch",
     "dispatch_once",
     "draw_concentration",

@@ -23,7 +23,9 @@ def project(tmp_path):
     """Makes a project whose channel crm is at a URL; its folder and its database."""
 
     def made(url):
-        channel = f'[channels.crm]\nkind = "webhook"\nurl = "{url}"\nsecrets = ["${{CRM_SECRET}}"]\nallow_private = true\n'
+        channel = (
+            f'[channels.crm]\nkind = "webhook"\nurl = "{url}"\nsecrets = ["${{CRM_SECRET}}"]\nallow_private = true\n'
+        )
         (tmp_path / "foresail.toml").write_text(f"{template()}\n{channel}")
         engine = opened(load(tmp_path).database)
         upgrade(engine)
