@@ -79,7 +79,7 @@ def test__a_name_that_means_another_address_the_second_time__is_connected_to_at_
         answer = run(post(f"http://crm.example:{crm.server.server_port}/hook"))
     ((headers, *_),) = crm.requests
     assert answer.status_code == 200
-    assert headers["host"] == f"crm.example:{crm.server.server_port}"
+    assert headers["Host"] == f"crm.example:{crm.server.server_port}"
     assert asked == ["crm.example"]
 
 

@@ -79,19 +79,26 @@ def mail_server():
         controller.stop()
 
 
-def test__mail__reaches_the_reader_escaped(database):
+@pytest.mark.parametrize(
+    ("asked", "kind", "name"),
+    [
+        ("", "text/plain", "<b>Muster</b> & Co (A-17)"),
+        ("&format=html", "text/html", "&lt;b&gt;Muster&lt;/b&gt; &amp; Co (A-17)"),
+    ],
+)
+def test__mail__reaches_the_reader_as_text_or_escaped(database, asked, kind, name):
     with writing(database) as connection:
         connection.execute(standings.insert().values(account_id="A-17", as_of=NOON, name="<b>Muster</b> & Co"))
     put(database, "mail", urgent=True)
     with mail_server() as (letters, port):
-        url = f"mailto://127.0.0.1:{port}?from=foresail@example.com&to=ann@example.com&mode=insecure"
+        url = f"mailto://127.0.0.1:{port}?from=foresail@example.com&to=ann@example.com&mode=insecure{asked}"
         assert once(database, told(mail=people(url))) == Dispatched(delivered=1), held(database)
     ((to, letter),) = letters.taken
     assert to == ["ann@example.com"]
     assert letter["subject"] == "[high] win back: to do"
-    read = letter.get_body(("html", "plain")).get_content()
-    assert "<b>" not in read
-    assert "&lt;b&gt;Muster&lt;/b&gt; &amp; Co (A-17)" in read
+    read = letter.get_body(("html", "plain"))
+    assert read.get_content_type() == kind
+    assert name in read.get_content().replace("&nbsp;", " ")
 
 
 def test__a_mail_server_that_is_not_there__is_tried_again_and_the_password_is_not_told(database):
