@@ -2,9 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import islice
 
 import pyarrow as pa
@@ -45,14 +49,25 @@ def refresh_states(engine: sa.Engine, history: History, as_of: datetime, progres
     changed = [bucket for bucket, own in enumerate(files) if stored.get(bucket) != own]
     _remove_other_buckets(engine, pinned.buckets, stored)
     accounts = size = 0
-    for done, bucket in enumerate(changed, start=1):
-        states = BucketStates.of(pinned, bucket)
-        with writing(engine) as connection:
-            _write(connection, bucket, states, files[bucket], as_of)
-        accounts, size = accounts + len(states.accounts), size + len(states.bodies)
-        if progress:
-            progress(done, len(changed), "states of accounts")
+    with closing(_ahead(partial(BucketStates.of, pinned), changed)) as found:
+        for done, (bucket, states) in enumerate(zip(changed, found, strict=True), start=1):
+            with writing(engine) as connection:
+                _write(connection, bucket, states, files[bucket], as_of)
+            accounts, size = accounts + len(states.accounts), size + len(states.bodies)
+            if progress:
+                progress(done, len(changed), "states of accounts")
     return Refreshed(len(changed), len(files) - len(changed), accounts, size)
+
+
+def _ahead(states_of: Callable[[int], BucketStates], buckets: Iterable[int]) -> Generator[BucketStates, None, None]:
+    """The states of each bucket, those of the next being made while the database takes these."""
+    with ThreadPoolExecutor(1) as pool:
+        made: deque[Future[BucketStates]] = deque()
+        for bucket in buckets:
+            made.append(pool.submit(states_of, bucket))
+            if len(made) > 1:
+                yield made.popleft().result()
+        yield from (last.result() for last in made)
 
 
 def _files(history: History, bucket: int) -> str:

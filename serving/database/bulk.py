@@ -24,7 +24,7 @@ def add(connection: sa.Connection, table: sa.Table, rows: pa.Table) -> None:
 
 
 def put(connection: sa.Connection, table: sa.Table, rows: pa.Table) -> None:
-    """Insert rows in the place of all that their accounts have in the table."""
+    """Insert rows in the place of all that their accounts have in the table; others read either, never neither."""
     for write in putting(table, rows, connection.dialect):
         write(connection)
 
