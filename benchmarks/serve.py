@@ -364,7 +364,8 @@ class Started:
 
     def __init__(self, command, folder, environment, ready="/readyz"):
         self.port, self.ready = free_port(), ready
-        quiet = {"BENTOML_DO_NOT_TRACK": "True", "BENTOML_HOME": str(folder / "bentoml"), "PYTHONPATH": str(ROOT)}
+        found = f"{ROOT}:{ROOT / 'benchmarks'}"
+        quiet = {"BENTOML_DO_NOT_TRACK": "True", "BENTOML_HOME": str(folder / "bentoml"), "PYTHONPATH": found}
         quiet |= {"MLFLOW_DISABLE_TELEMETRY": "true", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
         self.log = (folder / f"log-{self.port}").open("w+")
         self.process = subprocess.Popen(
@@ -380,9 +381,12 @@ class Started:
         for _ in range(1200):
             if self.is_ready():
                 return self.port
+            if self.process.poll() is not None:
+                break
             time.sleep(0.1)
-        self.__exit__()
-        raise TimeoutError(f"not ready after two minutes: {Path(self.log.name).read_text()}")
+        with contextlib.suppress(ProcessLookupError):
+            self.__exit__()
+        raise TimeoutError(f"ended or not ready after two minutes: {Path(self.log.name).read_text()}")
 
     def is_ready(self):
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=5) as asked:

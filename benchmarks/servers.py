@@ -18,7 +18,7 @@ def free_port():
 
 @contextmanager
 def postgresql():
-    """The URL of an empty database of a PostgreSQL of its own, tuned as it comes; it refuses to run as root."""
+    """The URL of an empty database of a PostgreSQL of its own, tuned as it comes (fsync on); it refuses to run as root."""
     programs = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parts[-2]))
     folder, port = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp")), free_port()
     as_root = os.getuid() == 0

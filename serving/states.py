@@ -2,27 +2,29 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import islice
-from typing import Any
 
+import pyarrow as pa
 import sqlalchemy as sa
 
 from features.compact import VERSION, BucketStates
 from features.history import History
-from features.moments import moment
 from features.streams import STREAMS
-from serving.database.bulk import driver_of
+from serving.database.bulk import put
 from serving.database.engine import reading, writing
 from serving.database.tables import account_states, state_buckets
 
 Progress = Callable[[int, int, str], None]
 
-ROWS_AT_ONCE = 2_000
-_COLUMNS = ("account_id", "bucket", "first_known", "as_of", "state")
-_OIDS = ("text", "int4", "timestamptz", "timestamptz", "bytea")
+ROWS_AT_ONCE = 20_000
+_TIME = pa.timestamp("us", tz="UTC")
 
 
 @dataclass(frozen=True)
@@ -47,14 +49,25 @@ def refresh_states(engine: sa.Engine, history: History, as_of: datetime, progres
     changed = [bucket for bucket, own in enumerate(files) if stored.get(bucket) != own]
     _remove_other_buckets(engine, pinned.buckets, stored)
     accounts = size = 0
-    for done, bucket in enumerate(changed, start=1):
-        states = BucketStates.of(pinned, bucket)
-        with writing(engine) as connection:
-            _write(connection, bucket, states, files[bucket], as_of)
-        accounts, size = accounts + len(states.accounts), size + len(states.bodies)
-        if progress:
-            progress(done, len(changed), "states of accounts")
+    with closing(_ahead(partial(BucketStates.of, pinned), changed)) as found:
+        for done, (bucket, states) in enumerate(zip(changed, found, strict=True), start=1):
+            with writing(engine) as connection:
+                _write(connection, bucket, states, files[bucket], as_of)
+            accounts, size = accounts + len(states.accounts), size + len(states.bodies)
+            if progress:
+                progress(done, len(changed), "states of accounts")
     return Refreshed(len(changed), len(files) - len(changed), accounts, size)
+
+
+def _ahead(states_of: Callable[[int], BucketStates], buckets: Iterable[int]) -> Generator[BucketStates, None, None]:
+    """The states of each bucket, those of the next being made while the database takes these."""
+    with ThreadPoolExecutor(1) as pool:
+        made: deque[Future[BucketStates]] = deque()
+        for bucket in buckets:
+            made.append(pool.submit(states_of, bucket))
+            if len(made) > 1:
+                yield made.popleft().result()
+        yield from (last.result() for last in made)
 
 
 def _files(history: History, bucket: int) -> str:
@@ -88,39 +101,21 @@ def _write(connection: sa.Connection, bucket: int, states: BucketStates, files: 
         connection.exec_driver_sql("lock table state_buckets in share row exclusive mode")
     for table in (account_states, state_buckets):
         connection.execute(sa.delete(table).where(table.c.bucket == bucket))
-    for start in range(0, len(states.accounts), ROWS_AT_ONCE):
+    for rows in _rows(bucket, states, as_of):
         # Where the history was divided differently before, they stand in another bucket still.
-        own = account_states.c.account_id.in_(states.accounts[start : start + ROWS_AT_ONCE])
-        connection.execute(sa.delete(account_states).where(own))
-    _insert(connection, _rows(connection.dialect, bucket, states, as_of))
+        put(connection, account_states, rows)
     connection.execute(sa.insert(state_buckets).values(bucket=bucket, files=files, as_of=as_of))
 
 
-def _rows(
-    dialect: sa.Dialect, bucket: int, states: BucketStates, as_of: datetime
-) -> Iterator[tuple[str, int, Any, Any, bytes]]:
-    """Rows in the order of `_COLUMNS`, moments as the driver takes them."""
-    bind: Any = account_states.c.first_known.type.dialect_impl(dialect).bind_processor(dialect) or (lambda value: value)
-    written_as_of = bind(as_of)
-    for account, first_known, state in states:
-        yield account, bucket, bind(moment(first_known)), written_as_of, state
-
-
-def _insert(connection: sa.Connection, rows: Iterator[tuple[Any, ...]]) -> None:
-    if connection.dialect.name == "postgresql":
-        _copy(connection, rows)
-        return
-    statement = f"insert into account_states ({', '.join(_COLUMNS)}) values (?, ?, ?, ?, ?)"  # noqa: S608  ours alone
-    while chunk := list(islice(rows, ROWS_AT_ONCE)):
-        connection.exec_driver_sql(statement, chunk)
-
-
-def _copy(connection: sa.Connection, rows: Iterator[tuple[Any, ...]]) -> None:
-    with (
-        driver_of(connection) as driver,
-        driver.cursor() as cursor,
-        cursor.copy(f"copy account_states ({', '.join(_COLUMNS)}) from stdin (format binary)") as copy,
-    ):
-        copy.set_types(_OIDS)
-        for row in rows:
-            copy.write_row(row)
+def _rows(bucket: int, states: BucketStates, as_of: datetime) -> Iterator[pa.Table]:
+    """The rows of `account_states`, some thousand at a time."""
+    each = iter(states)
+    while some := list(islice(each, ROWS_AT_ONCE)):
+        accounts, first_known, bodies = zip(*some, strict=True)
+        yield pa.table({
+            "account_id": pa.array(accounts, pa.string()),
+            "bucket": pa.repeat(pa.scalar(bucket, pa.int32()), len(some)),
+            "first_known": pa.array(first_known, _TIME),
+            "as_of": pa.repeat(pa.scalar(as_of, _TIME), len(some)),
+            "state": pa.array(bodies, pa.binary()),
+        })  # fmt: skip

@@ -1,20 +1,18 @@
 """Many rows at once: Arrow tables into the operational database, by the fastest way that each driver has."""
 
-import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 
+from serving.database.binary import binary
 from serving.database.engine import unavailable
-
-_NULL = pa_csv.WriteOptions(include_header=False, quoting_style="all_valid")
-
 
 Write = Callable[[sa.Connection], None]
 """Rows that are ready: what remains to be done within a transaction."""
@@ -26,8 +24,22 @@ def add(connection: sa.Connection, table: sa.Table, rows: pa.Table) -> None:
 
 
 def put(connection: sa.Connection, table: sa.Table, rows: pa.Table) -> None:
-    """Insert rows, each in the place of the one that has its primary key."""
-    putting(table, rows, connection.dialect)(connection)
+    """Insert rows in the place of all that their accounts have in the table; others read either, never neither."""
+    for write in putting(table, rows, connection.dialect):
+        write(connection)
+
+
+def remove(connection: sa.Connection, table: sa.Table, accounts: Sequence[str], *where: sa.ColumnElement[bool]) -> None:
+    """Delete the rows of these accounts, any number but none, of which also `where` is true."""
+    if connection.dialect.name == "postgresql":
+        # Of a table that has just grown the server knows so little that it would read all of it for each call.
+        connection.exec_driver_sql("set local enable_seqscan = off")
+        # One parameter: thousands would take longer to be written down than to be looked up.
+        named = table.c.account_id == sa.any_(sa.bindparam(None, accounts, ARRAY(sa.Text)))
+        connection.execute(sa.delete(table).where(named, *where))
+        return
+    one = sa.delete(table).where(table.c.account_id == sa.bindparam("account"), *where)
+    connection.execute(one, [{"account": account} for account in accounts])
 
 
 def adding(table: sa.Table, rows: pa.Table, dialect: sa.Dialect) -> Write:
@@ -35,49 +47,28 @@ def adding(table: sa.Table, rows: pa.Table, dialect: sa.Dialect) -> Write:
     if not rows.num_rows:
         return _nothing
     if dialect.name != "postgresql":
-        return _inserting(table, rows, dialect, "")
-    content = _csv(rows)
+        return _inserting(table, rows, dialect)
+    content = binary(table, rows)
     return lambda connection: _copy(connection, table.name, rows.column_names, content)
 
 
-def putting(table: sa.Table, rows: pa.Table, dialect: sa.Dialect) -> Write:
+def putting(table: sa.Table, rows: pa.Table, dialect: sa.Dialect) -> list[Write]:
     """`put`, with the rows converted now."""
     if not rows.num_rows:
-        return _nothing
-    if dialect.name != "postgresql":
-        return _inserting(table, rows, dialect, _replacing(table, rows))
-    content = _csv(rows)
-    return lambda connection: _merge(connection, table, rows, content)
+        return []
+    accounts = pc.unique(rows["account_id"].cast(pa.string())).to_pylist()
+    return [partial(remove, table=table, accounts=accounts), adding(table, rows, dialect)]
 
 
 def _nothing(connection: sa.Connection) -> None:
     """There are no rows."""
 
 
-def _merge(connection: sa.Connection, table: sa.Table, rows: pa.Table, content: memoryview) -> None:
-    incoming, names = f"incoming_{table.name}", ", ".join(rows.column_names)
-    connection.exec_driver_sql(f"create temp table {incoming} (like {table.name}) on commit drop")
-    _copy(connection, incoming, rows.column_names, content)
-    insert = f"insert into {table.name} ({names}) select {names} from {incoming} {_replacing(table, rows)}"  # noqa: S608  our own names
-    connection.exec_driver_sql(insert)
-
-
-def _replacing(table: sa.Table, rows: pa.Table) -> str:
-    keys = [column.name for column in table.primary_key]
-    others = ", ".join(f"{name} = excluded.{name}" for name in rows.column_names if name not in keys)
-    return f"on conflict ({', '.join(keys)}) do update set {others}"
-
-
-def _csv(rows: pa.Table) -> memoryview:
-    text = io.BytesIO()
-    pa_csv.write_csv(_plain(rows), text, _NULL)
-    return text.getbuffer()
-
-
-def _copy(connection: sa.Connection, into: str, names: Sequence[str], content: memoryview) -> None:
-    statement = f"copy {into} ({', '.join(names)}) from stdin (format csv)"
+def _copy(connection: sa.Connection, into: str, names: Sequence[str], content: list[Any]) -> None:
+    statement = f"copy {into} ({', '.join(names)}) from stdin (format binary)"
     with driver_of(connection) as driver, driver.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.write(content)
+        for part in content:
+            copy.write(part)
 
 
 @contextmanager
@@ -89,26 +80,11 @@ def driver_of(connection: sa.Connection) -> Iterator[Any]:
         raise unavailable(connection.engine, getattr(error.diag, "message_primary", None) or error) from error
 
 
-def _plain(rows: pa.Table) -> pa.Table:
-    """Without dictionaries, which no CSV can hold, and with null for NaN, which PostgreSQL would keep."""
-    return pa.table({name: _without_nan(_decoded(rows[name])) for name in rows.column_names})
-
-
-def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
-
-
-def _without_nan(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    if not pa.types.is_floating(column.type):
-        return column
-    return pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
-
-
-def _inserting(table: sa.Table, rows: pa.Table, dialect: sa.Dialect, end: str) -> Write:
+def _inserting(table: sa.Table, rows: pa.Table, dialect: sa.Dialect) -> Write:
     names = rows.column_names
     values = list(zip(*(_python(table.c[name], rows[name], dialect) for name in names), strict=True))
     marks = ", ".join("?" * len(names))
-    statement = f"insert into {table.name} ({', '.join(names)}) values ({marks}) {end}"  # noqa: S608  our own names
+    statement = f"insert into {table.name} ({', '.join(names)}) values ({marks})"  # noqa: S608  our own names
     return lambda connection: _execute(connection, statement, values)
 
 

@@ -193,6 +193,9 @@ class IncomingWebhook(Declared):
 class Limits(Declared):
     """What the team can and may do altogether: table [policy]."""
 
+    decided_by: Literal["night", "command"] = Field(
+        default="night", description='"night", or "command": nothing begins until somebody calls `foresail decide`'
+    )
     budget_per_week: float | None = Field(default=None, ge=0, description="an amount, 0 or more; left out: any")
     holdout: float = Field(
         default=0.0, ge=0, lt=1, description="a share from 0 to below 1 of accounts that no playbook acts on"

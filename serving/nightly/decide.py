@@ -37,8 +37,12 @@ FOUND = ("assignments", "warnings", "not_chosen")
 
 
 def decide(night: Night) -> None:
-    """What to begin for whom, whom to keep as control, and which rules hold; nothing of it is in the database yet."""
-    if not night.decides or (night.journal.has("decide") and night.folder.has("begun", "all")):
+    """What to begin for whom, whom to keep as control, and which rules hold; nothing of it is in the database yet.
+
+    What was declared first while the night was at work waits for the next one: this one did not look for what it needs.
+    """
+    is_done = night.journal.has("decide") and night.folder.has("begun", "all")
+    if is_done or not (night.decides and night.folder.has("decided before", "warned")):
         return
     before = Before.of({name: night.folder.read("decided before", name) for name in SCHEMAS})
     found = decided(
@@ -56,7 +60,7 @@ def decide(night: Night) -> None:
 
 def act(night: Night) -> None:
     """Log who was assigned to what, begin the interventions, and tell of them: some hundred in a transaction."""
-    if not night.decides:
+    if not night.folder.has("begun", "all"):
         return
     own = list(_portions(night))
     for number, portion in enumerate(own):

@@ -10,13 +10,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from serving.database.bulk import Write, add, adding, putting
+from serving.database.bulk import Write, add, adding, putting, remove
 from serving.database.tables import cuts, score_history, scores, standings, tier_moves
 from serving.nightly.columns import as_text, whole
 from serving.nightly.score import answer_of
 
-ACCOUNTS_AT_ONCE = 5_000
+ACCOUNTS_AT_ONCE = {"sqlite": 5_000, "postgresql": 20_000}
 """In one transaction. While it lasts nobody else can write to SQLite, and the service must be able to post events."""
+
+LOADERS = {"sqlite": 1, "postgresql": 2}
+"""Buckets at a time: while PostgreSQL writes the rows of one, those of another are converted. SQLite has one writer."""
 
 
 @dataclass(frozen=True)
@@ -29,15 +32,15 @@ class Slice:
     moves: pa.Table
 
 
-def slices(scores: pa.Table, standings: pa.Table, moves: pa.Table) -> Iterator[Slice]:
-    """A bucket in parts of `ACCOUNTS_AT_ONCE` accounts.
+def slices(scores: pa.Table, standings: pa.Table, moves: pa.Table, at_once: int) -> Iterator[Slice]:
+    """A bucket in parts of `at_once` accounts.
 
     `standings` has a row for each account, `scores` as many for each target, target by target in the same order.
     """
     accounts = whole(standings["account_id"])
     targets = scores.num_rows // max(len(accounts), 1)
-    for start in range(0, len(accounts), ACCOUNTS_AT_ONCE):
-        own = accounts[start : start + ACCOUNTS_AT_ONCE]
+    for start in range(0, len(accounts), at_once):
+        own = accounts[start : start + at_once]
         parts = [scores.slice(number * len(accounts) + start, len(own)) for number in range(targets)]
         moved = moves.filter(pc.is_in(as_text(moves["account_id"]), own))
         yield Slice(own, pa.concat_tables(parts), standings.slice(start, len(own)), moved)
@@ -53,9 +56,9 @@ def ready(own: Slice, keep_from: datetime | None, dialect: sa.Dialect, again: da
     before: list[Write] = [] if again is None else [partial(_drop_night, own.accounts, again)]
     writes = [
         *before,
-        putting(scores, _with_reasons_as_text(own.scores), dialect),
+        *putting(scores, _with_reasons_as_text(own.scores), dialect),
         adding(score_history, history_of(own.scores), dialect),
-        putting(standings, own.standings, dialect),
+        *putting(standings, own.standings, dialect),
         adding(tier_moves, own.moves, dialect),
     ]
     return writes if keep_from is None else [*writes, partial(_drop_history, own.accounts, keep_from)]
@@ -92,16 +95,9 @@ def history_of(rows: pa.Table) -> pa.Table:
 
 
 def _drop_night(accounts: pa.Array, as_of: datetime, connection: sa.Connection) -> None:
-    own = accounts.to_pylist()
     for table in (score_history, tier_moves):
-        named = table.c.account_id.in_(sa.bindparam("accounts", own, expanding=True))
-        connection.execute(sa.delete(table).where(named, table.c.as_of == as_of))
+        remove(connection, table, accounts.to_pylist(), table.c.as_of == as_of)
 
 
 def _drop_history(accounts: pa.Array, before: datetime, connection: sa.Connection) -> None:
-    connection.execute(
-        sa.delete(score_history).where(
-            score_history.c.account_id.in_(sa.bindparam("accounts", accounts.to_pylist(), expanding=True)),
-            score_history.c.as_of < before,
-        )
-    )
+    remove(connection, score_history, accounts.to_pylist(), score_history.c.as_of < before)

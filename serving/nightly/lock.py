@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 
 import sqlalchemy as sa
 
@@ -13,6 +14,9 @@ from serving.nightly.journal import NightRefused
 KEY = 0x666F7265736169
 """What nights of all machines agree on: "foresai" in ASCII, as a number for PostgreSQL."""
 
+PATIENCE = 3.0
+"""Seconds that the database may take to see that the session of a night that is over has ended."""
+
 
 class NightRunning(Exception):
     """Another night is at work; the message says whose."""
@@ -20,7 +24,7 @@ class NightRunning(Exception):
 
 @contextmanager
 def only_night(folder: Path, engine: sa.Engine) -> Iterator[None]:
-    """Held while a night runs; NightRunning at once if another one holds it.
+    """Held while a night runs; NightRunning if another one holds it, after PATIENCE at most.
 
     A lock on a file keeps apart the processes of a machine. Two machines that share PostgreSQL are kept apart by a lock
     of its session, which ends with the connection, and so with the process.
@@ -39,9 +43,19 @@ def _session_lock(engine: sa.Engine) -> Iterator[None]:
         return
     with available(engine), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as session:
         session.detach()  # closed at the end, not kept for others with the lock on it
-        if not session.execute(sa.select(sa.func.pg_try_advisory_lock(KEY))).scalar_one():
+        if not _taken(session):
             raise NightRunning(f"another night runs at {shown(engine.url)} ({_holder(session)}): wait for it")
         yield
+
+
+def _taken(session: sa.Connection) -> bool:
+    """Whether the lock could be had. That of a process just ended is let go of a moment after it."""
+    until = monotonic() + PATIENCE
+    while not session.execute(sa.select(sa.func.pg_try_advisory_lock(KEY))).scalar_one():
+        if monotonic() > until:
+            return False
+        sleep(0.05)
+    return True
 
 
 def _holder(session: sa.Connection) -> str:

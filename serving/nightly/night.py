@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from os import cpu_count
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,13 @@ from serving.standing.settings import StandingSettings
 
 Progress = Callable[[int, int, str], None]
 """Parts done, parts in all, and what they are."""
+
+Done = Callable[[int, Any], None]
+"""Told a bucket that is finished, and what was found of it."""
+
+
+def _nothing(bucket: int, found: Any) -> None:
+    """Work that notes by itself what is finished."""
 
 
 @dataclass(frozen=True)
@@ -122,13 +129,17 @@ class Night:
 
     @property
     def decides(self) -> bool:
-        """Whether there is anything that could be begun or warned of."""
+        """Whether it is this night that begins and warns; `foresail decide` does where [policy] leaves it to a command."""
+        return self._has_conditions and self.plan.interventions.policy.decided_by == "night"
+
+    @property
+    def _has_conditions(self) -> bool:
         return bool(self.plan.interventions.playbooks or self.plan.interventions.rules)
 
     @cached_property
     def decision_features(self) -> FeatureSet:
-        """Those that conditions and learnt effects read; none where nothing is decided."""
-        if not self.decides:
+        """Those that conditions and learnt effects read; none where there is nothing to decide."""
+        if not self._has_conditions:
             return FeatureSet([])
         read = [named(learnt.features, self.plan.catalog) for learnt in self.company.learnt.values()]
         wanted = [*needed_of_conditions(), OPTED_OUT, *(feature for own in read for feature in own)]
@@ -143,6 +154,7 @@ class Night:
                 playbook, *load_effect(plan.tracking_uri, plan.effects[playbook], plan.catalog, version)
             )
             for playbook, version in self.pinned.effects.items()
+            if playbook in plan.effects
         }
         return Company(plan.interventions, self._outcomes(), learnt, plan.currency)
 
@@ -160,15 +172,21 @@ class Night:
         self.seconds[step] = (self.journal.clock() - began).total_seconds()
 
     def in_parts(self, step: str, work: Callable[[int], Any], buckets: Sequence[int], said: str) -> None:
-        """Do `work` for each of these buckets, as many at a time as there are cores; note each that is finished with what it found.
+        """Do `work` for each of these buckets, as many at a time as there are cores; note each that is finished with what it found."""
+        self.spread(work, buckets, said, cpu_count() or 1, partial(self.journal.note, step))
+
+    def spread(
+        self, work: Callable[[int], Any], buckets: Sequence[int], said: str, at_once: int, done: Done = _nothing
+    ) -> None:
+        """Do `work` for each of these buckets, `at_once` at a time; `done` is told each that is finished, and what it found.
 
         The first failure is raised, and what has not begun is not begun any more.
         """
-        with ThreadPoolExecutor(cpu_count() or 1) as pool:
+        with ThreadPoolExecutor(at_once) as pool:
             jobs = {pool.submit(work, bucket): bucket for bucket in buckets}
             try:
                 for job in as_completed(jobs):
-                    self.journal.note(step, jobs[job], job.result())
+                    done(jobs[job], job.result())
                     self.progress(len(self.buckets) - sum(not each.done() for each in jobs), len(self.buckets), said)
             finally:
                 for job in jobs:

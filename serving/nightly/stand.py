@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from features.attributes import attributes_as_of
-from serving.nightly.columns import as_text
+from serving.nightly.columns import as_text, whole
 from serving.nightly.night import Night
 from serving.standing.inputs import NEEDED_ATTRIBUTES
 from serving.standing.stand import Stood
@@ -62,7 +63,8 @@ def _write(night: Night, stood: Stood, accounts: list[int], scores: list[int]) -
     standings = pa.Table.from_pandas(stood.standings, preserve_index=False)
     stakes = pa.Table.from_pandas(stood.scores[["value_at_stake", "severity"]], preserve_index=False)
     moves = pa.Table.from_pandas(stood.moves, preserve_index=False)
-    moved_in = night.history.buckets_of(as_text(moves["account_id"]))
+    places = pc.index_in(as_text(moves["account_id"]), value_set=whole(as_text(standings["account_id"])))
+    moved_in = np.repeat(night.buckets, accounts)[places]
     first_account, first_score = 0, 0
     for bucket in night.buckets:
         night.folder.write("standings", bucket, standings.slice(first_account, accounts[bucket]))

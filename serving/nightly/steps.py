@@ -6,6 +6,7 @@ same however often they are made: a file that is there is finished.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +20,7 @@ from serving.nightly.before import SCORES_BEFORE, STANDINGS_BEFORE, by_bucket, s
 from serving.nightly.explain import joined, reasons_of_bucket, to_explain
 from serving.nightly.gather import champions, data_as_of, learnt_effects
 from serving.nightly.journal import AGAIN, REFUSED, Pinned
-from serving.nightly.load import drop_vanished, finish, ready, slices
+from serving.nightly.load import ACCOUNTS_AT_ONCE, LOADERS, drop_vanished, finish, ready, slices
 from serving.nightly.night import Night
 from serving.nightly.score import Moments, answer_of, score_bucket
 from serving.states import refresh_states
@@ -165,23 +166,24 @@ def load(night: Night) -> None:
     """Scores, their history, standings and moves into the database, some thousand accounts in a transaction."""
     oldest = night.as_of - timedelta(days=night.plan.keep_scores_days)
     keep_from = oldest if night.journal.has_night_before(oldest) else None
-    for bucket in night.buckets:
-        _load_bucket(night, bucket, keep_from)
-        night.progress(bucket + 1, len(night.buckets), "loading")
+    at_once = LOADERS[night.engine.dialect.name]
+    night.spread(partial(_load_bucket, night, keep_from), night.buckets, "loading", at_once)
     with writing(night.engine) as connection:
         finish(connection, night.folder.read("cuts", "all"), night.as_of)
         if night.journal.has(AGAIN):
             drop_vanished(connection, night.as_of)
 
 
-def _load_bucket(night: Night, bucket: int, keep_from: datetime | None) -> None:
+def _load_bucket(night: Night, keep_from: datetime | None, bucket: int) -> None:
     tables = scores_of(night, bucket), night.folder.read("standings", bucket), night.folder.read("moves", bucket)
-    for number, own in enumerate(slices(*tables)):
+    for number, own in enumerate(slices(*tables, ACCOUNTS_AT_ONCE[night.engine.dialect.name])):
         part = f"{bucket}.{number}"
         if night.journal.has("load", part):
             continue
         again = night.as_of if night.journal.has(AGAIN) else None
         writes = ready(own, keep_from, night.engine.dialect, again)
+        # Each commit waits for the disk. With `synchronous_commit = off` a server that crashed between two slices would
+        # lose the last one with its note; a night that is connected anew holds it for done, and `finish` leaves no scores.
         with writing(night.engine) as connection:
             for write in writes:
                 write(connection)

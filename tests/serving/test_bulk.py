@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
-from serving.database.bulk import add, put
+from serving.database.bulk import add, put, remove
 from serving.database.engine import DatabaseUnavailable, reading, writing
-from serving.database.tables import score_history
+from serving.database.tables import account_states, score_history
 
 NIGHT = datetime(2026, 3, 1, 4, 5, 6, 123456, tzinfo=UTC)
 TIME = pa.timestamp("us", tz="UTC")
@@ -60,6 +60,51 @@ def test__put__rows_that_are_there__take_their_place_and_others_stay(database):
     assert [(row["account_id"], row["answer"], row["model_version"]) for row in stored(database)] == [
         ("a", 0.1, "1"), ("b", 0.3, "2"), ("c", 0.4, "2"),
     ]  # fmt: skip
+
+
+def test__put__an_account_with_rows_of_other_keys__has_the_new_ones_alone(database):
+    with writing(database) as connection:
+        add(connection, score_history, rows(["a", "b"], [0.1, 0.2]))
+        other = rows(["a", "a"], [0.3, 0.4])
+        put(connection, score_history, other.set_column(1, "target", pa.array(["upsell", "contraction"])))
+    found = [(row["account_id"], row["target"], row["answer"]) for row in stored(database)]
+    assert sorted(found) == [("a", "contraction", 0.4), ("a", "upsell", 0.3), ("b", "churn", 0.2)]
+
+
+def test__put__not_yet_committed__others_read_what_was_there(database):
+    """Whoever asks for an account while a night loads finds its score, the old one or the new one."""
+    with writing(database) as connection:
+        add(connection, score_history, rows(["a", "b"], [0.1, 0.2]))
+    with writing(database) as connection:
+        put(connection, score_history, rows(["a", "b"], [0.3, 0.4]))
+        assert [row["answer"] for row in stored(database)] == [0.1, 0.2]
+    assert [row["answer"] for row in stored(database)] == [0.3, 0.4]
+
+
+def test__add__chunks_and_slices_of_every_type__are_stored_bit_for_bit(database):
+    moments = [datetime(1931, 2, 3, 4, 5, 6, 7, tzinfo=UTC), datetime(2000, 1, 1, tzinfo=UTC), NIGHT]
+    whole = pa.table(
+        {
+            "account_id": pa.array(["a", "b", "c"]),
+            "bucket": pa.array([-1, 0, 2**31 - 1], pa.int64()),
+            "first_known": pa.array(moments, TIME),
+            "as_of": pa.array(moments, TIME).dictionary_encode(),
+            "state": pa.array([b"", bytes(range(256)), b"\xff\xff\xff\xff"], pa.binary()),
+        }
+    )
+    with writing(database) as connection:
+        add(connection, account_states, pa.concat_tables([whole.slice(1), whole.slice(0, 1)]))
+    with reading(database) as connection:
+        found = connection.execute(sa.select(account_states).order_by(account_states.c.account_id)).mappings().all()
+    assert [dict(row) for row in found] == whole.to_pylist()
+
+
+def test__remove__more_accounts_than_a_statement_has_parameters__takes_theirs_and_what_was_asked(database):
+    with writing(database) as connection:
+        add(connection, score_history, rows(["a", "b", "c"], [0.1, 0.2, 0.3]))
+        many = [f"nobody {number}" for number in range(70_000)]
+        remove(connection, score_history, [*many, "a", "b"], score_history.c.answer > 0.1)
+    assert [row["account_id"] for row in stored(database)] == ["a", "c"]
 
 
 def test__add__nothing__does_nothing(database):

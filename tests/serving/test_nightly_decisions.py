@@ -32,6 +32,7 @@ from serving.interventions.settings import (
     Rule,
     Step,
 )
+from serving.nightly import decide_now
 from serving.nightly.run import STEPS
 
 CALL = Playbook(
@@ -193,3 +194,17 @@ def test__without_playbooks_and_rules__nothing_is_decided(company, tmp_path):
     result = run(dataclasses.replace(deciding(company, work=tmp_path), interventions=InterventionSettings()), engine)
     assert result.summary["decided"] is None
     assert table_of(engine, interventions) == []
+
+
+def test__left_to_the_command__the_night_begins_nothing__and_the_command_what_the_night_would_have(
+    company, calm, tmp_path, database
+):
+    told = TOLD.model_copy(update={"policy": Limits(holdout=0.1, decided_by="command")})
+    result = run(deciding(company, work=tmp_path, told=told), database)
+    assert result.summary["decided"] is None
+    assert table_of(database, interventions) == table_of(database, warnings) == []
+    plan = deciding(company, work=tmp_path, told=told)
+    planned = decide_now(lambda _: plan, database, lambda: NEXT, progress=lambda *_: None)
+    own, by_night = table_of(database, interventions), table_of(calm[0], interventions)
+    assert planned.begun == len(own) == 4
+    assert {row["intervention_id"] for row in own} == {row["intervention_id"] for row in by_night}

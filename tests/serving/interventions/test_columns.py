@@ -14,14 +14,15 @@ from features.streams import STREAMS
 from serving.interventions.columns import (
     ARROW,
     EVENT,
+    Posted,
     account_rows,
     columns_of_accounts,
     columns_of_events,
     days_to_next,
     event_columns,
-    event_row,
     event_rows,
     needed_features,
+    posted_rows,
 )
 from serving.interventions.expressions import holding
 from serving.standing.settings import TargetOf
@@ -155,23 +156,24 @@ def test__days_to_next__is_what_going_through_the_days_says(born, today):
     assert np.isnan(found[1])
 
 
-def test__event_row__case_of_a_strategic_account__is_what_an_sla_asks_for():
+def test__posted_rows__case_of_a_strategic_account__is_what_an_sla_asks_for():
     standing, event = standing_of("a", tier="strategic"), {"account_id": "a", "kind": "opened", "severity": "urgent"}
-    row = event_row(standing, [score_of("a", "leaving", band="high")], "service", event, TARGETS)
+    row = posted_rows([Posted("service", event, standing, [score_of("a", "leaving", band="high")])], TARGETS)
     assert list(columns_of_events(TARGETS)) == row.column_names
     asked = "case_severity = 'urgent' and tier = 'strategic' and event_kind = 'opened' and churn_band = 'high'"
     assert holding(row, {"it": asked})["it"].tolist() == [True]
-    unknown = event_row(None, [], "service", event, TARGETS)
+    unknown = posted_rows([Posted("service", event, None, [])], TARGETS)
     assert holding(unknown, {"it": asked, "urgent": "case_severity = 'urgent'"}) == {"it": [False], "urgent": [True]}
 
 
-def test__event_row__of_another_stream__has_no_case():
-    row = event_row(None, [], "engagement", {"account_id": "a", "kind": "meeting", "status": "cancelled"}, {})
+def test__posted_rows__of_another_stream__has_no_case():
+    event = {"account_id": "a", "kind": "meeting", "status": "cancelled"}
+    row = posted_rows([Posted("engagement", event, None, [])], {})
     assert row["event_status"].to_pylist() == ["cancelled"]
     assert row["case_channel"].to_pylist() == [None]
 
 
-def test__event_rows__are_those_that_each_event_would_have_alone(accounts):
+def test__event_rows__are_those_of_the_same_events_as_they_were_posted(accounts):
     """What `foresail rules test` asks is what the service asks."""
     events = [
         {"account_id": "b", "kind": "opened", "severity": "urgent", "channel": "mail"},
@@ -183,14 +185,13 @@ def test__event_rows__are_those_that_each_event_would_have_alone(accounts):
     scores = [score_of("b", "leaving", probability=0.4, percentile=0.9, band="high", value_at_stake=40.0, severity="high"),
               score_of("b", "next_order", days=7.0, percentile=0.2, band="low"), score_of("a", "next_order", days=70.0)]  # fmt: skip
     standings = {row["account_id"]: row for row in accounts.to_pylist()}
-    alone = [
-        event_row(
-            standings.get(event["account_id"]),
-            [score for score in scores if score["account_id"] == event["account_id"]],
+    posted = [
+        Posted(
             "service",
             event,
-            TARGETS,
+            standings.get(event["account_id"]),
+            [score for score in scores if score["account_id"] == event["account_id"]],
         )
         for event in events
     ]
-    assert event_rows(accounts, "service", table, TARGETS).to_pylist() == pa.concat_tables(alone).to_pylist()
+    assert event_rows(accounts, "service", table, TARGETS).to_pylist() == posted_rows(posted, TARGETS).to_pylist()

@@ -54,6 +54,7 @@ WRONG = {
     "value > 1; drop table rows": "it is no SQL condition",
     "true) , (false": "more than one condition",
     "true) from rows where (true": "more than one condition",
+    "true) from (rows": "more than one condition",
     "true) from read_csv('/etc/passwd') where (true": "more than one condition",
     "value > (select 1)": "a query inside it is not allowed",
     "exists (from read_text('/etc/passwd'))": "a query inside it is not allowed",

@@ -1,15 +1,13 @@
 """The ready library: usable as it is, in every project."""
 
-from datetime import timedelta
-
 import pyarrow as pa
 import pytest
 
-from serving.interventions.columns import ARROW, columns_of_accounts, event_row
+from serving.interventions.columns import ARROW, Posted, columns_of_accounts, posted_rows
 from serving.interventions.expressions import holding
 from serving.interventions.library import left_out, library, with_library
 from serving.interventions.misdeclared import misdeclared
-from serving.interventions.settings import InterventionSettings, Library
+from serving.interventions.settings import InterventionSettings, Length, Library
 from serving.standing.settings import QUADRANTS, TargetOf
 
 CHURN = {"leaving": TargetOf("churn", 90)}
@@ -142,7 +140,7 @@ def test__rules__fall_into_the_cultivation_pool__is_told_on_the_night_of_the_mov
 
 def promises(tier, **event):
     """The SLAs of an event of an account of that tier."""
-    row = event_row({"tier": tier}, [], "service", {"account_id": "a", **event}, CHURN)
+    row = posted_rows([Posted("service", {"account_id": "a", **event}, {"tier": tier}, [])], CHURN)
     asked = {name: sla.when for name, sla in library().sla.items()}
     return {name for name, answer in holding(row, asked).items() if answer}
 
@@ -159,9 +157,9 @@ def test__slas__what_each_is_for():
 def test__slas__promise_what_the_company_asked_for():
     urgent, after_sales, crisis = (library().sla[name] for name in ("strategic_urgent", "growth_after_sales", "crisis"))
     assert urgent.notify == ("account_manager", "support_lead", "product_manager")
-    assert (urgent.claim_within, urgent.escalate_to) == (timedelta(minutes=15), "department_director")
-    assert after_sales.resolve_within == timedelta(hours=4)
+    assert (urgent.claim_within, urgent.escalate_to) == (Length(15, "m"), "department_director")
+    assert after_sales.resolve_within == Length(4, "h")
     assert [(step.do, step.within) for step in crisis.steps] == [
-        ("repair plan", timedelta(hours=24)),
-        ("compensation", timedelta(hours=48)),
+        ("repair plan", Length(24, "h")),
+        ("compensation", Length(48, "h")),
     ]
