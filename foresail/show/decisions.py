@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from serving.interventions.settings import InterventionSettings
     from serving.nightly import Planned
 
-MOST_INTERVENTIONS, MOST_MISSED, MOST_MEMBERS, MOST_RESOURCES = 12, 5, 8, 8
+MOST_INTERVENTIONS, MOST_MISSED, MOST_MEMBERS, MOST_RESOURCES = 8, 3, 8, 8
 """So many are shown; the facts hold all."""
 DIVISIONS = ("region", "industry", "owner")
 UNOWNED = "anybody"
@@ -50,13 +50,14 @@ def _headline(planned: "Planned", currency: str, timezone: str) -> str:
 
 def _interventions(found: "Decided", currency: str, timezone: str) -> RenderableType:
     names = found.choice.chosen.set_index("account_id")["name"]
-    shown = grid("who", "does what", "for whom", "by when", f"brings, {currency}", "why", numbers=[4])
-    shown.title = "what is to be done"
+    shown = grid("who", "does what", "for whom", "by when", "brings", "why", numbers=[4])
+    shown.title = f"what is to be done first (amounts in {currency})"
     for one in found.begun[:MOST_INTERVENTIONS]:
-        does = "\n".join([one.playbook, *(do for do, _ in one.steps[:1])])
+        first, due_at = one.steps[0] if one.steps else ("", one.due_at)
+        does = f"{one.playbook}\n{first}".rstrip()
         name = names[one.account_id]
         whom = f"{name} ({one.account_id})" if isinstance(name, str) else one.account_id
-        due = day(one.due_at, timezone) if one.due_at else "–"
+        due = day(due_at, timezone) if due_at else "–"
         who = f"{one.owner or UNOWNED}\n{one.role}"
         shown.add_row(who, does, whom, due, f"{one.expected or 0.0:,.0f}", one.reason)
     return shown

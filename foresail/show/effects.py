@@ -90,9 +90,9 @@ def _said(one: "PlaybookReport") -> Iterator[str]:
 def _power(one: "PlaybookReport") -> Iterator[str]:
     effect = one.effect
     if effect.avoided is None:
-        yield "at least 30 measured accounts in each arm are needed before anything can be said"
+        yield "at least 30 measured accounts in each arm, some lost and some kept, are needed before anything can be said"
         return
-    found = f"so many accounts find {effect.avoided.detectable:,.1f} accounts with 80 % power"
+    found = f"an effect of {effect.avoided.detectable:,.1f} accounts would be found by so many (80 % power)"
     needed = None if one.prior is None else effect.needed(one.prior)
     if needed is None or effect.verdict != "not yet known":
         yield found
