@@ -7,6 +7,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from foresail.show.answers import Shown, counted, day, grid, without_nan
+from foresail.show.interventions import NEVER, NOBODY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 MOST_INTERVENTIONS, MOST_MISSED, MOST_MEMBERS, MOST_RESOURCES = 8, 3, 8, 8
 """So many are shown; the facts hold all."""
 DIVISIONS = ("region", "industry", "owner")
-UNOWNED = "anybody"
 
 
 def plan(planned: "Planned", told: "InterventionSettings", currency: str, timezone: str) -> Shown:
@@ -41,7 +41,7 @@ def _headline(planned: "Planned", currency: str, timezone: str) -> str:
     count = counted(len(planned.found.begun), "intervention")
     rests = f"by the scores of the night of {day(planned.night, timezone)}"
     if not planned.found.begun:
-        return f"nothing more to begin on {day(planned.at, timezone)} {rests}"
+        return f"nothing more to begin on {day(planned.at, timezone)} {rests}; `foresail interventions` shows what is begun"
     return (
         f"{count} for {day(planned.at, timezone)}, {rests}: "
         f"expected to bring {value:,.0f} {currency} after costs (95 %: {low:,.0f} to {high:,.0f})"
@@ -57,8 +57,8 @@ def _interventions(found: "Decided", currency: str, timezone: str) -> Renderable
         does = f"{one.playbook}\n{first}".rstrip()
         name = names[one.account_id]
         whom = f"{name} ({one.account_id})" if isinstance(name, str) else one.account_id
-        due = day(due_at, timezone) if due_at else "–"
-        who = f"{one.owner or UNOWNED}\n{one.role}"
+        due = day(due_at, timezone) if due_at else NEVER
+        who = f"{one.owner or NOBODY}\n{one.role}"
         shown.add_row(who, does, whom, due, f"{one.expected or 0.0:,.0f}", one.reason)
     return shown
 

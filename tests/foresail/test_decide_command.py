@@ -89,6 +89,14 @@ def test__decide__shown_then_begun_then_nothing_more(project):
     again = answered("foresail decide", project)
     assert "nothing more to begin" in again
     assert count(project, interventions) == 4
+    assert count(project, assignments) == len(planned["assignments"])
+
+    listed = answered("foresail interventions --owner Ann", project)
+    assert listed.count("Ann") == sum(one["owner"] == "Ann" for one in planned["interventions"]) > 0
+    assert "Bo" not in listed
+    first = json.loads(answered("foresail interventions --limit 1 --json", project))
+    assert first[0]["due_at"] == min(one["due_at"] for one in planned["interventions"])
+    assert "nothing is to be done" in answered("foresail interventions --due-before 2019-01-01", project)
 
 
 def test__decide__a_day_later__has_used_its_week__and_before_the_night_is_refused(project):
