@@ -52,10 +52,10 @@ def pack(events: Events, plan: Plan) -> Packed:
     )
     labels, label_shifts, label_count = _labels(streams, reading, starts)
     return Packed(
-        moments=_join([one.occurred_at for one in streams.values()], np.int64),
-        known=_join([one.known_at for one in streams.values()], np.int64),
+        moments=_read_only(_join([one.occurred_at for one in streams.values()], np.int64)),
+        known=_read_only(_join([one.known_at for one in streams.values()], np.int64)),
         bits=bits,
-        numbers=numbers,
+        numbers=_read_only(numbers),
         labels=labels,
         offsets=np.array(
             [one.offsets + starts[name] for name, one in streams.items()], dtype=np.int64
@@ -65,6 +65,13 @@ def pack(events: Events, plan: Plan) -> Packed:
         label_shifts=label_shifts,
         label_count=label_count,
     )  # fmt: skip
+
+
+def _read_only(array: Array) -> Array:
+    """Whether it is a part of the history or was laid out anew: for arrays of two kinds the kernel would be compiled twice."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def _empty_stream(accounts: int) -> StreamEvents:

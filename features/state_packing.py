@@ -160,7 +160,10 @@ def _table(rows: Sequence[Sequence[int]], width: int) -> Array:
 
 def pack_state(state: State, layout: Layout) -> Packed:
     """What `features.packing.pack` makes of the account's events, field by field the same."""
-    return Packed(*lay_out(state.content, layout))
+    packed = Packed(*lay_out(state.content, layout))
+    for array in (packed.moments, packed.known, packed.numbers):
+        array.flags.writeable = False  # as `pack` has them, so that one kernel serves both
+    return packed
 
 
 @compiled
