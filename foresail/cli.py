@@ -14,6 +14,7 @@ from foresail.commands import (
     effects,
     features,
     history,
+    interventions,
     keys,
     kpis,
     models,
@@ -53,7 +54,7 @@ WORK = {
     "Features": (features.features, features.audit_features),
     "Models": (models.train, models.evaluate, models.health, models.models, models.promote, models.rollback),
     "Answers": (serve.score, nightly.nightly, serve.serve),
-    "Act": (decide.decide, dispatch.dispatch, effects.effects),
+    "Act": (decide.decide, interventions.interventions, dispatch.dispatch, effects.effects),
 }
 """Every command, under the heading that `foresail --help` shows it with."""
 

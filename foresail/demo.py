@@ -111,7 +111,7 @@ def _night(console: Console, story: Story, project: Project, directory: Path) ->
     _print(console, show.nightly(result, project.timezone))
 
 
-def _decide(console: Console, story: Story, project: Project, directory: Path) -> None:
+def _decide(console: Console, _: Story, project: Project, directory: Path) -> None:
     heading(console, directory, "decide", "")
     with show.progress() as bars:
         planned = workflow.decide(project, now, progress=bars)

@@ -8,6 +8,7 @@ from foresail.show.effects import effects
 from foresail.show.features import audited, catalog, concentration, rebuilt
 from foresail.show.health import health
 from foresail.show.history import forgotten, ingested, merged, quarantined, status, vacuumed
+from foresail.show.interventions import interventions
 from foresail.show.keys import key_created, key_list, key_revoked
 from foresail.show.kpis import kpis
 from foresail.show.models import decided, hindsight, judged, models, track_record, trained
@@ -32,6 +33,7 @@ __all__ = [
     "health",
     "hindsight",
     "ingested",
+    "interventions",
     "judged",
     "key_created",
     "key_list",

@@ -7,6 +7,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from foresail.show.answers import Shown, counted, day, grid, without_nan
+from foresail.show.interventions import NEVER, NOBODY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,10 +16,9 @@ if TYPE_CHECKING:
     from serving.interventions.settings import InterventionSettings
     from serving.nightly import Planned
 
-MOST_INTERVENTIONS, MOST_MISSED, MOST_MEMBERS, MOST_RESOURCES = 12, 5, 8, 8
+MOST_INTERVENTIONS, MOST_MISSED, MOST_MEMBERS, MOST_RESOURCES = 8, 3, 8, 8
 """So many are shown; the facts hold all."""
 DIVISIONS = ("region", "industry", "owner")
-UNOWNED = "anybody"
 
 
 def plan(planned: "Planned", told: "InterventionSettings", currency: str, timezone: str) -> Shown:
@@ -41,7 +41,7 @@ def _headline(planned: "Planned", currency: str, timezone: str) -> str:
     count = counted(len(planned.found.begun), "intervention")
     rests = f"by the scores of the night of {day(planned.night, timezone)}"
     if not planned.found.begun:
-        return f"nothing more to begin on {day(planned.at, timezone)} {rests}"
+        return f"nothing more to begin on {day(planned.at, timezone)} {rests}; `foresail interventions` shows what is begun"
     return (
         f"{count} for {day(planned.at, timezone)}, {rests}: "
         f"expected to bring {value:,.0f} {currency} after costs (95 %: {low:,.0f} to {high:,.0f})"
@@ -50,14 +50,15 @@ def _headline(planned: "Planned", currency: str, timezone: str) -> str:
 
 def _interventions(found: "Decided", currency: str, timezone: str) -> RenderableType:
     names = found.choice.chosen.set_index("account_id")["name"]
-    shown = grid("who", "does what", "for whom", "by when", f"brings, {currency}", "why", numbers=[4])
-    shown.title = "what is to be done"
+    shown = grid("who", "does what", "for whom", "by when", "brings", "why", numbers=[4])
+    shown.title = f"what is to be done first (amounts in {currency})"
     for one in found.begun[:MOST_INTERVENTIONS]:
-        does = "\n".join([one.playbook, *(do for do, _ in one.steps[:1])])
+        first, due_at = one.steps[0] if one.steps else ("", one.due_at)
+        does = f"{one.playbook}\n{first}".rstrip()
         name = names[one.account_id]
         whom = f"{name} ({one.account_id})" if isinstance(name, str) else one.account_id
-        due = day(one.due_at, timezone) if one.due_at else "–"
-        who = f"{one.owner or UNOWNED}\n{one.role}"
+        due = day(due_at, timezone) if due_at else NEVER
+        who = f"{one.owner or NOBODY}\n{one.role}"
         shown.add_row(who, does, whom, due, f"{one.expected or 0.0:,.0f}", one.reason)
     return shown
 

@@ -28,15 +28,14 @@ def effects(report: "EffectReport", currency: str, timezone: str) -> Shown:
         return Shown([f"nobody was assigned to a playbook by {day(report.known_by, timezone)}"], [])
     parts: list[RenderableType] = []
     for one in report.playbooks:
-        parts += [_table(one, currency), *_said(one)]
+        parts += [_table(one, currency) if one.effect.avoided else _title(one), *_said(one)]
     return Shown([*parts, Text(WHICH, style="dim")], without_nan([_facts(one) for one in report.playbooks]))
 
 
 def _table(one: "PlaybookReport", currency: str) -> Table:
     effect = one.effect
     shown = grid("", "found", "95 %, one look", "95 %, any looks", "CUPED", numbers=(1, 2, 3, 4))
-    shown.title = f"{one.playbook} (for {one.target}): {effect.verdict}"
-    shown.title_style = f"bold {STYLES[effect.verdict]}"
+    shown.title = _title(one)
     for name, found, form in _rows(one, currency):
         shown.add_row(name, *_cells(found, form))
     shown.add_row(f"cost ({currency})", f"{effect.cost:,.0f}", "counted", "", "")
@@ -44,6 +43,11 @@ def _table(one: "PlaybookReport", currency: str) -> Table:
         size = f"{quadrant.treatment:,} / {quadrant.control:,}"
         shown.add_row(f"  {quadrant.quadrant or 'no quadrant'} ({size})", *_cells(quadrant.avoided, "{:+,.1f}"))
     return shown
+
+
+def _title(one: "PlaybookReport") -> Text:
+    verdict = one.effect.verdict
+    return Text(f"{one.playbook} (for {one.target}): {verdict}", style=f"bold {STYLES[verdict]}")
 
 
 def _rows(one: "PlaybookReport", currency: str) -> "Iterator[tuple[str, Difference | None, str]]":
@@ -90,9 +94,9 @@ def _said(one: "PlaybookReport") -> Iterator[str]:
 def _power(one: "PlaybookReport") -> Iterator[str]:
     effect = one.effect
     if effect.avoided is None:
-        yield "at least 30 measured accounts in each arm are needed before anything can be said"
+        yield "at least 30 measured accounts in each arm, some lost and some kept, are needed before anything can be said"
         return
-    found = f"so many accounts find {effect.avoided.detectable:,.1f} accounts with 80 % power"
+    found = f"an effect of {effect.avoided.detectable:,.1f} accounts would be found by so many (80 % power)"
     needed = None if one.prior is None else effect.needed(one.prior)
     if needed is None or effect.verdict != "not yet known":
         yield found

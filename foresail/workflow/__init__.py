@@ -23,6 +23,7 @@ from foresail.workflow.history import (
     status,
     vacuum,
 )
+from foresail.workflow.interventions import interventions
 from foresail.workflow.keys import create_key, listed_keys, revoke_key
 from foresail.workflow.kpis import kpis, write_kpis
 from foresail.workflow.models import (
@@ -76,6 +77,7 @@ __all__ = [
     "has_failed",
     "health",
     "ingest_sources",
+    "interventions",
     "kpis",
     "listed_keys",
     "merge",

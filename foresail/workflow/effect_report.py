@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from training.experiments import Outcomes, PlaybookEffect
     from training.targets import Target
 
+PURCHASES = "purchases"
 LAST_YEAR = "purchases_net_amount_sum_365d"
 NOT_CARRIED_OUT = ("dismissed", "expired")
 
@@ -117,13 +118,15 @@ class _Trial:
 
     @classmethod
     def of(cls, project: "Project", own: pd.DataFrame, target: "Target", known_by: datetime) -> "_Trial":
-        """Those for the newest target, drawn with a control, whose horizon has closed and that the history knows."""
+        """Those for the newest target, drawn with a control, whose horizon the history has been read beyond, and that it knows."""
         from training.targets import RISKS
 
+        closes = own["assigned_at"] + target.closes_after
         reasons = {
             "for another target": own["target"] != target.name,
             "without a control group": ~own["control"].between(0, 1, inclusive="neither"),
-            "horizon not closed": own["assigned_at"] + target.closes_after > pd.Timestamp(known_by),
+            "horizon not closed": closes > pd.Timestamp(known_by),
+            "what came of it not read yet": closes > pd.Timestamp(_read_until(project, target, known_by)),
         }
         out, rows = _counted_once(reasons), own[~np.logical_or.reduce(list(reasons.values()))]
         told = _told(project, rows, target, known_by)
@@ -131,6 +134,17 @@ class _Trial:
         out["not in the history"] = int((~known).sum())
         outcomes = _outcomes(rows[known], told[known], target.kind in RISKS)
         return cls(rows[known], outcomes, {why: count for why, count in out.items() if count})
+
+
+def _read_until(project: "Project", target: "Target", known_by: datetime) -> datetime:
+    """Up to when every source that tells what came of it was read: silence after that is not a loss. Posted events always are."""
+    from features.arrivals import last_arrivals
+    from features.plan import FeatureSet
+
+    telling = {PURCHASES, *FeatureSet(target.after).plan.streams}
+    arrivals = last_arrivals(project.history)
+    read = [arrivals.get((source.stream, source.name)) for source in project.sources if source.stream in telling]
+    return min([known_by, *(project.earliest if one is None else one.as_of for one in read)])
 
 
 def _counted_once(reasons: "Mapping[str, pd.Series[bool]]") -> dict[str, int]:

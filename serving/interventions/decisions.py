@@ -105,7 +105,7 @@ def choose(pairs: pd.DataFrame, told: InterventionSettings, before: Before, as_o
     treated = (pairs["arm"] == TREATMENT).to_numpy()
     offered = np.flatnonzero(treated)
     plan = decide(_candidates(pairs, resources, offered), resources.left, budget)
-    kept = _would_have_been(pairs, resources, plan, offered)
+    kept = _would_have_been(pairs, resources, budget, plan, offered)
     spared = pairs["account_id"].isin(pairs.loc[kept, "account_id"]).to_numpy()
     if spared[offered[plan.rows]].any():
         # Whom something is kept from gets nothing else in its place; others get what falls free.
@@ -200,13 +200,16 @@ def _obligation(pairs: pd.DataFrame) -> NDArray[np.float64]:
     return np.where(pairs["must"].to_numpy(bool), 1.0 + severity * (len(pairs) + 1) + at_stake, 0.0)
 
 
-def _would_have_been(pairs: pd.DataFrame, resources: Resources, plan: Plan, offered: Places) -> Places:
+def _would_have_been(pairs: pd.DataFrame, resources: Resources, budget: float, plan: Plan, offered: Places) -> Places:
     """Candidates of control and holdout that are the best for their account by the plan's own prices."""
-    obligation, net = _obligation(pairs), pairs["net"].to_numpy(np.float64)
-    prices = plan.threshold[resources.of_pair] + plan.budget_price * pairs["cost"].to_numpy(np.float64)
+    obligation, net, cost = _obligation(pairs), pairs["net"].to_numpy(np.float64), pairs["cost"].to_numpy(np.float64)
+    prices = plan.threshold[resources.of_pair] + plan.budget_price * cost
     by_rule = obligation >= _least_served(obligation, resources, plan, offered)[resources.of_pair]
-    by_rule &= obligation > 0
-    above = np.where(by_rule, np.inf, np.where(net > 0, net - prices, -np.inf))
+    # What nothing is free for has no price: it would not have been chosen in treatment either.
+    by_rule &= (obligation > 0) & (resources.left[resources.of_pair] >= 1) & (cost <= budget)
+    places, money = plan.after_rules
+    by_value = (net > 0) & (places[resources.of_pair] >= 1) & (cost <= money)
+    above = np.where(by_rule, np.inf, np.where(by_value, net - prices, -np.inf))
     best = (
         pd.DataFrame({"account": pairs["account_id"], "above": above, "obligation": obligation, "net": net})
         .sort_values(["above", "obligation", "net"], ascending=False, kind="stable")

@@ -71,6 +71,8 @@ class Plan:
     left: Array
     """Of each resource: places not used."""
     budget_left: float
+    after_rules: tuple[Array, float]
+    """Of each resource the places, and the money, that were free to be decided once rules were served."""
 
     @cached_property
     def row_of(self) -> Array:
@@ -186,6 +188,7 @@ def _plan(
         interval=(value - spread, value + spread),
         left=left - used,
         budget_left=money - math.fsum(candidates.cost[chosen]),
+        after_rules=(left, money),
     )
 
 

@@ -12,7 +12,7 @@ SOURCES = {"assumed": " (assumed)", "mixed": " (assumed and learnt)", "learnt": 
 
 
 def reason(row: Mapping[str, Any], because: Sequence[str], is_risk: bool, currency: str) -> str:
-    """Which rules hold, what the score says and why, what is at stake, and what acting should bring.
+    """Which rules hold, what the score says and why, what is at stake, and how much of it acting should keep or win.
 
     `row` is a candidate, see candidates.py.
     """
@@ -39,5 +39,4 @@ def _expected(row: Mapping[str, Any], is_risk: bool, currency: str) -> str:
         return ""
     share = f"{row['effect'] * 100:.3g}%{SOURCES[row['effect_source']]}"
     at_stake = f"{money(row['value_at_stake'], currency)} {'at stake' if is_risk else 'to be won'}"
-    said = f"{at_stake}, of which acting should {'keep' if is_risk else 'win'} {share}"
-    return f"{said}: {money(row['net'], currency)} after its cost" if row["cost"] else said
+    return f"{at_stake}, acting {'keeps' if is_risk else 'wins'} {share}"

@@ -5,8 +5,7 @@ import json
 import pytest
 import sqlalchemy as sa
 from commands import run
-from night_company import NEXT, NIGHT, company_in
-from test_nightly import PROJECT, SOURCE
+from night_company import NEXT, NIGHT, project_in
 
 from serving.database.engine import opened, reading
 from serving.database.tables import assignments, interventions, outbox
@@ -42,14 +41,17 @@ start = "call"
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """A company whose last night knew of no playbook."""
-    folder = company_in(tmp_path_factory.mktemp("wholesaler"))
-    sources = "".join(SOURCE.format(stream=stream) for stream in ("purchases", "engagement", "service", "accounts"))
-    (folder / "foresail.toml").write_text(PROJECT + sources)
+    folder = project_in(tmp_path_factory.mktemp("wholesaler"))
     done = run(f"foresail nightly --as-of {DAY}", folder)
     assert done.returncode == 0, done.stderr
     assert "begun" not in done.stdout
-    (folder / "foresail.toml").write_text(PROJECT + PLAYBOOKS + sources)
+    declare(folder)
     return folder
+
+
+def declare(folder):
+    file = folder / "foresail.toml"
+    file.write_text(file.read_text() + PLAYBOOKS)
 
 
 def count(folder, table):
@@ -87,6 +89,14 @@ def test__decide__shown_then_begun_then_nothing_more(project):
     again = answered("foresail decide", project)
     assert "nothing more to begin" in again
     assert count(project, interventions) == 4
+    assert count(project, assignments) == len(planned["assignments"])
+
+    listed = answered("foresail interventions --owner Ann", project)
+    assert listed.count("Ann") == sum(one["owner"] == "Ann" for one in planned["interventions"]) > 0
+    assert "Bo" not in listed
+    first = json.loads(answered("foresail interventions --limit 1 --json", project))
+    assert first[0]["due_at"] == min(one["due_at"] for one in planned["interventions"])
+    assert "nothing is to be done" in answered("foresail interventions --due-before 2019-01-01", project)
 
 
 def test__decide__a_day_later__has_used_its_week__and_before_the_night_is_refused(project):
@@ -99,12 +109,12 @@ def test__decide__a_day_later__has_used_its_week__and_before_the_night_is_refuse
     assert "before the last night" in refused.stderr
 
 
-def test__decide__without_playbooks__or_a_night__says_what_to_do(project, tmp_path):
-    (tmp_path / "foresail.toml").write_text(PROJECT)
+def test__decide__without_playbooks__or_a_night__says_what_to_do(tmp_path):
+    project_in(tmp_path)
     nothing = run("foresail decide", tmp_path)
     assert nothing.returncode == 3
     assert "[library]" in nothing.stderr
-    (tmp_path / "foresail.toml").write_text(PROJECT + PLAYBOOKS)
+    declare(tmp_path)
     unscored = run("foresail decide", tmp_path)
     assert unscored.returncode == 4
     assert "foresail nightly" in unscored.stderr

@@ -11,6 +11,7 @@ from commands import run
 from storing import store
 from training_company import FIRST_DAY, company
 
+from features.arrivals import note
 from foresail import workflow
 from foresail.project import load
 from serving.database.engine import opened, writing
@@ -164,6 +165,18 @@ def test__effects__earlier__know_less(project):
     own = first(given())
     assert sum(found.assigned.values()) == (own["assigned_at"] <= early).sum()
     assert found.effect.verdict == "not yet known"
+
+
+def test__effects__beyond_what_was_read__silence_is_no_loss(project):
+    """A source that was read up to day 300 alone tells of no horizon that closed later."""
+    file, read_until = project.directory / "foresail.toml", FIRST_DAY + timedelta(days=300)
+    source = '[[sources]]\nname = "orders"\nstream = "purchases"\nfrom = "orders.parquet"\n'
+    file.write_text(file.read_text(encoding="utf-8") + source, encoding="utf-8")
+    note(project.history, "orders", "purchases", read_until, 1, 0)
+    (found,) = workflow.effects(load(project.directory), KNOWN_BY).playbooks
+    closes = first(given())["assigned_at"] + timedelta(days=60)
+    assert found.left_out["what came of it not read yet"] == ((closes <= KNOWN_BY) & (closes > read_until)).sum()
+    assert found.effect.treatment + found.effect.control == (closes <= read_until).sum()
 
 
 def test__growth__counts_what_was_won(project):

@@ -188,6 +188,17 @@ def test__measured__too_few_in_an_arm__says_nothing_rather_than_much():
         assert found.needed(0.1) is None
 
 
+def test__measured__same_for_all_of_an_arm__says_nothing__as_if_there_were_no_error():
+    """All of 1,000 are lost: a cost that is certain, and an effect that is not."""
+    all_lost = replace(outcomes(np.random.default_rng(9), 1_000), missed=np.ones(1_000))
+    found = measured(all_lost, cost=500.0)
+    assert (found.avoided, found.kept_net) == (None, None)
+    assert found.verdict == "not yet known"
+    own = outcomes(np.random.default_rng(9), 1_000)
+    assert measured(replace(own, missed=np.where(own.arms.treated, own.missed, 0.0)), cost=0.0).avoided is None
+    assert measured(own, cost=0.0).avoided is not None
+
+
 def test__measured__quadrants__are_every_account_once():
     rng = np.random.default_rng(10)
     quadrant = rng.choice(np.array(["routine", "strategic_core", None], dtype=object), 900)

@@ -66,7 +66,10 @@ class PlaybookEffect:
     as_even_split: float
     """How many accounts, half of them control, would tell as much."""
     avoided: Difference | None
-    """Accounts kept (a risk), or won (growth). None with fewer than 30 accounts in an arm, as all that follow."""
+    """Accounts kept (a risk), or won (growth).
+
+    None, as all that follow, with fewer than 30 accounts in an arm, or where the same became of all of an arm.
+    """
     share: Difference | None
     """`avoided` of those of whom it was expected: the effect in the sense of foresail.toml, a share of what is at stake.
 
@@ -131,7 +134,7 @@ def _mean(chances: Floats) -> float:
 def _differences(outcomes: Outcomes) -> tuple[Difference | None, Difference | None, Difference | None]:
     """Per account in treatment: accounts kept, money kept of what was at stake, and revenue."""
     arms, known = outcomes.arms, outcomes.covariates
-    if min(arms.treatment, arms.control) < LEAST_AN_ARM:
+    if min(arms.treatment, arms.control) < LEAST_AN_ARM or not _varies_in_both(outcomes):
         return None, None, None
     stakes = np.column_stack([known, outcomes.at_stake, outcomes.unit])
     avoided = difference(-outcomes.missed, arms, known)
@@ -140,6 +143,12 @@ def _differences(outcomes: Outcomes) -> tuple[Difference | None, Difference | No
         difference(-outcomes.missed * outcomes.unit, arms, stakes),
         difference(outcomes.revenue, arms, known),
     )
+
+
+def _varies_in_both(outcomes: Outcomes) -> bool:
+    """Whether each arm has lost somebody and kept somebody: one that has not seems to be known without error."""
+    own = (outcomes.missed[outcomes.arms.treated], outcomes.missed[~outcomes.arms.treated])
+    return all(0.0 < float(arm.mean()) < 1.0 for arm in own)
 
 
 def _quadrants(outcomes: Outcomes) -> Sequence[QuadrantEffect]:

@@ -223,6 +223,17 @@ def test__control_of_its_best_playbook__gets_nothing_else_that_night():
     assert whom(found).isdisjoint(kept)
 
 
+@pytest.mark.parametrize("rules", [None, {"worried": Rule(when="true", start="call")}])
+@pytest.mark.parametrize("spent", [{"capacity_per_week": 4}, {"budget_per_week": 40.0}])
+def test__control__of_a_week_that_is_used_up__is_not_logged(rules, spent):
+    """What has no place in treatment is kept from nobody: else the arms would not be alike."""
+    before = begun_before(*[(f"other {n}", "call", NIGHT - timedelta(days=1), None, "Ann") for n in range(4)])
+    roles = {"team": Role(members=("Ann",), capacity_per_week=spent.get("capacity_per_week"))}
+    told = company({"call": playbook(control=0.5)}, rules, roles, budget_per_week=spent.get("budget_per_week"))
+    assert (decide(told).assignments["arm"] == "control").any()
+    assert decide(told, before=before).assignments.empty
+
+
 def test__control__applies_to_what_rules_begin():
     rules = {"alarm": Rule(when="true", start="call")}
     found = decide(company({"call": playbook("false", control=0.5)}, rules, {"team": Role(members=("Ann",))}))
@@ -250,7 +261,7 @@ def test__reason__rule_score_and_its_reasons_and_what_it_should_bring():
     found = decided([rows], lambda chosen: because, company({"call": playbook()}, rules), NOTHING, NIGHT)
     assert found.begun[0].reason == (
         "silent (high); churn 50%: no order for 61 days, two open complaints; "
-        "€5,000 at stake, of which acting should keep 10% (assumed): €490 after its cost"
+        "€5,000 at stake, acting keeps 10% (assumed)"
     )
 
 
