@@ -72,11 +72,15 @@ def resolved(host: str, port: int) -> list[str]:
 
 
 class Guarded(httpx.AsyncBaseTransport):
-    """Connects to the checked addresses of the host that is asked for, in turn. For one host: connections are kept by address."""
+    """Connects to the checked addresses of the host that is asked for, in turn. Each request has a connection of its own.
+
+    On one that is used again, what a receiver says twice would be taken for its answer to the next message: delivered, though
+    it was refused.
+    """
 
     def __init__(self, allow_private: bool, connections: int) -> None:
         self._allow_private = allow_private
-        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=0)
         self._inner = httpx.AsyncHTTPTransport(verify=_trusted(), limits=limits, trust_env=False)
         self._kept: tuple[float, list[str]] = (float("-inf"), [])
 

@@ -26,7 +26,7 @@ USER_AGENT = "Foresail"
 
 
 class WebhookChannel:
-    """The receiver behind one channel; connections to it are kept between messages. NotUsable where it cannot be used."""
+    """The receiver behind one channel. NotUsable where it cannot be used."""
 
     def __init__(self, channel: Channel, environment: Environment) -> None:
         self._url = check_url(environment.filled(channel.url), channel.allow_private)
@@ -34,7 +34,7 @@ class WebhookChannel:
         self._client = httpx.AsyncClient(
             transport=Guarded(channel.allow_private, AT_ONCE),
             timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
-            headers={"user-agent": USER_AGENT, "content-type": "application/json"},
+            headers={"user-agent": USER_AGENT, "content-type": "application/json", "connection": "close"},
             follow_redirects=False,
             trust_env=False,
         )
@@ -60,7 +60,7 @@ class WebhookChannel:
 
 
 async def _let_go(answer: httpx.Response) -> None:
-    """Read a short body, so that the connection can be used again. What it says or lacks does not change the answer."""
+    """Read a short body, so that a receiver that is still writing need not fail. What it says or lacks does not change the answer."""
     read = 0
     with suppress(httpx.TransportError, TimeoutError):
         async with asyncio.timeout(BODY_SECONDS):

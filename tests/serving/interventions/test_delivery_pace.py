@@ -117,13 +117,11 @@ def test__everything__is_delivered_in_the_end(database):
     """However the pace, the digest and chance fall."""
     chance = random.Random(1)
     put(database, "crm", 25)
-    at = NOON
     with receiver(*[chance.choice([200, 500, 429]) for _ in range(30)], 200) as crm:
         declared = told(crm=webhook(crm.url, per_minute=10.0))
-        for _ in range(200):
-            dispatch_once(database, declared, {}, lambda: at, chance.random)
+        for number in range(200):
+            dispatch_once(database, declared, {}, lambda at=NOON + number * 5 * MINUTE: at, chance.random)
             if set(states(database)) == {"delivered"}:
                 break
-            at += MINUTE * 5
     assert set(states(database)) == {"delivered"}
     assert set(crm.ids()) == set(held(database))
