@@ -155,8 +155,12 @@ class Moody(Receiver):
         self.chance, self.is_well, self.dealt_with, self.came = random.Random(seed), False, {}, Counter()
 
     def receive(self, handler):
-        body = handler.rfile.read(int(handler.headers.get("content-length", 0))).decode()
-        own = handler.headers["webhook-id"]
+        length = int(handler.headers.get("content-length", 0))
+        body, own = handler.rfile.read(length).decode(errors="replace"), handler.headers["webhook-id"]
+        if not length or len(body.encode()) != length:
+            # Killed in the middle of a sentence.
+            handler.close_connection = True
+            return
         with self.lock:
             mood = 200 if self.is_well else self.chance.choice(self.MOODS)
             self.came[own] += 1

@@ -7,7 +7,7 @@ import ssl
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from outbox_messages import NOON, put, told, webhook
 from receiving import receiver
@@ -45,6 +45,7 @@ def test__an_address_of_the_internet__is_not(address):
 PRIVATE = [ipaddress.ip_network(each) for each in ("10.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "192.168.0.0/16")]
 
 
+@settings(deadline=None)
 @given(st.sampled_from(PRIVATE), st.integers(0, 65_535))
 def test__private_addresses__are_private_in_each_of_ipv6s_ways(network, number):
     inner = network[number]
