@@ -26,7 +26,7 @@ def dispatch(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Keep what was promised: sweep deadlines every second, and deliver the outbox to webhooks and people.
+    """Keep what was promised: sweep deadlines twice a second, and deliver the outbox to webhooks and people.
 
     Runs until it is stopped (SIGTERM or Ctrl-C), and finishes what is under way then. `foresail serve` does the same in the
     service's own process, so that this is needed only where deliveries should go on without it, or from elsewhere.

@@ -24,7 +24,7 @@ log = logging.getLogger("bentoml.foresail")
 
 
 class Keeping:
-    """Sweeps and dispatches every second until it is stopped. Where nothing is declared it does nothing."""
+    """Sweeps and dispatches twice a second until it is stopped. Where nothing is declared it does nothing."""
 
     def __init__(
         self,

@@ -20,7 +20,7 @@ from serving.interventions.delivery.texts import text_together
 from serving.interventions.delivery.webhooks import WebhookChannel
 from serving.interventions.settings import Channel, InterventionSettings
 
-EVERY_SECONDS = 1.0
+EVERY_SECONDS = 0.5
 """How often the outbox is looked at."""
 
 log = logging.getLogger("bentoml.foresail")
