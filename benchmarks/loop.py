@@ -1,6 +1,6 @@
 """Does it learn? Twelve months of deciding, assigning by lot and learning on a simulated company, from assumed effects alone.
 
-    python benchmarks/loop.py [--accounts 6000] [--each 4] [--rounds 12] [--repetitions 200] [--picture docs/images/loop.png]
+    python benchmarks/loop.py [--accounts 24000] [--each 1] [--rounds 12] [--fates 5] [--repetitions 200] [--picture docs/images/loop.png]
 
 Assumed are round figures, wrong by a factor of two and more, and of a call that annoys the wrong sign. Each month HiGHS gives each account the
 playbook that is expected to bring most, within capacity; the lot keeps a part as control; what comes of it is drawn from the
@@ -30,26 +30,31 @@ PLAYBOOKS = {
 """Assumed to keep that share of what is at stake."""
 ANNOYING = {"annoying_call": {"situation": "any", "cost": 60, "satisfaction": 0.6, "response": -1.0}}
 ASSUMED_OF_ANNOYING, STRENGTH, CONTROL, CAPACITY = 0.15, 200.0, 0.20, 0.05
+LAST, CERTAIN = 4, 1e12
+"""Months; and what an assumption is worth that no evidence changes."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--accounts", type=int, default=6_000)
-    parser.add_argument("--each", type=int, default=4, help="accounts that each simulated one stands for")
+    parser.add_argument("--accounts", type=int, default=24_000)
+    parser.add_argument("--each", type=int, default=1, help="accounts that each simulated one stands for")
     parser.add_argument("--rounds", type=int, default=12)
-    parser.add_argument("--futures", type=int, default=96, help="from which each true effect is computed")
+    parser.add_argument("--futures", type=int, default=24, help="from which each true effect is computed")
+    parser.add_argument("--fates", type=int, default=5, help="of what comes of it, for the share of the last months")
     parser.add_argument("--repetitions", type=int, default=200, help="of the lot, for coverage")
     parser.add_argument("--picture", type=Path, help="where to draw it")
     arguments = parser.parse_args()
     true = crowded(world(company(arguments.accounts, arguments.rounds, arguments.futures)), arguments.each)
     playbooks = declared(true)
     capacity = np.full(len(true.playbooks), round(CAPACITY * len(true.accounts)))
-    months = loop(true, playbooks, capacity)
     alike = loop(true, playbooks, capacity, tell_apart=False)
+    others = [run(true, playbooks, capacity, seed=seed, tell_apart=False) for seed in range(1, arguments.fates)]
+    last_months(true, playbooks, capacity, [alike, *others])
+    months = loop(true, playbooks, capacity)
     per_playbook(true, months)
-    covered(true, playbooks, arguments.repetitions)
     if arguments.picture:
         draw({"effects of each account": months, "one effect for all": alike}, arguments.picture)
+    covered(true, playbooks, arguments.repetitions)
 
 
 def company(accounts: int, rounds: int, futures: int, seed: int = 5) -> Settings:
@@ -100,12 +105,30 @@ def loop(true: World, playbooks: dict[str, Playbook], capacity: Array, *, tell_a
     return months
 
 
+def last_months(true: World, playbooks: dict[str, Playbook], capacity: Array, fates: list[list[Round]]) -> None:
+    """What the last four months capture with one effect for all: learnt, over several fates of the same company, and with the true averages."""
+    shares = [together(months, LAST)[-1] for months in fates]
+    known = {
+        name: one.model_copy(update={"effect": EffectPrior(prior=truth, strength=CERTAIN)})
+        for (name, one), truth in zip(playbooks.items(), true_shares(true), strict=True)
+    }
+    most = together(run(true, known, capacity, tell_apart=False), LAST)[-1]
+    told = f"{np.mean(shares):.1%} on average, standard deviation {np.std(shares):.1%}, {min(shares):.1%} to {max(shares):.1%}"
+    lines = [Line(f"learnt, {len(shares)} fates", None, note=told), Line("true averages", None, note=f"{most:.1%}")]
+    note("loop_last", f"Captured in the last {LAST} months, one effect for all", lines)
+
+
+def true_shares(true: World) -> list[float]:
+    """Of each playbook what it keeps of the accounts that are expected to be lost, all for whom it may be begun together."""
+    may = ~np.isnan(true.change)
+    chances = (true.chance[:, :, None] * may).sum((0, 1))
+    return list(-np.nansum(true.change, axis=(0, 1)) / chances)
+
+
 def per_playbook(true: World, months: list[Round]) -> None:
     """What was known of each before the last month, beside the truth about those for whom it may be begun."""
     print(f"\n{'playbook':18}{'true':>8}{'found':>9}  {'95 %, any looks':18}{'T / C':>14}  {'verdict':15}learner")
-    for place, name in enumerate(true.playbooks):
-        may = ~np.isnan(true.change[:, :, place])
-        truth = -(true.change[:, :, place] * true.value)[may].sum() / true.at_stake[may].sum()
+    for name, truth in zip(true.playbooks, true_shares(true), strict=True):
         last = months[-1].playbooks[name]
         share, found = last.found.share, last.found
         told = f"{share.value:>+9.3f}  {share.always.low:+.3f} to {share.always.high:+.3f}" if share else f"{'–':>9}"
@@ -140,9 +163,9 @@ def draw(runs: dict[str, list[Round]], path: Path) -> None:
         figure.savefig(path, dpi=160, facecolor="white")
 
 
-def together(months: list[Round]) -> list[float]:
-    """Of each month the share of it and the two before."""
-    last = [months[max(0, end - 3) : end] for end in range(1, len(months) + 1)]
+def together(months: list[Round], count: int = 3) -> list[float]:
+    """Of each month the share of it and those before it, so many together."""
+    last = [months[max(0, end - count) : end] for end in range(1, len(months) + 1)]
     return [sum(one.captured for one in some) / sum(one.possible for one in some) for some in last]
 
 

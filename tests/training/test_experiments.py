@@ -11,6 +11,7 @@ from scipy.stats import norm
 
 from training.experiments import Arms, Outcomes, difference, measured
 from training.experiments.cuped import adjusted
+from training.experiments.learning import held_up
 from training.experiments.power import accounts_needed, detectable_difference
 from training.experiments.sequences import TIGHTEST_AT, always_valid, widening
 from training.uplift.average import Estimate
@@ -207,3 +208,40 @@ def test__measured__quadrants__are_every_account_once():
     assert [one.quadrant for one in found.quadrants] == ["routine", "strategic_core", None]
     assert sum(one.treatment for one in found.quadrants) == found.treatment
     assert sum(one.control for one in found.quadrants) == found.control
+
+
+def _told_apart(n, trust, seed=0, share=0.3):
+    """A lot of accounts that keep more or less than the average share of what is at stake, and changes that exaggerate by 1/trust."""
+    rng = np.random.default_rng(seed)
+    chance, treated = rng.uniform(0.2, 0.8, n), rng.random(n) < 0.8
+    own = rng.choice([-0.5, 0.5], n)
+    missed = (rng.random(n) < chance * (1 - treated * (share + own))).astype(float)
+    outcomes = Outcomes(
+        Arms(treated, np.full(n, 0.2)), missed, 1 - missed, chance, chance, np.ones(n), chance[:, None],
+        np.full(n, None, dtype=object),
+    )  # fmt: skip
+    return outcomes, -chance * (share + own / trust)
+
+
+@pytest.mark.parametrize("trust", [1.0, 0.5, 0.25])
+def test__held_up__forecasts_that_exaggerate__are_trusted_as_far_as_they_are_true(trust):
+    outcomes, changes = _told_apart(60_000, trust)
+    held = held_up(outcomes, 0.3, changes)
+    assert trust * 0.85 < held < trust * 1.02
+
+
+def test__held_up__forecasts_of_nothing__are_not_trusted():
+    """What they say of an account has nothing to do with it; in one of forty lots they may seem to know a little."""
+    outcomes, changes = _told_apart(4_000, 1.0)
+    guesses = [
+        np.random.default_rng(seed).permutation(changes / outcomes.chance) * outcomes.chance for seed in range(40)
+    ]
+    held = np.array([held_up(outcomes, 0.3, one) for one in guesses])
+    assert (held == 0).mean() > 0.9
+    assert held.max() < 0.15
+
+
+def test__held_up__same_share_for_all__is_nothing_to_trust():
+    """A learner that has found that large chances change more has found the average effect."""
+    outcomes, _ = _told_apart(4_000, 1.0)
+    assert held_up(outcomes, 0.3, -0.3 * outcomes.chance) == 0
