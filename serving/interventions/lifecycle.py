@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from serving.database.audit import Act, append
 from serving.database.tables import deadlines, intervention_comments, intervention_steps, interventions
@@ -92,11 +93,11 @@ def begin(
     In the transaction of the connection. One whose id is there already is left as it stands, so that a decision that is
     repeated decides nothing twice.
     """
-    known = _known(connection, [one.intervention_id for one in begun])
-    new = list({one.intervention_id: one for one in begun if one.intervention_id not in known}.values())
+    first = {one.intervention_id: one for one in reversed(begun)}
+    written = _written(connection, first, at)
+    new = [one for own, one in first.items() if own in written]
     if not new:
         return 0
-    connection.execute(sa.insert(interventions), [_row(one, at) for one in new])
     _insert(connection, intervention_steps, [step for one in new for step in _steps(one)])
     _insert(connection, deadlines, [row for one in new for row in _deadlines(one)])
     append(connection, [_act_of_beginning(one, actor, at) for one in new])
@@ -122,7 +123,14 @@ def change(
     append(connection, [_act_of_change(before, after, wanted)])
     enqueue(
         connection,
-        messages(told, f"intervention.{wanted.to}", f"{intervention_id}/{wanted.at.isoformat()}", after, wanted.at),
+        messages(
+            told,
+            f"intervention.{wanted.to}",
+            f"{intervention_id}/{wanted.at.isoformat()}",
+            after,
+            wanted.at,
+            roles=(after["role"],) if wanted.to == ASSIGNED else (),
+        ),
         wanted.at,
     )
     if wanted.to in CLOSED:
@@ -131,7 +139,10 @@ def change(
 
 
 def finish_step(connection: sa.Connection, intervention_id: str, number: int, actor: str, at: datetime) -> None:
-    """A step is done, which meets its deadline; done once, it stays so. NoIntervention if there is no such step."""
+    """A step is done, which meets its deadline; done once, it stays so. NoIntervention if there is no such step.
+
+    Whoever does a step has begun: what is done without being claimed neither goes on to somebody else nor expires.
+    """
     step = intervention_steps.c.intervention_id == intervention_id, intervention_steps.c.number == number
     locked(connection, intervention_id)
     done = connection.execute(sa.select(intervention_steps.c.done_at).where(*step)).first()
@@ -140,7 +151,8 @@ def finish_step(connection: sa.Connection, intervention_id: str, number: int, ac
     if done.done_at is not None:
         return
     connection.execute(sa.update(intervention_steps).where(*step).values(done_at=at, done_by=actor))
-    _result(connection, intervention_id, at, (deadlines.c.kind == "step", deadlines.c.step == number), "met")
+    own = sa.and_(deadlines.c.kind == "step", deadlines.c.step == number)
+    _result(connection, intervention_id, at, (sa.or_(own, deadlines.c.kind.in_(_BEGUN)),), "met")
     append(connection, [Act(at, actor, "intervention_step_done", intervention_id, {"step": number})])
 
 
@@ -187,7 +199,8 @@ def messages(
     webhooks = (
         name for name, one in told.channels.items() if one.kind == "webhook" and (not one.types or type_ in one.types)
     )
-    people = (channel for role in roles for channel in told.roles[role].channels)
+    # A role of an old deadline may be declared no more; that must not keep the others from being told.
+    people = (channel for role in roles if role in told.roles for channel in told.roles[role].channels)
     ids = about["intervention_id"], about["account_id"]
     return [Message(name, type_, cause, payload, *ids, urgent) for name in dict.fromkeys([*webhooks, *people])]
 
@@ -200,12 +213,13 @@ def public(about: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _known(connection: sa.Connection, ids: Sequence[str]) -> set[str]:
-    found = set[str]()
-    for start in range(0, len(ids), 1_000):
-        portion = interventions.c.intervention_id.in_(ids[start : start + 1_000])
-        found.update(connection.execute(sa.select(interventions.c.intervention_id).where(portion)).scalars())
-    return found
+def _written(connection: sa.Connection, begun: Mapping[str, Begun], at: datetime) -> set[str]:
+    """The ids of those that were not there yet, and are now; in one order, so that two who begin the same wait in a row."""
+    if not begun:
+        return set()
+    insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(interventions)
+    statement = insert.on_conflict_do_nothing().returning(interventions.c.intervention_id)
+    return set(connection.execute(statement, [_row(begun[own], at) for own in sorted(begun)]).scalars())
 
 
 _APART = {"steps", "deadlines", "urgent", "tell"}
@@ -264,16 +278,25 @@ def _changed(before: Mapping[str, Any], wanted: Change) -> dict[str, Any]:
 def _settle(connection: sa.Connection, intervention_id: str, wanted: Change) -> None:
     """Deadlines that the change meets, and those that it makes void."""
     if wanted.to in {CLAIMED, IN_PROGRESS}:
-        _result(connection, intervention_id, wanted.at, (deadlines.c.kind.in_(("claim", "expire")),), "met")
+        _result(connection, intervention_id, wanted.at, (deadlines.c.kind.in_(_BEGUN),), "met")
     if wanted.to == DONE:
         _result(connection, intervention_id, wanted.at, (), "met")
     if wanted.to in {DISMISSED, EXPIRED}:
         _result(connection, intervention_id, wanted.at, (), "void")
 
 
+_BEGUN = ("claim", "expire")
+"""Deadlines that are over once somebody has begun."""
+
+
 def _result(connection: sa.Connection, intervention_id: str, at: datetime, which: Sequence[Any], result: str) -> None:
+    """Settle running deadlines; one that had passed before is missed, also if no sweep has found it yet."""
     running = deadlines.c.intervention_id == intervention_id, deadlines.c.settled_at.is_(None)
-    connection.execute(sa.update(deadlines).where(*running, *which).values(settled_at=at, result=result))
+    connection.execute(
+        sa.update(deadlines)
+        .where(*running, *which)
+        .values(settled_at=at, result=sa.case((deadlines.c.due_at < at, "missed"), else_=result))
+    )
 
 
 def _act_of_change(before: Mapping[str, Any], after: Mapping[str, Any], wanted: Change) -> Act:
