@@ -27,8 +27,9 @@ def check_url(url: str, allow_private: bool) -> httpx.URL:
     """
     try:
         read = httpx.URL(url)
-    except httpx.InvalidURL as wrong:
-        raise NotUsable(f"its url is none ({wrong})") from None
+    except httpx.InvalidURL:
+        # What is wrong in it may be a part of a secret.
+        raise NotUsable("its url is none") from None
     schemes = ("https", "http") if allow_private else ("https",)
     if read.scheme not in schemes or not read.host:
         raise NotUsable(f"its url must begin with {' or '.join(f'{scheme}://' for scheme in schemes)} and name a host")

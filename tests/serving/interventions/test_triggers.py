@@ -131,6 +131,13 @@ def test__resolved__ends_what_was_promised_about_the_case_and_of_no_other(known)
     } == {"met"}
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test__a_case_that_is_over_when_it_is_posted__begins_nothing(known, order):
+    events = (case(), case(kind="resolved"))
+    assert posted(known, *events[::order]) == 0
+    assert rows(known, interventions) == []
+
+
 def test__conditions__see_the_score_of_the_last_night(known):
     row = {"account_id": "A", "kind": "meeting", "subject": "strategy", "status": "cancelled"}
     assert posted(known, PostedEvent("A", "engagement", "m1", MONDAY, MONDAY, json.dumps(row))) == 1
