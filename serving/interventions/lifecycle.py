@@ -10,7 +10,7 @@ transaction: whoever is killed leaves all of it or nothing.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,6 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from serving.database.audit import Act, append
 from serving.database.tables import deadlines, intervention_comments, intervention_steps, interventions
 from serving.inbox import post
+from serving.interventions.calendar import WorkingTime
 from serving.interventions.outbox import Message, enqueue
 from serving.interventions.settings import InterventionSettings
 from serving.interventions.states import ASSIGNED, CLAIMED, CLOSED, DISMISSED, DONE, EXPIRED, IN_PROGRESS, MAY
@@ -120,6 +121,8 @@ def change(
     after = {**before, **_changed(before, wanted)}
     connection.execute(sa.update(interventions).where(_own(intervention_id)).values(_changed(before, wanted)))
     _settle(connection, intervention_id, wanted)
+    if wanted.to == ASSIGNED and before["status"] in {CLAIMED, IN_PROGRESS}:
+        _insert(connection, deadlines, _clocks_again(after, told, wanted.at))
     append(connection, [_act_of_change(before, after, wanted)])
     enqueue(
         connection,
@@ -236,11 +239,26 @@ def _steps(one: Begun) -> list[dict[str, Any]]:
 
 
 def _deadlines(one: Begun) -> list[dict[str, Any]]:
-    own = {"intervention_id": one.intervention_id, "account_id": one.account_id, "settled_at": None, "result": None}
-    named = (
-        (f"{one.intervention_id}/{each.kind}{f'-{each.step}' if each.step else ''}", each) for each in one.deadlines
-    )
-    return [{**own, **asdict(each), "deadline_id": name} for name, each in named]
+    named = ((f"{each.kind}-{each.step}" if each.step else each.kind, each) for each in one.deadlines)
+    return [_running(one.intervention_id, one.account_id, name, each) for name, each in named]
+
+
+def _running(intervention_id: str, account_id: str, name: str, one: Deadline) -> dict[str, Any]:
+    own = {"intervention_id": intervention_id, "account_id": account_id, "settled_at": None, "result": None}
+    return {**own, **asdict(one), "deadline_id": f"{intervention_id}/{name}"}
+
+
+def _clocks_again(about: Mapping[str, Any], told: InterventionSettings, at: datetime) -> list[dict[str, Any]]:
+    """The clocks of beginning, which stood still: whoever is handed what somebody had claimed must claim it, too."""
+    sla, playbook = told.sla.get(about["playbook"]), told.playbooks.get(about["playbook"])
+    within, again = (one.claim_within if (one := sla or playbook) else None), list[Deadline]()
+    if within is not None:
+        due = WorkingTime(told.calendar, sla.business_hours if sla else None).due(at, within)
+        again.append(Deadline("claim", due, escalate_to=sla.escalate_to if sla else None))
+    if about["origin"] != "sla":
+        again.append(Deadline("expire", at + timedelta(days=told.policy.expire_days)))
+    own = about["intervention_id"], about["account_id"]
+    return [_running(*own, f"{one.kind}/{at.astimezone(UTC).isoformat()}", one) for one in again]
 
 
 def _insert(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -97,9 +97,14 @@ def promise(seen: Seen, name: str, told: InterventionSettings, at: datetime) -> 
     return Begun(
         own, seen.event.account_id, name, "sla", role, member(told.roles[role], seen.posted.standing),
         SEVERITY.get(seen.row.get("severity", ""), "high"), _reason(seen), at,
-        due_at=max((one.due_at for one in deadlines if one.kind != "claim"), default=None),
+        due_at=max((one.due_at for one in deadlines if one.kind != "claim"), default=_claimed_by(deadlines)),
         steps=steps, deadlines=deadlines, urgent=True, tell=tuple(others),
     )  # fmt: skip
+
+
+def _claimed_by(deadlines: Iterable[Deadline]) -> datetime | None:
+    """A promise to begin is all that some SLAs make; without a moment it would stand below whatever has one."""
+    return next((one.due_at for one in deadlines if one.kind == "claim"), None)
 
 
 def member(role: Role, standing: Mapping[str, Any] | None) -> str | None:

@@ -19,6 +19,7 @@ from serving.database.tables import (
     interventions,
     outbox,
 )
+from serving.interventions.deadlines import Swept, sweep
 from serving.interventions.lifecycle import (
     Begun,
     Change,
@@ -29,7 +30,7 @@ from serving.interventions.lifecycle import (
     change,
     finish_step,
 )
-from serving.interventions.settings import Channel, InterventionSettings, Role
+from serving.interventions.settings import Channel, InterventionSettings, Role, Sla
 from serving.interventions.states import CLOSED, MAY, OPEN
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -139,6 +140,19 @@ def test__hand_over__is_told_to_its_role(begun):
     moved(begun, "assigned", owner="Ben")
     (told,) = (row for row in rows(begun, outbox) if row["channel"] == "chat" and row["created_at"] == LATER)
     assert json.loads(told["payload"])["data"]["owner"] == "Ben"
+
+
+def test__hand_over__of_what_was_claimed__starts_the_clock_of_the_claim_again(begun):
+    promise = Sla(when="true", notify=("manager",), claim_within="15m", escalate_to="lead", business_hours="always")
+    told = TOLD.model_copy(update={"sla": {"win_back": promise}})
+    moved(begun, "claimed", at=SOON)
+    with writing(begun) as connection:
+        change(connection, "i1", Change("assigned", "Ada", LATER, owner="Ben"), told)
+    due = LATER + timedelta(minutes=15)
+    assert sweep(begun, told, due - timedelta(seconds=1)) == Swept()
+    assert sweep(begun, told, due) == Swept(missed=1, escalated=1)
+    assert rows(begun, interventions)[0]["role"] == "lead"
+    assert sweep(begun, told, LATER + timedelta(days=told.policy.expire_days)).expired == 1
 
 
 def test__begin__by_two_at_once__is_once(database):

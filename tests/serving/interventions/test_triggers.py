@@ -87,6 +87,7 @@ def test__fifteen_minutes__count_while_people_work_and_then_it_is_the_directors(
     posted(known, case())
     due = datetime(2026, 3, 3, 8, 5, tzinfo=UTC)
     assert rows(known, deadlines)[0]["due_at"] == due, "ten minutes on Monday, five on Tuesday from 9:00"
+    assert rows(known, interventions)[0]["due_at"] == due, "nothing else is promised"
     assert sweep(known, TOLD, due - timedelta(seconds=1)).missed == 0
     assert sweep(known, TOLD, due).escalated == 1
     assert rows(known, interventions)[0]["role"] == "director"
