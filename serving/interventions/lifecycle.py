@@ -318,9 +318,9 @@ def _result(connection: sa.Connection, intervention_id: str, at: datetime, which
 
 
 def _act_of_change(before: Mapping[str, Any], after: Mapping[str, Any], wanted: Change) -> Act:
+    # Not the outcome: in words of anybody's own there may be the name of an account, and an act stays for ever.
     detail = {
         "from": before["status"], "to": after["status"], "owner_before": before["owner"], "owner": after["owner"],
-        "outcome": wanted.outcome,
     }  # fmt: skip
     return Act(wanted.at, wanted.actor, f"intervention_{wanted.to}", after["intervention_id"], detail)
 
