@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from serving.api.rows import table_row
-from serving.api.schemas import NO_NUL, AccountId, Request, Text
+from serving.api.schemas import NO_NUL, AccountId, Instant, Request, Text
 from serving.database.tables import deadlines, intervention_comments, intervention_steps, interventions
 
 MOST_LISTED = 500
@@ -60,7 +60,7 @@ class InterventionPlace(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    due_at: AwareDatetime | None
+    due_at: Instant | None
     intervention_id: Text
 
 
@@ -79,7 +79,7 @@ class InterventionQuery(BaseModel):
     account_id: list[AccountId] = []
     severity: list[Literal["low", "medium", "high", "critical"]] = []
     origin: list[Literal["decision", "rule", "sla"]] = []
-    due_before: AwareDatetime | None = Field(default=None, description="due before this moment")
+    due_before: Instant | None = Field(default=None, description="due before this moment")
     limit: int = Field(default=50, ge=1, le=MOST_LISTED)
     cursor: str | None = Field(default=None, description="`next` of the page before")
 

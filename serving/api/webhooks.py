@@ -1,9 +1,10 @@
 """POST /v1/webhooks/{channel}: what a CRM, a tracker or a no-code engine reports of an intervention, signed by it."""
 
+import json
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Path, Request
+from fastapi import APIRouter, Path, Request
 
 from features.moments import now
 from serving.api.dependencies import Served, Threads
@@ -21,12 +22,17 @@ from serving.interventions.states import CLAIMED
 
 router = APIRouter()
 _PROBLEMS = problems(UNKNOWN_CHANNEL, BAD_SIGNATURE, UNKNOWN_INTERVENTION)
+_EXAMPLE = {"intervention_id": "iv_5b1f6e0c2f0d4b7a9c3e8d21", "status": "done"}
+_TAKES = {
+    "requestBody": {"required": True, "content": {"application/json": {"schema": {}, "example": _EXAMPLE}}},
+    "security": [],
+}
+"""Told to the OpenAPI document alone: nobody's JSON is read before its signature is checked."""
 
 
-@router.post("/webhooks/{channel}", responses=_PROBLEMS)
+@router.post("/webhooks/{channel}", responses=_PROBLEMS, openapi_extra=_TAKES)
 async def report(
     channel: Annotated[Text, Path(description="the name of a table [webhooks.NAME]", examples=["jira"])],
-    body: Annotated[Any, Body(examples=[{"intervention_id": "iv_5b1f6e0c2f0d4b7a9c3e8d21", "status": "done"}])],
     request: Request,
     service: Served,
     threads: Threads,
@@ -39,7 +45,8 @@ async def report(
     declared = service.settings.interventions.webhooks.get(channel)
     if declared is None:
         raise Problem(UNKNOWN_CHANNEL, f"there is no table [webhooks.{channel}] in the project file")
-    _check(declared, await request.body(), request)
+    body = await request.body()
+    _check(declared, body, request)
     return await threads.run(_taken, service, channel, declared, body, now())
 
 
@@ -50,15 +57,22 @@ def _check(declared: IncomingWebhook, body: bytes, request: Request) -> None:
         raise Problem(BAD_SIGNATURE, str(bad)) from bad
 
 
-def _taken(service: InService, channel: str, declared: IncomingWebhook, body: Any, at: datetime) -> Reported:
+def _taken(service: InService, channel: str, declared: IncomingWebhook, body: bytes, at: datetime) -> Reported:
     try:
-        told = read_report(declared, body)
+        told = read_report(declared, _as_json(body))
         with writing(service.database) as connection:
             return _changed(connection, told, f"{told.actor or 'webhook'} ({channel})", service, at)
     except UnreadableReport as unreadable:
         raise Problem(MALFORMED_REQUEST, str(unreadable)) from unreadable
     except NoIntervention as unknown:
         raise Problem(UNKNOWN_INTERVENTION, str(unknown)) from unknown
+
+
+def _as_json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise UnreadableReport("there is no JSON in the message, or too deep a one") from None
 
 
 def _changed(connection: Any, told: Report, actor: str, service: InService, at: datetime) -> Reported:

@@ -16,12 +16,14 @@ from serving.interventions.settings import Calendar, Length
 ALWAYS = "always"
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _DAY = timedelta(days=1)
+_MIDNIGHT = "24:00"
+"""The end of a day, as people write it: the beginning of the next one."""
 
 
 class WorkingTime:
     """The working time of a calendar; `hours` like "Mon-Fri 09:00-18:00" take the place of the calendar's own.
 
-    ValueError for hours that end before they begin, and for names that are no days.
+    24:00 is the end of a day. ValueError for hours that end before they begin, or are none, and for names that are no days.
     """
 
     def __init__(self, calendar: Calendar, hours: str | None = None) -> None:
@@ -31,7 +33,8 @@ class WorkingTime:
         if self.hours != ALWAYS:
             days, _, day = self.hours.partition(" ")
             self.weekdays = _weekdays(days)
-            self.opens, self.closes = (time.fromisoformat(each) for each in day.split("-"))
+            self.opens, self.closes = day.split("-")
+            _moment(date.min, self.opens), _moment(date.min, self.closes)
             if self.opens >= self.closes:
                 raise ValueError(f"'{self.hours}' closes before it opens")
 
@@ -77,11 +80,19 @@ class WorkingTime:
         day = start.astimezone(self.zone).date()
         while True:
             if self.is_working_day(day):
-                opens, closes = (
-                    datetime.combine(day, at, self.zone).astimezone(UTC) for at in (self.opens, self.closes)
-                )
-                yield opens, closes
+                opens, closes = (_moment(day, at).replace(tzinfo=self.zone) for at in (self.opens, self.closes))
+                yield opens.astimezone(UTC), closes.astimezone(UTC)
             day += _DAY
+
+
+def _moment(day: date, clock: str) -> datetime:
+    """What a clock on the wall shows, on a day. ValueError for what none shows."""
+    if clock == _MIDNIGHT:
+        return datetime.combine(day + _DAY, time())
+    try:
+        return datetime.combine(day, time.fromisoformat(clock))
+    except ValueError:
+        raise ValueError(f"no clock shows {clock}; a day is from 00:00 to {_MIDNIGHT}") from None
 
 
 def _weekdays(text: str) -> frozenset[int]:

@@ -10,14 +10,16 @@ transaction: whoever is killed leaves all of it or nothing.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from serving.database.audit import Act, append
 from serving.database.tables import deadlines, intervention_comments, intervention_steps, interventions
 from serving.inbox import post
+from serving.interventions.calendar import WorkingTime
 from serving.interventions.outbox import Message, enqueue
 from serving.interventions.settings import InterventionSettings
 from serving.interventions.states import ASSIGNED, CLAIMED, CLOSED, DISMISSED, DONE, EXPIRED, IN_PROGRESS, MAY
@@ -92,11 +94,11 @@ def begin(
     In the transaction of the connection. One whose id is there already is left as it stands, so that a decision that is
     repeated decides nothing twice.
     """
-    known = _known(connection, [one.intervention_id for one in begun])
-    new = list({one.intervention_id: one for one in begun if one.intervention_id not in known}.values())
+    first = {one.intervention_id: one for one in reversed(begun)}
+    written = _written(connection, first, at)
+    new = [one for own, one in first.items() if own in written]
     if not new:
         return 0
-    connection.execute(sa.insert(interventions), [_row(one, at) for one in new])
     _insert(connection, intervention_steps, [step for one in new for step in _steps(one)])
     _insert(connection, deadlines, [row for one in new for row in _deadlines(one)])
     append(connection, [_act_of_beginning(one, actor, at) for one in new])
@@ -119,10 +121,19 @@ def change(
     after = {**before, **_changed(before, wanted)}
     connection.execute(sa.update(interventions).where(_own(intervention_id)).values(_changed(before, wanted)))
     _settle(connection, intervention_id, wanted)
+    if wanted.to == ASSIGNED and before["status"] in {CLAIMED, IN_PROGRESS}:
+        _insert(connection, deadlines, _clocks_again(after, told, wanted.at))
     append(connection, [_act_of_change(before, after, wanted)])
     enqueue(
         connection,
-        messages(told, f"intervention.{wanted.to}", f"{intervention_id}/{wanted.at.isoformat()}", after, wanted.at),
+        messages(
+            told,
+            f"intervention.{wanted.to}",
+            f"{intervention_id}/{wanted.at.isoformat()}",
+            after,
+            wanted.at,
+            roles=(after["role"],) if wanted.to == ASSIGNED else (),
+        ),
         wanted.at,
     )
     if wanted.to in CLOSED:
@@ -131,7 +142,10 @@ def change(
 
 
 def finish_step(connection: sa.Connection, intervention_id: str, number: int, actor: str, at: datetime) -> None:
-    """A step is done, which meets its deadline; done once, it stays so. NoIntervention if there is no such step."""
+    """A step is done, which meets its deadline; done once, it stays so. NoIntervention if there is no such step.
+
+    Whoever does a step has begun: what is done without being claimed neither goes on to somebody else nor expires.
+    """
     step = intervention_steps.c.intervention_id == intervention_id, intervention_steps.c.number == number
     locked(connection, intervention_id)
     done = connection.execute(sa.select(intervention_steps.c.done_at).where(*step)).first()
@@ -140,7 +154,8 @@ def finish_step(connection: sa.Connection, intervention_id: str, number: int, ac
     if done.done_at is not None:
         return
     connection.execute(sa.update(intervention_steps).where(*step).values(done_at=at, done_by=actor))
-    _result(connection, intervention_id, at, (deadlines.c.kind == "step", deadlines.c.step == number), "met")
+    own = sa.and_(deadlines.c.kind == "step", deadlines.c.step == number)
+    _result(connection, intervention_id, at, (sa.or_(own, deadlines.c.kind.in_(_BEGUN)),), "met")
     append(connection, [Act(at, actor, "intervention_step_done", intervention_id, {"step": number})])
 
 
@@ -187,7 +202,8 @@ def messages(
     webhooks = (
         name for name, one in told.channels.items() if one.kind == "webhook" and (not one.types or type_ in one.types)
     )
-    people = (channel for role in roles for channel in told.roles[role].channels)
+    # A role of an old deadline may be declared no more; that must not keep the others from being told.
+    people = (channel for role in roles if role in told.roles for channel in told.roles[role].channels)
     ids = about["intervention_id"], about["account_id"]
     return [Message(name, type_, cause, payload, *ids, urgent) for name in dict.fromkeys([*webhooks, *people])]
 
@@ -200,12 +216,13 @@ def public(about: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _known(connection: sa.Connection, ids: Sequence[str]) -> set[str]:
-    found = set[str]()
-    for start in range(0, len(ids), 1_000):
-        portion = interventions.c.intervention_id.in_(ids[start : start + 1_000])
-        found.update(connection.execute(sa.select(interventions.c.intervention_id).where(portion)).scalars())
-    return found
+def _written(connection: sa.Connection, begun: Mapping[str, Begun], at: datetime) -> set[str]:
+    """The ids of those that were not there yet, and are now; in one order, so that two who begin the same wait in a row."""
+    if not begun:
+        return set()
+    insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(interventions)
+    statement = insert.on_conflict_do_nothing().returning(interventions.c.intervention_id)
+    return set(connection.execute(statement, [_row(begun[own], at) for own in sorted(begun)]).scalars())
 
 
 _APART = {"steps", "deadlines", "urgent", "tell"}
@@ -222,11 +239,26 @@ def _steps(one: Begun) -> list[dict[str, Any]]:
 
 
 def _deadlines(one: Begun) -> list[dict[str, Any]]:
-    own = {"intervention_id": one.intervention_id, "account_id": one.account_id, "settled_at": None, "result": None}
-    named = (
-        (f"{one.intervention_id}/{each.kind}{f'-{each.step}' if each.step else ''}", each) for each in one.deadlines
-    )
-    return [{**own, **asdict(each), "deadline_id": name} for name, each in named]
+    named = ((f"{each.kind}-{each.step}" if each.step else each.kind, each) for each in one.deadlines)
+    return [_running(one.intervention_id, one.account_id, name, each) for name, each in named]
+
+
+def _running(intervention_id: str, account_id: str, name: str, one: Deadline) -> dict[str, Any]:
+    own = {"intervention_id": intervention_id, "account_id": account_id, "settled_at": None, "result": None}
+    return {**own, **asdict(one), "deadline_id": f"{intervention_id}/{name}"}
+
+
+def _clocks_again(about: Mapping[str, Any], told: InterventionSettings, at: datetime) -> list[dict[str, Any]]:
+    """The clocks of beginning, which stood still: whoever is handed what somebody had claimed must claim it, too."""
+    sla, playbook = told.sla.get(about["playbook"]), told.playbooks.get(about["playbook"])
+    within, again = (one.claim_within if (one := sla or playbook) else None), list[Deadline]()
+    if within is not None:
+        due = WorkingTime(told.calendar, sla.business_hours if sla else None).due(at, within)
+        again.append(Deadline("claim", due, escalate_to=sla.escalate_to if sla else None))
+    if about["origin"] != "sla":
+        again.append(Deadline("expire", at + timedelta(days=told.policy.expire_days)))
+    own = about["intervention_id"], about["account_id"]
+    return [_running(*own, f"{one.kind}/{at.astimezone(UTC).isoformat()}", one) for one in again]
 
 
 def _insert(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -264,22 +296,31 @@ def _changed(before: Mapping[str, Any], wanted: Change) -> dict[str, Any]:
 def _settle(connection: sa.Connection, intervention_id: str, wanted: Change) -> None:
     """Deadlines that the change meets, and those that it makes void."""
     if wanted.to in {CLAIMED, IN_PROGRESS}:
-        _result(connection, intervention_id, wanted.at, (deadlines.c.kind.in_(("claim", "expire")),), "met")
+        _result(connection, intervention_id, wanted.at, (deadlines.c.kind.in_(_BEGUN),), "met")
     if wanted.to == DONE:
         _result(connection, intervention_id, wanted.at, (), "met")
     if wanted.to in {DISMISSED, EXPIRED}:
         _result(connection, intervention_id, wanted.at, (), "void")
 
 
+_BEGUN = ("claim", "expire")
+"""Deadlines that are over once somebody has begun."""
+
+
 def _result(connection: sa.Connection, intervention_id: str, at: datetime, which: Sequence[Any], result: str) -> None:
+    """Settle running deadlines; one that had passed before is missed, also if no sweep has found it yet."""
     running = deadlines.c.intervention_id == intervention_id, deadlines.c.settled_at.is_(None)
-    connection.execute(sa.update(deadlines).where(*running, *which).values(settled_at=at, result=result))
+    connection.execute(
+        sa.update(deadlines)
+        .where(*running, *which)
+        .values(settled_at=at, result=sa.case((deadlines.c.due_at < at, "missed"), else_=result))
+    )
 
 
 def _act_of_change(before: Mapping[str, Any], after: Mapping[str, Any], wanted: Change) -> Act:
+    # Not the outcome: in words of anybody's own there may be the name of an account, and an act stays for ever.
     detail = {
         "from": before["status"], "to": after["status"], "owner_before": before["owner"], "owner": after["owner"],
-        "outcome": wanted.outcome,
     }  # fmt: skip
     return Act(wanted.at, wanted.actor, f"intervention_{wanted.to}", after["intervention_id"], detail)
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from zoneinfo import available_timezones
 
-from serving.interventions.settings import Channel, InterventionSettings, Playbook, Rule, Sla
+from serving.interventions.settings import Calendar, Channel, InterventionSettings, Playbook, Rule, Sla
 from serving.standing.settings import RISKS, TargetOf
 
 GROWTH = ("upsell", "cross_sell")
@@ -58,6 +58,8 @@ def _of_slas(settings: InterventionSettings, targets: Mapping[str, TargetOf]) ->
             yield from _unknown(f"{key}.escalate_to", sla.escalate_to, settings.roles, "roles")
         if name in settings.playbooks:
             yield f"{key}: a playbook has that name, too, and interventions are told apart by it; give it another"
+        if sla.business_hours is not None:
+            yield from _hours(f"{key}.business_hours", sla.business_hours)
         yield from _condition(key, sla, targets)
 
 
@@ -117,10 +119,20 @@ def _plain_secrets(key: str, secrets: tuple[str, ...]) -> Iterator[str]:
 
 def _of_calendar(settings: InterventionSettings) -> Iterator[str]:
     zone, country = settings.calendar.timezone, settings.calendar.country
+    yield from _hours("calendar.business_hours", settings.calendar.business_hours)
     if zone is not None:
         yield from _unknown("calendar.timezone", zone, available_timezones(), "")
     if country is not None:
         yield from _country(country)
+
+
+def _hours(key: str, hours: str) -> Iterator[str]:
+    from serving.interventions.calendar import WorkingTime
+
+    try:
+        WorkingTime(Calendar(), hours)
+    except ValueError as wrong:
+        yield f'{key} = "{hours}": {wrong}'
 
 
 def _country(code: str) -> Iterator[str]:

@@ -35,6 +35,11 @@ def _text(body: Any, path: str) -> str:
     found = body
     for name in path.split("."):
         found = found.get(name) if isinstance(found, dict) else None
-    if not isinstance(found, str) or not 0 < len(found) <= 200 or "\0" in found:
+    if not isinstance(found, str) or not 0 < len(found) <= 200 or not _can_be_kept(found):
         raise UnreadableReport(f"there is no text of up to 200 characters at {path} of the message")
     return found
+
+
+def _can_be_kept(text: str) -> bool:
+    r"""Whether a database can: JSON may hold \0, and halves of characters."""
+    return "\0" not in text and text.encode(errors="ignore").decode() == text

@@ -2,14 +2,17 @@
 
 import hashlib
 import hmac
+import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from standardwebhooks import Webhook
-from standardwebhooks.webhooks import WebhookVerificationError
+from standardwebhooks.webhooks import EmptyWebhookSecretError, WebhookVerificationError
 
 from serving.interventions.delivery.environment import Environment, NotUsable
 from serving.interventions.settings import IncomingWebhook
+
+log = logging.getLogger("bentoml.foresail")
 
 HUB = "x-hub-signature"
 HUB_256 = "x-hub-signature-256"
@@ -22,12 +25,18 @@ class BadSignature(Exception):
 def check_signature(declared: IncomingWebhook, body: bytes, headers: Mapping[str, str]) -> None:
     """BadSignature unless one of the secrets signed exactly this body; a standard one not longer than five minutes ago."""
     check = _is_standard if declared.signature == "standard" else _is_hub
+    if not any(check(secret, body, headers) for secret in _known(declared)):
+        raise BadSignature(_looked_for(declared.signature))
+
+
+def _known(declared: IncomingWebhook) -> Iterator[str]:
+    """The secrets that the environment has: a new one that is not set everywhere yet keeps the old one good."""
     environment = Environment(os.environ)
-    try:
-        if not any(check(environment.filled(secret), body, headers) for secret in declared.secrets):
-            raise BadSignature(_looked_for(declared.signature))
-    except NotUsable as unset:
-        raise BadSignature(str(unset)) from unset
+    for secret in declared.secrets:
+        try:
+            yield environment.filled(secret)
+        except NotUsable as unset:
+            log.warning("a secret of [webhooks] cannot be used: %s", unset)
 
 
 def _looked_for(signature: str) -> str:
@@ -38,8 +47,8 @@ def _looked_for(signature: str) -> str:
 
 def _is_standard(secret: str, body: bytes, headers: Mapping[str, str]) -> bool:
     try:
-        Webhook(secret).verify(body, dict(headers))
-    except (WebhookVerificationError, ValueError, KeyError):
+        Webhook(secret).verify(body, dict(headers), json_parse=False)
+    except (WebhookVerificationError, EmptyWebhookSecretError, ValueError):
         return False
     return True
 

@@ -5,7 +5,7 @@ All in the transaction that keeps the events: either both are there or neither i
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -45,6 +45,11 @@ class Seen:
         """What a promise is about: the case, however many events it has, or else the event."""
         return self.row.get("case_id") or self.event.event_id
 
+    @property
+    def is_resolved(self) -> bool:
+        """Whether it is the end of a case: nothing is to be done about it any more, whatever else came with it."""
+        return self.row.get("kind") == "resolved" and "case_id" in self.row
+
 
 def react(
     connection: sa.Connection,
@@ -61,7 +66,9 @@ def react(
     if not recent:
         return 0
     seen = _seen(connection, recent)
-    _end_settled(connection, seen, told, at)
+    resolved = {(one.event.account_id, one.cause) for one in seen if one.is_resolved}
+    # Before anything is noted in the audit log: whoever waits there may hold one of them.
+    settled = _settled(connection, resolved, told)
     held = holding(
         posted_rows([one.posted for one in seen], targets), {name: sla.when for name, sla in told.sla.items()}
     )
@@ -69,9 +76,12 @@ def react(
         promise(one, name, told, at)
         for name, holds in held.items()
         for one, is_so in zip(seen, holds, strict=True)
-        if is_so
+        if is_so and (one.event.account_id, one.cause) not in resolved
     ]
-    return begin(connection, promised, ACTOR, at, told)
+    began = begin(connection, promised, ACTOR, at, told)
+    for own in settled:
+        change(connection, own, Change(DONE, ACTOR, at, outcome="case_resolved"), told)
+    return began
 
 
 def intervention_id(sla: str, account_id: str, cause: str) -> str:
@@ -87,9 +97,14 @@ def promise(seen: Seen, name: str, told: InterventionSettings, at: datetime) -> 
     return Begun(
         own, seen.event.account_id, name, "sla", role, member(told.roles[role], seen.posted.standing),
         SEVERITY.get(seen.row.get("severity", ""), "high"), _reason(seen), at,
-        due_at=max((one.due_at for one in deadlines if one.kind != "claim"), default=None),
+        due_at=max((one.due_at for one in deadlines if one.kind != "claim"), default=_claimed_by(deadlines)),
         steps=steps, deadlines=deadlines, urgent=True, tell=tuple(others),
     )  # fmt: skip
+
+
+def _claimed_by(deadlines: Iterable[Deadline]) -> datetime | None:
+    """A promise to begin is all that some SLAs make; without a moment it would stand below whatever has one."""
+    return next((one.due_at for one in deadlines if one.kind == "claim"), None)
 
 
 def member(role: Role, standing: Mapping[str, Any] | None) -> str | None:
@@ -141,12 +156,12 @@ def _rows_of(connection: sa.Connection, table: sa.Table, accounts: Sequence[str]
         yield from (dict(row) for row in connection.execute(sa.select(table).where(own)).mappings())
 
 
-def _end_settled(connection: sa.Connection, seen: Sequence[Seen], told: InterventionSettings, at: datetime) -> None:
-    """A case that is resolved keeps what was promised about it."""
-    resolved = [one for one in seen if one.row.get("kind") == "resolved" and "case_id" in one.row]
-    ids = [intervention_id(name, one.event.account_id, one.cause) for one in resolved for name in told.sla]
-    if not ids:
-        return
-    is_open = interventions.c.intervention_id.in_(ids), interventions.c.status.in_(OPEN)
-    for own in connection.execute(sa.select(interventions.c.intervention_id).where(*is_open)).scalars().all():
-        change(connection, own, Change(DONE, ACTOR, at, outcome="case_resolved"), told)
+def _settled(connection: sa.Connection, resolved: Iterable[tuple[str, str]], told: InterventionSettings) -> list[str]:
+    """The open interventions about cases that are resolved, by account and case; nobody else can change them meanwhile."""
+    ids = [intervention_id(name, *about) for about in resolved for name in told.sla]
+    query = sa.select(interventions.c.intervention_id).order_by(interventions.c.intervention_id).with_for_update()
+    found = list[str]()
+    for start in range(0, len(ids), 1_000):
+        own = interventions.c.intervention_id.in_(ids[start : start + 1_000])
+        found += connection.execute(query.where(own, interventions.c.status.in_(OPEN))).scalars()
+    return found

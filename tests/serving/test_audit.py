@@ -80,6 +80,20 @@ def test__who_may_write_rows__cannot_edit(database, statement):
     assert verify(database).acts == 1
 
 
+def test__sqlite__who_may_write_rows__cannot_replace(database):
+    if database.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL has no insert or replace")
+    written(database, act(), act())
+    replaced = (
+        sa.insert(audit_log)
+        .prefix_with("or replace")
+        .from_select([*audit_log.c.keys()], sa.select(audit_log).where(audit_log.c.position == 1))
+    )
+    with pytest.raises(sa.exc.DBAPIError, match="only ever added to"), database.begin() as connection:
+        connection.execute(replaced)
+    assert verify(database).acts == 2
+
+
 def test__many_writers_at_once__make_one_chain(database):
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda number: written(database, act(f"i{number}")), range(20)))

@@ -87,7 +87,9 @@ def acts(service, intervention_id):
 
 
 def test__from_claim_to_outcome__each_step_shows_and_is_in_the_audit_log(service, begun):
-    own, client = begun("whole"), service.client
+    soon = datetime.now(tz=UTC) + timedelta(days=1)
+    own = begun("whole", deadlines=(Deadline("claim", soon), Deadline("step", soon, step=1)))
+    client = service.client
     assert client.change(own, "claim", by="Ada").status == "claimed"
     assert client.change(own, "start", by="Ada").status == "in_progress"
     assert client.change(own, "steps/1/done", by="Ada").steps[0].done_by.startswith("Ada (")
@@ -214,6 +216,21 @@ def test__report__with_a_word_that_nobody_declared__changes_nothing_and_is_not_s
     assert "'On hold' is not declared" in answer.json()["why_not"]
 
 
+def test__report__of_json_without_an_end__is_refused_before_and_after_its_signature(service):
+    deep = "[" * 100_000
+    without, signed_so = (
+        service.http.post("/v1/webhooks/crm", content=deep, headers={"content-type": "application/json"} | headers)
+        for headers in ({}, signed(NEW, deep))
+    )
+    assert (without.status_code, signed_so.status_code) == (401, 422)
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test__list__due_before_a_moment_that_no_database_has__is_refused(service, moment):
+    key = {"authorization": f"Bearer {service.keys['interventions']}"}
+    assert service.http.get("/v1/interventions", params={"due_before": moment}, headers=key).status_code == 422
+
+
 BODY = json.dumps({"intervention_id": "x", "status": "done", "by": "Ada"})
 FORGED = [
     ("crm", BODY, signed(f"whsec_{b64encode(b'x' * 24).decode()}", BODY), "another secret"),
@@ -242,7 +259,15 @@ def test__report__to_a_channel_that_is_not_declared__is_404(service):
 
 
 @pytest.mark.parametrize(
-    "told", [{}, {"intervention_id": 5, "status": "done"}, [], "x", {"intervention_id": "x", "status": "done"}]
+    "told",
+    [
+        {},
+        {"intervention_id": 5, "status": "done"},
+        [],
+        "x",
+        {"intervention_id": "x", "status": "done"},
+        {"intervention_id": "x", "status": "\ud800", "by": "Ada"},
+    ],
 )
 def test__report__that_lacks_what_is_declared__says_where_it_was_looked_for(service, told):
     body = json.dumps(told)

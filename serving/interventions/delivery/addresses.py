@@ -16,7 +16,10 @@ from serving.interventions.delivery.environment import NotUsable
 KEEP_SECONDS = 5.0
 """How long a name's addresses are used without asking again."""
 PRIVATE = "is an address inside a network; `allow_private = true` of the channel allows it"
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_IN_LAST_BITS = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "::/96", "::ffff:0:0:0/96")))
+"""Networks of IPv6 whose addresses end with the one of IPv4 that they stand for."""
+_OF_A_SITE = tuple(map(ipaddress.ip_network, ("fec0::/10", "64:ff9b:1::/48")))
+"""What Python counts among the addresses of the internet, and is none."""
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -27,8 +30,9 @@ def check_url(url: str, allow_private: bool) -> httpx.URL:
     """
     try:
         read = httpx.URL(url)
-    except httpx.InvalidURL as wrong:
-        raise NotUsable(f"its url is none ({wrong})") from None
+    except httpx.InvalidURL:
+        # What is wrong in it may be a part of a secret.
+        raise NotUsable("its url is none") from None
     schemes = ("https", "http") if allow_private else ("https",)
     if read.scheme not in schemes or not read.host:
         raise NotUsable(f"its url must begin with {' or '.join(f'{scheme}://' for scheme in schemes)} and name a host")
@@ -39,7 +43,11 @@ def check_url(url: str, allow_private: bool) -> httpx.URL:
 
 def is_public(address: str) -> bool:
     """Whether an IP address is one of the internet: neither private, loopback, link-local, multicast nor reserved."""
-    return all(each.is_global and not each.is_multicast for each in _meant(ipaddress.ip_address(address)))
+    return all(map(_is_of_internet, _meant(ipaddress.ip_address(address))))
+
+
+def _is_of_internet(address: _Address) -> bool:
+    return address.is_global and not address.is_multicast and not any(address in network for network in _OF_A_SITE)
 
 
 def _meant(address: _Address) -> list[_Address]:
@@ -49,7 +57,7 @@ def _meant(address: _Address) -> list[_Address]:
     if address.ipv4_mapped:
         return [address.ipv4_mapped]
     inner = [address.sixtofour, *(address.teredo or ())]
-    if address in _NAT64:
+    if any(address in network for network in _IN_LAST_BITS):
         inner.append(ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF))
     return [address, *(each for each in inner if each is not None)]
 

@@ -119,15 +119,16 @@ def record(
     """Write down what became of messages, all in one transaction."""
     rows = [_outcome(message, answer, now, chance) for message, answer in found]
     failed = [row for row in rows if row["new_state"] != DELIVERED]
-    dead = [row for row in rows if row["new_state"] == DEAD]
+    dead = [row for row in failed if row["new_state"] == DEAD]
     gone = 0
     with writing(engine) as connection:
         _write_delivered(connection, [row for row in rows if row["new_state"] == DELIVERED], now)
         _write_failed(connection, failed)
-        append(connection, [_act_of_death(row, channel, now) for row in dead])
         _keep_quiet(connection, channel, [answer for _, answer in found], now)
         if any(answer.is_gone for _, answer in found):
             gone = _close(connection, channel, now)
+        # Acts come last: whoever waits for his turn in the audit log may hold what is changed above.
+        append(connection, [_act_of_death(row, channel, now) for row in _still(connection, dead)])
     return Dispatched(len(rows) - len(failed), 0 if gone else len(failed) - len(dead), len(dead), gone)
 
 
@@ -227,6 +228,14 @@ def _write_failed(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) 
         connection.execute(change, list(rows))
 
 
+def _still(connection: sa.Connection, dead: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Those that died of this attempt: not those that somebody else has delivered, or tried again, meanwhile."""
+    own = outbox.c.message_id.in_([row["own"] for row in dead]), outbox.c.state == DEAD
+    query = sa.select(outbox.c.message_id, outbox.c.attempts).where(*own)
+    held = {row.message_id: row.attempts for row in connection.execute(query)}
+    return [row for row in dead if held.get(row["own"]) == row["taken"]]
+
+
 def _act_of_death(row: Mapping[str, Any], channel: str, now: datetime) -> Act:
     return Act(now, DISPATCH, "message_dead", row["own"], {"channel": channel, "attempts": row["taken"]})
 
@@ -240,8 +249,9 @@ def _keep_quiet(connection: sa.Connection, channel: str, answers: Sequence[Answe
 def _close(connection: sa.Connection, channel: str, now: datetime) -> int:
     """The channel is wanted no more: how many of its messages are not."""
     _set_state(connection, channel, gone_at=now)
+    gone = _wanted_by_nobody(connection, channel)
     append(connection, [Act(now, DISPATCH, "channel_gone", channel)])
-    return _wanted_by_nobody(connection, channel)
+    return gone
 
 
 def _wanted_by_nobody(connection: sa.Connection, channel: str) -> int:

@@ -101,17 +101,24 @@ class _Dispatcher:
         try:
             line = self._lines.get(channel) or self._opened(channel)
         except NotUsable as problem:
-            said = f"[channels.{channel}]: {problem}"
+            said = self._environment.hidden(f"[channels.{channel}]: {problem}")
             log.warning(entry("channel cannot be used", channel=channel, problem=said))
             return await asyncio.to_thread(hold, self._engine, channel, said, self._clock())
         texts = await asyncio.to_thread(take, self._engine, channel, line.terms, self._clock())
         if not texts:
             return None
-        answers = await asyncio.gather(*(line.send(text, self._clock()) for text in texts))
+        answers = await asyncio.gather(*(self._sent(line, text) for text in texts))
         found = [(message, answer) for text, answer in zip(texts, answers, strict=True) for message in text]
         for message, answer in found:
             _tell(channel, message, answer)
         return await asyncio.to_thread(record, self._engine, channel, found, self._clock(), self._chance)
+
+    async def _sent(self, line: "_Line", text: tuple[Taken, ...]) -> Answer:
+        """What became of one text. Whatever a plugin raises is of this one alone: the others were sent, and must not be again."""
+        try:
+            return await line.send(text, self._clock())
+        except Exception as error:  # noqa: BLE001  libraries for a hundred services
+            return Answer(self._environment.hidden(f"{type(error).__name__}: {error}"))
 
     def _opened(self, name: str) -> "_Line":
         channel = self._told.channels[name]

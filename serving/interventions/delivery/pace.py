@@ -36,9 +36,10 @@ class Bucket:
         return cls(limit, _size(limit), at)
 
     def refilled(self, now: datetime) -> "Bucket":
-        """At a later moment; a clock that goes back fills nothing."""
+        """At a later moment. A clock that goes back fills nothing, and one that was far ahead stops nothing for as long."""
         gained = max(now - self.at, timedelta(0)) / _MINUTE * (self.limit - _size(self.limit) + 1)
-        return Bucket(self.limit, min(_size(self.limit), self.tokens + gained), max(now, self.at))
+        since = now if self.at - now > _MINUTE else max(now, self.at)
+        return Bucket(self.limit, min(_size(self.limit), self.tokens + gained), since)
 
     @property
     def whole(self) -> int:

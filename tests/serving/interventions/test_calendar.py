@@ -57,8 +57,8 @@ def test__due__always__counts_every_hour():
 def test__due__around_the_clock__has_as_many_hours_as_the_day_has(night, hours):
     """On the day when clocks change, midnight to midnight is 23 or 25 hours."""
     start = datetime.fromisoformat(f"{night} 00:00").replace(tzinfo=BERLIN) + timedelta(days=1)
-    ends = WorkingTime(Calendar(timezone="Europe/Berlin"), "Mon-Sun 00:00-23:59").due(start, Length(hours, "h"))
-    assert ends.astimezone(BERLIN).date() == start.date() + timedelta(days=1), "23:59 is a minute short of it"
+    ends = WorkingTime(Calendar(timezone="Europe/Berlin"), "Mon-Sun 00:00-24:00").due(start, Length(hours, "h"))
+    assert ends.astimezone(BERLIN) == start + timedelta(days=1)
 
 
 def test__hours_of_the_calendar__give_way_to_those_of_an_sla():
@@ -66,10 +66,11 @@ def test__hours_of_the_calendar__give_way_to_those_of_an_sla():
 
 
 @pytest.mark.parametrize(
-    "hours", ["Mon-Fri 18:00-09:00", "Mon-Fri 09:00-09:00", "Xyz 09:00-18:00", "Mon-Abc 09:00-18:00"]
+    "hours",
+    ["Mon-Fri 18:00-09:00", "Mon-Fri 09:00-09:00", "Xyz 09:00-18:00", "Mon-Abc 09:00-18:00", "Mon-Fri 09:00-25:00"],
 )
 def test__hours_that_mean_nothing__are_refused(hours):
-    with pytest.raises(ValueError, match=r"closes before|names no days"):
+    with pytest.raises(ValueError, match=r"closes before|names no days|no clock shows"):
         WorkingTime(OFFICE, hours)
 
 

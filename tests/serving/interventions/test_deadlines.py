@@ -69,6 +69,14 @@ def test__unclaimed__goes_to_the_director_who_is_told_at_once(database):
         assert next_due(connection) is None
 
 
+def test__a_role_that_is_declared_no_more__does_not_keep_the_others_from_being_told(database):
+    begun(database, CLAIM, STEP)
+    assert sweep(
+        database, TOLD.model_copy(update={"roles": {"manager": TOLD.roles["manager"]}}), NOON + 61 * MINUTE
+    ) == (Swept(missed=2, escalated=1))
+    assert [row["channel"] for row in rows(database, outbox)] == ["chat"]
+
+
 def test__claimed_in_time__is_not_escalated(database):
     begun(database, CLAIM)
     with writing(database) as connection:

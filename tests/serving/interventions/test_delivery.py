@@ -16,13 +16,15 @@ from standardwebhooks import Webhook
 
 from features.moments import now as clock
 from serving.database.audit import verify
-from serving.database.engine import opened, reading
-from serving.database.tables import audit_log
+from serving.database.engine import opened, reading, writing
+from serving.database.tables import audit_log, outbox
 from serving.interventions.delivery import webhooks
-from serving.interventions.delivery.answer import DELAYS, next_attempt
-from serving.interventions.delivery.claims import LEASE, Dispatched, Terms, take
+from serving.interventions.delivery.answer import DELAYS, Answer, next_attempt
+from serving.interventions.delivery.claims import LEASE, Dispatched, Terms, record, take
 from serving.interventions.delivery.dispatch import dispatch_once, dispatch_until
 from serving.interventions.delivery.letters import NoMessage, reopen, replay, replay_dead
+from serving.interventions.delivery.webhooks import WebhookChannel
+from serving.interventions.settings import Channel
 
 SECOND = timedelta(seconds=1)
 WORST = 1 - 1e-9
@@ -257,6 +259,36 @@ def test__several_dispatchers__deliver_each_message_once(database):
             each.join()
     assert crm.ids() == dict.fromkeys(ids, 1)
     assert sum(each.delivered for each in found) == 400
+
+
+def test__what_a_library_raises__is_of_one_message_and_told_without_secrets(database, monkeypatch):
+    one, other = put(database, "crm", 2)
+    send = WebhookChannel.send
+
+    async def raising(channel, message_id, *more):
+        if message_id == one:
+            raise LookupError(f"no key {SECRET}")
+        return await send(channel, message_id, *more)
+
+    monkeypatch.setattr(WebhookChannel, "send", raising)
+    with receiver(200) as crm:
+        settings = told(crm=Channel(kind="webhook", url=crm.url, secrets=("${KEY}",), allow_private=True))
+        found = dispatch_once(database, settings, {"KEY": SECRET}, lambda: NOON, lambda: 0.999)
+    assert found == Dispatched(delivered=1, again=1)
+    rows = held(database)
+    assert (rows[other]["state"], rows[one]["problem"]) == ("delivered", "LookupError: no key ${KEY}")
+
+
+def test__who_sleeps_over_his_last_attempt__declares_nothing_dead_that_another_delivered(database):
+    (message_id,) = put(database, "crm")
+    with writing(database) as connection:
+        connection.execute(sa.update(outbox).values(attempts=len(DELAYS)))
+    ((sleeper,),) = take(database, "crm", Terms(64), NOON)
+    ((other,),) = take(database, "crm", Terms(64), NOON + LEASE)
+    record(database, "crm", [(other, Answer())], NOON + LEASE, lambda: 0.0)
+    record(database, "crm", [(sleeper, Answer("no answer"))], NOON + 2 * LEASE, lambda: 0.0)
+    assert held(database)[message_id]["state"] == "delivered"
+    assert verify(database).acts == 0
 
 
 def test__what_is_taken__is_nobody_elses_until_the_lease_is_over(database):

@@ -22,7 +22,7 @@ NOT_OURS = [
     "http://[::ffff:127.0.0.1]", "http://[::ffff:7f00:1]", "http://0", "http://[::]", "http://10.1.2.3",
     "http://192.168.0.1", "http://172.16.0.1", "http://169.254.169.254", "http://[fe80::1]", "http://[fc00::1]",
     "http://100.64.0.1", "http://224.0.0.1", "http://[64:ff9b::7f00:1]", "http://[2002:7f00:1::]", "http://255.255.255.255",
-    "http://127.0.0.1.", "http://LOCALHOST",
+    "http://127.0.0.1.", "http://LOCALHOST", "http://[fec0::1]", "http://[64:ff9b:1::808:808]",
 ]  # fmt: skip
 
 
@@ -49,7 +49,13 @@ PRIVATE = [ipaddress.ip_network(each) for each in ("10.0.0.0/8", "127.0.0.0/8", 
 @given(st.sampled_from(PRIVATE), st.integers(0, 65_535))
 def test__private_addresses__are_private_in_each_of_ipv6s_ways(network, number):
     inner = network[number]
-    for written in (f"::ffff:{inner}", f"64:ff9b::{inner}", f"2002:{int(inner) >> 16:x}:{int(inner) & 0xFFFF:x}::1"):
+    for written in (
+        f"::ffff:{inner}",
+        f"64:ff9b::{inner}",
+        f"::{inner}",
+        f"::ffff:0:{inner}",
+        f"2002:{int(inner) >> 16:x}:{int(inner) & 0xFFFF:x}::1",
+    ):
         assert not is_public(written)
 
 

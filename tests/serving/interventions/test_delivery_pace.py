@@ -46,6 +46,12 @@ def test__a_clock_that_goes_back__fills_nothing():
     assert (bucket.tokens, bucket.at) == (0.0, NOON)
 
 
+def test__a_clock_that_was_a_day_ahead__does_not_silence_a_channel_for_a_day():
+    ahead = Bucket(20, 0.0, NOON + timedelta(days=1))
+    assert ahead.refilled(NOON).whole == 0
+    assert ahead.refilled(NOON).refilled(NOON + timedelta(minutes=1)).whole == Bucket.full(20, NOON).whole
+
+
 def test__limits__are_those_declared_else_those_of_the_kind():
     people = Channel(kind="people", url="${CHAT}")
     assert per_minute(people, "dingtalk://abc/") == 20

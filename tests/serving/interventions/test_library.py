@@ -7,7 +7,7 @@ from serving.interventions.columns import ARROW, Posted, columns_of_accounts, po
 from serving.interventions.expressions import holding
 from serving.interventions.library import left_out, library, with_library
 from serving.interventions.misdeclared import misdeclared
-from serving.interventions.settings import InterventionSettings, Length, Library
+from serving.interventions.settings import Calendar, InterventionSettings, Length, Library, Role, Sla
 from serving.standing.settings import QUADRANTS, TargetOf
 
 CHURN = {"leaving": TargetOf("churn", 90)}
@@ -163,3 +163,11 @@ def test__slas__promise_what_the_company_asked_for():
         ("repair plan", Length(24, "h")),
         ("compensation", Length(48, "h")),
     ]
+
+
+@pytest.mark.parametrize("hours", ["Mon-Fri 18:00-09:00", "Mon-Fri 09:00-25:00", "Foo-Bar 09:00-18:00"])
+def test__hours_that_mean_nothing__are_found_before_an_event_needs_them(hours):
+    sla = Sla(when="case_severity = 'urgent'", notify=("lead",), claim_within="15m", business_hours=hours)
+    told = InterventionSettings(roles={"lead": Role()}, sla={"urgent": sla}, calendar=Calendar(business_hours=hours))
+    found = misdeclared(told, {})
+    assert [problem.split(" = ")[0] for problem in found] == ["sla.urgent.business_hours", "calendar.business_hours"]

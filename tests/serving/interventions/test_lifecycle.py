@@ -1,6 +1,8 @@
 """An intervention from its beginning to its end: what may follow what, and what each change leaves behind."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,6 +19,7 @@ from serving.database.tables import (
     interventions,
     outbox,
 )
+from serving.interventions.deadlines import Swept, sweep
 from serving.interventions.lifecycle import (
     Begun,
     Change,
@@ -27,10 +30,11 @@ from serving.interventions.lifecycle import (
     change,
     finish_step,
 )
-from serving.interventions.settings import Channel, InterventionSettings, Role
+from serving.interventions.settings import Channel, InterventionSettings, Role, Sla
 from serving.interventions.states import CLOSED, MAY, OPEN
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+SOON = NOON + timedelta(minutes=10)
 LATER = NOON + timedelta(hours=1)
 TOLD = InterventionSettings(
     roles={"manager": Role(members="owner", channels=("chat",)), "lead": Role(members=("Lea",), channels=("mail",))},
@@ -102,9 +106,9 @@ def test__change__is_allowed_where_the_table_says_so_and_refused_with_nothing_wr
     if to == status:
         assert moved(begun, to)["status"] == status
     elif to in MAY.get(status, ()):
-        assert moved(begun, to)["status"] == to
+        assert moved(begun, to, outcome="A wants no more")["status"] == to
         assert rows(begun, audit_log)[-1]["detail"] == json.dumps(
-            {"from": status, "outcome": None, "owner": "Ada", "owner_before": "Ada", "to": to}
+            {"from": status, "owner": "Ada", "owner_before": "Ada", "to": to}
         )
         return
     else:
@@ -121,32 +125,69 @@ def test__claim__of_what_another_has_claimed__is_refused_and_says_by_whom(begun)
 
 
 def test__claim__meets_its_deadline_and_leaves_the_steps_running(begun):
-    moved(begun, "claimed")
+    moved(begun, "claimed", at=SOON)
     assert {row["deadline_id"]: row["result"] for row in rows(begun, deadlines)} == {
         "i1/claim": "met", "i1/step-1": None, "i1/step-2": None,
     }  # fmt: skip
 
 
-def test__step__done__meets_its_own_deadline_once(begun):
+def test__claim__after_its_deadline__is_no_promise_kept_though_no_sweep_has_seen_it(begun):
+    moved(begun, "claimed", at=LATER)
+    assert {row["deadline_id"]: row["result"] for row in rows(begun, deadlines)}["i1/claim"] == "missed"
+
+
+def test__hand_over__is_told_to_its_role(begun):
+    moved(begun, "assigned", owner="Ben")
+    (told,) = (row for row in rows(begun, outbox) if row["channel"] == "chat" and row["created_at"] == LATER)
+    assert json.loads(told["payload"])["data"]["owner"] == "Ben"
+
+
+def test__hand_over__of_what_was_claimed__starts_the_clock_of_the_claim_again(begun):
+    promise = Sla(when="true", notify=("manager",), claim_within="15m", escalate_to="lead", business_hours="always")
+    told = TOLD.model_copy(update={"sla": {"win_back": promise}})
+    moved(begun, "claimed", at=SOON)
     with writing(begun) as connection:
-        finish_step(connection, "i1", 1, "Ada", LATER)
+        change(connection, "i1", Change("assigned", "Ada", LATER, owner="Ben"), told)
+    due = LATER + timedelta(minutes=15)
+    assert sweep(begun, told, due - timedelta(seconds=1)) == Swept()
+    assert sweep(begun, told, due) == Swept(missed=1, escalated=1)
+    assert rows(begun, interventions)[0]["role"] == "lead"
+    assert sweep(begun, told, LATER + timedelta(days=told.policy.expire_days)).expired == 1
+
+
+def test__begin__by_two_at_once__is_once(database):
+    with ThreadPoolExecutor(4) as pool:
+
+        def begin_it(number):
+            with writing(database) as connection:
+                return begin(connection, [BEGUN, replace(BEGUN, intervention_id=f"o{number}")], "an event", NOON, TOLD)
+
+        assert sorted(pool.map(begin_it, range(4))) == [1, 1, 1, 2]
+    assert len(rows(database, interventions)) == 5
+    assert verify(database).is_whole
+
+
+def test__step__done__meets_its_own_deadline_and_that_of_beginning_once(begun):
+    with writing(begun) as connection:
+        finish_step(connection, "i1", 1, "Ada", SOON)
         finish_step(connection, "i1", 1, "Ben", LATER + timedelta(hours=1))
     (step,) = (row for row in rows(begun, intervention_steps) if row["number"] == 1)
-    assert (step["done_at"], step["done_by"]) == (LATER, "Ada")
-    assert {row["deadline_id"] for row in rows(begun, deadlines) if row["result"] == "met"} == {"i1/step-1"}
+    assert (step["done_at"], step["done_by"]) == (SOON, "Ada")
+    met = {row["deadline_id"] for row in rows(begun, deadlines) if row["result"] == "met"}
+    assert met == {"i1/claim", "i1/step-1"}
 
 
 @pytest.mark.parametrize(("to", "result"), [("done", "met"), ("dismissed", "void"), ("expired", "void")])
 def test__end__settles_every_deadline_and_is_told_to_the_history(begun, to, result):
-    moved(begun, to, outcome="renewed", note="signed for two years")
+    moved(begun, to, outcome="renewed", note="signed for two years", at=SOON)
     assert {row["result"] for row in rows(begun, deadlines)} == {result}
     (told,) = rows(begun, event_inbox)
-    assert (told["account_id"], told["stream"], told["occurred_at"]) == ("A", "engagement", LATER)
+    assert (told["account_id"], told["stream"], told["occurred_at"]) == ("A", "engagement", SOON)
     assert {name: json.loads(told["row"])[name] for name in ("kind", "subject", "status")} == {
         "kind": "intervention", "subject": "win_back", "status": to,
     }  # fmt: skip
     ended = rows(begun, interventions)[0]
-    assert (ended["closed_at"], ended["outcome"], ended["outcome_note"]) == (LATER, "renewed", "signed for two years")
+    assert (ended["closed_at"], ended["outcome"], ended["outcome_note"]) == (SOON, "renewed", "signed for two years")
 
 
 def test__chain__covers_every_change(begun):

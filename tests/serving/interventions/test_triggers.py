@@ -87,6 +87,7 @@ def test__fifteen_minutes__count_while_people_work_and_then_it_is_the_directors(
     posted(known, case())
     due = datetime(2026, 3, 3, 8, 5, tzinfo=UTC)
     assert rows(known, deadlines)[0]["due_at"] == due, "ten minutes on Monday, five on Tuesday from 9:00"
+    assert rows(known, interventions)[0]["due_at"] == due, "nothing else is promised"
     assert sweep(known, TOLD, due - timedelta(seconds=1)).missed == 0
     assert sweep(known, TOLD, due).escalated == 1
     assert rows(known, interventions)[0]["role"] == "director"
@@ -129,6 +130,13 @@ def test__resolved__ends_what_was_promised_about_the_case_and_of_no_other(known)
         for row in rows(known, deadlines)
         if row["intervention_id"] != intervention_id("strategic_urgent", "A", "C2")
     } == {"met"}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test__a_case_that_is_over_when_it_is_posted__begins_nothing(known, order):
+    events = (case(), case(kind="resolved"))
+    assert posted(known, *events[::order]) == 0
+    assert rows(known, interventions) == []
 
 
 def test__conditions__see_the_score_of_the_last_night(known):

@@ -247,6 +247,11 @@ def _lock_up(dialect: str) -> None:
             op.execute(
                 f"create trigger audit_log_no_{act} before {act} on audit_log begin select raise(abort, '{_FINAL}'); end"
             )
+        # What `insert or replace` removes fires no trigger of removal.
+        op.execute(
+            "create trigger audit_log_no_replace before insert on audit_log when new.position in "  # noqa: S608  both are ours
+            f"(select position from audit_log) begin select raise(abort, '{_FINAL}'); end"
+        )
         return
     op.execute(
         f"create function audit_log_is_final() returns trigger language plpgsql as $$ begin raise exception '{_FINAL}'; end $$"
