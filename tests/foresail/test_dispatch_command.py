@@ -56,7 +56,7 @@ def test__a_missing_secret__is_said_where_one_looks(project, monkeypatch):
     assert "1 waiting for a channel that can be used" in run("foresail dispatch --once", folder).stdout
     listed = json.loads(run("foresail outbox list --state pending --json", folder).stdout)
     (message,) = listed["messages"]
-    assert message["problem"] == "[channels.crm]: the environment has no variable CRM_SECRET"
+    assert message["problem"] == "[channels.crm]: the environment has no variable CRM_SECRET, nor CRM_SECRET_FILE"
     assert "account_id" not in message
     assert json.loads(run(f"foresail outbox replay {message_id} --json", folder).stdout) == {"replayed": 1}
     wrong = run("foresail outbox replay msg_none", folder)

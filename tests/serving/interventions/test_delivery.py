@@ -178,7 +178,7 @@ def test__the_next_attempt__is_in_the_later_half_of_the_delay(attempts):
 @pytest.mark.parametrize(
     ("channel", "problem"),
     [
-        ({"secrets": ("${CRM_SECRET}",)}, "the environment has no variable CRM_SECRET"),
+        ({"secrets": ("${CRM_SECRET}",)}, "the environment has no variable CRM_SECRET, nor CRM_SECRET_FILE"),
         ({"secrets": ("${BAD}",)}, "the secret ${BAD} must be whsec_ and base64"),
         ({"url": "ftp://127.0.0.1/"}, "its url must begin with https:// or http:// and name a host"),
         ({"url": "https://ann:pw@127.0.0.1/"}, "its url holds a user or a password; signatures say who we are"),
