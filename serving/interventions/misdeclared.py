@@ -73,8 +73,18 @@ def _condition(key: str, declared: Playbook | Rule | Sla, targets: Mapping[str, 
 
 def _of_roles(settings: InterventionSettings) -> Iterator[str]:
     for name, role in settings.roles.items():
+        if role.members != "owner":
+            yield from _members(f"roles.{name}.members", role.members)
         for place, channel in enumerate(role.channels):
             yield from _unknown(f"roles.{name}.channels[{place}]", channel, settings.channels, "channels")
+
+
+def _members(key: str, members: tuple[str, ...]) -> Iterator[str]:
+    """Each would be given work of a capacity of his own: nobody has any, and one who is named twice has it twice."""
+    if not members:
+        yield f'{key}: it is empty, so nobody can do anything; name somebody, or write "owner"'
+    for name in sorted({one for one in members if members.count(one) > 1}):
+        yield f'{key}: "{name}" is named twice; name each once'
 
 
 def _of_channels(settings: InterventionSettings) -> Iterator[str]:

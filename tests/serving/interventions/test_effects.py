@@ -73,6 +73,12 @@ def test__learnt__tells_accounts_apart__and_was_shrunk(uri):
     assert not is_harmful(learnt["call"])
 
 
+def test__learnt__of_accounts_that_hardly_anything_threatens__is_at_most_what_is_at_stake(uri):
+    _, features, _ = experiment(seed=1)
+    effect = effects_of(CALL, learnt_effects(uri, "shop", ["call"])["call"], features.assign(chance=0.03))
+    assert effect.mean.max() <= 1.0
+
+
 def test__learnt__from_few__is_between_assumed_and_learnt(uri):
     """300 accounts, 100 assumed: three quarters of what they say; too few to tell accounts apart, so no feature is asked for."""
     card = registered(uri, "few", n=300)
