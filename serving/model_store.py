@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
@@ -24,6 +25,8 @@ from features.population import Population, of_target
 
 CHAMPION = "champion"
 LOCAL_STORE = "sqlite:///"
+LEARNT_AS_OF = "learnt_as_of"
+"""The tag of a learnt effect's version: the moment up to which outcomes were known."""
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 SETTINGS_OF_MLFLOW = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -197,6 +200,19 @@ def version_of(tracking_uri: str, name: str, alias: str = CHAMPION) -> str:
         raise _no_answer(tracking_uri, error) from error
     except Exception as error:  # a registry may be a database, a server or a folder, and fails in the words of each
         raise _no_answer(tracking_uri, error) from error
+
+
+def effect_version(tracking_uri: str, name: str, as_of: datetime) -> str:
+    """The newest version of a learnt effect that rests on what was known by `as_of`; NoChampion if there is none."""
+    version_of(tracking_uri, name)
+    try:
+        versions = _mlflow().MlflowClient(tracking_uri).search_model_versions(f"name = '{name}'")
+    except Exception as error:  # see version_of
+        raise _no_answer(tracking_uri, error) from error
+    known = [int(one.version) for one in versions if datetime.fromisoformat(one.tags[LEARNT_AS_OF]) <= as_of]
+    if not known:
+        raise NoChampion(f"no version of '{name}' was learnt by {as_of:%Y-%m-%d %H:%M} UTC")
+    return str(max(known))
 
 
 def check_fingerprint(name: str, version: str, model: Carded, catalog: FeatureSet) -> None:

@@ -79,13 +79,16 @@ def effects(
 
 
 def _assigned(project: "Project", known_by: datetime) -> pd.DataFrame:
-    """The first assignment of each account to each playbook, of those made by then."""
+    """The first assignment of each account to each playbook, of those made by then, with what had become of it by then."""
     from serving.database.engine import reading
     from serving.interventions.assigned import assigned
+    from serving.interventions.states import ASSIGNED
 
     with reading(database(project)) as connection:
         rows = assigned(connection)
-    rows["assigned_at"] = pd.to_datetime(rows["assigned_at"], utc=True).dt.as_unit("us")
+    for name in ("assigned_at", "closed_at"):
+        rows[name] = pd.to_datetime(rows[name], utc=True).dt.as_unit("us")
+    rows["status"] = rows["status"].mask(rows["closed_at"] > pd.Timestamp(known_by), ASSIGNED)
     first = rows.drop_duplicates(["playbook", "account_id"])
     return first[first["assigned_at"] <= pd.Timestamp(known_by)]
 

@@ -12,10 +12,11 @@ from serving.interventions.experiments import CONTROL, TREATMENT
 def assigned(connection: sa.Connection) -> pd.DataFrame:
     """One row per assignment of a playbook to treatment or control, the first ones first.
 
-    The columns of `assignments`, and of the intervention `status` and `begun_cost`: absent where there was none.
+    The columns of `assignments`, and of the intervention `status`, `closed_at` and `begun_cost`: absent where there was none.
     """
     begun = assignments.outerjoin(interventions, interventions.c.intervention_id == assignments.c.intervention_id)
-    asked: list[Any] = [*assignments.c, interventions.c.status, interventions.c.cost.label("begun_cost")]
+    its = interventions.c
+    asked: list[Any] = [*assignments.c, its.status, its.closed_at, its.cost.label("begun_cost")]
     query = sa.select(*asked).select_from(begun).where(assignments.c.arm.in_((TREATMENT, CONTROL)))
     order = assignments.c.assigned_at, assignments.c.playbook, assignments.c.account_id
     rows = connection.execute(query.order_by(*order)).mappings().all()

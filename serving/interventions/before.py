@@ -16,6 +16,8 @@ from serving.database.engine import reading
 from serving.database.tables import assignments, interventions, warnings
 from serving.interventions.settings import InterventionSettings
 
+INSTANT = timedelta(microseconds=1)
+"""As fine as moments are told apart."""
 QUARTER_DAYS = 90
 """Over so many days contacts are counted."""
 TIME = pa.timestamp("us", tz="UTC")
@@ -61,12 +63,12 @@ NOTHING = Before.of({name: schema.empty_table() for name, schema in SCHEMAS.item
 """The state of a company that has decided nothing yet."""
 
 
-def read_before(engine: sa.Engine, told: InterventionSettings, until: datetime) -> dict[str, pa.Table]:
-    """By the names of `SCHEMAS` what the database holds of the time before `until`. DatabaseUnavailable.
+def read_before(engine: sa.Engine, told: InterventionSettings, at: datetime, until: datetime) -> dict[str, pa.Table]:
+    """By the names of `SCHEMAS` what matters to a decision at a moment, of what was decided before `until`. DatabaseUnavailable.
 
-    A night that is repeated finds what it did itself, which is dated `until`, and must not see it.
+    A night that is resumed finds what it did itself, which is dated `at`, and must not see it.
     """
-    oldest = until - timedelta(days=_days_that_matter(told))
+    oldest = at - timedelta(days=_days_that_matter(told))
     with reading(engine) as connection:
         return {
             "begun": _table(connection, _begun(oldest, until), BEGUN),

@@ -102,17 +102,27 @@ def choose(pairs: pd.DataFrame, told: InterventionSettings, before: Before, as_o
     """What to do within the capacity and the budget that the week of `as_of` has left; `pairs` as `candidates_of` has them."""
     pairs = pairs.sort_values(["account_id", "playbook"], kind="stable", ignore_index=True)
     resources, budget = resources_of(pairs, told, before, as_of), budget_left(told, before, as_of)
-    treated = (pairs["arm"] == TREATMENT).to_numpy()
-    offered = np.flatnonzero(treated)
-    plan = decide(_candidates(pairs, resources, offered), resources.left, budget)
-    kept = _would_have_been(pairs, resources, budget, plan, offered)
-    spared = pairs["account_id"].isin(pairs.loc[kept, "account_id"]).to_numpy()
-    if spared[offered[plan.rows]].any():
-        # Whom something is kept from gets nothing else in its place; others get what falls free.
-        offered = np.flatnonzero(treated & ~spared)
-        plan = decide(_candidates(pairs, resources, offered), resources.left, budget)
+    plan, offered, kept = _settled(pairs, resources, budget)
     own = Resources(resources.named, resources.left, resources.of_pair[offered])
     return Choice(plan, pairs.iloc[offered].reset_index(drop=True), own, pairs.loc[kept].reset_index(drop=True))
+
+
+def _settled(pairs: pd.DataFrame, resources: Resources, budget: float) -> tuple[Plan, Places, Places]:
+    """The plan, the candidates that it was made of, and those of control and holdout that it would have chosen.
+
+    Whom something is kept from gets nothing else in its place. What falls free goes to others, who are worth less, and
+    control must reach as far down as they do; so it is asked again until nobody is added.
+    """
+    treated, kept = (pairs["arm"] == TREATMENT).to_numpy(), np.array([], dtype=np.intp)
+    while True:
+        spared = pairs["account_id"].isin(pairs.loc[kept, "account_id"]).to_numpy()
+        offered = np.flatnonzero(treated & ~spared)
+        plan = decide(_candidates(pairs, resources, offered), resources.left, budget)
+        more = _would_have_been(pairs, resources, budget, plan, offered)
+        more = more[~spared[more]]
+        if not len(more):
+            return plan, offered, kept
+        kept = np.union1d(kept, more)
 
 
 def interventions_of(

@@ -87,7 +87,8 @@ def effects_of(playbook: Playbook, learnt: LearntEffect | None, table: pd.DataFr
     if learnt is None:
         return Effect(np.full(len(table), prior.prior), abs(prior.prior), "assumed")
     weight = learnt.accounts / (learnt.accounts + prior.strength)
-    said = learnt.model.shares(_matrix(learnt, table), _chance(learnt, table))
+    # Nobody can keep, or win, more than is at stake; trees may say so where hardly anything is.
+    said = np.minimum(learnt.model.shares(_matrix(learnt, table), _chance(learnt, table)), 1.0)
     mean = weight * said + (1.0 - weight) * prior.prior
     # An assumption is taken to be as unsure as it is large: there may be nothing in it.
     sd = float(np.hypot(weight * learnt.standard_error, (1.0 - weight) * prior.prior))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from zoneinfo import available_timezones
 
-from serving.interventions.settings import Calendar, Channel, InterventionSettings, Playbook, Rule, Sla
+from serving.interventions.settings import Calendar, Channel, InterventionSettings, Playbook, Role, Rule, Sla
 from serving.standing.settings import RISKS, TargetOf
 
 GROWTH = ("upsell", "cross_sell")
@@ -75,8 +75,18 @@ def _condition(key: str, declared: Playbook | Rule | Sla, targets: Mapping[str, 
 
 def _of_roles(settings: InterventionSettings) -> Iterator[str]:
     for name, role in settings.roles.items():
+        yield from _members(f"roles.{name}.members", role)
         for place, channel in enumerate(role.channels):
             yield from _unknown(f"roles.{name}.channels[{place}]", channel, settings.channels, "channels")
+
+
+def _members(key: str, role: Role) -> Iterator[str]:
+    """Each is given work of a capacity of his own: who is named twice has it twice, and nobody has none."""
+    members = () if role.members == "owner" else role.members
+    if role.members == () and role.capacity_per_week is not None:
+        yield f'{key}: it is empty, so that there is no capacity at all; name somebody, or write "owner"'
+    for name in sorted({one for one in members if members.count(one) > 1}):
+        yield f'{key}: "{name}" is named twice; name each once'
 
 
 def _of_channels(settings: InterventionSettings) -> Iterator[str]:

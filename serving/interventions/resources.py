@@ -41,16 +41,29 @@ class Resources:
 
 def resources_of(pairs: pd.DataFrame, told: InterventionSettings, before: Before, as_of: datetime) -> Resources:
     """What these candidates need, and what is left of it in the ISO week of `as_of`."""
-    needed = [
-        Resource(role, owner if told.roles[role].members == "owner" else None)
-        for role, owner in zip(pairs["role"], pairs["owner"].where(pairs["owner"].notna(), None), strict=True)
-    ]
-    named = sorted(set(needed), key=str)
-    place = {resource: number for number, resource in enumerate(named)}
+    needed, of_pair = _needed(pairs, told)
+    named = sorted(needed, key=str)
+    number_of = {resource: number for number, resource in enumerate(named)}
+    place = np.array([number_of[resource] for resource in needed], dtype=np.int64)
     begun = before.since(week_of(as_of))
     left = [_capacity(resource, told) - _begun_by(resource, begun, told) for resource in named]
-    of_pair = np.array([place[resource] for resource in needed], dtype=np.int64)
-    return Resources(tuple(named), np.maximum(np.array(left, dtype=np.float64), 0.0), of_pair)
+    return Resources(tuple(named), np.maximum(np.array(left, dtype=np.float64), 0.0), place[of_pair])
+
+
+def _needed(pairs: pd.DataFrame, told: InterventionSettings) -> tuple[list[Resource], NDArray[np.int64]]:
+    """The resources, each once, and of each candidate its place among them; pairs may be millions, resources are few."""
+    roles, of_role = _coded(pairs["role"])
+    owned = np.array([told.roles[role].members == "owner" for role in roles], dtype=np.bool_)
+    owners, of_owner = _coded(pairs["owner"])
+    both = of_role * (len(owners) + 1) + np.where(owned[of_role] & (of_owner >= 0), of_owner + 1, 0)
+    different, of_pair = np.unique(both, return_inverse=True)
+    told_apart = [divmod(int(one), len(owners) + 1) for one in different]
+    return [Resource(roles[role], owners[owner - 1] if owner else None) for role, owner in told_apart], of_pair
+
+
+def _coded(column: "pd.Series[str]") -> tuple[list[str], NDArray[np.int64]]:
+    codes, words = pd.factorize(column)
+    return [str(word) for word in words], codes.astype(np.int64)
 
 
 def budget_left(told: InterventionSettings, before: Before, as_of: datetime) -> float:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from features.arrivals import last_arrivals
 from features.history import History
-from serving.model_store import NoChampion, version_of
+from serving.model_store import NoChampion, effect_version, version_of
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,10 @@ def champions(tracking_uri: str, names: Mapping[str, str]) -> dict[str, str]:
     return {target: version_of(tracking_uri, name) for target, name in names.items()}
 
 
-def learnt_effects(tracking_uri: str, names: Mapping[str, str]) -> dict[str, str]:
-    """By playbook the version of its learnt effect; none of one that no experiment has spoken of."""
+def learnt_effects(tracking_uri: str, names: Mapping[str, str], as_of: datetime) -> dict[str, str]:
+    """By playbook the version of the effect learnt by `as_of`; none of one that no experiment had spoken of by then."""
     found = {}
     for playbook, name in names.items():
         with suppress(NoChampion):
-            found[playbook] = version_of(tracking_uri, name)
+            found[playbook] = effect_version(tracking_uri, name, as_of)
     return found

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -14,7 +14,7 @@ from features.table import build_bucket_table
 from serving.database.engine import reading, writing
 from serving.database.tables import scores, standings, tier_moves
 from serving.interventions.acting import act, portions, replace_found
-from serving.interventions.before import Before, read_before
+from serving.interventions.before import INSTANT, Before, read_before
 from serving.interventions.candidates import Accounts
 from serving.interventions.decisions import Decided, decided, words_of
 from serving.nightly.columns import as_text
@@ -28,7 +28,6 @@ OF_SCORES = (
     "account_id", "target", "probability", "amount", "days", "percentile", "band", "value_at_stake", "severity",
 )  # fmt: skip
 OF_MOVES = ("account_id", "scheme", "before")
-INSTANT = timedelta(microseconds=1)
 AT_ONCE = 1_000
 
 
@@ -53,17 +52,18 @@ def decide_now(
 ) -> Planned:
     """Decide by the scores of the last night, at its own moment unless `at` says when; begin it all unless it is a `dry_run`.
 
-    What was decided at that moment before stays decided, and counts: decided again, there is nothing more to do. `plan_of`
-    gives the plan of the night of a moment. NightRefused before the first night, after one that is not complete, and for a
-    moment before it or in the future; NightRunning while one runs.
+    What was decided before stays decided, and counts, at that moment and after it, too: decided again, there is nothing more
+    to do. `plan_of` gives the plan of the night of a moment. NightRefused before the first night, after one that is not
+    complete or did not score what a playbook is for, and for a moment before it or in the future; NightRunning while one runs.
     """
     journal = Journal.last(engine, clock)
     plan, moment = plan_of(journal.as_of), at or journal.as_of
     _check(moment, journal.as_of, clock())
     with only_night(plan.folder, engine):
-        night = Night(plan, journal, progress)
-        found = _decided(night, moment)
-        begun = None if dry_run else _begin(night, found, clock())
+        night, now = Night(plan, journal, progress), clock()
+        _check_scored(night)
+        found = _decided(night, moment, now)
+        begun = None if dry_run else _begin(night, found, now)
     return Planned(journal.as_of, moment, found, begun)
 
 
@@ -76,8 +76,18 @@ def _check(moment: datetime, night: datetime, now: datetime) -> None:
         raise NightRefused(f"{moment:%Y-%m-%d %H:%M} UTC lies in the future: nobody can be asked to act there")
 
 
-def _decided(night: Night, moment: datetime) -> Decided:
-    before = Before.of(read_before(night.engine, night.plan.interventions, moment + INSTANT))
+def _check_scored(night: Night) -> None:
+    """Nothing is known of a target that was declared, or taken away, since the night."""
+    scored = night.pinned.models
+    for name, playbook in night.plan.interventions.playbooks.items():
+        if playbook.outcome not in scored or playbook.outcome not in night.plan.models:
+            raise NightRefused(
+                f"playbooks.{name} is for '{playbook.outcome}', which the last night did not score: run `foresail nightly` first"
+            )
+
+
+def _decided(night: Night, moment: datetime, now: datetime) -> Decided:
+    before = Before.of(read_before(night.engine, night.plan.interventions, moment, now + INSTANT))
     return decided(_accounts(night), lambda chosen: _because(night.engine, chosen), night.company, before, moment)
 
 

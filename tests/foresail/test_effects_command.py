@@ -158,6 +158,16 @@ def test__delivered_and_done__of_first_assignments__and_what_was_carried_out_cos
     assert found.effect.cost == 10.0 * (closed["status"] == "done").sum()
 
 
+def test__done__after_the_moment_asked_for__was_not_done_then(project):
+    engine = opened(project.database)
+    with writing(engine) as connection:
+        connection.execute(sa.update(interventions).values(closed_at=KNOWN_BY + timedelta(days=1)))
+    engine.dispose()
+    (found,) = workflow.effects(project, KNOWN_BY).playbooks
+    assert found.done == 0 < found.delivered
+    assert found.effect.cost == 10.0 * found.effect.treatment
+
+
 def test__effects__earlier__know_less(project):
     """Nothing assigned later, and no horizon that closed later."""
     early = FIRST_DAY + timedelta(days=250)

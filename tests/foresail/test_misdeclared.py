@@ -68,6 +68,8 @@ WRONG = [
     ('escalate_to = "director"', 'escalate_to = "directr"', "sla.urgent.escalate_to"),
     ("case_severity = 'urgent'", "case_severity = 'very urgent'", "case_severity is never 'very urgent'; did you mean urgent?"),
     ("tier = 'strategic'", "detractor", "there is no column 'detractor'"),
+    ('members = ["dana"]', 'members = ["dana", "dana"]', 'roles.director.members: "dana" is named twice; name each once'),
+    ('members = ["dana"]', "members = []\ncapacity_per_week = 2", "roles.director.members: it is empty, so that there is no capacity at all; name somebody"),
     ('channels = ["chat"]', 'channels = ["chatt"]', 'roles.success_manager.channels[0] = "chatt": there is none of that name; did you mean chat?'),
     ('country = "DE-BY"', 'country = "DE-XX"', 'calendar.country = "DE-XX": no such part of DE is known; it has BB, BE'),
     ('country = "DE-BY"', 'country = "ZZ"', 'calendar.country = "ZZ": no holidays are known of it'),

@@ -32,7 +32,7 @@ from serving.interventions.settings import (
     Rule,
     Step,
 )
-from serving.nightly import decide_now
+from serving.nightly import NightRefused, decide_now
 from serving.nightly.run import STEPS
 
 CALL = Playbook(
@@ -159,7 +159,18 @@ def test__repeated__nothing_is_begun_or_told_twice(company, tmp_path, database):
     run(deciding(company, work=tmp_path), database)
     before = left(database)
     assert not run(deciding(company, work=tmp_path), database, again=True).was_complete
-    assert left(database) == before
+    # What was not chosen has another reason now: the week is used up.
+    assert {**left(database), "not_chosen": None} == {**before, "not_chosen": None}
+
+
+def test__repeated_with_other_conditions__what_the_week_and_each_account_have_got_already_counts(
+    company, tmp_path, database
+):
+    """Without its rule the night would choose others: they would be begun beside the four that the week has places for."""
+    run(deciding(company, work=tmp_path), database)
+    first = {row["intervention_id"] for row in table_of(database, interventions)}
+    run(deciding(company, work=tmp_path, told=TOLD.model_copy(update={"rules": {}})), database, again=True)
+    assert {row["intervention_id"] for row in table_of(database, interventions)} == first
 
 
 def test__the_next_night__acts_on_others_and_counts_what_the_week_has_used(company, tmp_path, database):
@@ -208,3 +219,25 @@ def test__left_to_the_command__the_night_begins_nothing__and_the_command_what_th
     own, by_night = table_of(database, interventions), table_of(calm[0], interventions)
     assert planned.begun == len(own) == 4
     assert {row["intervention_id"] for row in own} == {row["intervention_id"] for row in by_night}
+
+
+def commanded(company, work, **told):
+    """Of a night that leaves deciding to the command, the plan with these settings."""
+    left_to_it = TOLD.model_copy(update={"policy": Limits(decided_by="command"), **told})
+    return deciding(company, work=work, told=left_to_it)
+
+
+def test__decided_for_a_later_moment_before__counts_for_an_earlier_one(company, tmp_path, database):
+    plan = commanded(company, tmp_path)
+    run(plan, database)
+    for at in (NIGHT + timedelta(hours=20), NIGHT):
+        decide_now(lambda _: plan, database, lambda: NEXT, at=at, progress=lambda *_: None)
+    begun = table_of(database, interventions)
+    assert len(begun) == len({row["account_id"] for row in begun}) == 4
+
+
+def test__a_playbook_for_a_target_that_the_night_did_not_score__is_refused(company, tmp_path, database):
+    run(commanded(company, tmp_path), database)
+    since = commanded(company, tmp_path, playbooks={"call": CALL.model_copy(update={"outcome": "upsell"})})
+    with pytest.raises(NightRefused, match=r"playbooks\.call is for 'upsell', which the last night did not score"):
+        decide_now(lambda _: since, database, lambda: NEXT, progress=lambda *_: None)

@@ -234,6 +234,23 @@ def test__control__of_a_week_that_is_used_up__is_not_logged(rules, spent):
     assert decide(told, before=before).assignments.empty
 
 
+def test__control__reaches_as_far_down_as_what_is_begun_once_the_places_of_the_spared_have_gone_to_others():
+    """A third of those for a call are spared it, and nothing else is begun for them: their places go further down."""
+    rows = accounts(600)
+    both = {
+        "call": playbook(control=0.3),
+        "visit": playbook(effect=EffectPrior(prior=0.09)),
+    }
+    roles = {"team": Role(members=("Ann",), capacity_per_week=100)}
+    found = decide(company(both, roles=roles), rows)
+    least = min(one.value_at_stake for one in found.begun)
+    stakes = dict(zip(rows.ids, rows.number("churn_value_at_stake"), strict=True))
+    spared = {name for name, lot in zip(rows.ids, lots(rows.ids, "call"), strict=True) if lot < 0.3}
+    logged = set(found.assignments.loc[found.assignments["arm"] == "control", "account_id"])
+    assert len(found.begun) == 100
+    assert logged == {name for name in spared if stakes[name] > least}
+
+
 def test__control__applies_to_what_rules_begin():
     rules = {"alarm": Rule(when="true", start="call")}
     found = decide(company({"call": playbook("false", control=0.5)}, rules, {"team": Role(members=("Ann",))}))

@@ -1,5 +1,7 @@
 """Effects that decisions rest on: assumed, learnt, and between; from the registry alone."""
 
+from datetime import UTC, datetime, timedelta
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,7 @@ from features.catalog import CATALOG, fingerprint, named
 from features.plan import FeatureSet
 from serving.interventions.effects import effects_of, is_harmful, learnt_effects
 from serving.interventions.settings import EffectPrior, Playbook
-from serving.model_store import FingerprintMismatch
+from serving.model_store import FingerprintMismatch, NoChampion, effect_version
 from training.experiments import Arms, Outcomes, measured
 from training.experiments.learning import learn
 from training.tracking import effect_name, load_model, register_effect
@@ -30,11 +32,11 @@ def experiment(n=1_600, seed=0, helps=0.6):
     return outcomes, pd.DataFrame({FEATURES[0]: year, FEATURES[1]: lately}), chance
 
 
-def registered(uri, playbook="call", catalog=CATALOG, **how):
+def registered(uri, playbook="call", catalog=CATALOG, at="2026-01-01T00:00:00+00:00", **how):
     """Learn from an experiment and register it."""
     outcomes, features, _ = experiment(**how)
     learnt = learn(outcomes, measured(outcomes, 0.0), features)
-    its = {"playbook": playbook, "target": "churn", "kind": "churn", "learnt_as_of": "2026-01-01T00:00:00+00:00"}
+    its = {"playbook": playbook, "target": "churn", "kind": "churn", "learnt_as_of": at}
     card = {**learnt.card, **its, "fingerprint": fingerprint(named(learnt.card["features"], catalog))}
     register_effect(effect_name("shop", playbook), card, learnt.boosters, uri)
     return card
@@ -73,6 +75,12 @@ def test__learnt__tells_accounts_apart__and_was_shrunk(uri):
     assert not is_harmful(learnt["call"])
 
 
+def test__learnt__of_accounts_that_hardly_anything_threatens__is_at_most_what_is_at_stake(uri):
+    _, features, _ = experiment(seed=1)
+    effect = effects_of(CALL, learnt_effects(uri, "shop", ["call"])["call"], features.assign(chance=0.03))
+    assert effect.mean.max() <= 1.0
+
+
 def test__learnt__from_few__is_between_assumed_and_learnt(uri):
     """300 accounts, 100 assumed: three quarters of what they say; too few to tell accounts apart, so no feature is asked for."""
     card = registered(uri, "few", n=300)
@@ -102,6 +110,18 @@ def test__learnt__newest_version_is_the_champion(uri):
         registered(uri, "again", n=300)
         assert learnt_effects(uri, "shop", ["again"])["again"].version == version
     assert load_model(uri, effect_name("shop", "again"))[0] == 2
+
+
+def test__learnt_later__is_not_known_yet(uri):
+    """A night of the past rests on what experiments had shown by then, whichever version is newest."""
+    first, second = datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)
+    for at in (first, second):
+        registered(uri, "monthly", at=at.isoformat(), n=300)
+    name = effect_name("shop", "monthly")
+    assert effect_version(uri, name, second) == "2"
+    assert effect_version(uri, name, second - timedelta(seconds=1)) == effect_version(uri, name, first) == "1"
+    with pytest.raises(NoChampion, match="no version of 'shop-effect-monthly' was learnt by 2026-01-31"):
+        effect_version(uri, name, first - timedelta(days=1))
 
 
 def test__registered__is_what_was_learnt__bit_for_bit(uri):
