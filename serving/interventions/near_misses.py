@@ -12,7 +12,7 @@ class Near(StrEnum):
     OTHER_PLAYBOOK = "another playbook is worth more for this account"
     NEARLY_AS_GOOD = "capacity of {resource} brings more at other accounts; another playbook does nearly as well here"
     DOES_NOT_PAY = "costs more than it should bring"
-    NO_CAPACITY = "{resource} has no capacity"
+    NO_CAPACITY = "{resource} has no capacity left"
     CAPACITY = "capacity of {resource} is used by accounts worth more than {amount}"
     CAPACITY_FOR_RULES = "capacity of {resource} is used by what rules begin first"
     BUDGET = "the budget of the week is spent on what brings more per unit of money"

@@ -195,7 +195,7 @@ def why_not(rows, row, capacity, budget=math.inf):
 def test__near_misses__are_told_in_words():
     two = [(0, 0, 0, 2_430, 120, 0), (1, 0, 0, 1_000, 120, 0)]
     assert why_not(two, 1, [1]) == "capacity of success_manager is used by accounts worth more than 2,310"
-    assert why_not(two, 1, [0]) == "success_manager has no capacity"
+    assert why_not(two, 1, [0]) == "success_manager has no capacity left"
     assert why_not([(0, 0, 0, 100, 120, 0)], 0, [1]) == "costs more than it should bring"
     both = [(0, 0, 0, 500, 0, 0), (0, 1, 1, 400, 0, 0)]
     assert why_not(both, 1, [1, 1]) == "another playbook is worth more for this account"
