@@ -254,7 +254,7 @@ def _lock_up(dialect: str) -> None:
         )
         return
     op.execute(
-        f"create function audit_log_is_final() returns trigger language plpgsql as $$ begin raise exception '{_FINAL}'; end $$"
+        f"create or replace function audit_log_is_final() returns trigger language plpgsql as $$ begin raise exception '{_FINAL}'; end $$"
     )
     op.execute(
         "create trigger audit_log_no_change before update or delete or truncate on audit_log "
