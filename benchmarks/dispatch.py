@@ -31,6 +31,7 @@ from serving.interventions.settings import Channel, InterventionSettings, Role
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 DECIDED = datetime(2026, 3, 2, 12, tzinfo=UTC)
 DUE = DECIDED + timedelta(minutes=15)
+LATER = DUE + timedelta(hours=1)
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 AT_ONCE = 1_000
 
@@ -47,7 +48,10 @@ def main() -> None:
             if url is not None:
                 engine = opened(url, wait_seconds=60)
                 upgrade(engine)
-                lines = [webhooks(engine, given.webhooks), sweeping(engine, given.interventions)]
+                lines = [
+                    webhooks(engine, given.webhooks),
+                    *(sweeping(engine, given.interventions, one_in) for one_in in (100, 1)),
+                ]
                 note(f"dispatch_{name.lower()}", f"Deliveries and deadlines, {name}", lines)
                 engine.dispose()
 
@@ -78,16 +82,16 @@ def webhooks(engine: sa.Engine, count: int) -> Line:
     return Line(f"{count:,} webhooks through one dispatcher", seconds, note=said)
 
 
-def sweeping(engine: sa.Engine, count: int) -> Line:
+def sweeping(engine: sa.Engine, count: int, one_in: int) -> Line:
+    """So many open interventions, of which one in so many is due."""
     told = InterventionSettings(
         roles={"manager": Role(), "director": Role(members=("Dora",), channels=("mail",))},
         channels={"mail": Channel(kind="people", url="${MAIL}")},
     )
-    claim = Deadline("claim", DUE, escalate_to="director")
     for start in range(0, count, AT_ONCE):
         many = [
-            Begun(f"iv_{number}", f"A-{number}", "urgent", "sla", "manager", "Ada", "critical", "urgent case", DECIDED,
-                  deadlines=(claim,))
+            Begun(f"iv_{one_in}_{number}", f"A-{number}", "urgent", "sla", "manager", "Ada", "critical", "urgent case", DECIDED,
+                  deadlines=(Deadline("claim", LATER if number % one_in else DUE, escalate_to="director"),))
             for number in range(start, min(start + AT_ONCE, count))
         ]  # fmt: skip
         with writing(engine) as connection:
@@ -95,8 +99,9 @@ def sweeping(engine: sa.Engine, count: int) -> Line:
     begun, cpu = time.perf_counter(), time.process_time()
     found = sweep(engine, told, DUE)
     seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu
-    assert found.escalated == count, found
-    return Line(f"{count:,} interventions escalated in one sweep", seconds, note=f"{cpu:.2f} s of CPU")
+    escalated = -(-count // one_in)
+    assert found.escalated == escalated, found
+    return Line(f"{count:,} interventions swept, {escalated:,} of them escalated", seconds, note=f"{cpu:.2f} s of CPU")
 
 
 def receive(to: Connection) -> None:
