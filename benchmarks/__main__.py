@@ -18,7 +18,19 @@ from measure import BENCH, Line, print_lines
 HERE = Path(__file__).parent
 SIZED = ("feature_table", "nightly")
 INGESTED = ("ingest",)
-OTHERS = ("one_account", "own_work", "startup", "fit_and_score", "serve", "accuracy", "simulate", "uplift")
+OTHERS = (
+    "one_account",
+    "own_work",
+    "startup",
+    "fit_and_score",
+    "serve",
+    "accuracy",
+    "simulate",
+    "uplift",
+    "allocation",
+    "dispatch",
+    "loop",
+)
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from features.streams import ENGAGEMENT_KINDS
 
 WEEK, MONTH, QUARTER, YEAR = 7, 30, 90, 365
 
-HAPPENS_TO_IT = ("telemetry", "stockout", "reference", "champion", "project", "opinion")
+HAPPENS_TO_IT = ("telemetry", "stockout", "reference", "champion", "project", "opinion", "intervention")
 """Kinds that are neither a contact with us nor a use of what we sell."""
 CONTACT_KINDS = tuple(kind for kind in ENGAGEMENT_KINDS if kind not in HAPPENS_TO_IT)
 

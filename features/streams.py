@@ -257,6 +257,7 @@ ENGAGEMENT_KINDS = {
     "project": "a project with the account (`subject`) started, was delayed, delivered or cancelled",
     "telemetry": "a reading of the equipment: `subject` says of what (faults, energy ...), `quantity` how much",
     "stockout": "what the account wanted (`product_id`) was out of stock, `quantity` pieces of it",
+    "intervention": "what we did about the account by a playbook (`subject`) came to its end",
 }
 """Each kind of engagement, and what its columns tell."""
 
@@ -267,6 +268,7 @@ STATUSES = {
     "meeting": ("held", "cancelled", "missed"),
     "community": ("idea", "vote", "post"),
     "loyalty": ("earned", "redeemed", "upgraded", "downgraded"),
+    "intervention": ("done", "dismissed", "expired"),
     "reference": ("published", "removed"),
     "champion": ("joined", "left"),
     "project": ("started", "delayed", "delivered", "cancelled"),

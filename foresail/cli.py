@@ -7,13 +7,29 @@ import sys
 
 import typer
 
-from foresail.commands import features, history, keys, kpis, models, nightly, project, serve
+from foresail.commands import (
+    audit,
+    decide,
+    dispatch,
+    effects,
+    features,
+    history,
+    interventions,
+    keys,
+    kpis,
+    models,
+    nightly,
+    project,
+    rules,
+    serve,
+)
 
 EXIT_CODES = """\
 Exit codes: 0 done · 1 a fault of Foresail itself · 2 the command line is wrong · 3 the project file is wrong ·
 4 a source, the history or the database cannot be used as asked · 5 no model, or not enough history or labels for one ·
 6 audit-features found a feature that sees the future · 7 a promotion was refused, or another came first ·
-8 the night is done, but a source failed · 9 another night is running.
+8 the night is done, but a source failed · 9 another night is running ·
+10 the audit log was altered.
 """
 
 app = typer.Typer(
@@ -38,6 +54,7 @@ WORK = {
     "Features": (features.features, features.audit_features),
     "Models": (models.train, models.evaluate, models.health, models.models, models.promote, models.rollback),
     "Answers": (serve.score, nightly.nightly, serve.serve),
+    "Act": (decide.decide, interventions.interventions, dispatch.dispatch, effects.effects),
 }
 """Every command, under the heading that `foresail --help` shows it with."""
 
@@ -45,6 +62,9 @@ for heading, commands in WORK.items():
     for command in commands:
         app.command(rich_help_panel=heading)(command)
 app.add_typer(keys.app, name="keys", rich_help_panel="Answers")
+app.add_typer(rules.app, name="rules", rich_help_panel="Act")
+app.add_typer(audit.app, name="audit", rich_help_panel="Act")
+app.add_typer(dispatch.app, name="outbox", rich_help_panel="Act")
 
 
 def main() -> None:
@@ -85,8 +105,10 @@ def _exit_code(error: Exception) -> int | None:
     from foresail.project import ProjectError
     from foresail.simulation.settings import SettingsError
     from foresail.simulation.truth_tables import TruthError
+    from foresail.workflow import NoExperiment
     from serving.database.engine import DatabaseUnavailable
     from serving.database.keys import KeyNeeded, KeyRefused
+    from serving.interventions.delivery.letters import NoMessage
     from serving.model_store import ModelUnavailable
     from serving.nightly import NightRefused, NightRunning
     from serving.publish import PublishError
@@ -100,14 +122,14 @@ def _exit_code(error: Exception) -> int | None:
     from training.tracking import NoModel
 
     foreseen: dict[int, tuple[type[Exception], ...]] = {
-        2: (SettingsError, KeyRefused, KeyNeeded),
+        2: (SettingsError, KeyRefused, KeyNeeded, NoMessage),
         3: (ProjectError,),
         4: (
             IngestError, HistoryError, AuditError, TruthError, DatabaseUnavailable, PublishError, NightRefused, OSError,
         ),
         5: (
             ModelUnavailable, NoModel, OtherFeatures,
-            NotEnoughHistory, NotEnoughLabels, StaleHistory, HorizonOpen, NotRecorded,
+            NoExperiment, NotEnoughHistory, NotEnoughLabels, StaleHistory, HorizonOpen, NotRecorded,
         ),
         7: (NotPromoted,),
         9: (NightRunning,),

@@ -49,7 +49,7 @@ def run(directory: Path) -> None:
 def tell(story: Story, project: Project, directory: Path) -> None:
     """Each step under the command that does it, and what to do next."""
     console = show.console()
-    for step in (_ingest, _train, _evaluate, _score, _night):
+    for step in (_ingest, _train, _evaluate, _score, _night, *([_decide] if project.interventions.playbooks else [])):
         step(console, story, project, directory)
     _say_what_next(console, story, directory)
 
@@ -111,13 +111,20 @@ def _night(console: Console, story: Story, project: Project, directory: Path) ->
     _print(console, show.nightly(result, project.timezone))
 
 
+def _decide(console: Console, _: Story, project: Project, directory: Path) -> None:
+    heading(console, directory, "decide", "")
+    with show.progress() as bars:
+        planned = workflow.decide(project, now, progress=bars)
+    _print(console, show.plan(planned, project.interventions, project.currency, project.timezone))
+
+
 def _moment(project: Project, text: str) -> datetime:
     return read_moment(text, project.timezone)
 
 
 def heading(console: Console, directory: Path, command: str, options: str) -> None:
     """A rule that holds the command which does what follows."""
-    said = f"foresail {command} --project {directory} {options}"
+    said = f"foresail {command} --project {directory} {options}".rstrip()
     console.print()
     # A command that is cut cannot be copied.
     fits = len(said) + 2 < console.width

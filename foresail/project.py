@@ -21,7 +21,10 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ValidationError
 
 from features.sources import Source
-from foresail.project_file import KINDS, TABLES, File, NightlyTable, Table, TargetTable
+from foresail.project_file import KINDS, NAMED, TABLES, File, NightlyTable, TargetTable
+from serving.interventions.library import with_library
+from serving.interventions.misdeclared import misdeclared
+from serving.interventions.settings import InterventionSettings, Library
 from serving.standing.settings import StandingSettings
 
 if TYPE_CHECKING:
@@ -93,6 +96,10 @@ class Project:
     """[serving] requests_per_second: how fast one API key may ask; None for no limit."""
     burst: int
     """[serving] burst: how many requests one key may make at once, where there is a limit."""
+    library: Library
+    """What is chosen of the ready library."""
+    interventions: InterventionSettings
+    """Roles, playbooks, rules, SLAs, calendar, channels and limits, those of the library among them."""
     feature_files: tuple[Path, ...]
     """Files that declare features of the company's own: [features] extend."""
 
@@ -167,10 +174,17 @@ def load(directory: str | Path) -> Project:
         file = File.model_validate(content)
     except ValidationError as error:
         problems = [*map(_problem, error.errors()), *problems]
+    _refuse(path, problems)
+    interventions, wrong_choices = _interventions(file)
+    # Names can be looked up only where all tables are as they should be.
+    _refuse(path, [*wrong_choices, *misdeclared(interventions, file.standing().targets)])
+    return _project(directory, file, interventions)
+
+
+def _refuse(path: Path, problems: Sequence[str]) -> None:
     if problems:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise ProjectError(f"{path} has {count}:\n" + "\n".join(f"  {problem}" for problem in problems))
-    return _project(directory, file)
 
 
 def template() -> str:
@@ -201,7 +215,7 @@ def _parsed(path: Path) -> dict[str, Any]:
         raise ProjectError(f"{path} is not encoded in UTF-8; save it as UTF-8") from error
 
 
-def _project(directory: Path, file: File) -> Project:
+def _project(directory: Path, file: File, interventions: InterventionSettings) -> Project:
     zone = ZoneInfo(file.project.timezone)
     training = file.training
     return Project(
@@ -228,8 +242,25 @@ def _project(directory: Path, file: File) -> Project:
         standing=file.standing(),
         requests_per_second=file.serving.requests_per_second,
         burst=file.serving.burst,
+        library=file.library,
+        interventions=interventions,
         feature_files=tuple(directory / name for name in file.features.extend),
     )
+
+
+def _interventions(file: File) -> tuple[InterventionSettings, list[str]]:
+    """With what is chosen of the library, and what is wrong with that choice."""
+    own = InterventionSettings(
+        roles=file.roles,
+        playbooks=file.playbooks,
+        rules=file.rules,
+        sla=file.sla,
+        calendar=file.calendar.model_copy(update={"timezone": file.calendar.timezone or file.project.timezone}),
+        channels=file.channels,
+        webhooks=file.webhooks,
+        policy=file.policy,
+    )
+    return with_library(own, file.library, file.standing().targets)
 
 
 def _history_root(directory: Path, root: str | None) -> str:
@@ -348,10 +379,10 @@ def _problem(error: Mapping[str, Any]) -> str:
     return f"{key} = {_shown(error['input'])}: it must be {must_be}"
 
 
-def _place(location: Sequence[int | str]) -> tuple[type[Table], str]:
+def _place(location: Sequence[int | str]) -> tuple[type[BaseModel], str]:
     """The innermost table that a location passes through, and the name of the key in it."""
     generic = [
-        "*" if isinstance(part, int) or (position == 1 and location[0] == "targets") else str(part)
+        "*" if isinstance(part, int) or (position == 1 and location[0] in NAMED) else str(part)
         for position, part in enumerate(location)
     ]
     for end in range(len(generic) - 1, -1, -1):

@@ -14,6 +14,19 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, mo
 
 from features.sources import FORMATS, POSTED, RESERVED, Database, Source
 from features.streams import STREAMS
+from serving.interventions.settings import (
+    Calendar,
+    Channel,
+    EffectPrior,
+    IncomingWebhook,
+    Library,
+    Limits,
+    Playbook,
+    Role,
+    Rule,
+    Sla,
+    Step,
+)
 from serving.standing.settings import (
     Health,
     HealthWeights,
@@ -62,11 +75,14 @@ def _source_name(value: str) -> str:
     return value
 
 
-def _target_name(value: str) -> str:
-    # It becomes part of a registered model's name, and a column's.
+def _name(value: str) -> str:
+    # A target's becomes part of a registered model's name, and a column's.
     if not re.fullmatch(r"[a-z][a-z0-9_]*", value):
         raise ValueError
     return value
+
+
+Name = Annotated[str, AfterValidator(_name)]
 
 
 class Table(BaseModel):
@@ -433,7 +449,7 @@ class File(Table):
     sources: tuple[SourceTable, ...] = Field(
         default=(), description="tables [[sources]], each with name, stream and from"
     )
-    targets: dict[Annotated[str, AfterValidator(_target_name)], TargetTable] = Field(
+    targets: dict[Name, TargetTable] = Field(
         default_factory=dict, description="tables [targets.NAME], NAME of small letters, digits and _, like churn_90"
     )
     training: TrainingTable = Field(default=TrainingTable(), description="a table [training]")
@@ -456,6 +472,15 @@ class File(Table):
     )
 
     serving: ServingTable = Field(default=ServingTable(), description="a table [serving]")
+    library: Library = Field(default=Library(), description="a table [library]")
+    roles: dict[Name, Role] = Field(default_factory=dict, description="tables [roles.NAME]")
+    playbooks: dict[Name, Playbook] = Field(default_factory=dict, description="tables [playbooks.NAME]")
+    rules: dict[Name, Rule] = Field(default_factory=dict, description="tables [rules.NAME]")
+    sla: dict[Name, Sla] = Field(default_factory=dict, description="tables [sla.NAME]")
+    calendar: Calendar = Field(default=Calendar(), description="a table [calendar]")
+    channels: dict[Name, Channel] = Field(default_factory=dict, description="tables [channels.NAME]")
+    webhooks: dict[Name, IncomingWebhook] = Field(default_factory=dict, description="tables [webhooks.NAME]")
+    policy: Limits = Field(default=Limits(), description="a table [policy]")
 
     def standing(self) -> StandingSettings:
         """What the file says of standings, for the targets that it names."""
@@ -471,7 +496,7 @@ class File(Table):
         )
 
 
-TABLES: dict[tuple[str, ...], type[Table]] = {
+TABLES: dict[tuple[str, ...], type[BaseModel]] = {
     (): File,
     ("project",): ProjectTable,
     ("history",): HistoryTable,
@@ -498,5 +523,19 @@ TABLES: dict[tuple[str, ...], type[Table]] = {
     ("health", "weights"): HealthWeightsTable,
     ("severity",): SeverityTable,
     ("serving",): ServingTable,
+    ("library",): Library,
+    ("roles", "*"): Role,
+    ("playbooks", "*"): Playbook,
+    ("playbooks", "*", "effect"): EffectPrior,
+    ("playbooks", "*", "steps", "*"): Step,
+    ("rules", "*"): Rule,
+    ("sla", "*"): Sla,
+    ("sla", "*", "steps", "*"): Step,
+    ("calendar",): Calendar,
+    ("channels", "*"): Channel,
+    ("webhooks", "*"): IncomingWebhook,
+    ("policy",): Limits,
 }
 """Where each table stands in the file; `*` is any number or name."""
+NAMED = frozenset(path[0] for path in TABLES if len(path) > 1 and path[1] == "*")
+"""Tables whose keys are names or numbers."""

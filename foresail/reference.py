@@ -6,7 +6,9 @@ from pathlib import Path
 from features.catalog import CATALOG, FAMILIES
 from features.definitions import Constant, Definition, Derived, Feature, Season
 from features.streams import ENGAGEMENT, ENGAGEMENT_KINDS, STATUSES, STREAMS, Column, Stream
+from foresail.playbooks_page import playbooks_page
 from foresail.published_page import published_page
+from foresail.rules_page import rules_page
 from foresail.simulation import causes
 from foresail.simulation.page import simulation_page
 from foresail.targets_page import targets_page
@@ -103,6 +105,8 @@ PAGES = {
     "targets.md": targets_page,
     "simulation.md": simulation_page,
     "published.md": published_page,
+    "rules.md": rules_page,
+    "playbooks.md": playbooks_page,
 }
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel
 
+from serving.api.intervention_schemas import Intervention, Interventions
 from serving.api.model_schemas import Models
 from serving.api.posted import EventResults
 from serving.api.problems import MEDIA_TYPE
@@ -85,6 +86,23 @@ class Client:
             page = self._get(Accounts, "/v1/accounts", {**asked, "cursor": page.next})
             yield from page.accounts
 
+    def interventions(self, **asked: Any) -> Iterator[BaseModel]:
+        """What is to be done, the earliest due first, page after page: filters as GET /v1/interventions takes them."""
+        page = self._get(Interventions, "/v1/interventions", asked)
+        yield from page.interventions
+        while page.next is not None:
+            page = self._get(Interventions, "/v1/interventions", {**asked, "cursor": page.next})
+            yield from page.interventions
+
+    def intervention(self, intervention_id: str) -> BaseModel:
+        """One intervention with its steps, deadlines and comments."""
+        return self._get(Intervention, _path(intervention_id), {})
+
+    def change(self, intervention_id: str, action: str, **told: Any) -> BaseModel:
+        """`claim`, `start`, `hand-over`, `complete`, `dismiss`, `comments` or `steps/1/done`, told `by` whom; how it stands then."""
+        headers = {"idempotency-key": str(uuid.uuid4())}
+        return self._post(Intervention, f"{_path(intervention_id)}/{action}", told, headers)
+
     def models(self) -> Models:
         """The champions in service."""
         return self._get(Models, "/v1/models", {})
@@ -106,6 +124,10 @@ class Client:
                 return _success(response)
             time.sleep(_seconds(response.headers.get("retry-after", "")))
         return _success(self._http.request(method, path, **content))
+
+
+def _path(intervention_id: str) -> str:
+    return f"/v1/interventions/{quote(intervention_id, safe='')}"
 
 
 def _seconds(retry_after: str) -> float:

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
@@ -24,6 +25,8 @@ from features.population import Population, of_target
 
 CHAMPION = "champion"
 LOCAL_STORE = "sqlite:///"
+LEARNT_AS_OF = "learnt_as_of"
+"""The tag of a learnt effect's version: the moment up to which outcomes were known."""
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 SETTINGS_OF_MLFLOW = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -57,15 +60,27 @@ class RegistryUnavailable(ModelUnavailable):
     """The registry does not answer."""
 
 
-class ScoreModel(Protocol):
-    """What travels inside the registered model; see training/registered_model.py, which serving does not import."""
+class Carded(Protocol):
+    """What every registered model tells of itself."""
 
     card: dict[str, Any]
     features: tuple[str, ...]
 
+
+class ScoreModel(Carded, Protocol):
+    """What travels inside the registered model; see training/registered_model.py, which serving does not import."""
+
     def probability(self, matrix: Floats) -> Floats: ...
     def answers(self, matrix: Floats) -> Floats: ...
     def contributions(self, matrix: Floats) -> Floats: ...
+
+
+class EffectModel(Carded, Protocol):
+    """What travels inside a playbook's registered effect; see training/effect_model.py."""
+
+    @property
+    def tells_apart(self) -> bool: ...
+    def shares(self, matrix: Floats, chance: Floats) -> Floats: ...
 
 
 @dataclass(frozen=True)
@@ -151,9 +166,19 @@ def load(tracking_uri: str, name: str, alias: str = CHAMPION, catalog: FeatureSe
 
 def load_version(tracking_uri: str, name: str, version: str, catalog: FeatureSet = CATALOG) -> LoadedModel:
     """One version of a model, whatever alias it carries; raises as `load`, but for NoChampion."""
-    model = _read(tracking_uri, name, version)
+    model: ScoreModel = _read(tracking_uri, name, version)
     check_fingerprint(name, version, model, catalog)
     return _proven(LoadedModel(name, version, model, _target(model.card), catalog))
+
+
+def load_effect(
+    tracking_uri: str, name: str, catalog: FeatureSet = CATALOG, version: str | None = None
+) -> tuple[str, EffectModel]:
+    """Version and model of a playbook's learnt effect, the newest unless `version` says which; raises as `load`."""
+    version = version or version_of(tracking_uri, name)
+    model: EffectModel = _read(tracking_uri, name, version)
+    check_fingerprint(name, version, model, catalog)
+    return version, model
 
 
 def version_of(tracking_uri: str, name: str, alias: str = CHAMPION) -> str:
@@ -177,7 +202,20 @@ def version_of(tracking_uri: str, name: str, alias: str = CHAMPION) -> str:
         raise _no_answer(tracking_uri, error) from error
 
 
-def check_fingerprint(name: str, version: str, model: ScoreModel, catalog: FeatureSet) -> None:
+def effect_version(tracking_uri: str, name: str, as_of: datetime) -> str:
+    """The newest version of a learnt effect that rests on what was known by `as_of`; NoChampion if there is none."""
+    version_of(tracking_uri, name)
+    try:
+        versions = _mlflow().MlflowClient(tracking_uri).search_model_versions(f"name = '{name}'")
+    except Exception as error:  # see version_of
+        raise _no_answer(tracking_uri, error) from error
+    known = [int(one.version) for one in versions if datetime.fromisoformat(one.tags[LEARNT_AS_OF]) <= as_of]
+    if not known:
+        raise NoChampion(f"no version of '{name}' was learnt by {as_of:%Y-%m-%d %H:%M} UTC")
+    return str(max(known))
+
+
+def check_fingerprint(name: str, version: str, model: Carded, catalog: FeatureSet) -> None:
     """FingerprintMismatch unless the catalog computes exactly what the model was trained on."""
     known = set(catalog.names)
     unknown = [feature for feature in model.features if feature not in known]
@@ -225,17 +263,16 @@ def _newest_schema() -> str:
     return str(_get_latest_schema_revision())  # type: ignore[no-untyped-call]
 
 
-def _read(tracking_uri: str, name: str, version: str) -> ScoreModel:
+def _read(tracking_uri: str, name: str, version: str) -> Any:
     with _tracking(tracking_uri) as mlflow:
         try:
-            loaded: ScoreModel = mlflow.pyfunc.load_model(f"models:/{name}/{version}").unwrap_python_model().model
+            return mlflow.pyfunc.load_model(f"models:/{name}/{version}").unwrap_python_model().model
         except Exception as error:  # a model brings code of its own, which may fail in any way
             place = _place(mlflow, name, version)
             raise BrokenModel(
                 f"model '{name}' version {version} at {tracking_uri} cannot be read from {place}: {error}. "
                 "A project folder that was moved or copied loses the files of its models: move it back, or train again."
             ) from error
-        return loaded
 
 
 def _place(mlflow: Any, name: str, version: str) -> str:

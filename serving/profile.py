@@ -12,13 +12,13 @@ from typing import Any, NamedTuple, Protocol
 import sqlalchemy as sa
 
 from features.streams import ACCOUNTS, STREAMS
-from serving.database.tables import interventions, score_history, scores, standings, tier_moves
+from serving.database.tables import interventions, not_chosen, score_history, scores, standings, tier_moves, warnings
+from serving.interventions.states import OPEN
 
 Event = Mapping[str, Any]
 
 MOST_PAST = 100
 """Past scores of each target, and past moves, that are told."""
-OPEN = ("open", "claimed")
 
 
 class HasEvents(Protocol):
@@ -47,6 +47,11 @@ class Stored:
     history: Mapping[str, list[Any]]
     moves: list[Any]
     interventions: list[Any]
+    """Still to be done, the earliest due first."""
+    past_interventions: list[Any]
+    """Ended, the newest first."""
+    warnings: list[Any]
+    not_chosen: list[Any]
 
 
 def attributes(account: HasEvents, as_of: datetime) -> dict[str, Any]:
@@ -90,13 +95,16 @@ def stored(connection: sa.Connection, account_id: str) -> Stored:
         history.setdefault(row.target, []).append(row)
     moves = _rows(connection, tier_moves, account_id, tier_moves.c.as_of.desc(), tier_moves.c.scheme)
     due_first = interventions.c.due_at.is_(None), interventions.c.due_at, interventions.c.intervention_id
-    undone = _rows(connection, interventions, account_id, *due_first)
+    told = _rows(connection, interventions, account_id, *due_first)
     return Stored(
         next(iter(_rows(connection, standings, account_id)), None),
         _rows(connection, scores, account_id, scores.c.target),
         {target: rows[:MOST_PAST] for target, rows in history.items()},
         moves[:MOST_PAST],
-        [row for row in undone if row.status in OPEN],
+        [row for row in told if row.status in OPEN],
+        sorted((row for row in told if row.closed_at), key=lambda row: row.closed_at, reverse=True)[:MOST_PAST],
+        _rows(connection, warnings, account_id, warnings.c.since.desc(), warnings.c.rule),
+        _rows(connection, not_chosen, account_id, not_chosen.c.expected.desc(), not_chosen.c.playbook),
     )
 
 

@@ -15,6 +15,7 @@ from serving.api.observed import Observed
 from serving.api.schemas import ScoreRequest, ScoreResponse
 from serving.entrance import Entrance
 from serving.heavy import Heavy
+from serving.interventions.keeping import keeping_of
 from serving.watch import Watch
 
 
@@ -40,6 +41,8 @@ class Foresail:
         self.watch.start()
         self.entrance = Entrance(self.watch.settings, os.environ)
         self.entrance.start()
+        self.keeping = keeping_of(self.watch.settings, os.environ)
+        self.keeping.start()
         RESOURCES.state.watch, RESOURCES.state.heavy, RESOURCES.state.entrance = self.watch, self.heavy, self.entrance
         # What has been loaded by now stays: keep the collector away from it, or it stalls requests for tens of ms.
         gc.collect()
@@ -66,6 +69,7 @@ class Foresail:
         """Look at nothing any more."""
         self.watch.stop()
         self.entrance.stop()
+        self.keeping.stop()
 
 
 # The first is the outermost.

@@ -8,6 +8,9 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from serving.interventions.settings import InterventionSettings
+from serving.standing.settings import TargetOf
+
 VARIABLE = "FORESAIL_SERVING"
 _REMEDY = f"Start the service with `foresail serve`, which sets {VARIABLE}"
 
@@ -34,6 +37,10 @@ class Settings(BaseModel):
     """Inline events before this moment are refused, as ingest refuses them."""
     currency: str = ""
     timezone: str = "UTC"
+    interventions: InterventionSettings = InterventionSettings()
+    """What the company declares of interventions; secrets are names of the environment."""
+    targets: dict[str, TargetOf] = {}
+    """What conditions of SLAs need to know of the targets."""
     refresh_seconds: float = Field(default=5.0, gt=0)
     """How often the registry is asked for something newer."""
     requests_per_second: float | None = Field(default=None, gt=0)

@@ -39,7 +39,8 @@ def _of_account(number, account):
     past = {"account_id": account, "target": "churn", "percentile": 0.9, "band": "high", "model_version": "1"}
     moved = {"account_id": account, "scheme": "tier", "as_of": AS_OF, "before": None, "after": "growth", "why": "new"}
     todo = {
-        "intervention_id": f"i{number}", "account_id": account, "playbook": "win_back", "status": "open", "owner": "Ada",
+        "intervention_id": f"i{number}", "account_id": account, "playbook": "win_back", "status": "assigned", "owner": "Ada",
+        "origin": "decision", "role": "success_manager", "severity": "high", "cost": 120.0, "changed_at": AS_OF,
         "reason": "no order", "decided_at": AS_OF, "due_at": AS_OF + timedelta(days=2),
     }  # fmt: skip
     return {

@@ -31,6 +31,7 @@ LOCAL_STORE = "sqlite:///"
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 CHAMPION, CHALLENGER = "champion", "challenger"
 DECISION = "decision "
+EFFECT_METRICS = ("share", "standard_error", "always_low", "always_high", "treatment", "control", "accounts")
 NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # MLflow's words for: no such name, no such alias
 
 
@@ -133,6 +134,32 @@ def log_and_register(logged: Logged, tracking_uri: str) -> Registered:
                 version = _register(mlflow, logged, model_uri)
                 alias = _give_alias(mlflow, logged.name, version)
         return Registered(run.info.run_id, version, alias)
+
+
+def effect_name(project: str, playbook: str) -> str:
+    """<project slug>-effect-<playbook>."""
+    return f"{project}-effect-{playbook}"
+
+
+def register_effect(name: str, card: Mapping[str, Any], boosters: Mapping[str, str], tracking_uri: str) -> Registered:
+    """Log and register what a playbook was found to do. The newest is the champion: it rests on all that the one before knew.
+
+    NoModel if the store cannot be used.
+    """
+    with _readable(tracking_uri), _tracking(tracking_uri) as mlflow:
+        with _turn(tracking_uri):
+            experiment = _experiment(mlflow, name, tracking_uri)
+        with mlflow.start_run(
+            experiment_id=experiment, run_name=f"{card['verdict']} {card['learnt_as_of'][:10]}"
+        ) as run:
+            told = {key: card[key] for key in ("playbook", "target", "learnt_as_of", "learner", "verdict")}
+            mlflow.log_params(told)
+            mlflow.log_metrics({key: float(card[key]) for key in EFFECT_METRICS})
+            uri = _log_effect(mlflow, card, boosters)
+            with _turn(tracking_uri):
+                version = int(mlflow.register_model(uri, name, tags=told).version)
+                mlflow.MlflowClient().set_registered_model_alias(name, CHAMPION, str(version))
+        return Registered(run.info.run_id, version, CHAMPION)
 
 
 def list_models(tracking_uri: str, name: str) -> list[ModelRow]:
@@ -358,19 +385,39 @@ def _log_model(mlflow: Any, logged: Logged) -> str:
     days = logged.card.get("answer") == "days"
     outputs = [ColSpec("double", name) for name in ("median", "low", "high")] if days else [ColSpec("double")]
     inputs = Schema([ColSpec("double", feature) for feature in logged.card["features"]])
+    files = {
+        code.CARD: json.dumps(logged.card, indent=1, allow_nan=False),
+        code.BOOSTER: logged.booster,
+        code.JUDGED: logged.judged_booster,
+    }
+    there = {name: text for name, text in files.items() if text is not None}
+    return _log_files(mlflow, code.__file__, there, ModelSignature(inputs=inputs, outputs=Schema([*outputs])))
+
+
+def _log_effect(mlflow: Any, card: Mapping[str, Any], boosters: Mapping[str, str]) -> str:
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    from training import effect_model as code
+
+    inputs = Schema([ColSpec("double", name) for name in (code.CHANCE, *card["features"])])
+    files = {code.CARD: json.dumps(card, indent=1, allow_nan=False), **boosters}
+    signature = ModelSignature(inputs=inputs, outputs=Schema([ColSpec("double")]))
+    return _log_files(mlflow, str(code.__file__), files, signature)
+
+
+def _log_files(mlflow: Any, code: str, files: Mapping[str, str], signature: Any) -> str:
+    """A model of the running run that consists of these files and the code that reads them; its URI."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "score_model"
         folder.mkdir()
-        (folder / code.CARD).write_text(json.dumps(logged.card, indent=1, allow_nan=False), encoding="utf-8")
-        if logged.booster is not None:
-            (folder / code.BOOSTER).write_text(logged.booster, encoding="utf-8")
-        if logged.judged_booster is not None:
-            (folder / code.JUDGED).write_text(logged.judged_booster, encoding="utf-8")
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8")
         info = mlflow.pyfunc.log_model(
             name="model",
-            python_model=code.__file__,
+            python_model=code,
             artifacts={"model": str(folder)},
-            signature=ModelSignature(inputs=inputs, outputs=Schema([*outputs])),
+            signature=signature,
             pip_requirements=[f"{package}=={importlib.metadata.version(package)}" for package in TRAVELLING_PACKAGES],
         )
     return str(info.model_uri)

@@ -14,7 +14,9 @@ def create(
     name: Annotated[str, typer.Argument(help='Whose key it is, for people: "CRM", "shop".')],
     scope: Annotated[
         list[str],
-        typer.Option(help="What it is good for: score, events or admin, which is everything; may be repeated."),
+        typer.Option(
+            help="What it is good for: score, events, interventions or admin, which is everything; may be repeated."
+        ),
     ],
     project: ProjectOption = HERE,
     as_json: JsonOption = False,

@@ -80,6 +80,11 @@ def day(moment: datetime, timezone: str) -> str:
     return f"{local:%Y-%m-%d}" if (local.hour, local.minute) == (0, 0) else f"{local:%Y-%m-%d %H:%M}"
 
 
+def minute(moment: datetime, timezone: str) -> str:
+    """Day and time of day in the project's timezone."""
+    return f"{moment.astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M}"
+
+
 def span(oldest: datetime | None, newest: datetime | None, timezone: str) -> str:
     """From the day of the first to the moment of the last."""
     if oldest is None or newest is None:

@@ -1,8 +1,8 @@
 """What a night did, in a few lines that fit into a mail from cron."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from rich.console import RenderableType
@@ -29,10 +29,21 @@ def _lines(result: "NightResult", timezone: str) -> Iterator[RenderableType]:
     yield f"moved: {moves}; with reasons: {done['explained']:,}; posted events folded in: {done['folded']:,}"
     for reason, count in done.get("refused", {}).items():
         yield Text(f"posted and refused: {count:,} of {reason}; `foresail quarantine` shows them", style="yellow")
+    yield from _decided(done.get("decided"))
     yield from _age(result, timezone)
     if result.seconds:
         taken = ", ".join(f"{step} {seconds:.1f}" for step, seconds in result.seconds.items() if seconds >= 0.05)
         yield f"seconds: {taken}"
+
+
+def _decided(found: Mapping[str, Any] | None) -> Iterator[str]:
+    """What was begun, what was kept as control, and what it should bring; nothing where nothing is decided."""
+    if found is None:
+        return
+    begun = ", ".join(f"{playbook} {count:,}" for playbook, count in found["interventions"].items()) or "nothing"
+    yield f"begun: {begun}; kept as control: {found['control']:,}; warnings: {found['warnings']:,}"
+    if found["interventions"]:
+        yield f"expected to bring {found['expected_value']:,.0f} ({found['low']:,.0f} to {found['high']:,.0f})"
 
 
 def _age(result: "NightResult", timezone: str) -> Iterator[RenderableType]:

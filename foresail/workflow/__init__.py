@@ -4,6 +4,10 @@ A module for each room of the work; all of them can be had from here. Libraries 
 where they are needed, so that `foresail --help` answers at once.
 """
 
+from foresail.workflow.audit import acts, verify_audit
+from foresail.workflow.decide import decide
+from foresail.workflow.dispatch import dispatch, dispatch_once, outbox, reopen, replay, replay_dead
+from foresail.workflow.effect_report import EffectReport, PlaybookReport, effects
 from foresail.workflow.effects import NoExperiment, PlaybookTrial, playbook_trial
 from foresail.workflow.erasure import Forgotten, forget
 from foresail.workflow.features import TABLE_FORMATS, TrainingTable, audit, feature_table, training_table, write_table
@@ -19,6 +23,7 @@ from foresail.workflow.history import (
     status,
     vacuum,
 )
+from foresail.workflow.interventions import interventions
 from foresail.workflow.keys import create_key, listed_keys, revoke_key
 from foresail.workflow.kpis import kpis, write_kpis
 from foresail.workflow.models import (
@@ -35,19 +40,23 @@ from foresail.workflow.models import (
 )
 from foresail.workflow.nightly import beginning_of_today, nightly
 from foresail.workflow.progress import Progress
+from foresail.workflow.rules import entries, rules_left_out, try_rules
 from foresail.workflow.scoring import Scored, score, write_scores
 from foresail.workflow.serving import bring_up_to_date, check_startable, serve, serving_settings
 from foresail.workflow.simulation import open_truth, simulate, simulation_settings, truth_beside
 
 __all__ = [
     "TABLE_FORMATS",
+    "EffectReport",
     "Forgotten",
     "NoExperiment",
+    "PlaybookReport",
     "PlaybookTrial",
     "Progress",
     "Scored",
     "SourceFailure",
     "TrainingTable",
+    "acts",
     "audit",
     "beginning_of_today",
     "bring_up_to_date",
@@ -55,14 +64,20 @@ __all__ = [
     "check_startable",
     "concentration",
     "create_key",
+    "decide",
+    "dispatch",
+    "dispatch_once",
     "draw_concentration",
     "draw_health",
+    "effects",
+    "entries",
     "evaluate",
     "feature_table",
     "forget",
     "has_failed",
     "health",
     "ingest_sources",
+    "interventions",
     "kpis",
     "listed_keys",
     "merge",
@@ -70,12 +85,17 @@ __all__ = [
     "models",
     "nightly",
     "open_truth",
+    "outbox",
     "playbook_trial",
     "promote",
     "quarantined",
+    "reopen",
+    "replay",
+    "replay_dead",
     "report_path",
     "revoke_key",
     "rollback",
+    "rules_left_out",
     "score",
     "serve",
     "serving_settings",
@@ -87,7 +107,9 @@ __all__ = [
     "train",
     "training_table",
     "truth_beside",
+    "try_rules",
     "vacuum",
+    "verify_audit",
     "write_kpis",
     "write_scores",
     "write_table",

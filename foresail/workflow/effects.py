@@ -10,6 +10,7 @@ import pandas as pd
 
 if TYPE_CHECKING:
     from features.definitions import Feature
+    from features.history import History
     from foresail.project import Project
     from training.targets import Target
     from training.uplift import Effects
@@ -36,8 +37,10 @@ class PlaybookTrial:
     """As of the assignment: nothing known later."""
     treated: "pd.Series[bool]"
     """Assigned to treatment, whether it was carried out or not (intention to treat)."""
-    churned: "pd.Series[float]"
+    happened: "pd.Series[float]"
     """The target's label over the horizon after the assignment."""
+    is_risk: bool
+    """Whether what the target asks for is to be avoided; else it is to be brought about."""
     at_stake: "pd.Series[float]"
     """Ordered in the 365 days before, in account currency, 0 at least."""
     by_lot: bool
@@ -45,7 +48,7 @@ class PlaybookTrial:
     """Assigned accounts that are no row, by why."""
 
     def effects(self, **how: Any) -> "Effects":
-        """The effect on the probability of churn; `how` is what `training.uplift.estimate_effects` takes besides.
+        """The effect on the probability of what the target asks for; `how` is what `training.uplift.estimate_effects` takes besides.
 
         NotRandomised without a lot, unless `allow_observational=True`: then a doubly robust estimate, marked.
         """
@@ -57,8 +60,9 @@ class PlaybookTrial:
                 "Keep a random control group; until then allow_observational=True gives a doubly robust estimate, marked"
             )
         accounts = self.features.index.get_level_values("account_id").to_numpy()
-        given: dict[str, Any] = {"value": self.at_stake, "clusters": accounts, "direction": "lower_is_better", **how}
-        return estimate_effects(self.features, self.treated, self.churned, **given)
+        direction = "lower_is_better" if self.is_risk else "higher_is_better"
+        given: dict[str, Any] = {"value": self.at_stake, "clusters": accounts, "direction": direction, **how}
+        return estimate_effects(self.features, self.treated, self.happened, **given)
 
 
 def playbook_trial(
@@ -76,23 +80,53 @@ def playbook_trial(
     ('treatment' or 'control'). Those count whose horizon had closed and whose account was eligible for the target. Where the
     playbook was not given by lot, each treated account is set beside one that had not been assigned by then, drawn with `seed`.
     """
+    from training.targets import RISKS
+
     checked = _checked(assignments, playbook)
     first = checked.sort_values("assigned_at", kind="stable").drop_duplicates("account_id")
-    churn = project.target(target)
-    if churn.kind != "churn":
-        raise NoExperiment(
-            f"target '{target}' is of kind {churn.kind}; so far the effect of a playbook is measured on churn"
-        )
-    closed = first[first["assigned_at"] + churn.closes_after <= pd.Timestamp(known_by)]
+    wanted = measurable(project, target)
+    closed = first[first["assigned_at"] + wanted.closes_after <= pd.Timestamp(known_by)]
     by_lot = bool((first["decided_by"] == LOT).all())
     rows = closed if by_lot else pd.concat([closed, _others(project, closed, first, seed)])
     pairs = pd.MultiIndex.from_frame(rows[["account_id", "assigned_at"]])
-    table, churned = _features_and_labels(project, pairs, churn, known_by)
+    table = _eligible_features(project, pairs, wanted)
+    happened = labels_after(project.history, table.index, wanted, known_by)
     treated = pd.Series((rows["arm"] == TREATMENT).to_numpy(), index=pairs).reindex(table.index)
     return PlaybookTrial(
-        playbook, table[_learnable(project, table)], treated.astype(bool), churned, table[AT_STAKE].clip(lower=0.0).fillna(0.0),
-        by_lot, {"horizon not closed": len(first) - len(closed), "not eligible": len(rows) - len(table)},
+        playbook, table[learnable_columns(project, table)], treated.astype(bool), happened, wanted.kind in RISKS,
+        table[AT_STAKE].clip(lower=0.0).fillna(0.0), by_lot,
+        {"horizon not closed": len(first) - len(closed), "not eligible": len(rows) - len(table)},
     )  # fmt: skip
+
+
+def measurable(project: "Project", name: str) -> "Target":
+    """The target of that name; NoExperiment if it asks for an amount or for days, of which no share can be kept."""
+    target = project.target(name)
+    if target.answer != "probability":
+        raise NoExperiment(
+            f"target '{name}' is of kind {target.kind}, whose answer is {target.answer}; the effect of a playbook is "
+            "measured on what happens or does not: churn, contract_churn, contraction, upsell, cross_sell"
+        )
+    return target
+
+
+def labels_after(history: "History", pairs: pd.Index, target: "Target", known_by: datetime) -> "pd.Series[float]":
+    """The label of each pair (account_id, as_of), by what was known by `known_by`; NaN for one not known in the history.
+
+    A target that compares with what all accounts did is asked for all of them, moment by moment.
+    """
+    from features.pairs import build_feature_rows
+
+    if target.before:
+        moments = pd.DatetimeIndex(pairs.get_level_values(1)).unique()
+        parts = [target.labels(history, [moment.to_pydatetime()], known_by) for moment in moments]
+        known = pd.concat(parts) if parts else pd.Series(index=pairs[:0], dtype=float)
+        return known[known.index.isin(pairs)].reindex(pairs)
+    ids, moments = pairs.get_level_values(0), pd.DatetimeIndex(pairs.get_level_values(1))
+    ends = pd.MultiIndex.from_arrays([ids, moments + target.closes_after])
+    after = build_feature_rows(history, ends, target.after, leak_until=known_by)
+    found = pd.Series(target.label(after, None), index=after.index)
+    return pd.Series(found.reindex(ends).to_numpy(), index=pairs, name=target.name)
 
 
 def _checked(assignments: pd.DataFrame, playbook: str) -> pd.DataFrame:
@@ -137,22 +171,17 @@ def _accounts(project: "Project") -> "np.ndarray[Any, Any]":
     return np.array(sorted(account for part in found for account in part), dtype=object)
 
 
-def _features_and_labels(
-    project: "Project", pairs: pd.MultiIndex, target: "Target", known_by: datetime
-) -> "tuple[pd.DataFrame, pd.Series[float]]":
+def _eligible_features(project: "Project", pairs: pd.MultiIndex, target: "Target") -> pd.DataFrame:
+    """The catalog and what tells who is eligible, of the pairs that were eligible."""
     from features.pairs import build_feature_rows
 
     history = project.history.at(project.history.versions())
     wanted: dict[str, Feature] = {one.name: one for one in (*project.catalog, *target.population.features)}
     table = build_feature_rows(history, pairs, wanted.values())
-    table = table[target.population.eligible(table)]
-    ids, moments = (table.index.get_level_values(level) for level in ("account_id", "as_of"))
-    ends = pd.MultiIndex.from_arrays([ids, pd.DatetimeIndex(moments) + target.closes_after])
-    after = build_feature_rows(history, ends, target.after, leak_until=known_by)
-    return table, pd.Series(target.label(after, None), index=table.index, name=target.name)
+    return table[target.population.eligible(table)]
 
 
-def _learnable(project: "Project", table: pd.DataFrame) -> list[str]:
+def learnable_columns(project: "Project", table: pd.DataFrame) -> list[str]:
     """The catalog's features that vary among these rows; the point in the year only where every season was seen twice."""
     from training.models import learnable
 

@@ -16,21 +16,21 @@ def create_key(project: "Project", name: str, scopes: Sequence[str], at: datetim
     """A new key, and its text, which nobody can be shown again."""
     from serving.database import keys
 
-    return keys.create(_database(project), name, scopes, at)
+    return keys.create(database(project), name, scopes, at)
 
 
 def listed_keys(project: "Project") -> "list[Key]":
     """Every key there ever was, the oldest first."""
     from serving.database import keys
 
-    return keys.listed(_database(project))
+    return keys.listed(database(project))
 
 
 def revoke_key(project: "Project", key_id: str, at: datetime) -> "Key":
     """The key, good for nothing any more."""
     from serving.database import keys
 
-    return keys.revoke(_database(project), key_id, at)
+    return keys.revoke(database(project), key_id, at)
 
 
 def check_reach(project: "Project", host: str) -> None:
@@ -51,8 +51,8 @@ def _is_this_machine(host: str) -> bool:
         return host == "localhost"
 
 
-def _database(project: "Project") -> "sa.Engine":
-    """The project's database with today's tables: whoever makes the first key has not served yet."""
+def database(project: "Project") -> "sa.Engine":
+    """The project's database with the tables of this release: whoever asks first has not served yet."""
     from serving.database.engine import opened
     from serving.database.upgrade import upgrade
 

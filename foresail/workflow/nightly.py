@@ -57,6 +57,7 @@ def beginning_of_today(project: "Project", now: datetime) -> datetime:
 def night_plan(project: "Project", as_of: datetime) -> "Plan":
     """What the night has to be told of the project."""
     from serving.nightly import Explained, Plan
+    from training.tracking import effect_name
 
     chosen = project.nightly
     return Plan(
@@ -75,6 +76,8 @@ def night_plan(project: "Project", as_of: datetime) -> "Plan":
         churn_days=_churn_days(project),
         standing=project.standing,
         publish=project.destination,
+        interventions=project.interventions,
+        effects={playbook: effect_name(project.slug, playbook) for playbook in project.interventions.playbooks},
     )
 
 

@@ -29,6 +29,8 @@ def serving_settings(project: "Project", as_of: datetime | None) -> "Settings":
         timezone=project.timezone,
         earliest=project.earliest,
         feature_files=project.feature_files,
+        interventions=project.interventions,
+        targets=dict(project.standing.targets),
         requests_per_second=project.requests_per_second,
         burst=project.burst,
     )

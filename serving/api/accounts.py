@@ -156,6 +156,9 @@ def _account(service: InService, account_id: str, query: AccountQuery, as_of: da
         scores=[_stored_score(row, stored, service) for row in stored.scores],
         moves=stored.moves,
         interventions=stored.interventions,
+        past_interventions=stored.past_interventions,
+        warnings=stored.warnings,
+        not_chosen=stored.not_chosen,
         timeline=_timeline(known, query, as_of),
     )
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.api import accounts, events, metrics, models, scores, what_if
+from serving.api import accounts, events, interventions, metrics, models, scores, webhooks, what_if
 from serving.api.dependencies import PREFIX
 from serving.api.findings import problem_of_validation
 from serving.api.openapi import describe
@@ -28,7 +28,15 @@ RESOURCES = FastAPI(
 )
 """The service sets its `state.watch`, `state.heavy` and `state.entrance` when it starts: one application a process."""
 
-for router in (accounts.router, events.router, models.router, scores.router, what_if.router):
+for router in (
+    accounts.router,
+    events.router,
+    interventions.router,
+    models.router,
+    scores.router,
+    webhooks.router,
+    what_if.router,
+):
     RESOURCES.include_router(router, prefix=PREFIX)
 RESOURCES.include_router(metrics.router)
 

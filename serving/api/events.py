@@ -1,6 +1,5 @@
 """POST /v1/events: what has just happened, told row by row, and seen by the next score."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
@@ -16,9 +15,10 @@ from features.moments import now
 from serving import inbox
 from serving.api.dependencies import Caller, Served, Threads
 from serving.api.posted import EventResult, EventResults, PostRequest
+from serving.database.audit import Act, append
 from serving.database.engine import writing
-from serving.database.tables import audit_log
 from serving.in_service import InService
+from serving.interventions.triggers import react
 from serving.once import Answer, Asked, once
 from serving.posting import PostedEvent, Verdict, judge
 
@@ -75,23 +75,21 @@ class _Posting:
 
     def _stored(self, connection: sa.Connection, verdicts: list[Verdict]) -> Answer:
         good = [verdict for verdict in verdicts if isinstance(verdict, PostedEvent)]
-        is_new = iter(inbox.post(connection, good, self.clock, self.caller))
+        fresh = inbox.post(connection, good, self.clock, self.caller)
+        self._react(connection, [event for event, is_new in zip(good, fresh, strict=True) if is_new])
+        is_new = iter(fresh)
         results = [_result(index, verdict, is_new) for index, verdict in enumerate(verdicts)]
         counts = Counter(result.status for result in results)
         numbers = {status: counts[status] for status in ("accepted", "duplicate", "refused")}
-        connection.execute(sa.insert(audit_log).values(self._act(numbers)))
+        append(connection, [Act(self.now, self.caller or "no key", "events_posted", "event_inbox", numbers)])
         status = HTTPStatus.MULTI_STATUS if numbers["refused"] else HTTPStatus.OK
         return Answer(status, EventResults(**numbers, results=results).model_dump_json(exclude_none=True))
 
-    def _act(self, numbers: dict[str, int]) -> dict[str, Any]:
-        actor = self.caller or "no key"
-        return {
-            "at": self.now,
-            "actor": actor,
-            "action": "events_posted",
-            "subject": "event_inbox",
-            "detail": json.dumps(numbers),
-        }
+    def _react(self, connection: sa.Connection, events: list[PostedEvent]) -> None:
+        """An urgent case must not wait for a night. Begun by a service that speaks for a moment gone by, it would be overdue."""
+        settings = self.service.settings
+        if settings.as_of is None:
+            react(connection, events, settings.interventions, settings.targets, self.clock)
 
 
 def _result(index: int, verdict: Verdict, is_new: Iterator[bool]) -> EventResult:

@@ -25,6 +25,10 @@ class Kind:
 
 
 UNKNOWN_ACCOUNT = Kind("/problems/unknown-account", 404, "The account is not known")
+UNKNOWN_INTERVENTION = Kind("/problems/unknown-intervention", 404, "The intervention is not known")
+UNKNOWN_CHANNEL = Kind("/problems/unknown-channel", 404, "No such webhook is declared")
+WRONG_STATE = Kind("/problems/wrong-state", 409, "The intervention is in a state that does not allow it")
+BAD_SIGNATURE = Kind("/problems/bad-signature", 401, "The signature does not fit")
 UNKNOWN_TARGET = Kind("/problems/unknown-target", 422, "The target is not served")
 UNKNOWN_PATH = Kind("/problems/unknown-path", 404, "There is nothing at this path")
 WRONG_METHOD = Kind("/problems/wrong-method", 405, "The path does not take this method")

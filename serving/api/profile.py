@@ -8,9 +8,10 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from features.streams import ACCOUNTS, CONTACTS
+from serving.api.intervention_schemas import INTERVENTION
 from serving.api.rows import stream_row, table_row
 from serving.api.schemas import Reason
-from serving.database.tables import interventions, score_history, scores, standings, tier_moves
+from serving.database.tables import interventions, not_chosen, score_history, scores, standings, tier_moves, warnings
 
 _NIGHT = "2026-03-01T00:00:00Z"
 _STANDING = {
@@ -55,10 +56,15 @@ Move = table_row(
     {"scheme": "tier", "as_of": _NIGHT, "before": "growth", "after": "strategic", "why": "value rose to 18,200"},
     without=("account_id",),
 )  # fmt: skip
-OpenIntervention = table_row(
-    "OpenIntervention", interventions,
-    {"intervention_id": "i-1", "playbook": "win_back", "status": "open", "owner": "Ada", "reason": "no order for 61 days",
-     "decided_at": _NIGHT, "due_at": "2026-03-03T00:00:00Z"},
+AccountIntervention = table_row("AccountIntervention", interventions, INTERVENTION, without=("account_id",))
+Warning_ = table_row(
+    "Warning", warnings, {"rule": "purchases_down_two_quarters", "severity": "high", "since": _NIGHT, "as_of": _NIGHT},
+    without=("account_id",),
+)  # fmt: skip
+NotChosen = table_row(
+    "NotChosen", not_chosen,
+    {"playbook": "win_back", "as_of": _NIGHT, "expected": 310.0,
+     "why": "capacity of success_manager is used by accounts worth more than 2,310"},
     without=("account_id",),
 )  # fmt: skip
 Attributes = stream_row("Attributes", ACCOUNTS, {"name": "Baker & Sons", "region": "north", "owner": "Ada"})
@@ -96,7 +102,10 @@ class Account(BaseModel):
     standing: Standing | None = Field(description="how the last night left it; null before its first night")  # type: ignore[valid-type]
     scores: list[StoredScore] = Field(description="of the last night, by target")  # type: ignore[valid-type]
     moves: list[Move] = Field(description="between quadrants, tiers and segments, the newest first")  # type: ignore[valid-type]
-    interventions: list[OpenIntervention] = Field(description="what is still to be done, the earliest due first")  # type: ignore[valid-type]
+    interventions: list[AccountIntervention] = Field(description="what is still to be done, the earliest due first")  # type: ignore[valid-type]
+    past_interventions: list[AccountIntervention] = Field(description="what has ended and how, the newest first")  # type: ignore[valid-type]
+    warnings: list[Warning_] = Field(description="rules that hold, the newest first")  # type: ignore[valid-type]
+    not_chosen: list[NotChosen] = Field(description="playbooks that would have paid and were not chosen, and why")  # type: ignore[valid-type]
     timeline: Timeline
 
 

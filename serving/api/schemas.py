@@ -2,10 +2,19 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, FailFast, Field, GetPydanticSchema, create_model, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    FailFast,
+    Field,
+    GetPydanticSchema,
+    create_model,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from features.streams import STREAMS, Column, Stream
@@ -24,6 +33,8 @@ MOST_MEMBERS = 50
 NO_NUL = r"^[^\x00]*$"
 """PostgreSQL has no text with NUL characters."""
 Text = Annotated[str, Field(pattern=NO_NUL)]
+Instant = Annotated[AwareDatetime, Field(ge=datetime(1, 1, 2, tzinfo=UTC), le=datetime(9999, 12, 30, tzinfo=UTC))]
+"""A moment that can be told in every timezone."""
 EventId = Annotated[str, Field(max_length=200, pattern=NO_NUL)]
 AccountId = Annotated[str, Field(min_length=1, max_length=200, pattern=NO_NUL)]
 

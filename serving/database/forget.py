@@ -7,9 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from features.identities import fingerprint_of
 from serving.database.engine import DatabaseUnavailable, available, shown, unavailable, writing
-from serving.database.tables import METADATA, audit_log, idempotency_keys
+from serving.database.tables import METADATA, idempotency_keys
 
 ANSWER_GONE = json.dumps({"detail": "the answer that was given named an account that has been forgotten since"})
 """In the place of an answer that must be given again, so that its request is still not done twice."""
@@ -18,7 +17,7 @@ ANSWER_GONE = json.dumps({"detail": "the answer that was given named an account 
 def forget(engine: sa.Engine, ids: Collection[str]) -> dict[str, int]:
     """Remove every trace of these accounts, in one transaction: how many rows of which table, those of none left out.
 
-    What happened stays in the audit log, under the fingerprint of the account's id. Asked for again, it finds nothing.
+    What happened stays in the audit log, which names no account. Asked for again, it finds nothing.
     An SQLite file is then written anew without what it had freed; PostgreSQL does so by itself, in its own time.
     DatabaseUnavailable if the database cannot be used, and if somebody who is still reading an SQLite file keeps it from
     being written anew: the rows are gone then, and another call does the rest.
@@ -30,23 +29,9 @@ def forget(engine: sa.Engine, ids: Collection[str]) -> dict[str, int]:
             for table in METADATA.sorted_tables
             if "account_id" in table.c
         }
-        removed["audit_log"] = _scrub_audit_log(connection, ids)
         removed["idempotency_keys"] = _scrub_answers(connection, ids)
     write_anew(engine)
     return {table: rows for table, rows in removed.items() if rows}
-
-
-def _scrub_audit_log(connection: sa.Connection, ids: Collection[str]) -> int:
-    """The acts stay, with the fingerprint for the id; a detail that names the account goes."""
-    named, scrubbed = _naming(ids), 0
-    for row in connection.execute(sa.select(audit_log)).all():
-        subject = named.sub(lambda name: fingerprint_of(name.group()), row.subject)
-        detail = None if row.detail and _names(named, row.detail) else row.detail
-        if (subject, detail) != (row.subject, row.detail):
-            change = sa.update(audit_log).where(audit_log.c.position == row.position)
-            connection.execute(change.values(subject=subject, detail=detail))
-            scrubbed += 1
-    return scrubbed
 
 
 def _scrub_answers(connection: sa.Connection, ids: Collection[str]) -> int:

@@ -6,7 +6,6 @@ those, one SHA-256 keeps it: there is nothing to guess that a slow hash would ha
 
 import hashlib
 import hmac
-import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,13 +14,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from serving.database.audit import Act, append
 from serving.database.engine import reading, writing
-from serving.database.tables import api_keys, audit_log
+from serving.database.tables import api_keys
 
 PREFIX = "fsk"
 SCOPES = {
     "score": "ask for scores, accounts and models",
     "events": "post events",
+    "interventions": "list, claim, hand over and end interventions",
     "admin": "everything, and the metrics",
 }
 """What a key may be good for, and what that means."""
@@ -66,7 +67,7 @@ def create(engine: sa.Engine, name: str, scopes: Sequence[str], at: datetime) ->
     key = Key(key_id, name, _hash(secret), tuple(dict.fromkeys(scopes)), at, None)
     with writing(engine) as connection:
         connection.execute(sa.insert(api_keys).values({**vars(key), "scopes": " ".join(key.scopes)}))
-        _note(connection, "key_created", key_id, at, {"name": name, "scopes": list(key.scopes)})
+        append(connection, [Act(at, ACTOR, "key_created", key_id, {"name": name, "scopes": list(key.scopes)})])
     return key, f"{PREFIX}_{key_id}_{secret}"
 
 
@@ -79,7 +80,7 @@ def revoke(engine: sa.Engine, key_id: str, at: datetime) -> Key:
         if key.revoked_at is not None:
             raise KeyRefused(f"key '{key_id}' ({key.name}) was revoked {key.revoked_at.isoformat()} already")
         connection.execute(sa.update(api_keys).where(api_keys.c.key_id == key_id).values(revoked_at=at))
-        _note(connection, "key_revoked", key_id, at, {"name": key.name})
+        append(connection, [Act(at, ACTOR, "key_revoked", key_id, {"name": key.name})])
     return Key(**{**vars(key), "revoked_at": at})
 
 
@@ -113,8 +114,3 @@ def _hash(secret: str) -> str:
 def _found(connection: sa.Connection, query: sa.Select[Any]) -> list[Key]:
     rows = connection.execute(query).mappings()
     return [Key(**{**row, "scopes": tuple(row["scopes"].split())}) for row in rows]
-
-
-def _note(connection: sa.Connection, action: str, key_id: str, at: datetime, detail: Mapping[str, Any]) -> None:
-    act = {"at": at, "actor": ACTOR, "action": action, "subject": key_id, "detail": json.dumps(detail)}
-    connection.execute(sa.insert(audit_log).values(act))

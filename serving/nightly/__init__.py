@@ -9,6 +9,8 @@
 | before | what the night before left |
 | score | the scores of a bucket |
 | explain | whose scores get reasons |
+| decide | whom to act on, and acting |
+| on_demand | the same between nights |
 | load | a night's files into the operational database |
 | journal | what is finished, in the database |
 | folder | what steps hand on to each other, in files that are whole or not there |
@@ -20,6 +22,17 @@ from serving.nightly.gather import NightlySource
 from serving.nightly.journal import NightRefused
 from serving.nightly.lock import NightRunning
 from serving.nightly.night import Plan
+from serving.nightly.on_demand import Planned, decide_now
 from serving.nightly.run import NightResult, run_night
 
-__all__ = ["Explained", "NightRefused", "NightResult", "NightRunning", "NightlySource", "Plan", "run_night"]
+__all__ = [
+    "Explained",
+    "NightRefused",
+    "NightResult",
+    "NightRunning",
+    "NightlySource",
+    "Plan",
+    "Planned",
+    "decide_now",
+    "run_night",
+]

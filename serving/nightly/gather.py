@@ -1,12 +1,13 @@
 """The first part of a night: everything that is new becomes part of the history, and what the night rests on is fixed."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from features.arrivals import last_arrivals
 from features.history import History
-from serving.model_store import version_of
+from serving.model_store import NoChampion, effect_version, version_of
 
 
 @dataclass(frozen=True)
@@ -32,3 +33,12 @@ def data_as_of(history: History, sources: Sequence[NightlySource], as_of: dateti
 def champions(tracking_uri: str, names: Mapping[str, str]) -> dict[str, str]:
     """By target the version of its champion; NoChampion where one has none: scores that lacked it would be read as complete."""
     return {target: version_of(tracking_uri, name) for target, name in names.items()}
+
+
+def learnt_effects(tracking_uri: str, names: Mapping[str, str], as_of: datetime) -> dict[str, str]:
+    """By playbook the version of the effect learnt by `as_of`; none of one that no experiment had spoken of by then."""
+    found = {}
+    for playbook, name in names.items():
+        with suppress(NoChampion):
+            found[playbook] = effect_version(tracking_uri, name, as_of)
+    return found

@@ -38,6 +38,8 @@ class Pinned:
     failures: Mapping[str, str]
     folded: int
     """Posted events that became part of the history."""
+    effects: Mapping[str, str] = field(default_factory=dict)
+    """By playbook the version of its learnt effect, where one was learnt."""
 
     def to_json(self) -> str:
         moment = self.data_as_of.isoformat() if self.data_as_of else None
@@ -81,6 +83,20 @@ class Journal:
             steps = connection.execute(sa.select(job_steps.c.step, job_steps.c.part).where(*journal._own(job_steps)))
             journal._finished.update((step, part) for step, part in steps)
         return journal
+
+    @classmethod
+    def last(cls, engine: sa.Engine, clock: Callable[[], datetime]) -> "Journal":
+        """Of the last night, to be read only. NightRefused if there was none, or if it is not complete."""
+        with reading(engine) as connection:
+            newest = sa.select(job_runs).where(job_runs.c.job == JOB).order_by(job_runs.c.as_of.desc()).limit(1)
+            night = connection.execute(newest).first()
+        if night is None:
+            raise NightRefused("no night has scored anybody yet; run `foresail nightly` first")
+        if night.summary is None:
+            raise NightRefused(
+                f"the night of {night.as_of:%Y-%m-%d %H:%M} UTC is not complete; `foresail nightly` finishes it"
+            )
+        return cls(engine, night.as_of, clock)
 
     @property
     def summary(self) -> dict[str, Any] | None:

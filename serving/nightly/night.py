@@ -12,9 +12,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from features.catalog import named
 from features.history import History
 from features.plan import FeatureSet
-from serving.model_store import LoadedModel, load_version
+from features.population import OPTED_OUT
+from serving.interventions.candidates import GROWTH_SHARE, Company, Outcome
+from serving.interventions.columns import needed_features as needed_of_conditions
+from serving.interventions.effects import LearntEffect
+from serving.interventions.settings import InterventionSettings
+from serving.model_store import LoadedModel, load_effect, load_version
 from serving.nightly.explain import Explained
 from serving.nightly.folder import NightFolder
 from serving.nightly.gather import NightlySource
@@ -57,6 +63,9 @@ class Plan:
     """After so many days without an order the KPIs count an account as lost."""
     standing: StandingSettings
     publish: Destination
+    interventions: InterventionSettings = field(default_factory=InterventionSettings)
+    effects: Mapping[str, str] = field(default_factory=dict)
+    """By playbook the name of its registered effect, which need not exist."""
 
 
 @dataclass(frozen=True)
@@ -110,13 +119,50 @@ class Night:
     @cached_property
     def features(self) -> FeatureSet:
         """What is computed of every account: all that models, reasons and standings read."""
-        wanted = [*needed_features(self.models), *self.standing_features]
+        wanted = [*needed_features(self.models), *self.standing_features, *self.decision_features]
         return FeatureSet({feature.name: feature for feature in wanted}.values())
 
     @cached_property
     def standing_features(self) -> FeatureSet:
         """Those that standings read."""
         return FeatureSet(needed_of_standing())
+
+    @property
+    def decides(self) -> bool:
+        """Whether it is this night that begins and warns; `foresail decide` does where [policy] leaves it to a command."""
+        return self._has_conditions and self.plan.interventions.policy.decided_by == "night"
+
+    @property
+    def _has_conditions(self) -> bool:
+        return bool(self.plan.interventions.playbooks or self.plan.interventions.rules)
+
+    @cached_property
+    def decision_features(self) -> FeatureSet:
+        """Those that conditions and learnt effects read; none where there is nothing to decide."""
+        if not self._has_conditions:
+            return FeatureSet([])
+        read = [named(learnt.features, self.plan.catalog) for learnt in self.company.learnt.values()]
+        wanted = [*needed_of_conditions(), OPTED_OUT, *(feature for own in read for feature in own)]
+        return FeatureSet({feature.name: feature for feature in wanted}.values())
+
+    @cached_property
+    def company(self) -> Company:
+        """What decisions are made with; effects are those that the night was pinned to."""
+        plan = self.plan
+        learnt = {
+            playbook: LearntEffect(
+                playbook, *load_effect(plan.tracking_uri, plan.effects[playbook], plan.catalog, version)
+            )
+            for playbook, version in self.pinned.effects.items()
+            if playbook in plan.effects
+        }
+        return Company(plan.interventions, self._outcomes(), learnt, plan.currency)
+
+    def _outcomes(self) -> dict[str, Outcome]:
+        targets = {model.target.name: model.target for model in self.models}
+        return {
+            name: Outcome(target.kind, target.settings.get("share") or GROWTH_SHARE) for name, target in targets.items()
+        }
 
     @contextmanager
     def timed(self, step: str) -> Iterator[None]:

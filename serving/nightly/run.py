@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from serving.database.upgrade import upgrade
 from serving.nightly import steps
+from serving.nightly.decide import act, decide
 from serving.nightly.journal import REFUSED, Journal, NightRefused
 from serving.nightly.lock import only_night
 from serving.nightly.night import Night, Plan, Progress
@@ -24,12 +25,14 @@ STEPS: Mapping[str, Callable[[Night], None]] = {
     "score": steps.score,
     "stand": stand,
     "explain": steps.explain,
+    "decide": decide,
     "states": steps.states,
     "load": steps.load,
+    "act": act,
     "publish": publish_tables,
 }
-"""In their order; nothing is published that is not loaded. Decisions about interventions belong between explain and states: by then all scores and standings are
-known, and nobody has seen them yet."""
+"""In their order; nothing is published that is not loaded. Interventions are decided when all scores and standings are
+known and nobody has seen them yet, and begun when the service knows what they rest on."""
 
 
 @dataclass(frozen=True)
@@ -107,4 +110,5 @@ def summarised(night: Night) -> dict[str, Any]:
         "folded": pinned.folded,
         "refused": night.journal.outcomes(REFUSED).get("", {}),
         "failures": dict(pinned.failures),
+        "decided": night.journal.outcomes("decide").get(""),
     }

@@ -15,9 +15,10 @@ import pyarrow.compute as pc
 from features.table import build_bucket_table
 from serving.database.engine import writing
 from serving.inbox import clear, fold
+from serving.interventions.before import INSTANT, read_before
 from serving.nightly.before import SCORES_BEFORE, STANDINGS_BEFORE, by_bucket, scores_before, standings_before
 from serving.nightly.explain import joined, reasons_of_bucket, to_explain
-from serving.nightly.gather import champions, data_as_of
+from serving.nightly.gather import champions, data_as_of, learnt_effects
 from serving.nightly.journal import AGAIN, REFUSED, Pinned
 from serving.nightly.load import ACCOUNTS_AT_ONCE, LOADERS, drop_vanished, finish, ready, slices
 from serving.nightly.night import Night
@@ -63,6 +64,7 @@ def pin(night: Night) -> None:
             data_as_of=data_as_of(plan.history, plan.sources, plan.as_of),
             failures=night.problems,
             folded=len(night.journal.outcomes("fold")[""]),
+            effects=learnt_effects(plan.tracking_uri, plan.effects, plan.as_of),
         )
     )
 
@@ -74,9 +76,21 @@ def look_back(night: Night) -> None:
     batches = scores_before(night.engine, night.as_of)
     for bucket, rows in enumerate(by_bucket(batches, night.history, SCORES_BEFORE)):
         night.folder.write("scores before", bucket, rows)
+    if night.decides:
+        found = read_before(night.engine, night.plan.interventions, night.as_of, _decided_until(night))
+        for name, table in found.items():
+            night.folder.write("decided before", name, table)
     stood = pa.Table.from_batches(list(standings_before(night.engine, night.as_of)), STANDINGS_BEFORE)
     night.folder.write("standings before", "all", stood)
     night.journal.note("look back")
+
+
+def _decided_until(night: Night) -> datetime:
+    """Before which decisions count: the night's moment, that it decides the same when it is resumed.
+
+    One that is repeated may rest on other scores, and takes nothing back: what it decided the first time counts.
+    """
+    return night.as_of + INSTANT if night.journal.has(AGAIN) else night.as_of
 
 
 def score(night: Night) -> None:
@@ -89,6 +103,8 @@ def score(night: Night) -> None:
         found = score_bucket(models, table, folder.read("scores before", bucket), moments)
         folder.write_matrix("features", bucket, table.to_numpy())
         folder.write_matrix("standing features", bucket, table[night.standing_features.names].to_numpy())
+        if night.decides:
+            folder.write_matrix("decision features", bucket, table[night.decision_features.names].to_numpy())
         folder.write("scores", bucket, found)
         return _scored(found)
 

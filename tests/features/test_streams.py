@@ -35,7 +35,7 @@ def reasons(report):
             "engagement",
             "kind,status",
             "login,held",
-            "only cart, mail, campaign, meeting, community, loyalty, reference, champion, project have a status",
+            "only cart, mail, campaign, meeting, community, loyalty, intervention, reference, champion, project have a status",
         ),
         ("engagement", "kind,sentiment", "opinion,-2", "sentiment must lie between -1 and 1"),
         ("service", "case_id,kind,effort", "c,rated,8", "effort must lie between 1 and 7"),

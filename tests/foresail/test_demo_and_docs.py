@@ -55,11 +55,13 @@ def folder(tmp_path_factory):
     return folder
 
 
-def test__demo__ends_with_the_call_list_the_report_and_what_next(folder):
-    """Twelve accounts with reasons, scores of everybody, a report that needs no other file."""
+def test__demo__ends_with_the_call_list_the_plan_the_report_and_what_next(folder):
+    """Twelve accounts with reasons, scores of everybody, who does what, a report that needs no other file."""
     said = (folder / "said.txt").read_text(encoding="utf-8")
     assert said.count("▲") >= 12
     assert "2,469 rows" in said
+    for told in ("what is to be done first", "Ann", "kept as control", "3% assumed", "one more customer_care is worth"):
+        assert told in said, told
     assert "foresail serve --project foresail-demo" in said
     report = (folder / "foresail-demo" / "reports" / "churn-training-2017-11-19.html").read_text(encoding="utf-8")
     assert report.count("<svg") >= 2

@@ -96,7 +96,7 @@ def test__label_and_features__are_those_of_the_table_at_the_assignment(project, 
             for one in ACCOUNTS[account]["purchases"]
             if moment < one["occurred_at"] <= moment + timedelta(days=60) and one["known_at"] <= KNOWN_BY
         ]
-        assert tried.churned[(account, moment)] == (not orders)
+        assert tried.happened[(account, moment)] == (not orders)
         assert row["purchases_orders_distinct"] == sum(
             one["known_at"] <= moment for one in ACCOUNTS[account]["purchases"]
         )

@@ -245,6 +245,13 @@ def test__template__every_optional_line_uncommented__still_loads(tmp_path):
         ("matrix",): shown["matrix"], ("tiers",): shown["tiers"], ("tiers", "rules", "*"): shown["tiers"]["rules"][0],
         ("segments",): shown["segments"], ("hysteresis",): shown["hysteresis"], ("health",): shown["health"],
         ("health", "weights"): shown["health"]["weights"], ("severity",): shown["severity"],
+        ("serving",): shown["serving"], ("library",): shown["library"],
+        ("roles", "*"): shown["roles"]["success_manager"], ("playbooks", "*"): shown["playbooks"]["win_back"],
+        ("playbooks", "*", "effect"): shown["playbooks"]["win_back"]["effect"],
+        ("playbooks", "*", "steps", "*"): shown["playbooks"]["win_back"]["steps"][0],
+        ("rules", "*"): shown["rules"]["two_quarters_down"], ("sla", "*"): shown["sla"]["urgent"],
+        ("calendar",): shown["calendar"], ("channels", "*"): shown["channels"]["crm"] | shown["channels"]["chat"],
+        ("webhooks", "*"): shown["webhooks"]["jira"], ("policy",): shown["policy"],
     }  # fmt: skip
     for place, table in tables.items():
         assert set(table) == {field.alias or name for name, field in TABLES[place].model_fields.items()}, place

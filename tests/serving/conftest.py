@@ -52,13 +52,14 @@ def start_service(tmp_path_factory):
     """Starts `bentoml serve` in a process group of its own and stops that group at the end."""
     started = []
 
-    def start(settings):
+    def start(settings, **more):
         folder = tmp_path_factory.mktemp("service")
         port = free_port()
         environment = os.environ | {
             "BENTOML_DO_NOT_TRACK": "True",
             "BENTOML_HOME": str(folder / "bentoml"),
             "FORESAIL_SERVING": settings,
+            **more,
         }
         with (folder / "log").open("w") as log:
             process = subprocess.Popen(

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
+from serving.database.audit import verify
 from serving.database.engine import DatabaseUnavailable, opened, reading, writing
 from serving.database.tables import METADATA, audit_log, event_inbox, score_history
 from serving.database.upgrade import check_current, upgrade
@@ -15,7 +16,7 @@ NOON = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)
 
 
 def act(**changed):
-    return {"at": NOON, "actor": "test", "action": "tried", "subject": "a", "detail": None} | changed
+    return {"at": NOON, "actor": "test", "action": "tried", "subject": "a", "detail": None, "hash": "h"} | changed
 
 
 def test__migrations__make_exactly_the_tables_that_are_declared(database):
@@ -28,7 +29,8 @@ def test__upgrade__of_a_filled_database__loses_no_row_and_can_be_repeated(empty_
     engine = opened(empty_database)
     upgrade(engine, "0001")
     with writing(engine) as connection:
-        connection.execute(sa.insert(audit_log), [act(subject=str(number)) for number in range(100)])
+        acts = [act(subject=str(number), detail='{"one": 1}') for number in range(100)]
+        connection.execute(sa.insert(audit_log), [{name: one[name] for name in one if name != "hash"} for one in acts])
     with pytest.raises(DatabaseUnavailable, match="is at revision 0001"):
         check_current(engine)
     upgrade(engine)
@@ -37,6 +39,7 @@ def test__upgrade__of_a_filled_database__loses_no_row_and_can_be_repeated(empty_
     with reading(engine) as connection:
         found = connection.execute(sa.select(audit_log.c.subject).order_by(audit_log.c.position)).scalars().all()
     assert found == [str(number) for number in range(100)]
+    assert (verify(engine).acts, verify(engine).broken_at) == (100, None), "what was there begins the chain"
     engine.dispose()
 
 

@@ -93,7 +93,10 @@ def test__what_cannot_be_done__is_refused_in_words_and_leaves_nothing(database):
     key, _ = keys.create(database, "CRM", ["score"], NOON)
     keys.revoke(database, key.key_id, NOON)
     refusals = [
-        (lambda: keys.create(database, "x", ["scores"], NOON), "no scope 'scores'; there are score, events, admin"),
+        (
+            lambda: keys.create(database, "x", ["scores"], NOON),
+            "no scope 'scores'; there are score, events, interventions, admin",
+        ),
         (lambda: keys.create(database, "x", [], NOON), "needs a scope"),
         (lambda: keys.create(database, " ", ["score"], NOON), "needs a name"),
         (lambda: keys.revoke(database, "nobody", NOON), "no key 'nobody'"),

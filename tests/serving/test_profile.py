@@ -142,9 +142,19 @@ def nights(database):
     put(database, standings, {"as_of": NOON, "tier": "growth"}, {"account_id": "B", "as_of": NOON})
     moves = [{"scheme": scheme, "as_of": NOON - timedelta(days=day), "after": "growth", "why": "so"} for scheme in ("tier", "segment") for day in (0, 1)]  # fmt: skip
     put(database, tier_moves, *moves)
-    one = {"playbook": "p", "reason": "r", "decided_at": NOON}
-    due = [("done", 0), ("open", 2), ("claimed", 1), ("cancelled", 0)]
-    put(database, interventions, *(one | {"intervention_id": status, "status": status, "due_at": NOON + timedelta(days=day)} for status, day in due))  # fmt: skip
+    one = {
+        "playbook": "p",
+        "reason": "r",
+        "decided_at": NOON,
+        "changed_at": NOON,
+        "severity": "high",
+        "origin": "decision",
+        "role": "manager",
+        "cost": 0.0,
+    }
+    due = [("done", 0), ("assigned", 2), ("claimed", 1), ("expired", 0)]
+    ended = {"done": NOON, "expired": NOON + timedelta(days=1)}
+    put(database, interventions, *(one | {"intervention_id": status, "status": status, "due_at": NOON + timedelta(days=day), "closed_at": ended.get(status)} for status, day in due))  # fmt: skip
     return database
 
 
@@ -159,10 +169,13 @@ def test__stored__is_of_this_account_alone_newest_first_and_what_is_still_to_be_
         (28, "segment"),
         (28, "tier"),
     ]
-    assert [row.status for row in found.interventions] == ["claimed", "open"]
+    assert [row.status for row in found.interventions] == ["claimed", "assigned"]
+    assert [row.status for row in found.past_interventions] == ["expired", "done"]
 
 
 def test__stored__before_the_first_night__is_empty(database):
     with reading(database) as connection:
         found = stored(connection, "A")
-    assert (found.standing, found.scores, found.history, found.moves, found.interventions) == (None, [], {}, [], [])
+    assert vars(found) == {"standing": None, "history": {}} | {
+        name: [] for name in ("scores", "moves", "interventions", "past_interventions", "warnings", "not_chosen")
+    }

@@ -3,7 +3,6 @@
 Five kills of each kind by default, so that every run of the tests has some; `make soak` does a hundred.
 """
 
-import multiprocessing
 import os
 import random
 import signal
@@ -12,6 +11,7 @@ import time
 
 import night_company
 import pytest
+from forked import processes
 from night_company import (
     NEXT,
     NIGHT,
@@ -32,10 +32,6 @@ KILLS = int(os.environ.get("FORESAIL_SOAK_KILLS", "2"))
 SEED = int(os.environ.get("FORESAIL_SOAK_SEED", "0"))
 ACCOUNTS = 300
 
-processes = multiprocessing.get_context("forkserver")
-# Imported once, and inherited by each night: the time until a kill is then time spent at work.
-processes.set_forkserver_preload(["night_company"])
-
 
 @pytest.fixture(scope="module")
 def company(tmp_path_factory):
@@ -52,8 +48,8 @@ def reported(company, url, as_of, work, outcome):
 
 
 def begun(company, url, as_of, work):
-    outcome = processes.Queue()
-    process = processes.Process(target=reported, args=(company, url, as_of, work, outcome))
+    outcome = processes().Queue()
+    process = processes().Process(target=reported, args=(company, url, as_of, work, outcome))
     process.start()
     return process, outcome
 
