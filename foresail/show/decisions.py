@@ -29,7 +29,7 @@ def plan(planned: "Planned", told: "InterventionSettings", currency: str, timezo
         parts += [_interventions(found, currency, timezone), *_more(len(found.begun) - MOST_INTERVENTIONS)]
     if len(found.assignments):
         parts.append(_playbooks(found, currency))
-    parts += _worth(found, told, currency)
+    parts += [*_by_rules(found, currency), *_worth(found, told, currency)]
     for division in DIVISIONS:
         parts += _allocation(found, division, currency)
     parts += _missed(found)
@@ -76,6 +76,15 @@ def _playbooks(found: "Decided", currency: str) -> RenderableType:
         cost, value = (f"{row[each]:,.0f}" for each in ("cost", "expected"))
         shown.add_row(name, f"{row['begun']:,}", f"{row['control']:,}", effect, cost, value)
     return shown
+
+
+def _by_rules(found: "Decided", currency: str) -> Iterator[RenderableType]:
+    """What rules begin comes first, whatever it brings: a plan should not hide what that costs."""
+    own = found.choice.chosen[found.choice.chosen["must"].astype(bool)]
+    if len(own):
+        net, cost = float(own["net"].sum()), float(own["cost"].sum())
+        said = f"of these, rules begin {len(own):,} whatever they bring: cost {cost:,.0f} {currency}, bring {net:,.0f} {currency}"
+        yield Text(said, style="yellow" if net < 0 else "")
 
 
 def _effect(effect: float, source: str) -> str:

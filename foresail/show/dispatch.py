@@ -36,7 +36,8 @@ def outbox(
     totals = [{"channel": channel, "state": state, "messages": count} for (channel, state), count in counts.items()]
     facts = {"counts": totals, "messages": [vars(letter) for letter in found]}
     if not counts:
-        return Shown(["the outbox is empty"], facts)
+        why = "" if channels else ": no [channels] are declared, so that nobody is told"
+        return Shown([f"the outbox is empty{why}"], facts)
     return Shown([_totals(counts, channels), _letters(found, timezone)], facts)
 
 

@@ -111,7 +111,7 @@ def change(
 ) -> Mapping[str, Any]:
     """Move one intervention on, in the transaction of the connection; how it stands then.
 
-    To be where it already is, with the same owner, changes nothing. NoIntervention, NotAllowed.
+    To be where it already is, with the same owner and outcome, changes nothing. NoIntervention, NotAllowed.
     """
     before = locked(connection, intervention_id)
     if _is_there(before, wanted):
@@ -277,11 +277,14 @@ def _told_of_beginning(one: Begun, told: InterventionSettings, at: datetime) -> 
 
 
 def _is_there(before: Mapping[str, Any], wanted: Change) -> bool:
-    return before["status"] == wanted.to and wanted.owner in {None, before["owner"]}
+    same = wanted.owner in {None, before["owner"]} and wanted.outcome in {None, before["outcome"]}
+    return before["status"] == wanted.to and same
 
 
 def _refusal(before: Mapping[str, Any], to: str) -> str:
     status, owner = before["status"], before["owner"]
+    if status == to and status in CLOSED:
+        return f"it is {status} already, with the outcome '{before['outcome']}', which stays: add a comment"
     leads = " or ".join(MAY[status]) if status in MAY else "nothing more"
     return f"it is {status}{f' by {owner}' if owner else ''}, which leads to {leads}, not to {to}"
 

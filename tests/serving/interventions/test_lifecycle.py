@@ -190,6 +190,14 @@ def test__end__settles_every_deadline_and_is_told_to_the_history(begun, to, resu
     assert (ended["closed_at"], ended["outcome"], ended["outcome_note"]) == (SOON, "renewed", "signed for two years")
 
 
+def test__end__told_again_is_nothing_new__with_another_outcome_is_refused(begun):
+    moved(begun, "done", outcome="renewed")
+    assert moved(begun, "done", outcome="renewed")["outcome"] == "renewed"
+    with pytest.raises(NotAllowed, match="it is done already, with the outcome 'renewed', which stays: add a comment"):
+        moved(begun, "done", outcome="lost")
+    assert [row["outcome"] for row in rows(begun, interventions)] == ["renewed"]
+
+
 def test__chain__covers_every_change(begun):
     moved(begun, "claimed")
     moved(begun, "done")
