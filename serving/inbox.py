@@ -16,13 +16,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from features.history import ARROW_TYPES, History
 from features.ingest import IngestReport, Source, ingest
 from features.sources import POSTED
 from features.streams import STREAMS, Stream
-from serving.database.engine import reading, writing
+from serving.database.engine import insert_missing, reading, writing
 from serving.database.tables import event_inbox
 from serving.posting import PostedEvent
 
@@ -56,9 +55,8 @@ def post(
     """
     # Two posts that share events take them in one order, or each could wait for the other.
     rows = {event.identity: _inbox_row(event, received_at, key_id) for event in reversed(events)}
-    insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(event_inbox)
     identity = event_inbox.c.account_id, event_inbox.c.stream, event_inbox.c.event_id
-    statement = insert.on_conflict_do_nothing().returning(*identity)
+    statement = insert_missing(connection, event_inbox).returning(*identity)
     stored = (
         {tuple(row) for row in connection.execute(statement, [rows[key] for key in sorted(rows)])} if rows else set()
     )

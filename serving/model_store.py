@@ -171,11 +171,8 @@ def load_version(tracking_uri: str, name: str, version: str, catalog: FeatureSet
     return _proven(LoadedModel(name, version, model, _target(model.card), catalog))
 
 
-def load_effect(
-    tracking_uri: str, name: str, catalog: FeatureSet = CATALOG, version: str | None = None
-) -> tuple[str, EffectModel]:
-    """Version and model of a playbook's learnt effect, the newest unless `version` says which; raises as `load`."""
-    version = version or version_of(tracking_uri, name)
+def load_effect(tracking_uri: str, name: str, catalog: FeatureSet, version: str) -> tuple[str, EffectModel]:
+    """Version and model of a playbook's learnt effect, see `effect_version`; raises as `load`."""
     model: EffectModel = _read(tracking_uri, name, version)
     check_fingerprint(name, version, model, catalog)
     return version, model

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from serving.api.problems import KEY_REUSED, Problem
+from serving.database.engine import insert_missing
 from serving.database.tables import idempotency_keys as keys
 
 KEPT = timedelta(hours=24)
@@ -53,9 +53,8 @@ def once(connection: sa.Connection, asked: Asked, now: datetime, do: Callable[[]
 
 
 def _is_new(connection: sa.Connection, asked: Asked, now: datetime) -> bool:
-    insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(keys)
     row = {**vars(asked), "status": UNDER_WAY, "answer": "", "created_at": now}
-    statement = insert.values(row).on_conflict_do_nothing().returning(keys.c.key)
+    statement = insert_missing(connection, keys).values(row).returning(keys.c.key)
     return connection.execute(statement).first() is not None
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 LOCAL = "sqlite:///"
 WAIT_SECONDS = 2.0
@@ -37,6 +38,13 @@ def opened(url: str, *, wait_seconds: float = WAIT_SECONDS) -> sa.Engine:
     arguments = {"connect_timeout": max(1, int(wait_seconds)), "options": waits, **alive}
     how: Any = {"pool_size": 8, "pool_timeout": wait_seconds, "pool_pre_ping": True, "hide_parameters": True}
     return sa.create_engine(url, connect_args=arguments, **how)
+
+
+def insert_missing(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+    """An insert that leaves a row whose key is there already as it is."""
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table).on_conflict_do_nothing()
+    return postgresql.insert(table).on_conflict_do_nothing()
 
 
 @contextmanager

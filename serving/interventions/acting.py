@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
+from serving.database.engine import insert_missing
 from serving.database.tables import assignments, not_chosen, warnings
 from serving.interventions.lifecycle import Begun, begin
 from serving.interventions.settings import InterventionSettings
@@ -43,8 +43,7 @@ def portions(begun: Sequence[Begun], assigned: pd.DataFrame) -> Iterator[Portion
 def act(connection: sa.Connection, portion: Portion, actor: str, at: datetime, told: InterventionSettings) -> int:
     """Log the assignments, then begin the interventions, in the transaction of the connection; how many were new."""
     if portion.assignments:
-        insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(assignments)
-        connection.execute(insert.on_conflict_do_nothing(), list(portion.assignments))
+        connection.execute(insert_missing(connection, assignments), list(portion.assignments))
     return begin(connection, portion.begun, actor, at, told)
 
 

@@ -173,7 +173,10 @@ def _of_playbook(
     at = np.flatnonzero(may & (must | asked["playbook", name]))
     pairs = _valued(at, accounts, playbook, company, company.learnt.get(name))
     pairs["must"], pairs["playbook"], pairs["role"] = must[at], name, playbook.role
-    pairs["rules"] = [tuple(rule for rule in starting if asked["rule", rule][row]) for row in at]
+    pairs["rules"] = [
+        tuple(rule for rule in starting if asked["rule", rule][row]) if is_asked else ()
+        for row, is_asked in zip(at, must[at], strict=True)
+    ]
     pairs["severity"] = [
         told.rules[rules[0]].severity if rules else severity
         for rules, severity in zip(pairs["rules"], _severity(accounts, playbook.outcome, company, at), strict=True)

@@ -48,13 +48,6 @@ def sweep(engine: sa.Engine, told: InterventionSettings, now: datetime) -> Swept
             return swept
 
 
-def next_due(connection: sa.Connection) -> datetime | None:
-    """When the first running deadline falls due; None where none runs."""
-    running = sa.select(sa.func.min(deadlines.c.due_at)).where(deadlines.c.settled_at.is_(None))
-    found: datetime | None = connection.execute(running).scalar()
-    return found
-
-
 def _due(connection: sa.Connection, now: datetime) -> list[Mapping[str, Any]]:
     """Running deadlines of the past, each with its intervention; those that somebody else is sweeping are left to him."""
     is_due = deadlines.c.settled_at.is_(None), deadlines.c.due_at <= now

@@ -5,17 +5,14 @@ weight strength/(n + strength). n counts an experiment as one that is split even
 as much as 180 and 180.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from features.catalog import CATALOG
-from features.plan import FeatureSet
 from serving.interventions.settings import Playbook
-from serving.model_store import EffectModel, Floats, NoChampion, load_effect
+from serving.model_store import EffectModel, Floats
 
 Source = Literal["assumed", "mixed", "learnt"]
 HARDLY = 0.1
@@ -62,19 +59,6 @@ class Effect:
     sd: float
     """How well the average is known: one standard deviation."""
     source: Source
-
-
-def learnt_effects(
-    tracking_uri: str, slug: str, playbooks: Iterable[str], catalog: FeatureSet = CATALOG
-) -> dict[str, LearntEffect]:
-    """The newest learnt effect of each playbook that has one. FingerprintMismatch, BrokenModel, RegistryUnavailable."""
-    found = {}
-    for playbook in playbooks:
-        try:
-            found[playbook] = LearntEffect(playbook, *load_effect(tracking_uri, f"{slug}-effect-{playbook}", catalog))
-        except NoChampion:
-            continue
-    return found
 
 
 def effects_of(playbook: Playbook, learnt: LearntEffect | None, table: pd.DataFrame) -> Effect:

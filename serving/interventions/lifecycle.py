@@ -14,9 +14,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from serving.database.audit import Act, append
+from serving.database.engine import insert_missing
 from serving.database.tables import deadlines, intervention_comments, intervention_steps, interventions
 from serving.inbox import post
 from serving.interventions.calendar import WorkingTime
@@ -220,8 +220,7 @@ def _written(connection: sa.Connection, begun: Mapping[str, Begun], at: datetime
     """The ids of those that were not there yet, and are now; in one order, so that two who begin the same wait in a row."""
     if not begun:
         return set()
-    insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(interventions)
-    statement = insert.on_conflict_do_nothing().returning(interventions.c.intervention_id)
+    statement = insert_missing(connection, interventions).returning(interventions.c.intervention_id)
     return set(connection.execute(statement, [_row(begun[own], at) for own in sorted(begun)]).scalars())
 
 

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
+from serving.database.engine import insert_missing
 from serving.database.tables import outbox
 
 PENDING, DELIVERED, DEAD, GONE = "pending", "delivered", "dead", "gone"
@@ -40,8 +40,7 @@ def enqueue(connection: sa.Connection, messages: Iterable[Message], now: datetim
     """Write messages, in the transaction of the connection; one that was written before stays as it was."""
     rows = [_row(message, now) for message in messages]
     if rows:
-        insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(outbox)
-        connection.execute(insert.on_conflict_do_nothing(), rows)
+        connection.execute(insert_missing(connection, outbox), rows)
 
 
 def _row(message: Message, now: datetime) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 from commands import run
+from learnt import learnt_by_night
 from storing import store
 from training_company import FIRST_DAY, company
 
@@ -17,7 +18,7 @@ from foresail.project import load
 from serving.database.engine import opened, writing
 from serving.database.tables import assignments, interventions
 from serving.database.upgrade import upgrade
-from serving.interventions.effects import effects_of, is_harmful, learnt_effects
+from serving.interventions.effects import effects_of, is_harmful
 from serving.interventions.experiments import arms
 
 PROJECT = """
@@ -214,7 +215,7 @@ def test__learn__is_registered_and_decided_by(project):
     for version in (1, 2):
         (found,) = workflow.effects(project, KNOWN_BY, learn=True).playbooks
         assert found.learnt_version == version
-    learnt = learnt_effects(project.tracking_uri, project.slug, ["call", "never tried"])
+    learnt = learnt_by_night(project.tracking_uri, project.slug, ["call", "never tried"])
     assert list(learnt) == ["call"]
     assert learnt["call"].version == "2"
     effect = effects_of(project.interventions.playbooks["call"], learnt["call"], pd.DataFrame(index=range(3)))

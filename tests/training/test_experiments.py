@@ -12,9 +12,9 @@ from scipy.stats import norm
 from training.experiments import Arms, Outcomes, difference, measured
 from training.experiments.cuped import adjusted
 from training.experiments.learning import held_up
-from training.experiments.power import accounts_needed, detectable_difference
+from training.experiments.power import accounts_needed
 from training.experiments.sequences import TIGHTEST_AT, always_valid, widening
-from training.uplift.average import Estimate
+from training.uplift.average import Estimate, detectable
 
 
 def arms_of(rng, n, control=0.2):
@@ -33,12 +33,12 @@ def outcomes(rng, n, *, effect=0.0, control=0.2, revenue=0.0):
 
 def test__detectable_difference__of_a_textbook():
     """Two arms of 400 and a rate of one in five: (1.96 + 0.84) · √(0.16 · 2/400) is 7.9 points."""
-    assert detectable_difference(math.sqrt(0.2 * 0.8), 400, 400) == pytest.approx(0.0792, abs=1e-4)
+    assert detectable(math.sqrt(0.2 * 0.8 * 2 / 400)) == pytest.approx(0.0792, abs=1e-4)
 
 
 def test__detectable_difference__is_found_in_four_experiments_of_five():
     rng = np.random.default_rng(0)
-    size = detectable_difference(1.0, 200, 50)
+    size = detectable(math.sqrt(1 / 200 + 1 / 50))
     differences = rng.normal(size, math.sqrt(1 / 200 + 1 / 50), 20_000)
     assert (np.abs(differences) > norm.ppf(0.975) * math.sqrt(1 / 200 + 1 / 50)).mean() == pytest.approx(0.8, abs=0.01)
 

@@ -30,11 +30,6 @@ class Difference:
         """The smallest difference that so many accounts find with 80 % power."""
         return detectable(self.once.standard_error)
 
-    @property
-    def is_known(self) -> bool:
-        """Whether it is told from 0 however often one has looked. It is then above what can be found with 80 % power, too."""
-        return self.always.excludes_0
-
     def times(self, factor: float, less: float = 0.0) -> "Difference":
         """The same in another unit, with what is known for certain taken off; the factor is above 0."""
         ends = [factor * end - less for end in (self.value, self.once.low, self.once.high)]

@@ -26,11 +26,6 @@ class Interval:
     low: float
     high: float
 
-    @property
-    def excludes_0(self) -> bool:
-        """Whether it lies on one side of 0."""
-        return self.low > 0 or self.high < 0
-
 
 def always_valid(found: Estimate, accounts: int, tightest_at: int = TIGHTEST_AT) -> Interval:
     """The interval around an estimate from so many accounts that holds however often it has been looked at, 95 %."""

@@ -11,10 +11,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from serving.database.audit import Act, append
-from serving.database.engine import reading, writing
+from serving.database.engine import insert_missing, reading, writing
 from serving.database.tables import channel_states, outbox, standings
 from serving.interventions.delivery.answer import Answer, next_attempt
 from serving.interventions.delivery.pace import Bucket
@@ -174,8 +173,8 @@ def _portions(messages: Sequence[Taken], most: int) -> list[tuple[Taken, ...]]:
 
 def _locked_state(connection: sa.Connection, channel: str, now: datetime) -> dict[str, Any]:
     """The row of a channel, which nobody else can change until the transaction ends; made at its first message."""
-    insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(channel_states)
-    connection.execute(insert.values(channel=channel, tokens=None, filled_at=now).on_conflict_do_nothing())
+    made = insert_missing(connection, channel_states).values(channel=channel, tokens=None, filled_at=now)
+    connection.execute(made)
     query = sa.select(channel_states).where(channel_states.c.channel == channel).with_for_update()
     return dict(connection.execute(query).mappings().one())
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from serving.database.audit import verify
 from serving.database.engine import reading, writing
 from serving.database.tables import METADATA, audit_log, deadlines, event_inbox, interventions, outbox
-from serving.interventions.deadlines import Swept, next_due, sweep
+from serving.interventions.deadlines import Swept, sweep
 from serving.interventions.lifecycle import Begun, Change, Deadline, begin, change
 from serving.interventions.settings import Channel, InterventionSettings, Role
 
@@ -53,8 +53,7 @@ def rows(database, table):
 def test__before_it_is_due__nothing_happens(database):
     begun(database, CLAIM)
     assert sweep(database, TOLD, NOON + 15 * MINUTE - timedelta(microseconds=1)) == Swept()
-    with reading(database) as connection:
-        assert next_due(connection) == CLAIM.due_at
+    assert [row["settled_at"] for row in rows(database, deadlines)] == [None]
 
 
 def test__unclaimed__goes_to_the_director_who_is_told_at_once(database):
@@ -65,8 +64,7 @@ def test__unclaimed__goes_to_the_director_who_is_told_at_once(database):
     assert (message["channel"], message["type"], message["urgent"]) == ("mail", "intervention.escalated", True)
     assert rows(database, audit_log)[-1]["action"] == "intervention_escalated"
     assert rows(database, deadlines)[0]["result"] == "missed"
-    with reading(database) as connection:
-        assert next_due(connection) is None
+    assert rows(database, deadlines)[0]["settled_at"] == NOON + 15 * MINUTE
 
 
 def test__a_role_that_is_declared_no_more__does_not_keep_the_others_from_being_told(database):

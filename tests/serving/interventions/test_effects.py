@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pandas as pd
 import pytest
+from learnt import learnt_by_night
 
 from features.catalog import CATALOG, fingerprint, named
 from features.plan import FeatureSet
-from serving.interventions.effects import effects_of, is_harmful, learnt_effects
+from serving.interventions.effects import effects_of, is_harmful
 from serving.interventions.settings import EffectPrior, Playbook
 from serving.model_store import FingerprintMismatch, NoChampion, effect_version
 from training.experiments import Arms, Outcomes, measured
@@ -58,12 +59,12 @@ def test__no_experiment__is_what_the_company_assumes():
 
 
 def test__no_registry__nothing_is_learnt(tmp_path):
-    assert learnt_effects(f"sqlite:///{tmp_path}/mlflow.db", "shop", ["call"]) == {}
+    assert learnt_by_night(f"sqlite:///{tmp_path}/mlflow.db", "shop", ["call"]) == {}
 
 
 def test__learnt__tells_accounts_apart__and_was_shrunk(uri):
     """1,600 against an assumption worth 100: hardly any of it is left."""
-    learnt = learnt_effects(uri, "shop", ["call", "mail"])
+    learnt = learnt_by_night(uri, "shop", ["call", "mail"])
     assert list(learnt) == ["call"]
     _, features, chance = experiment(seed=1)
     effect = effects_of(CALL, learnt["call"], features.assign(chance=chance))
@@ -77,14 +78,14 @@ def test__learnt__tells_accounts_apart__and_was_shrunk(uri):
 
 def test__learnt__of_accounts_that_hardly_anything_threatens__is_at_most_what_is_at_stake(uri):
     _, features, _ = experiment(seed=1)
-    effect = effects_of(CALL, learnt_effects(uri, "shop", ["call"])["call"], features.assign(chance=0.03))
+    effect = effects_of(CALL, learnt_by_night(uri, "shop", ["call"])["call"], features.assign(chance=0.03))
     assert effect.mean.max() <= 1.0
 
 
 def test__learnt__from_few__is_between_assumed_and_learnt(uri):
     """300 accounts, 100 assumed: three quarters of what they say; too few to tell accounts apart, so no feature is asked for."""
     card = registered(uri, "few", n=300)
-    learnt = learnt_effects(uri, "shop", ["few"])["few"]
+    learnt = learnt_by_night(uri, "shop", ["few"])["few"]
     effect = effects_of(CALL, learnt, pd.DataFrame(index=range(4)))
     n = card["accounts"]
     assert learnt.features == ()
@@ -95,20 +96,20 @@ def test__learnt__from_few__is_between_assumed_and_learnt(uri):
 
 def test__learnt__to_be_harmful__is_said(uri):
     registered(uri, "annoying", helps=-0.8)
-    assert is_harmful(learnt_effects(uri, "shop", ["annoying"])["annoying"])
+    assert is_harmful(learnt_by_night(uri, "shop", ["annoying"])["annoying"])
 
 
 def test__learnt__from_features_that_are_computed_differently__is_refused(uri):
     """As a score model would be."""
     fewer = FeatureSet(one for one in CATALOG if one.name not in FEATURES)
     with pytest.raises(FingerprintMismatch, match="reads features that the catalog does not have"):
-        learnt_effects(uri, "shop", ["call"], fewer)
+        learnt_by_night(uri, "shop", ["call"], fewer)
 
 
 def test__learnt__newest_version_is_the_champion(uri):
     for version in ("1", "2"):
         registered(uri, "again", n=300)
-        assert learnt_effects(uri, "shop", ["again"])["again"].version == version
+        assert learnt_by_night(uri, "shop", ["again"])["again"].version == version
     assert load_model(uri, effect_name("shop", "again"))[0] == 2
 
 
@@ -131,7 +132,7 @@ def test__registered__is_what_was_learnt__bit_for_bit(uri):
     from training.effect_model import EffectModel
 
     own = EffectModel(dict(learnt.card), learnt.boosters)
-    read = learnt_effects(uri, "shop", ["call"])["call"].model
+    read = learnt_by_night(uri, "shop", ["call"])["call"].model
     assert np.array_equal(own.shares(features.to_numpy(), chance), read.shares(features.to_numpy(), chance))
 
 

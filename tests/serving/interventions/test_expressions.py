@@ -73,7 +73,7 @@ WRONG = {
     "rows.value > 1": "there is no column 'rows.value'",
     "name::blob = 'x'": "a cast to blob is not allowed",
     "try(value > 1)": "such an operator is not allowed",
-    "copy rows to '/tmp/x'": "it is no SQL condition",
+    "copy rows to 'left_behind'": "it is no SQL condition",
     "pragma database_list": "it is no SQL condition",
     "value > 1 /*": "it is no SQL condition",
     "value > 1\x00": "it has the character '\\x00'",
@@ -120,19 +120,21 @@ def test__whatever_is_written__either_has_problems_or_answers_for_each_row(parts
 @pytest.mark.parametrize(
     "query",
     [
-        "select * from read_text('/etc/hostname')",
-        "copy (select 1) to '/tmp/left_behind.csv'",
-        "attach '/tmp/left_behind.db' as x",
+        "select * from read_text('{folder}/there')",
+        "copy (select 1) to '{folder}/left_behind.csv'",
+        "attach '{folder}/left_behind.db' as x",
         "set enable_external_access = true",
         "install httpfs",
         "select * from in_python",
     ],
 )
-def test__connection__asked_directly__reaches_nothing(query):
+def test__connection__asked_directly__reaches_nothing(query, tmp_path):
     """The second wall: what the lists above would ever let through by mistake."""
-    in_python = pd.DataFrame({"secret": [1]})
+    in_python, there = pd.DataFrame({"secret": [1]}), tmp_path / "there"
+    there.write_text("secret", encoding="utf-8")
     with pytest.raises(duckdb.Error):
-        _connection().cursor().execute(query)
+        _connection().cursor().execute(query.format(folder=tmp_path))
+    assert list(tmp_path.iterdir()) == [there]
     assert len(in_python) == 1
 
 
