@@ -76,7 +76,7 @@ def _settled(
     _hand_on(connection, [row for row in escalated if row["kind"] == "claim"], now)
     append(connection, [_act(row, now) for row in missed])
     enqueue(connection, [message for row in missed for message in _told(row, told, now)], now)
-    expire(connection, expiring, SWEEP, now, told)
+    expire(connection, [row["intervention_id"] for row in expiring], SWEEP, now, told)
     return Swept(len(missed), len(escalated), len(expiring))
 
 

@@ -34,6 +34,10 @@ class NotAllowed(ValueError):
     """The intervention is in a state that does not lead there; the message says in which and what it leads to."""
 
 
+AT_ONCE = 1_000
+"""Interventions that one statement names."""
+
+
 @dataclass(frozen=True)
 class Deadline:
     """A due moment, business hours counted. `escalate_to` is the role that is told if it is missed."""
@@ -118,27 +122,27 @@ def change(
         return before
     if wanted.to not in MAY.get(before["status"], ()):
         raise NotAllowed(_refusal(before, wanted.to))
-    after = {**before, **_changed(before, wanted)}
-    connection.execute(sa.update(interventions).where(_own(intervention_id)).values(_changed(before, wanted)))
-    _settle(connection, intervention_id, wanted)
-    if wanted.to == ASSIGNED and before["status"] in {CLAIMED, IN_PROGRESS}:
-        _insert(connection, deadlines, _clocks_again(after, told, wanted.at))
-    append(connection, [_act_of_change(before, after, wanted)])
-    enqueue(
-        connection,
-        messages(
-            told,
-            f"intervention.{wanted.to}",
-            f"{intervention_id}/{wanted.at.isoformat()}",
-            after,
-            wanted.at,
-            roles=(after["role"],) if wanted.to == ASSIGNED else (),
-        ),
-        wanted.at,
-    )
-    if wanted.to in CLOSED:
-        post(connection, [_as_event(after, wanted)], wanted.at, None)
+    (after,) = _moved(connection, [before], wanted, told)
     return after
+
+
+def _moved(
+    connection: sa.Connection, those: Sequence[Mapping[str, Any]], wanted: Change, told: InterventionSettings
+) -> list[Mapping[str, Any]]:
+    """Move interventions that are locked and may go there, all by one change; how they stand then."""
+    values, ids = _changed(wanted), [before["intervention_id"] for before in those]
+    moved: list[Mapping[str, Any]] = [{**before, **values} for before in those]
+    connection.execute(sa.update(interventions).where(interventions.c.intervention_id.in_(ids)).values(values))
+    _settle(connection, deadlines.c.intervention_id.in_(ids), wanted)
+    pairs = list(zip(those, moved, strict=True))
+    for before, after in pairs:
+        if wanted.to == ASSIGNED and before["status"] in {CLAIMED, IN_PROGRESS}:
+            _insert(connection, deadlines, _clocks_again(after, told, wanted.at))
+    append(connection, [_act_of_change(before, after, wanted) for before, after in pairs])
+    enqueue(connection, [message for after in moved for message in _told_of_change(after, wanted, told)], wanted.at)
+    if wanted.to in CLOSED:
+        post(connection, [_as_event(after, wanted) for after in moved], wanted.at, None)
+    return moved
 
 
 def finish_step(connection: sa.Connection, intervention_id: str, number: int, actor: str, at: datetime) -> None:
@@ -154,8 +158,9 @@ def finish_step(connection: sa.Connection, intervention_id: str, number: int, ac
     if done.done_at is not None:
         return
     connection.execute(sa.update(intervention_steps).where(*step).values(done_at=at, done_by=actor))
-    own = sa.and_(deadlines.c.kind == "step", deadlines.c.step == number)
-    _result(connection, intervention_id, at, (sa.or_(own, deadlines.c.kind.in_(_BEGUN)),), "met")
+    own, its = deadlines.c.intervention_id == intervention_id, deadlines.c.kind == "step"
+    met = sa.or_(sa.and_(its, deadlines.c.step == number), deadlines.c.kind.in_(_BEGUN))
+    _result(connection, at, (own, met), "met")
     append(connection, [Act(at, actor, "intervention_step_done", intervention_id, {"step": number})])
 
 
@@ -170,11 +175,16 @@ def comment(
 
 
 def expire(
-    connection: sa.Connection, begun: Sequence[Mapping[str, Any]], actor: str, at: datetime, told: InterventionSettings
+    connection: sa.Connection, intervention_ids: Sequence[str], actor: str, at: datetime, told: InterventionSettings
 ) -> None:
-    """What nobody has begun in time expires; `begun` are rows of interventions that are locked, and may expire."""
-    for row in begun:
-        change(connection, row["intervention_id"], Change(EXPIRED, actor, at), told)
+    """What nobody has begun in time expires; what somebody has begun goes on."""
+    wanted = Change(EXPIRED, actor, at)
+    for start in range(0, len(intervention_ids), AT_ONCE):
+        own = interventions.c.intervention_id.in_(intervention_ids[start : start + AT_ONCE])
+        query = sa.select(interventions).where(own).order_by(interventions.c.intervention_id).with_for_update()
+        those = [dict(row) for row in connection.execute(query).mappings() if EXPIRED in MAY.get(row["status"], ())]
+        if those:
+            _moved(connection, those, wanted, told)
 
 
 def locked(connection: sa.Connection, intervention_id: str) -> dict[str, Any]:
@@ -275,6 +285,12 @@ def _told_of_beginning(one: Begun, told: InterventionSettings, at: datetime) -> 
     return messages(told, type_, one.intervention_id, about, at, roles=(one.role, *one.tell), urgent=one.urgent)
 
 
+def _told_of_change(after: Mapping[str, Any], wanted: Change, told: InterventionSettings) -> list[Message]:
+    cause = f"{after['intervention_id']}/{wanted.at.isoformat()}"
+    roles = (after["role"],) if wanted.to == ASSIGNED else ()
+    return messages(told, f"intervention.{wanted.to}", cause, after, wanted.at, roles=roles)
+
+
 def _is_there(before: Mapping[str, Any], wanted: Change) -> bool:
     same = wanted.owner in {None, before["owner"]} and wanted.outcome in {None, before["outcome"]}
     return before["status"] == wanted.to and same
@@ -288,33 +304,35 @@ def _refusal(before: Mapping[str, Any], to: str) -> str:
     return f"it is {status}{f' by {owner}' if owner else ''}, which leads to {leads}, not to {to}"
 
 
-def _changed(before: Mapping[str, Any], wanted: Change) -> dict[str, Any]:
-    values: dict[str, Any] = {"status": wanted.to, "changed_at": wanted.at, "owner": wanted.owner or before["owner"]}
+def _changed(wanted: Change) -> dict[str, Any]:
+    """The columns that a change writes; whoever owns it does so on, unless somebody else is named."""
+    values: dict[str, Any] = {"status": wanted.to, "changed_at": wanted.at}
+    if wanted.owner:
+        values["owner"] = wanted.owner
     if wanted.to in CLOSED:
         values |= {"closed_at": wanted.at, "outcome": wanted.outcome, "outcome_note": wanted.note}
     return values
 
 
-def _settle(connection: sa.Connection, intervention_id: str, wanted: Change) -> None:
+def _settle(connection: sa.Connection, own: sa.ColumnElement[bool], wanted: Change) -> None:
     """Deadlines that the change meets, and those that it makes void."""
     if wanted.to in {CLAIMED, IN_PROGRESS}:
-        _result(connection, intervention_id, wanted.at, (deadlines.c.kind.in_(_BEGUN),), "met")
+        _result(connection, wanted.at, (own, deadlines.c.kind.in_(_BEGUN)), "met")
     if wanted.to == DONE:
-        _result(connection, intervention_id, wanted.at, (), "met")
+        _result(connection, wanted.at, (own,), "met")
     if wanted.to in {DISMISSED, EXPIRED}:
-        _result(connection, intervention_id, wanted.at, (), "void")
+        _result(connection, wanted.at, (own,), "void")
 
 
 _BEGUN = ("claim", "expire")
 """Deadlines that are over once somebody has begun."""
 
 
-def _result(connection: sa.Connection, intervention_id: str, at: datetime, which: Sequence[Any], result: str) -> None:
+def _result(connection: sa.Connection, at: datetime, which: Sequence[Any], result: str) -> None:
     """Settle running deadlines; one that had passed before is missed, also if no sweep has found it yet."""
-    running = deadlines.c.intervention_id == intervention_id, deadlines.c.settled_at.is_(None)
     connection.execute(
         sa.update(deadlines)
-        .where(*running, *which)
+        .where(deadlines.c.settled_at.is_(None), *which)
         .values(settled_at=at, result=sa.case((deadlines.c.due_at < at, "missed"), else_=result))
     )
 

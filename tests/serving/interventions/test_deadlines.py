@@ -1,5 +1,6 @@
 """The sweep: what was missed goes on to whom it should, once, however many sweep and whenever they begin."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -96,6 +97,32 @@ def test__what_nobody_has_begun__expires_and_its_other_deadlines_are_void(databa
     assert rows(database, interventions)[0]["status"] == "expired"
     assert {row["result"] for row in rows(database, deadlines)} == {"missed", "void"}
     assert len(rows(database, event_inbox)) == 1
+
+
+def test__many_that_expire__in_portions__are_each_told_noted_and_in_the_history_once(database, monkeypatch):
+    """And as they stand by then: what nobody claimed had gone to the director in the same sweep."""
+    monkeypatch.setattr("serving.interventions.lifecycle.AT_ONCE", 2)
+    begun(database, CLAIM, EXPIRE, count=5)
+    with writing(database) as connection:
+        change(connection, "i4", Change("claimed", "Ada", NOON), TOLD)
+    crm = {
+        **TOLD.channels,
+        "crm": Channel(kind="webhook", url="https://crm.example.com", types=("intervention.expired",)),
+    }
+    found = sweep(database, TOLD.model_copy(update={"channels": crm}), EXPIRE.due_at)
+    assert found == Swept(missed=4, escalated=4, expired=4)
+    status = {row["intervention_id"]: row["status"] for row in rows(database, interventions)}
+    assert status == {f"i{number}": "expired" for number in range(4)} | {"i4": "claimed"}
+    told = [json.loads(row["payload"])["data"] for row in rows(database, outbox) if row["channel"] == "crm"]
+    assert sorted(one["intervention_id"] for one in told) == [f"i{number}" for number in range(4)]
+    assert {(one["status"], one["role"], one["owner"]) for one in told} == {("expired", "director", None)}
+    acts = [row["subject"] for row in rows(database, audit_log) if row["action"] == "intervention_expired"]
+    assert (
+        sorted(acts)
+        == sorted(row["event_id"].partition("/")[0] for row in rows(database, event_inbox))
+        == sorted(set(acts))
+    )
+    assert verify(database).broken_at is None
 
 
 def test__sweeping_again__changes_nothing(database):
