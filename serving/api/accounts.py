@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from features.moments import now
 from features.streams import STREAMS
@@ -22,7 +22,7 @@ from serving.api.profile import (
     risk,
     stored_score,
 )
-from serving.api.schemas import AccountId, Text
+from serving.api.schemas import AccountId, Instant, Text
 from serving.database.engine import reading
 from serving.in_service import InService
 from serving.listing import After, Listing
@@ -38,8 +38,8 @@ class EventPlace(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    occurred_at: AwareDatetime
-    known_at: AwareDatetime
+    occurred_at: Instant
+    known_at: Instant
     stream: str
     event_id: str
 

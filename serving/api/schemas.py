@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     FailFast,
     Field,
@@ -33,7 +34,22 @@ MOST_MEMBERS = 50
 NO_NUL = r"^[^\x00]*$"
 """PostgreSQL has no text with NUL characters."""
 Text = Annotated[str, Field(pattern=NO_NUL)]
-Instant = Annotated[AwareDatetime, Field(ge=datetime(1, 1, 2, tzinfo=UTC), le=datetime(9999, 12, 30, tzinfo=UTC))]
+
+
+def _written_out(moment: Any) -> Any:
+    """Refuse a bare number: pydantic would take it for seconds since 1970, and no document says so."""
+    try:
+        float(moment)
+    except (TypeError, ValueError):
+        return moment
+    raise PydanticCustomError("no_moment", "write a moment out as ISO 8601 does, like 2026-03-01T09:00:00Z")
+
+
+Instant = Annotated[
+    AwareDatetime,
+    BeforeValidator(_written_out),
+    Field(ge=datetime(1, 1, 2, tzinfo=UTC), le=datetime(9999, 12, 30, tzinfo=UTC)),
+]
 """A moment that can be told in every timezone."""
 EventId = Annotated[str, Field(max_length=200, pattern=NO_NUL)]
 AccountId = Annotated[str, Field(min_length=1, max_length=200, pattern=NO_NUL)]

@@ -225,8 +225,8 @@ def test__report__of_json_without_an_end__is_refused_before_and_after_its_signat
     assert (without.status_code, signed_so.status_code) == (401, 422)
 
 
-@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
-def test__list__due_before_a_moment_that_no_database_has__is_refused(service, moment):
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "0.5", "1767225600"])
+def test__list__due_before_what_is_no_moment_or_none_that_a_database_has__is_refused(service, moment):
     key = {"authorization": f"Bearer {service.keys['interventions']}"}
     assert service.http.get("/v1/interventions", params={"due_before": moment}, headers=key).status_code == 422
 
