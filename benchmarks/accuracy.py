@@ -22,10 +22,10 @@ from contests import SETS, Absent, Set, laid_out
 from measure import BENCH, Line, note
 from peers.environment import Unanswered, run_script
 
-from training import calibration
-from training.calibration import PROBABILITIES, Margins
-from training.evaluation import Evaluation, judge
-from training.metrics import log_losses, measure
+from training.evaluation.comparison import Evaluation, judge
+from training.metrics.probabilities import log_losses, measure
+from training.models import calibration
+from training.models.calibration import PROBABILITIES, Margins
 
 OURS = "ladder"
 EVENTS = ("featuretools_lightgbm", "lifetimes")

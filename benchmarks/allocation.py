@@ -16,7 +16,7 @@ from measure import Line, Run, measured, note
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array, vstack
 
-from serving.interventions.policy import Candidates, decide
+from serving.interventions.decide.policy import Candidates, decide
 
 PLAYBOOKS, ROLES, ONE_IN = 8, 4, 50
 HIGHS_SECONDS = 120.0

@@ -19,14 +19,14 @@ from multiprocessing.connection import Connection
 import sqlalchemy as sa
 from measure import Line, note
 
-from features.moments import now
+from features.timestamps import now
 from serving.database.engine import opened, writing
 from serving.database.upgrade import upgrade
-from serving.interventions.deadlines import sweep
-from serving.interventions.delivery.dispatch import dispatch_once
-from serving.interventions.lifecycle import Begun, Deadline, begin
-from serving.interventions.outbox import Message, enqueue
-from serving.interventions.settings import Channel, InterventionSettings, Role
+from serving.interventions.declare.settings import Channel, InterventionSettings, Role
+from serving.interventions.deliver.dispatch import dispatch_once
+from serving.interventions.run.deadlines import sweep
+from serving.interventions.run.lifecycle import Begun, Deadline, begin
+from serving.interventions.run.outbox import Message, enqueue
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 DECIDED = datetime(2026, 3, 2, 12, tzinfo=UTC)

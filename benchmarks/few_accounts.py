@@ -16,15 +16,15 @@ from pathlib import Path
 import numpy as np
 
 from features.catalog import CATALOG
-from features.history import History
-from features.ingest import Source, ingest
-from training.coverage import purchases_known
-from training.dataset import Dataset, labelled
-from training.metrics import log_losses, measure
-from training.models import informative, ladder, learnable
-from training.selection import Climb, NotEnoughLabels, climb_ladder
-from training.splits import Split, as_of_dates, split
-from training.targets import ChurnTarget
+from features.history.ingest.ingestion import Source, ingest
+from features.history.store import History
+from training.data.coverage import purchases_known
+from training.data.dataset import Dataset, labelled
+from training.data.splits import Split, as_of_dates, split
+from training.data.targets import ChurnTarget
+from training.evaluation.selection import Climb, NotEnoughLabels, climb_ladder
+from training.metrics.probabilities import log_losses, measure
+from training.models.ladder import informative, ladder, learnable
 
 DATA = Path(__file__).resolve().parents[2] / "shared/data"
 LONG_AGO = datetime(1990, 1, 1, tzinfo=UTC)

@@ -23,15 +23,16 @@ from generate import EVENTS_EACH_AT_NIGHT, LAST, company
 from measure import BENCH, Line, Run, note, once
 
 from features.catalog import CATALOG
-from features.moments import read_moment
-from features.names import Names
-from foresail import demo, workflow
-from serving.model_store import LoadedModel, Target
-from serving.scoring import Rows, score_rows
-from training.dataset import Dataset, labelled
-from training.models import BOOSTING, BoostedRung, informative
-from training.targets import ChurnTarget
-from training.tracking import model_code
+from features.engine.feature_names import Names
+from features.timestamps import read_moment
+from foresail import operations
+from foresail.demo import demo
+from registry.loader import LoadedModel, Target
+from registry.writer import model_code
+from serving.scoring.scores import Rows, score_rows
+from training.data.dataset import Dataset, labelled
+from training.data.targets import ChurnTarget
+from training.models.ladder import BOOSTING, BoostedRung, informative
 
 ROUNDS, SEED, FEATURES = 300, 0, 150
 TARGET = ChurnTarget("churn", horizon_days=90, active_within_days=None)
@@ -104,9 +105,9 @@ def train_demo() -> Run:
     """From the demo's history to a registered model, with the report."""
     with tempfile.TemporaryDirectory() as folder:
         project, story = demo.prepare(Path(folder)), demo.YEAR_OF_SHOPPING
-        workflow.ingest_sources(project, read_moment(story.ingested, project.timezone))
+        operations.ingest_sources(project, read_moment(story.ingested, project.timezone))
         return replace(
-            once(workflow.train, project, demo.TARGET, read_moment(story.trained, project.timezone)), answer=None
+            once(operations.train, project, demo.TARGET, read_moment(story.trained, project.timezone)), answer=None
         )
 
 

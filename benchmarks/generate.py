@@ -14,8 +14,8 @@ import duckdb
 from measure import BENCH
 
 import features
-from features.history import History
-from features.ingest import Source, ingest
+from features.history.ingest.ingestion import Source, ingest
+from features.history.store import History
 
 LAST = datetime(2024, 1, 1, tzinfo=UTC)
 YEARS = 3

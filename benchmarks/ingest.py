@@ -24,8 +24,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from measure import Line, Run, note
 
-from features.history import History
-from features.ingest import MEMORY_LIMIT, Source, ingest
+from features.history.ingest.ingestion import MEMORY_LIMIT, Source, ingest
+from features.history.store import History
 
 AS_OF, EARLIEST = datetime(2026, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -17,11 +17,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from measure import Line, note
 
-from foresail.simulation.randomness import Array
-from foresail.simulation.rounds import Round, World, coverage, crowded, run, world
-from foresail.simulation.settings import Settings
-from serving.interventions.settings import EffectPrior, Playbook
-from training.figures import BASELINE, MODEL, QUIET, STYLE
+from features.arrays import Array
+from foresail.simulation.months import Round, World, coverage, crowded, run, world
+from foresail.simulation.world.settings import Settings
+from serving.interventions.declare.settings import EffectPrior, Playbook
+from training.reports.plots import BASELINE, MODEL, QUIET, STYLE
 
 PLAYBOOKS = {
     "win_back_offer": 0.25, "business_review": 0.20, "beta_invitation": 0.10, "insight_report": 0.10, "coupon": 0.10,

@@ -32,18 +32,18 @@ from nightly import read
 from servers import postgresql
 
 from features.catalog import CATALOG, fingerprint, named
-from features.history import History
-from features.moments import now
-from features.table import build_bucket_table
+from features.engine.table import build_bucket_table
+from features.history.store import History
+from features.timestamps import now
+from registry.writer import Logged, log_and_register
 from serving.database.engine import opened, reading, writing
 from serving.database.tables import account_states, score_history, scores, standings, tier_moves
 from serving.database.upgrade import upgrade
 from serving.nightly import Explained, Plan, run_night
 from serving.publish import Destination
-from serving.standing.settings import StandingSettings, TargetOf
-from training.models import BOOSTING
-from training.targets import ChurnTarget, ContractionTarget, Target, UpsellTarget
-from training.tracking import Logged, log_and_register
+from serving.segmentation.settings import StandingSettings, TargetOf
+from training.data.targets import ChurnTarget, ContractionTarget, Target, UpsellTarget
+from training.models.ladder import BOOSTING
 
 ROUNDS, FEATURES, SAMPLE = 300, 150, 20_000
 TARGETS: tuple[Target, ...] = (
@@ -66,7 +66,7 @@ def names_of(target: int) -> list[str]:
 
 def boosters(history: History) -> list[str]:
     """Four boosters that have learnt from a sample of one bucket what is not worth knowing."""
-    table = build_bucket_table(history, 0, LAST).iloc[:SAMPLE]
+    table = build_bucket_table(history, 0, LAST, CATALOG).iloc[:SAMPLE]
     chance = np.random.default_rng(0)
     silent = table["purchases_days_since_last"].fillna(400).to_numpy()
     made = []
@@ -119,7 +119,7 @@ def bare_predict(root: str, texts: list[str], published: str) -> Run:
     ours = ours.pivot(index="account_id", columns="target", values="probability")
     runs = []
     for bucket in range(history.buckets):
-        table = build_bucket_table(history, bucket, LAST)
+        table = build_bucket_table(history, bucket, LAST, CATALOG)
         matrices = [np.ascontiguousarray(table[names_of(number)].to_numpy()) for number in range(len(models))]
         run = once(lambda given=matrices: [one.predict(own) for one, own in zip(models, given, strict=True)])
         mine = ours.loc[table.index.get_level_values("account_id"), [target.name for target in TARGETS]].to_numpy()

@@ -20,24 +20,24 @@ from generate import EVENTS_EACH_AT_NIGHT, LAST, company
 from measure import Line, Run, measured, note, repeated
 
 from features.catalog import CATALOG
-from features.history import History
-from features.streams import STREAMS
-from features.table import build_feature_table
-from foresail.workflow import write_table
+from features.engine.table import build_feature_table
+from features.history.store import History
+from features.history.streams import STREAMS
+from foresail.operations import write_table
 
 SHARED = ("account_id", "occurred_at", "known_at")
 
 
 def ours(root: str, out: str) -> int:
     """From the history on disk to the table on disk."""
-    table = build_feature_table(History(root), LAST)
+    table = build_feature_table(History(root), LAST, CATALOG)
     write_table(table, Path(out))
     return len(table)
 
 
 def in_memory(root: str) -> int:
     """From the history on disk to the matrix in memory."""
-    return len(build_feature_table(History(root), LAST))
+    return len(build_feature_table(History(root), LAST, CATALOG))
 
 
 def read(root: str) -> int:

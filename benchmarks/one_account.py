@@ -20,14 +20,14 @@ import numpy as np
 from generate import LAST, one_account
 from measure import Line, measured, note
 
-from features import kernel
 from features.catalog import CATALOG
-from features.compact import BucketStates, State
-from features.events import Events
-from features.history import History
-from features.state_packing import layout_of, pack_state
-from features.streams import STREAMS
-from features.table import build_feature_row, one_row
+from features.engine import kernel
+from features.engine.account_state import BucketStates, State
+from features.engine.events import Events
+from features.engine.state_packing import layout_of, pack_state
+from features.engine.table import build_feature_row, one_row
+from features.history.store import History
+from features.history.streams import STREAMS
 
 ACCOUNT = "A00000000"
 BATCHES, CALLS = 15, 200
@@ -51,9 +51,9 @@ def microseconds(events: int) -> dict[str, tuple[float, float]]:
     rows = {stream: plain_rows(history, stream, bucket) for stream in history.versions()}
     given = Events.from_rows(rows, ACCOUNT)
     ways = {
-        IN_MEMORY: lambda: build_feature_row(given, LAST),
+        IN_MEMORY: lambda: build_feature_row(given, LAST, CATALOG),
         KERNEL: recorded_kernel(given),
-        AS_ROWS: lambda: build_feature_row(Events.from_rows(rows), LAST),
+        AS_ROWS: lambda: build_feature_row(Events.from_rows(rows), LAST, CATALOG),
         STATE: lambda: one_row(pack_state(State(state), layout), CATALOG.plan.program, LAST),
     }
     assert_same_bits(*(ways[way]() for way in (IN_MEMORY, AS_ROWS, STATE)))
@@ -75,7 +75,7 @@ def recorded_kernel(given: Events) -> Callable[[], object]:
     compiled, calls = kernel.fill, []
     kernel.fill = lambda *arguments: calls.append(arguments) or compiled(*arguments)
     try:
-        build_feature_row(given, LAST)
+        build_feature_row(given, LAST, CATALOG)
     finally:
         kernel.fill = compiled
     ((arguments),) = calls

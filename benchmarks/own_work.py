@@ -24,23 +24,23 @@ from generate import LAST, company
 from measure import Line, note
 
 from features.catalog import CATALOG, fingerprint
-from features.compact import BucketStates, State
-from features.history import History
-from features.names import Names
-from features.plan import FeatureSet
-from features.population import OPTED_OUT
-from features.state_packing import layout_of, pack_state
-from features.streams import STREAMS
-from features.table import build_feature_table, one_row
-from serving.accounts import Accounts
+from features.engine.account_state import BucketStates, State
+from features.engine.feature_names import Names
+from features.engine.plan import FeatureSet
+from features.engine.state_packing import layout_of, pack_state
+from features.engine.table import build_feature_table, one_row
+from features.families.eligibility import OPTED_OUT
+from features.history.store import History
+from features.history.streams import STREAMS
+from registry.loader import LoadedModel, Target
+from registry.registered_model import ScoreModel
+from serving.accounts.reader import Accounts
+from serving.accounts.states import refresh_states
 from serving.database.engine import opened, writing
 from serving.database.tables import event_inbox
 from serving.database.upgrade import upgrade
-from serving.model_store import LoadedModel, Target
-from serving.scoring import Rows, score_rows
-from serving.states import refresh_states
-from training.registered_model import ScoreModel
-from training.targets import ChurnTarget
+from serving.scoring.scores import Rows, score_rows
+from training.data.targets import ChurnTarget
 
 FEATURES = FeatureSet(dict.fromkeys([*CATALOG, OPTED_OUT]))
 """The whole catalog, and what says who may be scored."""

@@ -30,17 +30,17 @@ from pydantic import BaseModel
 from servers import free_port, postgresql
 
 from features.catalog import CATALOG, fingerprint
-from features.history import History
-from features.ingest import Source, ingest
-from features.table import build_feature_table
+from features.engine.table import build_feature_table
+from features.history.ingest.ingestion import Source, ingest
+from features.history.store import History
+from registry.loader import load
+from registry.writer import Logged, log_and_register
+from serving.accounts.states import refresh_states
 from serving.database.engine import opened, writing
 from serving.database.tables import cuts, score_history, scores, standings
 from serving.database.upgrade import upgrade
-from serving.model_store import load
-from serving.scoring import needed_features, score_table
-from serving.states import refresh_states
-from training.targets import ChurnTarget, ContractionTarget, UpsellTarget, ValueTarget
-from training.tracking import Logged, log_and_register
+from serving.scoring.scores import needed_features, score_table
+from training.data.targets import ChurnTarget, ContractionTarget, UpsellTarget, ValueTarget
 
 ROOT = Path(__file__).parents[1]
 AS_OF = datetime(2020, 6, 1, tzinfo=UTC)

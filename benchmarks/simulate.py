@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from measure import BENCH, Line, measured, note
 
 from foresail.simulation.company import simulate, write_company
-from foresail.simulation.settings import Settings
+from foresail.simulation.world.settings import Settings
 
 FOLDER = BENCH / "simulated"
 

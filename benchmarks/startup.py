@@ -18,7 +18,7 @@ from measure import Line, note
 
 FORESAIL = Path(sys.executable).with_name("foresail")
 FIRST_ROW = (
-    "from datetime import UTC, datetime; from features.events import Events; from features.table import build_feature_row;"
+    "from datetime import UTC, datetime; from features.engine.events import Events; from features.engine.table import build_feature_row;"
     "print(build_feature_row(Events.from_rows({}), datetime(2024, 1, 1, tzinfo=UTC)).tobytes().hex())"
 )
 IMPORTS = FIRST_ROW.rsplit(";", 1)[0]

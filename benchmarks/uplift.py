@@ -173,24 +173,24 @@ def econml(train: pd.DataFrame, new: pd.DataFrame) -> dict:
 
 def company(size: int) -> None:
     """The experiments of a simulated company's own history, and the truth about the accounts in their situations."""
-    from foresail import workflow
-    from foresail.project import load
+    from foresail import operations
+    from foresail.config.project import load
 
-    settings = workflow.simulation_settings(
+    settings = operations.simulation_settings(
         None,
         [f"company.accounts={size}", "company.seed=1", "truth.futures=4", "truth.days_before_end=[90,180,270,360]"],
     )
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        workflow.simulate(settings, root / "company", root / "truth")
+        operations.simulate(settings, root / "company", root / "truth")
         project = load(root / "company")
-        workflow.ingest_sources(project, END)
+        operations.ingest_sources(project, END)
         files = sorted((root / "company/data/programme").glob("*.csv"))
         assignments = pd.concat(map(pd.read_csv, files)).rename(columns={"account_no": "account_id"})
         true = true_effects(root / "truth")
         print(f"\n{'playbook':24}{'true':>8}{'found':>9}  interval")
         for playbook in assignments["playbook"].unique():
-            trial = workflow.playbook_trial(project, assignments, playbook, "churn", END)
+            trial = operations.playbook_trial(project, assignments, playbook, "churn", END)
             print(f"{playbook:24}{true[playbook]:+8.4f}{told(trial)}", flush=True)
 
 

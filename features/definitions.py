@@ -3,7 +3,7 @@
     orders = events("purchases", kind="order")
     Feature("purchases_amount_sum_90d", orders.sum("amount", days=90), "net value ordered in 90 days", "currency", "0")
 
-A declaration says what is computed, never how: `features.kernel` computes all of them, in training,
+A declaration says what is computed, never how: `features.engine.kernel` computes all of them, in training,
 at night, online and on a cluster alike.
 """
 

@@ -16,13 +16,13 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel
 
-from serving.api.intervention_schemas import Intervention, Interventions
-from serving.api.model_schemas import Models
-from serving.api.posted import EventResults
 from serving.api.problems import MEDIA_TYPE
-from serving.api.profile import Account, Accounts, ListedAccount
-from serving.api.schemas import ScoreResponse
-from serving.api.what_if_schemas import WhatIf
+from serving.api.schemas.accounts import Account, Accounts, ListedAccount
+from serving.api.schemas.events import EventResults
+from serving.api.schemas.interventions import Intervention, Interventions
+from serving.api.schemas.models import Models
+from serving.online.schemas import ScoreResponse
+from serving.online.what_if_schemas import WhatIf
 
 Answer = TypeVar("Answer", bound=BaseModel)
 Row = Mapping[str, Any]

@@ -6,17 +6,17 @@ import os
 
 import bentoml
 
-from features.moments import now
-from serving.answers import answer, as_of_asked, is_quick
-from serving.api.access import Access
+from features.timestamps import now
 from serving.api.app import RESOURCES, Resources
-from serving.api.middleware import CallersFaults, ProblemAnswers, as_answers
-from serving.api.observed import Observed
-from serving.api.schemas import ScoreRequest, ScoreResponse
-from serving.entrance import Entrance
-from serving.heavy import Heavy
-from serving.interventions.keeping import keeping_of
-from serving.watch import Watch
+from serving.api.middleware.access import Access
+from serving.api.middleware.limits import CallersFaults, ProblemAnswers, as_answers
+from serving.api.middleware.observed import Observed
+from serving.online.request import answer, as_of_asked, is_quick
+from serving.online.schemas import ScoreRequest, ScoreResponse
+from serving.runtime.gateway import Entrance
+from serving.runtime.model_watcher import Watch
+from serving.runtime.request_pool import Heavy
+from serving.runtime.sweeper import keeping_of
 
 
 @bentoml.service(
@@ -27,7 +27,7 @@ from serving.watch import Watch
     logging={"access": {"enabled": False}},
     # It counts by path, and a path may name an account; ours count by route.
     metrics={"enabled": False},
-    # Spans are exported by `serving.tracing`; BentoML would make its own of every request, whether they go anywhere or not.
+    # Spans are exported by `serving.observability.tracing`; BentoML would make its own of every request, whether they go anywhere or not.
     tracing={"excluded_urls": [".*"]},
     description="Calibrated churn scores of accounts, with their reasons. Errors are RFC 9457 problems.",
 )

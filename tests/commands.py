@@ -35,7 +35,7 @@ def foresail(*arguments, cwd=None, columns=200):
 
 def started(*arguments, cwd, columns=110):
     """The same of a process that begins with Python, as a person's does."""
-    command = [sys.executable, "-m", "foresail.cli", *arguments]
+    command = [sys.executable, "-m", "foresail.cli.main", *arguments]
     environment = _environment(columns)
     return subprocess.run(command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
 
@@ -47,7 +47,7 @@ def begun(command, folder):
     log = folder / f"{words[0]}.log"
     with log.open("w") as said:
         process = subprocess.Popen(
-            [sys.executable, "-m", "foresail.cli", *words],
+            [sys.executable, "-m", "foresail.cli.main", *words],
             cwd=folder,
             env=_environment(120),
             stdout=said,

@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 
 from forked import processes
 
-from features.erasure import forget
-from features.history import History, HistoryError
-from features.identities import merge
-from features.ingest import Source, ingest
+from features.history.erasure import forget
+from features.history.identities import merge
+from features.history.ingest.ingestion import Source, ingest
+from features.history.store import History, HistoryError
 
 FIRST = datetime(2010, 1, 1, tzinfo=UTC)
 AS_OF = datetime(2012, 1, 1, tzinfo=UTC)

@@ -12,6 +12,8 @@ import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
+from features.catalog import CATALOG
+
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 PACKAGES = ("features", "training", "serving", "foresail")
@@ -31,10 +33,10 @@ def import_all():
 
 
 def load_compiled_code():
-    from features.events import Events
-    from features.table import build_feature_row
+    from features.engine.events import Events
+    from features.engine.table import build_feature_row
 
-    build_feature_row(Events.from_rows({}), datetime(2024, 1, 1, tzinfo=UTC))
+    build_feature_row(Events.from_rows({}), datetime(2024, 1, 1, tzinfo=UTC), CATALOG)
 
 
 def become(words, folder, environment, out, err):
@@ -45,7 +47,7 @@ def become(words, folder, environment, out, err):
     for place, file, how in ((0, os.devnull, os.O_RDONLY), (1, out, os.O_WRONLY), (2, err, os.O_WRONLY)):
         os.dup2(os.open(file, how), place)
     sys.argv = ["foresail", *words]
-    from foresail.cli import main
+    from foresail.cli.main import main
 
     try:
         main()

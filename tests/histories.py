@@ -9,7 +9,7 @@ from random import Random
 
 from hypothesis import strategies as st
 
-from features.streams import ENGAGEMENT_KINDS, LEVELS, SCALES, SERVICE_KINDS, STATUSES
+from features.history.streams import ENGAGEMENT_KINDS, LEVELS, SCALES, SERVICE_KINDS, STATUSES
 
 AS_OF = datetime(2020, 6, 1, tzinfo=UTC)
 EDGES = (0, 7, 30, 37, 90, 180, 365)

@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
-from features.history import History
-from features.ingest import Source, ingest
-from features.streams import STREAMS
+from features.history.ingest.ingestion import Source, ingest
+from features.history.store import History
+from features.history.streams import STREAMS
 
 AS_OF = datetime(2012, 1, 1, tzinfo=UTC)
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)

@@ -13,11 +13,7 @@ from night_company import NIGHT, plan_of
 from receiving import Receiver
 
 from serving.database.engine import opened
-from serving.interventions import acting, deadlines
-from serving.interventions.deadlines import sweep
-from serving.interventions.delivery import webhooks
-from serving.interventions.delivery.dispatch import dispatch_once
-from serving.interventions.settings import (
+from serving.interventions.declare.settings import (
     Calendar,
     Channel,
     EffectPrior,
@@ -28,6 +24,10 @@ from serving.interventions.settings import (
     Sla,
     Step,
 )
+from serving.interventions.deliver import webhooks
+from serving.interventions.deliver.dispatch import dispatch_once
+from serving.interventions.run import begin, deadlines
+from serving.interventions.run.deadlines import sweep
 from serving.nightly import decide_now
 
 CAPACITY = 24
@@ -87,7 +87,7 @@ def deliver(engine, settings, _, at, writes):
 
 def in_a_process(work, url, settings, folder, at, writing, outcome):
     """Many small transactions instead of a few large ones: more moments between which a kill can fall."""
-    acting.AT_ONCE, deadlines.AT_ONCE = 2, 3
+    begin.AT_ONCE, deadlines.AT_ONCE = 2, 3
     webhooks.AT_ONCE, webhooks.READ_SECONDS, webhooks.BODY_SECONDS = 16, 0.2, 0.2
     try:
         work(opened(url, wait_seconds=20), settings, folder, at, writing.set)
@@ -112,13 +112,13 @@ class Company:
 
     def completed(self, work, at):
         """Let it come to its end; the seconds until it began to write, and those after."""
-        begin = time.perf_counter()
+        start = time.perf_counter()
         process, writing, outcome = self.begun(work, at)
         assert writing.wait(120)
         middle = time.perf_counter()
         assert outcome.get(timeout=300) == "done"
         process.join()
-        return middle - begin, time.perf_counter() - middle
+        return middle - start, time.perf_counter() - middle
 
     def killed(self, *works, seconds):
         """Begin each (work, moment) at the same time, and kill all of them, each at a moment of its own."""

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 
 from features.catalog import CATALOG
-from serving.interventions.effects import LearntEffect
-from serving.model_store import load_effect
-from serving.nightly.gather import learnt_effects
+from registry.loader import load_effect
+from serving.interventions.decide.effects import LearntEffect
+from serving.nightly.night.pins import learnt_effects
 
 LATER = datetime(2100, 1, 1, tzinfo=UTC)
 

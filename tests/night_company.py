@@ -9,16 +9,15 @@ import sqlalchemy as sa
 from serving_company import ACCOUNTS, AS_OF, CHURN, SOON, account_rows, boosted_card, recency_card, register
 
 from features.catalog import CATALOG, named
-from features.history import History
-from features.ingest import Source, ingest
-from features.table import build_feature_table
+from features.engine.table import build_feature_table
+from features.history.ingest.ingestion import Source, ingest
+from features.history.store import History
+from serving.accounts.event_inbox import PostedEvent, post
 from serving.database.engine import opened, reading, writing
 from serving.database.tables import cuts, event_inbox, score_history, scores, standings, tier_moves
-from serving.inbox import post
 from serving.nightly import Explained, NightlySource, Plan, run_night
-from serving.posting import PostedEvent
 from serving.publish import Destination
-from serving.standing.settings import StandingSettings, TargetOf
+from serving.segmentation.settings import StandingSettings, TargetOf
 
 BUCKETS = 4
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from features.definitions import Aggregate, Ahead, Bound, Constant, Derived, Formula, Product, Season, Stat, Weights
-from features.streams import STREAMS
+from features.history.streams import STREAMS
 
 DAY_SECONDS = 86_400
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -6,8 +6,8 @@ import sqlalchemy as sa
 
 from serving.database.engine import reading, writing
 from serving.database.tables import outbox
-from serving.interventions.outbox import Message, enqueue
-from serving.interventions.settings import Channel, InterventionSettings
+from serving.interventions.declare.settings import Channel, InterventionSettings
+from serving.interventions.run.outbox import Message, enqueue
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

@@ -17,13 +17,13 @@ import lightgbm
 import numpy as np
 
 from features.catalog import CATALOG, fingerprint, named
-from features.history import History
-from features.ingest import Source, ingest
+from features.history.ingest.ingestion import Source, ingest
+from features.history.store import History
+from registry.writer import Logged, log_and_register, open_store
+from serving.accounts.states import refresh_states
 from serving.database.engine import opened
 from serving.database.upgrade import upgrade
-from serving.states import refresh_states
-from training.targets import ChurnTarget
-from training.tracking import Logged, log_and_register, open_store
+from training.data.targets import ChurnTarget
 
 AS_OF = datetime(2020, 6, 1, tzinfo=UTC)
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)

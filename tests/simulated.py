@@ -6,9 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-from foresail.simulation import exports, truth
 from foresail.simulation.company import simulate
-from foresail.simulation.settings import Settings
+from foresail.simulation.exports import exports
+from foresail.simulation.truth import truth
+from foresail.simulation.world.settings import Settings
 
 QUICK = {"futures": 40, "futures_of_actions": 4, "days_before_end": [90]}
 

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 
-from serving.standing.inputs import needed_features
-from serving.standing.settings import StandingSettings, TargetOf
-from serving.standing.stand import stand
+from serving.segmentation.assign import stand
+from serving.segmentation.inputs import needed_features
+from serving.segmentation.settings import StandingSettings, TargetOf
 
 AS_OF = datetime(2024, 1, 1, tzinfo=UTC)
 CHURN = {"churn": TargetOf("churn", 90)}

@@ -2,9 +2,9 @@
 
 import pyarrow as pa
 
-from features.compact import BucketStates
-from features.history import encoded_schema, in_canonical_order, stored_schema
-from features.streams import STREAMS
+from features.engine.account_state import BucketStates
+from features.history.store import encoded_schema, in_canonical_order, stored_schema
+from features.history.streams import STREAMS
 
 
 class RowsInMemory:

@@ -2,8 +2,8 @@
 
 import pyarrow as pa
 
-from features.history import History, canonical_order, stored_schema
-from features.streams import STREAMS
+from features.history.store import History, canonical_order, stored_schema
+from features.history.streams import STREAMS
 
 
 def store(root, accounts, buckets=4):

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from features.catalog import fingerprint, named
-from features.history import History
-from training.targets import ChurnTarget
-from training.tracking import Logged, log_and_register, model_code, open_store
+from features.history.store import History
+from registry.writer import Logged, log_and_register, model_code, open_store
+from training.data.targets import ChurnTarget
 
 FIRST_DAY = datetime(2022, 1, 1, tzinfo=UTC)
 
@@ -91,15 +91,16 @@ def rule_model(weight=0.02, intercept=-1.0, trained_as_of=datetime(2023, 3, 1, t
 
 def promote_together(root, uri, version, barrier, answers):
     """For a process of its own: judge a version, and settle at the very moment when the others do."""
-    from training import promotion, tracking
+    from registry import writer
+    from training.promotion import promotion
 
-    settle = tracking.settle
+    settle = writer.settle
 
     def when_all_have_judged(*given):
         barrier.wait(120)
         return settle(*given)
 
-    tracking.settle = when_all_have_judged
+    writer.settle = when_all_have_judged
     order = promotion.Order(datetime(2023, 9, 1, version, tzinfo=UTC), by=f"process {version}")
     decision = promotion.promote(
         History(root, buckets=4),

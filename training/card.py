@@ -8,16 +8,18 @@ from typing import Any
 
 import numpy as np
 
+from features.arrays import Floats
 from features.catalog import fingerprint, named
-from features.plan import FeatureSet
-from training import model_card, tracking
-from training.answering import answering_for
-from training.dataset import Dataset, Floats, digest_of, naive_utc
-from training.leakage import Suspect, to_json
-from training.models import Fitted
-from training.selection import Climb, Refitted
-from training.splits import Split
-from training.targets import Target
+from features.engine.plan import FeatureSet
+from registry import writer
+from training.data.dataset import Dataset, digest_of, naive_utc
+from training.data.leakage import Suspect, to_json
+from training.data.splits import Split
+from training.data.targets import Target
+from training.evaluation.selection import Climb, Refitted
+from training.models.answering import answering_for
+from training.models.ladder import Fitted
+from training.reports import model_card
 
 REFERENCE_POINTS = 1001
 SHARES = np.linspace(0.0, 1.0, 21)
@@ -66,8 +68,8 @@ def describe(
         "table": _table(data, origin),
         "seed": origin.seed,
         "metrics": _metrics(climb),
-        "created_by": tracking.created_by(),
-        "environment": tracking.environment(),
+        "created_by": writer.created_by(),
+        "environment": writer.environment(),
         **model_card.purpose(origin.target),
     }
     card["limits"] = model_card.limits(card)
@@ -77,7 +79,7 @@ def describe(
 def _what(refitted: Refitted, catalog: FeatureSet) -> dict[str, Any]:
     """What a ScoreModel needs to answer."""
     return {
-        "format": tracking.model_code().FORMAT,
+        "format": writer.model_code().FORMAT,
         **refitted.model.to_json(),
         "calibration": refitted.calibration.to_json(),
         "fingerprint": fingerprint(named(refitted.model.features, catalog)),
@@ -85,7 +87,7 @@ def _what(refitted: Refitted, catalog: FeatureSet) -> dict[str, Any]:
 
 
 def _table(data: Dataset, origin: Origin) -> dict[str, Any]:
-    """What the run learnt from, so that a table built again can be told to be the same: see `features.digest`."""
+    """What the run learnt from, so that a table built again can be told to be the same: see `features.engine.digest`."""
     return {
         "digest": digest_of(data),
         "rows": len(data),
@@ -123,7 +125,7 @@ def _json_number(value: float) -> float | None:
 
 
 def _reference(card: Mapping[str, Any], model: Fitted, population: Dataset) -> dict[str, Any]:
-    answers = tracking.model_code().ScoreModel(dict(card), model.booster).answers(population.matrix)
+    answers = writer.model_code().ScoreModel(dict(card), model.booster).answers(population.matrix)
     scores = answers[:, 0] if answers.ndim == 2 else answers
     return {
         "accounts": len(population),

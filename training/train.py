@@ -1,34 +1,34 @@
 """Train a target as of a moment T: what became known after T is invisible, to features and to labels alike."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from features.catalog import CATALOG
-from features.history import History
-from features.plan import FeatureSet
-from training import model_card, report, tracking
-from training.answering import answering_for, ladder
-from training.appraisal import Appraisal, Judged, appraise, groups_at
-from training.calibration import Calibration
+from features.engine.plan import FeatureSet
+from features.history.store import History
+from features.progress import StepProgress
+from features.timestamps import in_utc
+from registry import writer
 from training.card import Origin, describe
-from training.coverage import known_at
-from training.dataset import Dataset, labelled, unlabelled
-from training.drivers import drivers
-from training.evaluation import Evaluation
-from training.examples import Teller
-from training.leakage import Suspect, suspects, telling
-from training.models import Fitted, informative, learnable
-from training.moments import in_utc
-from training.profit import NOTHING_GIVEN, Campaign
-from training.selection import Climb, NotEnoughLabels, Refitted, climb_ladder, refit
-from training.splits import Split, as_of_dates, split
-from training.targets import Target
-from training.tuning import Budget, search_files, search_notes, search_parameters, with_search
-
-Progress = Callable[[int, int, str], None]
+from training.data.coverage import known_at
+from training.data.dataset import Dataset, labelled, unlabelled
+from training.data.leakage import Suspect, suspects, telling
+from training.data.splits import Split, as_of_dates, split
+from training.data.targets import Target
+from training.evaluation.comparison import Evaluation
+from training.evaluation.drivers import drivers
+from training.evaluation.examples import Teller
+from training.evaluation.profit import NOTHING_GIVEN, Campaign
+from training.evaluation.selection import Climb, NotEnoughLabels, Refitted, climb_ladder, refit
+from training.evaluation.summary import Appraisal, Judged, appraise, groups_at
+from training.models.answering import answering_for, ladder
+from training.models.calibration import Calibration
+from training.models.ladder import Fitted, informative, learnable
+from training.models.tuning import Budget, search_files, search_notes, search_parameters, with_search
+from training.reports import model_card, report
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def train(  # noqa: PLR0913  # all but three are given by name
     settings: Settings | None = None,
     seed: int = 0,
     report_to: Path | None = None,
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
     catalog: FeatureSet = CATALOG,
     budget: Budget | None = None,
     campaign: Campaign = NOTHING_GIVEN,
@@ -83,7 +83,7 @@ def train(  # noqa: PLR0913  # all but three are given by name
 ) -> TrainingResult:
     """Fit, choose, judge, register and report one target.
 
-    `catalog` is what there is to learn from: with a company's own features, what `features.extension` made of them.
+    `catalog` is what there is to learn from: with a company's own features, what `features.catalog.custom` made of them.
     With a `budget` the settings of the trees are searched within it; without, they are the defaults.
     `campaign` is what the company said of costs and capacity. With `tell`, which puts contributions into words, the
     report looks at a few accounts. `project` is the slug that begins the registered name. NotEnoughHistory, StaleHistory and NotEnoughLabels say
@@ -95,7 +95,7 @@ def train(  # noqa: PLR0913  # all but three are given by name
     history = history.at(history.versions())  # an ingest in the middle must not change what is read
     days = split_for(history, target, as_of, settings)
     _refuse_nobody(history, target, as_of)
-    tracking.open_store(tracking_uri)
+    writer.open_store(tracking_uri)
     ticks = _Ticks(len(days.closed) + 2 * len(ladder((), target)) + 4, progress)
     origin = Origin(project, target, as_of, days, history.versions(), seed, catalog)
     data, today = _rows(history, origin, settings, ticks)
@@ -115,7 +115,7 @@ def train(  # noqa: PLR0913  # all but three are given by name
     page = report.of_training(card, climb.evaluation, appraisal, scored, moved)
     ticks.last("registering the model")
     logged = _logged(card, final.model, climb, appraisal, settings, page, scored)
-    registered = tracking.log_and_register(logged, tracking_uri)
+    registered = writer.log_and_register(logged, tracking_uri)
     return _result(registered, card, final, climb, appraisal, report.write(page, report_to))
 
 
@@ -137,7 +137,7 @@ def _climbed(
     leaks: Sequence[Suspect],
     budget: Budget | None,
     ticks: "_Ticks",
-    progress: Progress | None,
+    progress: StepProgress | None,
 ) -> Climb:
     """The ladder climbed, with notes of what was found before and left out."""
     names, left_out = learnable(origin.catalog, origin.days.closed)
@@ -147,7 +147,7 @@ def _climbed(
 
 
 def _result(
-    registered: tracking.Registered,
+    registered: writer.Registered,
     card: Mapping[str, Any],
     final: Refitted,
     climb: Climb,
@@ -155,7 +155,7 @@ def _result(
     report_path: Path | None,
 ) -> TrainingResult:
     return TrainingResult(
-        tracking.registered_name(card["project"], card["target"]["name"]),
+        writer.registered_name(card["project"], card["target"]["name"]),
         registered.run_id,
         registered.version,
         registered.alias,
@@ -221,7 +221,7 @@ def scored_at_test(climb: Climb, target: Target) -> report.Scored:
 
 def at_test(climb: Climb, data: Dataset, days: Split) -> Judged:
     """The test's accounts, and what was said of them by the chosen rung as it was fitted then."""
-    code, winner = tracking.model_code(), climb.winner
+    code, winner = writer.model_code(), climb.winner
     card = {"format": code.FORMAT, **winner.fitted.to_json(), "calibration": winner.calibration.to_json()}
     model = code.ScoreModel(card, winner.fitted.booster)
     rung = winner.contender.rung.name
@@ -236,8 +236,8 @@ def _logged(  # what a run is made of
     settings: Settings,
     page: str,
     scored: report.Scored,
-) -> tracking.Logged:
-    name = tracking.registered_name(card["project"], card["target"]["name"])
+) -> writer.Logged:
+    name = writer.registered_name(card["project"], card["target"]["name"])
     parameters = {
         "target": card["target"]["definition"],
         "trained_as_of": card["trained_as_of"],
@@ -261,10 +261,10 @@ def _logged(  # what a run is made of
         "report.html": page,
         "model_card.md": model_card.markdown(card),
         **search_files(climb.rungs),
-        **report.plots(scored, (model.rung, climb.evaluation.baseline), terms),
+        **report.drawn_plots(scored, (model.rung, climb.evaluation.baseline), terms),
     }
     metrics = flat_metrics(climb) | appraisal.metrics()
-    return tracking.Logged(name, card, model.booster, parameters, metrics, files, climb.winner.fitted.booster)
+    return writer.Logged(name, card, model.booster, parameters, metrics, files, climb.winner.fitted.booster)
 
 
 def flat_metrics(climb: Climb) -> dict[str, float]:
@@ -281,7 +281,7 @@ def flat_metrics(climb: Climb) -> dict[str, float]:
 class _Ticks:
     """Counts steps, so that those who do the work need not know how many there are."""
 
-    def __init__(self, total: int, progress: Progress | None) -> None:
+    def __init__(self, total: int, progress: StepProgress | None) -> None:
         self._done, self._total, self._progress = 0, total, progress
 
     def __call__(self, what: str) -> None:

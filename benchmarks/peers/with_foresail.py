@@ -9,9 +9,9 @@ from answering import answer
 from training_shape import Question
 
 from features.definitions import Aggregate, Feature, events, times
-from features.history import History
-from features.table import build_feature_table
-from foresail.workflow import write_table
+from features.engine.table import build_feature_table
+from features.history.store import History
+from foresail.operations import write_table
 
 lines = events("purchases")
 DECLARED: dict[str, Callable[[float], Aggregate]] = {

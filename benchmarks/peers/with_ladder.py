@@ -6,12 +6,12 @@ import numpy as np
 from contest import Contest, answer, log_odds
 
 from features.catalog import CATALOG
-from training.calibration import as_then
-from training.dataset import Dataset
-from training.models import BoostedRung, LinearRung, Rung, informative, ladder, learnable
-from training.selection import choose, contend, judge_at_test
-from training.splits import Fold, Split
-from training.targets import ChurnTarget
+from training.data.dataset import Dataset
+from training.data.splits import Fold, Split
+from training.data.targets import ChurnTarget
+from training.evaluation.selection import choose, contend, judge_at_test
+from training.models.calibration import as_then
+from training.models.ladder import BoostedRung, LinearRung, Rung, informative, ladder, learnable
 
 SEED = 0
 

@@ -3,22 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 
-from features import kernel
-from features.contracts import contracts_in_force, value_in_force
+from features.arrays import Array
 from features.definitions import Feature
-from features.events import Events
-from features.history import History
-from features.kpis.divisions import Divisions, add_up
+from features.engine import kernel
+from features.engine.events import Events
+from features.engine.packing import pack
+from features.engine.plan import FeatureSet
+from features.families.contracts import contracts_in_force, value_in_force
+from features.history.store import History
+from features.kpis.dimensions import Divisions, add_up
 from features.kpis.periods import YEAR, Calendar
-from features.moments import microseconds
-from features.packing import pack
-from features.plan import FeatureSet
-
-Array = np.ndarray[Any, Any]
+from features.timestamps import microseconds
 
 FEATURES = FeatureSet.of(
     [

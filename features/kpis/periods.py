@@ -7,14 +7,12 @@ told of: half a month beside whole ones would look like a fall.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from features.moments import microseconds
-
-Array = np.ndarray[Any, Any]
+from features.arrays import Array
+from features.timestamps import microseconds
 
 MONTHS_OF = {"month": 1, "quarter": 3, "year": 12}
 KEPT = {"month": 24, "quarter": 8, "year": 3}

@@ -9,14 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.history import History
-from features.kpis.divisions import Divisions, add_up
+from features.arrays import Array
+from features.engine.layout import compiled
+from features.families.eligibility import MONEY
+from features.history.store import History
+from features.kpis.dimensions import Divisions, add_up
 from features.kpis.periods import MONTHS_OF, YEAR, Calendar, Period
-from features.layout import compiled
-from features.moments import DAY, microseconds
-from features.population import MONEY
-
-Array = np.ndarray[Any, Any]
+from features.timestamps import DAY, microseconds
 
 VALUE_WINDOW = 365 * DAY
 """An account's value is its revenue of so long up to its last order."""

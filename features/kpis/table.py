@@ -6,21 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from os import cpu_count
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from features.concentration import gini, top_share
-from features.history import History
+from features.arrays import Array
+from features.history.store import History
+from features.kpis.concentration import gini, top_share
 from features.kpis.contracts import Contracts, contracts
 from features.kpis.definitions import HIGH_VALUE_QUANTILE, KPIS, TOP_PERCENT
-from features.kpis.divisions import Divisions, divided
+from features.kpis.dimensions import Divisions, divided
 from features.kpis.periods import YEAR, Calendar, Period
 from features.kpis.purchases import Purchases, purchases
-from features.kpis.voices import Answers, answers, score_of
-
-Array = np.ndarray[Any, Any]
+from features.kpis.satisfaction import Answers, answers, score_of
 
 COLUMNS = (
     "as_of", "kpi", "period", "period_start", "period_end", "dimension", "member", "value", "unit", "n",

@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 
-from training.figures import BASELINE, INK, LINE, MODEL, QUIET, STYLE
+from training.reports.plots import BASELINE, INK, LINE, MODEL, QUIET, STYLE
 
 MORE, LESS = "+", "−"
 RED = "#b3402e"

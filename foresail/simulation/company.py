@@ -8,7 +8,7 @@ could be begun with one.
 import json
 import shutil
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,23 +20,23 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from foresail.simulation import accounts, exports, truth
-from foresail.simulation import world as worlds
-from foresail.simulation.accounts import AT_MOST_OLD
-from foresail.simulation.futures import Course
-from foresail.simulation.lives import Lives, lived
-from foresail.simulation.randomness import Array
-from foresail.simulation.reporting import Reported, reported
-from foresail.simulation.settings import VERSION, Settings, SettingsError
-from foresail.simulation.writing import Files
+from features.arrays import Array
+from features.progress import StepProgress
+from foresail.simulation.exports import exports
+from foresail.simulation.exports.reporting import Reported, reported
+from foresail.simulation.exports.writing import Files
+from foresail.simulation.truth import truth
+from foresail.simulation.world import accounts, world
+from foresail.simulation.world.accounts import AT_MOST_OLD
+from foresail.simulation.world.histories import Lives, lived
+from foresail.simulation.world.projections import Course
+from foresail.simulation.world.settings import VERSION, Settings, SettingsError
 
 BLOCK = 1_000
 """Accounts that are simulated at once."""
 ROWS_PER_BUCKET = 3_000_000
 FILE_NAME = "foresail.toml"
 SOURCE = "[[sources]]\n"
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass
@@ -69,7 +69,11 @@ class _Simulated:
 
 
 def write_company(
-    settings: Settings, folder: Path, truth_folder: Path, progress: Progress | None = None, workers: int | None = None
+    settings: Settings,
+    folder: Path,
+    truth_folder: Path,
+    progress: StepProgress | None = None,
+    workers: int | None = None,
 ) -> Written:
     """Simulate a company and write it; FileExistsError where one of the folders holds something already.
 
@@ -114,12 +118,12 @@ def _refuse_used(folder: Path, truth_folder: Path) -> None:
 def simulate(settings: Settings, first: int = 0, last: int | None = None) -> Lives:
     """The lives of accounts number first … last − 1, without writing anything."""
     drawn = accounts.draw(settings, first, settings.company.accounts if last is None else last)
-    return lived(settings, drawn, worlds.past(settings), truth.days_of(settings))
+    return lived(settings, drawn, world.past(settings), truth.days_of(settings))
 
 
-def _blocks(settings: Settings, progress: Progress | None, workers: int) -> Iterator[_Simulated]:
+def _blocks(settings: Settings, progress: StepProgress | None, workers: int) -> Iterator[_Simulated]:
     """Every block in its order; no more of them wait than there are workers."""
-    total, days, courses = settings.company.accounts, worlds.past(settings), truth.courses_of(settings)
+    total, days, courses = settings.company.accounts, world.past(settings), truth.courses_of(settings)
     firsts = range(0, total, BLOCK)
     waiting: deque[Future[_Simulated]] = deque()
     with ThreadPoolExecutor(workers) as pool:

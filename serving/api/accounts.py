@@ -7,25 +7,17 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from features.moments import now
-from features.streams import STREAMS
-from serving import listing, profile
+from features.history.streams import STREAMS
+from features.timestamps import now
+from serving.accounts import listing, profile
+from serving.accounts.listing import After, Listing
 from serving.api.cursors import cursor_of, foreign, place_of
 from serving.api.dependencies import Served, Threads
 from serving.api.problems import UNKNOWN_ACCOUNT, Problem
-from serving.api.profile import (
-    Account,
-    Accounts,
-    ListedAccount,
-    Timeline,
-    TimelineEvent,
-    risk,
-    stored_score,
-)
-from serving.api.schemas import AccountId, Instant, Text
+from serving.api.schemas.accounts import Account, Accounts, ListedAccount, Timeline, TimelineEvent, risk, stored_score
 from serving.database.engine import reading
-from serving.in_service import InService
-from serving.listing import After, Listing
+from serving.online.in_service import InService
+from serving.online.schemas import AccountId, Instant, Text
 
 router = APIRouter()
 

@@ -4,9 +4,9 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
-from serving.heavy import Heavy
-from serving.in_service import InService
-from serving.watch import Watch
+from serving.online.in_service import InService
+from serving.runtime.model_watcher import Watch
+from serving.runtime.request_pool import Heavy
 
 PREFIX = "/v1"
 

@@ -10,17 +10,18 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Header, Request
 from starlette.responses import Response
 
-from features.checked_rows import Bounds
-from features.moments import now
-from serving import inbox
+from features.history.ingest.validation import Bounds
+from features.timestamps import now
+from serving.accounts import event_inbox
+from serving.accounts.event_inbox import PostedEvent
 from serving.api.dependencies import Caller, Served, Threads
-from serving.api.posted import EventResult, EventResults, PostRequest
-from serving.database.audit import Act, append
+from serving.api.event_rows import Verdict, judge
+from serving.api.schemas.events import EventResult, EventResults, PostRequest
+from serving.database.audit_log import Act, append
 from serving.database.engine import writing
-from serving.in_service import InService
-from serving.interventions.triggers import react
-from serving.once import Answer, Asked, once
-from serving.posting import PostedEvent, Verdict, judge
+from serving.interventions.run.triggers import react
+from serving.online.in_service import InService
+from serving.runtime.idempotency import Answer, Asked, once
 
 router = APIRouter()
 
@@ -75,7 +76,7 @@ class _Posting:
 
     def _stored(self, connection: sa.Connection, verdicts: list[Verdict]) -> Answer:
         good = [verdict for verdict in verdicts if isinstance(verdict, PostedEvent)]
-        fresh = inbox.post(connection, good, self.clock, self.caller)
+        fresh = event_inbox.post(connection, good, self.clock, self.caller)
         self._react(connection, [event for event, is_new in zip(good, fresh, strict=True) if is_new])
         is_new = iter(fresh)
         results = [_result(index, verdict, is_new) for index, verdict in enumerate(verdicts)]

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from serving.api.problems import MALFORMED_EVENT, MALFORMED_REQUEST, NOT_JSON, Problem, pointer, problem_of_errors
-from serving.api.schemas import ScoreRequest, names_at
+from serving.online.schemas import ScoreRequest, names_at
 
 Finding = Mapping[str, Any]
 """One of pydantic's `errors()`."""

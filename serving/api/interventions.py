@@ -13,10 +13,12 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from features.moments import now
+from features.timestamps import now
 from serving.api.cursors import cursor_of, place_of
 from serving.api.dependencies import Caller, Served, Threads
-from serving.api.intervention_schemas import (
+from serving.api.problems import UNKNOWN_INTERVENTION, WRONG_STATE, Problem
+from serving.api.routes import problems
+from serving.api.schemas.interventions import (
     By,
     Complete,
     Dismiss,
@@ -27,17 +29,15 @@ from serving.api.intervention_schemas import (
     Interventions,
     Say,
 )
-from serving.api.problems import UNKNOWN_INTERVENTION, WRONG_STATE, Problem
-from serving.api.routes import problems
-from serving.api.schemas import Text
 from serving.database.engine import reading, writing
-from serving.heavy import Heavy
-from serving.in_service import InService
-from serving.interventions import listing
-from serving.interventions.lifecycle import Change, NoIntervention, NotAllowed, change, comment, finish_step
-from serving.interventions.listing import FILTERS, After
-from serving.interventions.states import ASSIGNED, CLAIMED, DISMISSED, DONE, IN_PROGRESS, OPEN
-from serving.once import Answer, Asked, once
+from serving.database.intervention_states import ASSIGNED, CLAIMED, DISMISSED, DONE, IN_PROGRESS, OPEN
+from serving.interventions.run import listing
+from serving.interventions.run.lifecycle import Change, NoIntervention, NotAllowed, change, comment, finish_step
+from serving.interventions.run.listing import FILTERS, After
+from serving.online.in_service import InService
+from serving.online.schemas import Text
+from serving.runtime.idempotency import Answer, Asked, once
+from serving.runtime.request_pool import Heavy
 
 router = APIRouter()
 

@@ -5,12 +5,12 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from registry.loader import LoadedModel
 from serving.api.dependencies import Served
-from serving.api.model_schemas import Measured, Missing, Model, Models
 from serving.api.problems import NOT_READY
 from serving.api.routes import problems
-from serving.api.schemas import ProblemDetail
-from serving.model_store import LoadedModel
+from serving.api.schemas.models import Measured, Missing, Model, Models
+from serving.online.schemas import ProblemDetail
 
 router = APIRouter()
 

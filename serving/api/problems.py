@@ -1,6 +1,6 @@
 """Every answer that is not a success: RFC 9457 problem details, with a type that a program can rely on.
 
-A `Problem` is raised where it is found; `serving.api.middleware` turns it into an answer.
+A `Problem` is raised where it is found; `serving.api.middleware.limits` turns it into an answer.
 """
 
 from collections.abc import Mapping, Sequence

@@ -15,8 +15,8 @@ from starlette.responses import Response
 from serving.api.dependencies import heavy, in_service
 from serving.api.findings import problem_of_findings
 from serving.api.problems import Kind
-from serving.heavy import Heavy
-from serving.in_service import InService
+from serving.online.in_service import InService
+from serving.runtime.request_pool import Heavy
 
 Answering = Callable[[Any, InService, Heavy], Awaitable[BaseModel]]
 

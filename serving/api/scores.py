@@ -4,8 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
 
-from features.moments import now
-from serving.answers import answer, as_of_asked, is_quick
+from features.timestamps import now
 from serving.api.dependencies import Served, Threads
 from serving.api.problems import (
     BUSY,
@@ -22,7 +21,8 @@ from serving.api.problems import (
     WRONG_MEDIA_TYPE,
 )  # fmt: skip
 from serving.api.routes import QuickRoute, problems
-from serving.api.schemas import ScoreRequest, ScoreResponse
+from serving.online.request import answer, as_of_asked, is_quick
+from serving.online.schemas import ScoreRequest, ScoreResponse
 
 router = APIRouter(route_class=QuickRoute)
 

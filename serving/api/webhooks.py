@@ -6,19 +6,19 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
 
-from features.moments import now
+from features.timestamps import now
 from serving.api.dependencies import Served, Threads
-from serving.api.intervention_schemas import Reported
 from serving.api.problems import BAD_SIGNATURE, MALFORMED_REQUEST, UNKNOWN_CHANNEL, UNKNOWN_INTERVENTION, Problem
 from serving.api.routes import problems
-from serving.api.schemas import Text
+from serving.api.schemas.interventions import Reported
 from serving.database.engine import writing
-from serving.in_service import InService
-from serving.interventions.lifecycle import Change, NoIntervention, NotAllowed, change, locked
-from serving.interventions.reports import Report, UnreadableReport, read_report
-from serving.interventions.settings import IncomingWebhook
-from serving.interventions.signatures import BadSignature, check_signature
-from serving.interventions.states import CLAIMED
+from serving.database.intervention_states import CLAIMED
+from serving.interventions.declare.settings import IncomingWebhook
+from serving.interventions.deliver.reports import Report, UnreadableReport, read_report
+from serving.interventions.deliver.signatures import BadSignature, check_signature
+from serving.interventions.run.lifecycle import Change, NoIntervention, NotAllowed, change, locked
+from serving.online.in_service import InService
+from serving.online.schemas import Text
 
 router = APIRouter()
 _PROBLEMS = problems(UNKNOWN_CHANNEL, BAD_SIGNATURE, UNKNOWN_INTERVENTION)

@@ -4,13 +4,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
 
-from features.moments import now
-from serving.answers import as_of_asked
+from features.timestamps import now
 from serving.api.dependencies import Served, Threads
 from serving.api.routes import QuickRoute, problems
 from serving.api.scores import MAY_FAIL, SCORED
-from serving.api.what_if_schemas import WhatIf, WhatIfRequest
-from serving.what_if import what_if
+from serving.online.request import as_of_asked
+from serving.online.what_if import what_if
+from serving.online.what_if_schemas import WhatIf, WhatIfRequest
 
 router = APIRouter(route_class=QuickRoute)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from serving.database.audit import Act, append
+from serving.database.audit_log import Act, append
 from serving.database.engine import reading, writing
 from serving.database.tables import api_keys
 

@@ -52,7 +52,7 @@ account_states = sa.Table(
     _column("bucket", sa.Integer, "the bucket of the history that the account is in"),
     _column("first_known", Moment, "when the account was first heard of"),
     _column("as_of", Moment, "the moment of the night that wrote it"),
-    _column("state", sa.LargeBinary, "all that is known of it, compact: see features/compact.py"),
+    _column("state", sa.LargeBinary, "all that is known of it, compact: see features/engine/account_state.py"),
     sa.Index("account_states_by_bucket", "bucket"),
     comment="Grain: one row per account. What the service computes features, profile and timeline from.",
 )
@@ -381,6 +381,6 @@ audit_log = sa.Table(
     _column("action", sa.Text, "what: key_created, key_revoked, events_posted, account_forgotten ..."),
     _column("subject", sa.Text, "of what or whom"),
     _column("detail", sa.Text, "JSON", nullable=True),
-    _column("hash", sa.Text, "SHA-256 of the hash before and of this act, hex: see serving/database/audit.py"),
+    _column("hash", sa.Text, "SHA-256 of the hash before and of this act, hex: see serving/database/audit_log.py"),
     comment="Grain: one act. Only ever added to.",
 )

@@ -7,5 +7,5 @@
     deadlines     due moments as rows, and the sweep that finds the missed ones
     outbox        what must leave, written in the transaction that decided it
 
-Every change is an act of the audit log: serving/database/audit.py.
+Every change is an act of the audit log: serving/database/audit_log.py.
 """

@@ -17,11 +17,10 @@
 | lock | one night at a time |
 """
 
-from serving.nightly.explain import Explained
-from serving.nightly.gather import NightlySource
-from serving.nightly.journal import NightRefused
-from serving.nightly.lock import NightRunning
-from serving.nightly.night import Plan
+from serving.nightly.night.journal import NightRefused
+from serving.nightly.night.lock import NightRunning
+from serving.nightly.night.night import Explained, Plan
+from serving.nightly.night.pins import NightlySource
 from serving.nightly.on_demand import Planned, decide_now
 from serving.nightly.run import NightResult, run_night
 

@@ -10,18 +10,19 @@ import pandas as pd
 import pyarrow as pa
 import sqlalchemy as sa
 
-from features.table import build_bucket_table
+from features.engine.table import build_bucket_table
+from features.progress import StepProgress
 from serving.database.engine import reading, writing
 from serving.database.tables import scores, standings, tier_moves
-from serving.interventions.acting import act, portions, replace_found
-from serving.interventions.before import INSTANT, Before, read_before
-from serving.interventions.candidates import Accounts
-from serving.interventions.decisions import Decided, decided, words_of
-from serving.nightly.columns import as_text
-from serving.nightly.decide import accounts_of
-from serving.nightly.journal import Journal, NightRefused
-from serving.nightly.lock import only_night
-from serving.nightly.night import Night, Plan, Progress
+from serving.interventions.decide.candidates import Accounts
+from serving.interventions.decide.decisions import Decided, decided, words_of
+from serving.interventions.decide.earlier_decisions import INSTANT, Before, read_before
+from serving.interventions.run.begin import act, portions, replace_found
+from serving.nightly.night.columns import as_text
+from serving.nightly.night.journal import Journal, NightRefused
+from serving.nightly.night.lock import only_night
+from serving.nightly.night.night import Night, Plan
+from serving.nightly.steps.decide import accounts_of
 
 ACTOR = "foresail decide"
 OF_SCORES = (
@@ -48,7 +49,7 @@ def decide_now(
     *,
     at: datetime | None = None,
     dry_run: bool = False,
-    progress: Progress,
+    progress: StepProgress,
 ) -> Planned:
     """Decide by the scores of the last night, at its own moment unless `at` says when; begin it all unless it is a `dry_run`.
 

@@ -8,14 +8,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from features.progress import StepProgress
 from serving.database.upgrade import upgrade
-from serving.nightly import steps
-from serving.nightly.decide import act, decide
-from serving.nightly.journal import REFUSED, Journal, NightRefused
-from serving.nightly.lock import only_night
-from serving.nightly.night import Night, Plan, Progress
-from serving.nightly.stand import stand
-from serving.nightly.tables import publish_tables
+from serving.nightly.night.journal import REFUSED, Journal, NightRefused
+from serving.nightly.night.lock import only_night
+from serving.nightly.night.night import Night, Plan
+from serving.nightly.steps import steps
+from serving.nightly.steps.decide import act, decide
+from serving.nightly.steps.segment import stand
+from serving.nightly.steps.tables import publish_tables
 
 STEPS: Mapping[str, Callable[[Night], None]] = {
     "ingest": steps.ingest,
@@ -53,7 +54,7 @@ class NightResult:
 
 
 def run_night(
-    plan: Plan, engine: sa.Engine, clock: Callable[[], datetime], *, again: bool = False, progress: Progress
+    plan: Plan, engine: sa.Engine, clock: Callable[[], datetime], *, again: bool = False, progress: StepProgress
 ) -> NightResult:
     """Run the night, or finish it where an earlier run was interrupted; of a complete one nothing, unless `again`.
 

@@ -7,9 +7,9 @@ import pyarrow as pa
 
 from serving.publish.errors import PublishError
 from serving.publish.parquet import read_file
-from serving.publish.plain import plain, plain_schema
+from serving.publish.plain_rows import plain, plain_schema
 from serving.publish.tables import TABLES, PublishedTable
-from serving.replacing import replacing
+from serving.publish.whole_files import replacing
 
 HYPER = "foresail.hyper"
 

@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.moments import microseconds
+from features.timestamps import microseconds
 from serving.publish.rows import GROUP, declared, in_key_order
 from serving.publish.tables import TABLES, PublishedTable
-from serving.replacing import replacing
+from serving.publish.whole_files import replacing
 
 MANIFEST = "published_tables.json"
 WRITTEN_AS = {"compression": "zstd", "version": "2.6", "write_statistics": True}

@@ -19,7 +19,7 @@ from serving.database.forget import overwrite_what_is_deleted, write_anew
 from serving.database.tables import Moment, account_states
 from serving.publish.errors import PublishError
 from serving.publish.parquet import PublishedFile, nights_of, read_file
-from serving.publish.plain import plain, plain_schema
+from serving.publish.plain_rows import plain, plain_schema
 from serving.publish.tables import TABLES, PublishedTable
 
 SCHEMA = "published"

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from features.catalog import named
-from features.history import History
-from features.ingest import Source, ingest
-from features.table import build_feature_table
+from features.engine.table import build_feature_table
+from features.history.ingest.ingestion import Source, ingest
+from features.history.store import History
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "ravenstack"
 pytestmark = pytest.mark.skipif(not DATA.exists(), reason=f"real data is not there: {DATA}")

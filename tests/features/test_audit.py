@@ -11,13 +11,13 @@ import pytest
 from histories import AS_OF
 from storing import store
 
-from features.audit import NOTHING, REMOVED, THE_ROW, AuditError, audit, take_sample
 from features.catalog import CATALOG
 from features.definitions import Aggregate, Bound, Constant, Derived, Feature, OneOf, Season, events, less
-from features.history import History
-from features.plan import FeatureSet
-from features.poison import aggregates_of, poisons
-from features.table import build_feature_table
+from features.engine.plan import FeatureSet
+from features.engine.table import build_feature_table
+from features.history.store import History
+from features.leakage_audit.audit import NOTHING, REMOVED, THE_ROW, AuditError, audit, take_sample
+from features.leakage_audit.probes import aggregates_of, poisons
 
 ORDERS = events("purchases", kind="order")
 OURS = FeatureSet(

@@ -9,10 +9,10 @@ import pytest
 
 from features.catalog import CATALOG, UnknownFeature, fingerprint, named
 from features.definitions import Aggregate, Derived, Feature, Season, events, ratio
-from features.events import Events
-from features.plan import FeatureSet
-from features.streams import STREAMS
-from features.table import build_feature_row
+from features.engine.events import Events
+from features.engine.plan import FeatureSet
+from features.engine.table import build_feature_row
+from features.history.streams import STREAMS
 
 START = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -104,7 +104,11 @@ def test__kernel__golden_row__moves_only_with_kernel_version():
         ]
     }
     row = dict(
-        zip(CATALOG.names, build_feature_row(Events.from_rows(history), START + timedelta(days=140)), strict=True)
+        zip(
+            CATALOG.names,
+            build_feature_row(Events.from_rows(history), START + timedelta(days=140), CATALOG),
+            strict=True,
+        )
     )
     golden = {
         "purchases_days_since_last": 7.0,

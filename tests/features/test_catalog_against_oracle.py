@@ -10,8 +10,8 @@ from oracle import oracle
 
 from features.catalog import CATALOG
 from features.definitions import Aggregate, Derived, Stat
-from features.events import Events
-from features.table import build_feature_row
+from features.engine.events import Events
+from features.engine.table import build_feature_row
 
 
 def rests_on(definition, stat):
@@ -47,7 +47,7 @@ def test__every_feature__busy_history__equals_oracle(hundred):
 
 def test__busy_histories__give_every_feature_more_than_one_value():
     """A comparison of zeros with zeros would prove nothing."""
-    rows = np.array([build_feature_row(Events.from_rows(busy_history(seed)), AS_OF) for seed in range(400)])
+    rows = np.array([build_feature_row(Events.from_rows(busy_history(seed)), AS_OF, CATALOG) for seed in range(400)])
     values = {name: len(set(column[~np.isnan(column)])) for name, column in zip(CATALOG.names, rows.T, strict=True)}
     assert [name for name, different in values.items() if different < 2] == [
         "calendar_year_sine",

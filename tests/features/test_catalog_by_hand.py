@@ -8,8 +8,8 @@ import pytest
 from histories import AS_OF
 
 from features.catalog import CATALOG, named
-from features.events import Events
-from features.table import build_feature_row
+from features.engine.events import Events
+from features.engine.table import build_feature_row
 
 
 def at(days_ago, **columns):
@@ -375,7 +375,7 @@ ELSEWHERE = {
 @pytest.mark.parametrize("name", BY_HAND)
 def test__feature__one_account__as_worked_out_by_hand(name):
     """The declaration computes what its meaning says."""
-    values = dict(zip(CATALOG.names, build_feature_row(Events.from_rows(HISTORY), AS_OF), strict=True))
+    values = dict(zip(CATALOG.names, build_feature_row(Events.from_rows(HISTORY), AS_OF, CATALOG), strict=True))
     assert values[name] == pytest.approx(BY_HAND[name], rel=1e-12, nan_ok=True)
 
 

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from states_in_memory import states_of
 
 from features.catalog import CATALOG
-from features.compact import BODY, CompactError, State, numbered
-from features.events import Events, in_time_order
-from features.moments import microseconds, moment
-from features.packing import Packed, pack
-from features.state_packing import layout_of, pack_state
-from features.streams import STREAMS
-from features.table import build_feature_row, one_row
+from features.engine.account_state import BODY, CompactError, State, numbered
+from features.engine.events import Events, in_time_order
+from features.engine.packing import Packed, pack
+from features.engine.state_packing import layout_of, pack_state
+from features.engine.table import build_feature_row, one_row
+from features.history.streams import STREAMS
+from features.timestamps import microseconds, moment
 
 GOLDEN = Path(__file__).with_name("state_format_1.hex")
 LAYOUT = layout_of(CATALOG.plan)
@@ -138,7 +138,7 @@ def test__row__from_a_state__is_the_row_from_events_bit_for_bit(rows):
         assert np.array_equal(own, expected, equal_nan=name == "numbers"), name
     for as_of in DATES:
         row = one_row(packed, CATALOG.plan.program, as_of)
-        assert row.tobytes() == build_feature_row(events, as_of).tobytes()
+        assert row.tobytes() == build_feature_row(events, as_of, CATALOG).tobytes()
 
 
 def test__state__torn_or_foreign__is_refused():

@@ -11,9 +11,9 @@ import pytest
 from histories import AS_OF
 from storing import store
 
-from features.concentration import concentration, fewest_for, gini, lorenz, top_share
-from features.history import History
-from features.ingest import Source, ingest
+from features.history.ingest.ingestion import Source, ingest
+from features.history.store import History
+from features.kpis.concentration import concentration, fewest_for, gini, lorenz, top_share
 
 RETAIL = Path(__file__).parents[3] / "shared" / "data" / "online_retail" / "online_retail.parquet"
 LINES = """

@@ -5,7 +5,6 @@ import math
 import pytest
 from histories import AS_OF
 
-from features.declared import DeclarationError
 from features.definitions import (
     Constant,
     Derived,
@@ -18,9 +17,10 @@ from features.definitions import (
     times,
     weights,
 )
-from features.events import Events
-from features.plan import FeatureSet
-from features.table import build_feature_row
+from features.engine.events import Events
+from features.engine.plan import FeatureSet
+from features.engine.table import build_feature_row
+from features.engine.validation import DeclarationError
 
 lines = events("purchases")
 

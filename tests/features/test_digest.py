@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from histories import AS_OF
 
-from features.digest import digest, table_digest
+from features.engine.digest import digest, table_digest
 
 
 def table(seed=0, accounts=50):

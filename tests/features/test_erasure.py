@@ -9,10 +9,10 @@ import pytest
 from ingesting import SIMPLE, bring, rows, source
 from storing import store
 
-from features.erasure import forget, holding
-from features.history import History, HistoryError
-from features.identities import IdentityError, fingerprint_of, identities, merge
-from features.quarantine import quarantined
+from features.history.erasure import forget, holding
+from features.history.identities import IdentityError, fingerprint_of, identities, merge
+from features.history.quarantine import quarantined
+from features.history.store import History, HistoryError
 
 ID = "Acme-77"
 JUNE = datetime(2011, 6, 1, tzinfo=UTC)

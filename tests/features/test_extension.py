@@ -12,11 +12,11 @@ from histories import AS_OF
 from storing import store
 
 from features.catalog import CATALOG, UnknownFeature, fingerprint, named
+from features.catalog.custom import ExtensionError, catalog_with
 from features.definitions import Feature, events
-from features.events import Events
-from features.extension import ExtensionError, catalog_with
-from features.plan import FeatureSet
-from features.table import build_feature_row, build_feature_table
+from features.engine.events import Events
+from features.engine.plan import FeatureSet
+from features.engine.table import build_feature_row, build_feature_table
 
 PAGE = Path(__file__).parents[2] / "docs" / "own_features.md"
 GOOD = """
@@ -172,7 +172,7 @@ def bits_elsewhere(travelled: bytes, root: str, as_of: datetime) -> bytes:
 
 
 def store_opened(root):
-    from features.history import History
+    from features.history.store import History
 
     return History(root, buckets=4)
 

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 from storing import store
 
-from features.history import History, HistoryError, canonical_order, one_batch, stored_schema
-from features.streams import PURCHASES, STREAMS
+from features.history.store import History, HistoryError, canonical_order, one_batch, stored_schema
+from features.history.streams import PURCHASES, STREAMS
 
 
 def order(day, amount=1.0, known=None, **more):

@@ -6,11 +6,11 @@ import pytest
 from ingesting import bring, rows, source
 from storing import store
 
-from features import identities
 from features.definitions import Feature, events
-from features.history import History, HistoryError
-from features.identities import IdentityError, fingerprint_of, merge
-from features.table import build_feature_table
+from features.engine.table import build_feature_table
+from features.history import identities
+from features.history.identities import IdentityError, fingerprint_of, merge
+from features.history.store import History, HistoryError
 
 ORDERS = [
     Feature("orders", events("purchases").count(), "", "", ""),

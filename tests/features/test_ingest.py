@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 from ingesting import AS_OF, SIMPLE, bring, counts, rows, source
 
-from features.history import History, HistoryError, canonical_order
-from features.ingest import IngestError, Source, quarantined
-from features.status import status
-from features.streams import PURCHASES
+from features.history.ingest.ingestion import IngestError, Source, quarantined
+from features.history.status import status
+from features.history.store import History, HistoryError, canonical_order
+from features.history.streams import PURCHASES
 
 
 def history(folder):

@@ -8,10 +8,10 @@ import pytest
 import sqlalchemy as sa
 from ingesting import EARLIEST, bring, rows
 
-from features import databases
-from features.history import History
-from features.ingest import IngestError, Source, ingest, quarantined
-from features.sources import Database
+from features.history.ingest import sql_source
+from features.history.ingest.ingestion import IngestError, Source, ingest, quarantined
+from features.history.ingest.sources import Database
+from features.history.store import History
 
 NUMBERS = itertools.count()
 SELECT = """select customer as account_id, ordered_at as occurred_at, recorded_at as known_at, line_id as event_id, amount
@@ -151,7 +151,7 @@ def test__database__row_of_the_future__is_accepted_when_its_time_has_come(shop):
 
 def test__database__number_as_cursor__reads_what_grew(shop, monkeypatch):
     """And nothing that lies far below."""
-    monkeypatch.setattr(databases, "LATE_NUMBERS", 0)
+    monkeypatch.setattr(sql_source, "LATE_NUMBERS", 0)
     for number in range(1, 6):
         shop.sells(number, day(number))
     shop.read(cursor="line_id")
@@ -188,7 +188,7 @@ def test__database__killed_before_the_cursor_is_noted__reads_again_and_never_mis
     shop.read()
     shop.sells(2, day(10))
     with monkeypatch.context() as patched:
-        patched.setattr("features.bookmarks.note", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr("features.history.ingest.progress.note", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             shop.read()
     report = shop.read(late_days=0)
@@ -198,7 +198,7 @@ def test__database__killed_before_the_cursor_is_noted__reads_again_and_never_mis
 
 def test__database__more_rows_than_one_portion__all_arrive(shop, monkeypatch):
     """Columns that are absent from a whole portion, or all of them, do not disturb the others."""
-    monkeypatch.setattr(databases, "ROWS_AT_ONCE", 3)
+    monkeypatch.setattr(sql_source, "ROWS_AT_ONCE", 3)
     for number in range(1, 11):
         shop.sells(number, day(number), recorded_at=day(number) if number > 6 else None)
     report = shop.read()
@@ -222,12 +222,12 @@ def test__database__variables__stand_for_themselves_whatever_they_hold(postgresq
     monkeypatch.setenv("SHOP_PASSWORD", "a@b:c/d%20${X}")
     address = postgresql.replace("foresail@", "foresail:${SHOP_PASSWORD}@")
     database = Database(f"postgresql+psycopg://{address}/postgres", query="select 1 as one")
-    url = databases.address(database, tmp_path)
+    url = sql_source.address(database, tmp_path)
 
     assert url.password == "a@b:c/d%20${X}"
     monkeypatch.delenv("SHOP_PASSWORD")
-    with pytest.raises(databases.DatabaseError, match="the environment variable SHOP_PASSWORD, which is not set"):
-        databases.address(database, tmp_path)
+    with pytest.raises(sql_source.DatabaseError, match="the environment variable SHOP_PASSWORD, which is not set"):
+        sql_source.address(database, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from features.history import History, HistoryError
-from features.ingest import IngestError, Source, ingest
-from features.table import build_feature_table
+from features.catalog import CATALOG
+from features.engine.table import build_feature_table
+from features.history.ingest.ingestion import IngestError, Source, ingest
+from features.history.store import History, HistoryError
 
 AS_OF = datetime(2012, 1, 1, tzinfo=UTC)
 BOUNDS = {"as_of": AS_OF, "timezone": "UTC", "earliest": datetime(2000, 1, 1, tzinfo=UTC)}
@@ -116,7 +117,7 @@ def test__select_changed__is_refused_and_replace_puts_the_new_rows_in_the_place_
     assert (report.read, report.kept, report.duplicates) == (2, 2, 0)
     assert stored(tmp_path) == ["A", "A"]
     assert bring(tmp_path, select=changed).duplicates == 2
-    table = build_feature_table(History(tmp_path / "history", buckets=2), AS_OF)
+    table = build_feature_table(History(tmp_path / "history", buckets=2), AS_OF, CATALOG)
     assert table["purchases_amount_sum"].tolist() == [12.0]
 
 

@@ -6,7 +6,7 @@ import openpyxl
 import pytest
 from ingesting import bring, rows
 
-from features.ingest import IngestError, Source
+from features.history.ingest.ingestion import IngestError, Source
 
 HEADER = ["account_id", "occurred_at", "amount"]
 MONEY_DATE = datetime(2011, 1, 2, 3, 4, 5)  # noqa: DTZ001  a cell has no zone

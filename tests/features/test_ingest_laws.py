@@ -14,8 +14,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ingesting import AS_OF, SIMPLE, bring, counts, rows, source
 
-from features.history import History
-from features.ingest import quarantined
+from features.history.ingest.ingestion import quarantined
+from features.history.store import History
 
 ACCOUNTS = st.sampled_from(["a", "b", " a", "", "nan", "NULL", "007"])
 TIMES = st.sampled_from(
@@ -109,7 +109,7 @@ import sys
 sys.path[:0] = [{tests!r}, {root!r}]
 from pathlib import Path
 from ingesting import bring
-from features.ingest import Source
+from features.history.ingest.ingestion import Source
 print("ready", flush=True)
 bring(Path({folder!r}), Source("lines", "purchases", "new.csv", Path({folder!r})))
 """

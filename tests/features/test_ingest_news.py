@@ -7,9 +7,9 @@ import duckdb
 import pytest
 from ingesting import AS_OF, SIMPLE, bring, counts, rows, source
 
-from features import identities
-from features.history import History
-from features.ingest import IngestError, Source, quarantined
+from features.history import identities
+from features.history.ingest.ingestion import IngestError, Source, quarantined
+from features.history.store import History
 
 ONE_BY_ONE = (
     "select account_id, occurred_at, try_cast(amount as double) as amount, order_id from source where amount <> ''"

@@ -7,8 +7,8 @@ import pandas as pd
 import pyarrow.compute as pc
 import pytest
 
-from features.history import History
-from features.ingest import Source, ingest, quarantined
+from features.history.ingest.ingestion import Source, ingest, quarantined
+from features.history.store import History
 
 FOLDER = Path(__file__).parents[3] / "shared" / "data" / "online_retail"
 

@@ -34,8 +34,8 @@ from features.definitions import (
     trend,
     weights,
 )
-from features.events import Events
-from features.table import build_feature_row
+from features.engine.events import Events
+from features.engine.table import build_feature_row
 
 lines = events("purchases")
 orders = lines.where(kind="order")

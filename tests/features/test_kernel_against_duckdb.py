@@ -10,7 +10,7 @@ from histories import AS_OF
 from storing import store
 
 from features.definitions import Feature, Stat, events
-from features.table import build_feature_table
+from features.engine.table import build_feature_table
 
 DATES = [AS_OF - timedelta(days=60), AS_OF]
 WINDOWS = (7, 30, 365)

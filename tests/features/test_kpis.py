@@ -7,8 +7,8 @@ import pytest
 from histories import busy_history
 from storing import store
 
-from features.concentration import concentration
 from features.kpis import COLUMNS, KPIS, kpis
+from features.kpis.concentration import concentration
 from features.kpis.periods import Calendar
 
 AS_OF = datetime(2021, 1, 1, tzinfo=UTC)

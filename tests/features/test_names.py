@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from features.names import Names
+from features.engine.feature_names import Names
 
 
 class Counted(str):

@@ -8,9 +8,9 @@ import pytest
 from storing import store
 
 from features.catalog import CATALOG
-from features.pairs import build_feature_rows
-from features.population import had_purchase
-from features.table import build_feature_table
+from features.engine.point_in_time import build_feature_rows
+from features.engine.table import build_feature_table
+from features.families.eligibility import had_purchase
 
 FIRST = datetime(2024, 1, 1, tzinfo=UTC)
 DATES = [FIRST + timedelta(days=days) for days in (40, 100, 160)]

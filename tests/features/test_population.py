@@ -6,9 +6,9 @@ import pandas as pd
 from histories import AS_OF
 from storing import store
 
-from features.plan import FeatureSet
-from features.population import active, had_purchase
-from features.table import build_feature_table
+from features.engine.plan import FeatureSet
+from features.engine.table import build_feature_table
+from features.families.eligibility import active, had_purchase
 
 MICROSECOND = timedelta(microseconds=1)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from storing import store
 
-from features.history import KEEP_LOG, LOG_RETENTION, History, HistoryError
-from features.retention import vacuum
+from features.history.retention import vacuum
+from features.history.store import KEEP_LOG, LOG_RETENTION, History, HistoryError
 
 MOMENT = datetime(2020, 1, 1, tzinfo=UTC)
 LATER = datetime(2100, 1, 1, tzinfo=UTC)

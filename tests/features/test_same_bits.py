@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from storing import store
 
 from features.catalog import CATALOG
-from features.compact import BucketStates, State
-from features.events import Events
-from features.history import History
-from features.moments import microseconds
-from features.plan import FeatureSet
-from features.state_packing import layout_of, pack_state
-from features.streams import STREAMS
-from features.table import build_feature_row, build_feature_table
-from features.table import one_row as computed
+from features.engine.account_state import BucketStates, State
+from features.engine.events import Events
+from features.engine.plan import FeatureSet
+from features.engine.state_packing import layout_of, pack_state
+from features.engine.table import build_feature_row, build_feature_table
+from features.engine.table import one_row as computed
+from features.history.store import History
+from features.history.streams import STREAMS
+from features.timestamps import microseconds
 
 DATES = [AS_OF - timedelta(days=days) for days in (365, 90, 30, 1, 0)]
 BUCKETS = (1, 3, 16)
@@ -89,14 +89,14 @@ def stored(rows, tmp_path_factory):
 @pytest.fixture(scope="module")
 def table(stored):
     """What all others are compared with: one bucket, one thread."""
-    return build_feature_table(stored[1], DATES, threads=1)
+    return build_feature_table(stored[1], DATES, CATALOG, threads=1)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
 @pytest.mark.parametrize("buckets", BUCKETS)
 def test__table__any_buckets_and_threads__same_bits(stored, table, buckets, threads):
     """How the work is shared out is nobody's business but the machine's."""
-    other = build_feature_table(stored[buckets], DATES, threads=threads)
+    other = build_feature_table(stored[buckets], DATES, CATALOG, threads=threads)
     assert other.index.equals(table.index)
     assert bits(other) == bits(table)
     assert np.isnan(table.to_numpy()).any()
@@ -106,7 +106,7 @@ def test__table__any_buckets_and_threads__same_bits(stored, table, buckets, thre
 def test__table__dates_asked_for_alone__same_bits_as_together(stored, table):
     """A training table holds for each date what the night of that date computed."""
     for date in DATES:
-        alone = build_feature_table(stored[3], date)
+        alone = build_feature_table(stored[3], date, CATALOG)
         together = table[table.index.get_level_values("as_of") == date]
         assert list(alone.index) == list(together.index)
         assert bits(alone) == bits(together)
@@ -117,7 +117,7 @@ def test__row__online_and_from_a_state__same_bits_as_the_table(rows, stored, tab
     kept = {account: state for bucket in range(3) for account, state in states(stored[3], bucket).items()}
     for (account, as_of), row in zip(table.index, table.to_numpy(), strict=True):
         moment = as_of.to_pydatetime()
-        inline = build_feature_row(Events.from_rows(rows[account]), moment)
+        inline = build_feature_row(Events.from_rows(rows[account]), moment, CATALOG)
         assert inline.tobytes() == row_of(kept[account], moment).tobytes() == row.tobytes(), (account, as_of)
 
 
@@ -143,7 +143,7 @@ def bucket_elsewhere(root, buckets, bucket, catalog):
 
 def account_elsewhere(rows, as_of):
     """In a process of its own: one account from its rows."""
-    return build_feature_row(Events.from_rows(rows), as_of).tobytes()
+    return build_feature_row(Events.from_rows(rows), as_of, CATALOG).tobytes()
 
 
 @pytest.fixture(scope="module")
@@ -181,8 +181,12 @@ def test__any_history__buckets_threads_and_online__same_bits(accounts, threads, 
     by_id = {f"account {number}": history for number, history in enumerate(accounts)}
     root = tmp_path_factory.mktemp("any")
     one, many = (
-        build_feature_table(store(root / str(n), by_id, buckets=n), DATES, threads=t) for n, t in ((1, 1), (3, threads))
+        build_feature_table(store(root / str(n), by_id, buckets=n), DATES, CATALOG, threads=t)
+        for n, t in ((1, 1), (3, threads))
     )
     assert bits(one) == bits(many)
     for (account, as_of), row in zip(one.index, one.to_numpy(), strict=True):
-        assert build_feature_row(Events.from_rows(by_id[account]), as_of.to_pydatetime()).tobytes() == row.tobytes()
+        assert (
+            build_feature_row(Events.from_rows(by_id[account]), as_of.to_pydatetime(), CATALOG).tobytes()
+            == row.tobytes()
+        )

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from histories import AS_OF
 
-from features import signals
-from features.events import Events
-from features.table import build_feature_row
+from features.engine.events import Events
+from features.engine.table import build_feature_row
+from features.families import signals
 
 
 def at(days_ago, **columns):

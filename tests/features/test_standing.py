@@ -6,8 +6,8 @@ import pytest
 from histories import AS_OF
 from storing import store
 
-from features.standing import DAYS_KNOWN, DAYS_SERVED, ENGAGEMENT, FEATURES, NPS, ORDERS_BEFORE
-from features.table import build_feature_table
+from features.engine.table import build_feature_table
+from features.families.segmentation import DAYS_KNOWN, DAYS_SERVED, ENGAGEMENT, FEATURES, NPS, ORDERS_BEFORE
 
 
 def ago(days, **row):

@@ -6,9 +6,9 @@ import numpy as np
 from ingesting import SIMPLE, bring, source
 from storing import store
 
-from features import arrivals
-from features.history import History
-from features.status import Gaps, gaps_between, status
+from features.history import arrivals
+from features.history.status import Gaps, gaps_between, status
+from features.history.store import History
 
 JUNE, JULY = datetime(2011, 6, 1, tzinfo=UTC), datetime(2011, 7, 1, tzinfo=UTC)
 

@@ -7,8 +7,8 @@ from ingesting import bring, counts, rows, source
 from storing import store
 
 from features.catalog import named
-from features.streams import STREAMS
-from features.table import build_feature_table
+from features.engine.table import build_feature_table
+from features.history.streams import STREAMS
 
 
 def brought(folder, stream, header, *lines):

@@ -11,8 +11,8 @@ from storing import store
 
 from features.catalog import CATALOG, named
 from features.definitions import Feature, events
-from features.events import Events
-from features.table import build_feature_row, build_feature_table
+from features.engine.events import Events
+from features.engine.table import build_feature_row, build_feature_table
 
 DATES = [AS_OF - timedelta(days=days) for days in (200, 31, 0)]
 ORDERS = named(["purchases_orders_distinct"])
@@ -28,13 +28,13 @@ def test__table__any_buckets_threads_and_dates__same_bits_as_one_account_alone(a
     """Batch = one account, bit for bit; buckets, threads and the other dates asked for change nothing."""
     by_id = {f"account {number}": history for number, history in enumerate(accounts)}
     root = tmp_path_factory.mktemp("history")
-    one = build_feature_table(store(root / "one", by_id, buckets=1), DATES, threads=1)
-    many = build_feature_table(store(root / "many", by_id, buckets=5), DATES, threads=3)
-    split = build_feature_table(store(root / "split", by_id, buckets=1), DATES, threads=4)
+    one = build_feature_table(store(root / "one", by_id, buckets=1), DATES, CATALOG, threads=1)
+    many = build_feature_table(store(root / "many", by_id, buckets=5), DATES, CATALOG, threads=3)
+    split = build_feature_table(store(root / "split", by_id, buckets=1), DATES, CATALOG, threads=4)
     assert one.index.equals(many.index)
     assert one.to_numpy().tobytes() == many.to_numpy().tobytes() == split.to_numpy().tobytes()
     for (account, as_of), row in zip(one.index, one.to_numpy(), strict=True):
-        alone = build_feature_row(Events.from_rows(by_id[account]), as_of.to_pydatetime())
+        alone = build_feature_row(Events.from_rows(by_id[account]), as_of.to_pydatetime(), CATALOG)
         assert row.tobytes() == alone.tobytes()
 
 
@@ -49,7 +49,7 @@ def test__table__rows__one_for_each_account_known_at_each_date(tmp_path):
             "c": {"purchases": [purchase(early, known_at=late)]},
         },
     )
-    table = build_feature_table(history, DATES)
+    table = build_feature_table(history, DATES, CATALOG)
     last, middle, first = (as_of for as_of in reversed(DATES))
     assert list(table.index) == [("a", last), ("b", first), ("b", middle), ("b", last), ("c", last)]
     assert table.loc[("b", last), "purchases_orders_distinct"] == 0.0
@@ -59,7 +59,7 @@ def test__table__rows__one_for_each_account_known_at_each_date(tmp_path):
 
 def test__table__empty_history__has_no_rows_and_all_columns(tmp_path):
     """The quiet path: nothing was ever ingested."""
-    table = build_feature_table(store(tmp_path, {}), AS_OF)
+    table = build_feature_table(store(tmp_path, {}), AS_OF, CATALOG)
     assert table.shape == (0, len(CATALOG))
     assert table.index.names == ["account_id", "as_of"]
 
@@ -88,27 +88,27 @@ def test__leak_until__after_as_of__shows_late_arrivals_of_the_past_and_nothing_t
 def test__leak_until__before_as_of__is_refused(tmp_path):
     """A label cannot be known before its horizon has passed."""
     with pytest.raises(ValueError, match="lies before an as_of"):
-        build_feature_table(store(tmp_path, {}), AS_OF, leak_until=AS_OF - timedelta(days=1))
+        build_feature_table(store(tmp_path, {}), AS_OF, CATALOG, leak_until=AS_OF - timedelta(days=1))
 
 
 def test__as_of__without_a_timezone__is_refused(tmp_path):
     """A naive moment could mean two different histories."""
     with pytest.raises(ValueError, match="has no timezone"):
-        build_feature_table(store(tmp_path, {}), datetime(2020, 1, 1))  # noqa: DTZ001
+        build_feature_table(store(tmp_path, {}), datetime(2020, 1, 1), CATALOG)  # noqa: DTZ001
 
 
 @pytest.mark.parametrize("as_of", ["2020-01-01", ["2020-01-01"]])
 def test__as_of__a_text__says_how_to_make_a_moment_of_it(tmp_path, as_of):
     """What everybody tries first in a notebook."""
     with pytest.raises(TypeError, match="'2020-01-01' is no datetime; read_moment"):
-        build_feature_table(store(tmp_path, {}), as_of)
+        build_feature_table(store(tmp_path, {}), as_of, CATALOG)
 
 
 def test__progress__is_told_of_every_bucket(tmp_path):
     """Long work says how far it is."""
     seen = []
     history = store(tmp_path, {"a": {"purchases": [purchase(AS_OF)]}}, buckets=3)
-    build_feature_table(history, AS_OF, progress=lambda done, total: seen.append((done, total)))
+    build_feature_table(history, AS_OF, CATALOG, progress=lambda done, total: seen.append((done, total)))
     assert seen == [(1, 3), (2, 3), (3, 3)]
 
 

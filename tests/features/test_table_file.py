@@ -7,8 +7,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from features import table_file
-from features.table_file import write_parquet
+from features.engine import table_file
+from features.engine.table_file import write_parquet
 
 START = datetime(2020, 1, 1, tzinfo=UTC)
 

@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.catalog import CATALOG
-from features.events import Events
-from features.table import build_feature_row
+from features.engine.events import Events
+from features.engine.table import build_feature_row
 
 SECOND = timedelta(seconds=1)
 
 
 def bits(history, as_of=AS_OF):
-    return build_feature_row(Events.from_rows(history), as_of).tobytes()
+    return build_feature_row(Events.from_rows(history), as_of, CATALOG).tobytes()
 
 
 def known_later(row):
@@ -68,7 +68,7 @@ def purchase(occurred_at, known_at=None):
 
 
 def value(name, history):
-    return dict(zip(CATALOG.names, build_feature_row(Events.from_rows(history), AS_OF), strict=True))[name]
+    return dict(zip(CATALOG.names, build_feature_row(Events.from_rows(history), AS_OF, CATALOG), strict=True))[name]
 
 
 def test__event_at_as_of__is_seen_and_one_microsecond_later_is_not():

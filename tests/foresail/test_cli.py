@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 from commands import foresail, started
 
-from foresail import show
-from foresail.project import load
-from foresail.workflow import SourceFailure, report_path
+from foresail.cli import rendering
+from foresail.config.project import load
+from foresail.operations import SourceFailure, report_path
 from serving.publish.tables import SCORES
 
 SELECT = "select customer as account_id, ordered_at as occurred_at, invoice as order_id, amount from source"
@@ -178,8 +178,8 @@ def test__ingest__select_changed__needs_replace(project):
 def test__show__names_that_look_like_markup__are_shown_as_they_are(monkeypatch):
     """Data is no markup: neither a crash nor a missing piece of a name."""
     monkeypatch.setenv("COLUMNS", "120")
-    shown = show.ingested([SourceFailure("[red]sales[/x]", "purchases", "no [b]file[/z]")], "UTC")
-    console = show.console()
+    shown = rendering.ingested([SourceFailure("[red]sales[/x]", "purchases", "no [b]file[/z]")], "UTC")
+    console = rendering.console()
     with console.capture() as captured:
         for part in shown.parts:
             console.print(part)
@@ -373,7 +373,7 @@ def test__help__imports_nothing_heavy():
     """`foresail --help` answers at once: no library that takes long to import is touched."""
     heavy = ["pandas", "numpy", "pyarrow", "duckdb", "mlflow", "bentoml", "lightgbm", "sklearn", "numba", "matplotlib"]
     code = (
-        "import sys; from typer.testing import CliRunner; from foresail.cli import app; "
+        "import sys; from typer.testing import CliRunner; from foresail.cli.main import app; "
         "result = CliRunner().invoke(app, ['--help']); assert result.exit_code == 0; "
         f"print([name for name in {heavy} if name in sys.modules])"
     )

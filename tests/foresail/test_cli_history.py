@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from commands import foresail
 
-from foresail.cli import WORK
+from foresail.cli.main import WORK
 
 PROJECT = """
 [project]

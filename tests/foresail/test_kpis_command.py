@@ -11,10 +11,11 @@ from storing import store
 from typer.testing import CliRunner
 
 from features.kpis import COLUMNS, KPIS, kpis
-from foresail import pictures, workflow
-from foresail.cli import app
-from foresail.project import load
-from foresail.workflow.kpis import churn_days
+from foresail import operations
+from foresail.cli.main import app
+from foresail.config.project import load
+from foresail.operations import plots
+from foresail.operations.kpis import churn_days
 from serving.publish import TABLES, publish
 
 PROJECT = """
@@ -98,7 +99,7 @@ def test__kpis__parquet__is_the_published_table(folder, tmp_path):
 
 def test__kpis__what_the_command_writes__is_what_the_night_publishes(folder, tmp_path):
     """One table, whoever asks for it."""
-    found = workflow.kpis(load(folder), AS_OF, by=["region"])
+    found = operations.kpis(load(folder), AS_OF, by=["region"])
     (published,) = publish(
         {"kpis": [pa.Table.from_pandas(found, preserve_index=False)]}, load(folder).destination, AS_OF
     ).files
@@ -115,7 +116,7 @@ def test__kpis__picture__shows_each_that_the_company_has(folder, tmp_path):
 
 
 def test__kpis__picture__draws_kpis_that_there_are():
-    assert set(pictures.DRAWN) <= set(KPIS)
+    assert set(plots.DRAWN) <= set(KPIS)
 
 
 @pytest.mark.parametrize(("words", "named"), [(("--out", "kpis.xlsx"), "kpis.xlsx"), (("--period", "week"), "week")])
@@ -125,7 +126,7 @@ def test__kpis__cannot_be__is_a_usage_error(folder, words, named):
 
 def test__churn_days__are_the_horizon_of_the_project(folder, tmp_path):
     """30 days here: b's silence of 140 days and a's have passed them; without such a target it is 90."""
-    found = workflow.kpis(load(folder), AS_OF)
+    found = operations.kpis(load(folder), AS_OF)
     assert found.equals(kpis(load(folder).history, AS_OF, churn_days=30))
     (tmp_path / "foresail.toml").write_text(PROJECT.partition("[targets")[0])
     assert churn_days(load(tmp_path)) == 90

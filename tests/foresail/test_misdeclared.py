@@ -2,7 +2,7 @@
 
 import pytest
 
-from foresail.project import ProjectError, load
+from foresail.config.project import ProjectError, load
 
 GOOD = """
 [project]

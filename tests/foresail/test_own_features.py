@@ -14,19 +14,19 @@ from training_company import company
 
 from features.catalog import CATALOG, named
 from features.definitions import Season
-from features.digest import table_digest
-from features.table import build_feature_table
-from foresail.project import ProjectError, load
-from foresail.workflow import bring_up_to_date, serving_settings
-from serving.answers import answer
+from features.engine.digest import table_digest
+from features.engine.table import build_feature_table
+from foresail.config.project import ProjectError, load
+from foresail.operations import bring_up_to_date, serving_settings
+from registry.loader import FingerprintMismatch
+from registry.loader import load as load_model
 from serving.api.problems import Problem
-from serving.api.schemas import ScoreRequest
-from serving.model_store import FingerprintMismatch
-from serving.model_store import load as load_model
-from serving.scoring import needed_features, score_table
-from serving.watch import Watch
-from training.dataset import eligible_table
-from training.hindsight import OtherFeatures, evaluate
+from serving.online.request import answer
+from serving.online.schemas import ScoreRequest
+from serving.runtime.model_watcher import Watch
+from serving.scoring.scores import needed_features, score_table
+from training.backtest.backtest import OtherFeatures, evaluate
+from training.data.dataset import eligible_table
 from training.train import Settings, train
 
 T = datetime(2023, 9, 1, tzinfo=UTC)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from features.concentration import Concentration, gini, lorenz
-from foresail import pictures
+from features.kpis.concentration import Concentration, gini, lorenz
+from foresail.operations import plots
 
 REVENUE = np.array([500.0, 300.0, 200.0, 0.0, 0.0])
 FOUND = Concentration(
@@ -18,7 +18,7 @@ FOUND = Concentration(
 
 def test__concentration__svg__tells_the_accounts_that_bring_most(tmp_path):
     """Text stays text, so that it can be read, searched and tested."""
-    pictures.concentration(FOUND, tmp_path / "new" / "concentration.svg")
+    plots.concentration(FOUND, tmp_path / "new" / "concentration.svg")
     drawn = (tmp_path / "new" / "concentration.svg").read_text()
     for said in ("2 accounts (40.0%)", "bring 80% of the revenue", "share of 5 accounts, largest first", "Gini 0.52"):
         assert said in drawn
@@ -28,19 +28,19 @@ def test__concentration__svg__tells_the_accounts_that_bring_most(tmp_path):
 def test__concentration__curve__begins_with_the_largest_accounts():
     """One of five brings half, two bring four fifths, three bring all."""
     axes = Figure().subplots()
-    pictures._curve(axes, FOUND)
+    plots._curve(axes, FOUND)
     accounts, revenue = axes.get_lines()[1].get_data()
     assert np.interp([0.0, 0.2, 0.4, 0.6, 1.0], accounts, revenue) == pytest.approx([0.0, 0.5, 0.8, 1.0, 1.0])
 
 
 @pytest.mark.parametrize(("suffix", "begins"), [(".png", b"\x89PNG"), (".pdf", b"%PDF")])
 def test__concentration__suffix__decides_the_format(tmp_path, suffix, begins):
-    pictures.concentration(FOUND, tmp_path / f"one{suffix}")
+    plots.concentration(FOUND, tmp_path / f"one{suffix}")
     assert (tmp_path / f"one{suffix}").read_bytes().startswith(begins)
 
 
 def test__concentration__no_revenue__is_refused_with_words(tmp_path):
     """An empty picture would be taken for a broken one."""
     with pytest.raises(ValueError, match="no revenue in the 365 days up to 2020-06-01: there is nothing to draw"):
-        pictures.concentration(replace(FOUND, lorenz=()), tmp_path / "one.png")
+        plots.concentration(replace(FOUND, lorenz=()), tmp_path / "one.png")
     assert not (tmp_path / "one.png").exists()

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from features.sources import Database, Source
-from foresail.project import ProjectError, initialise, load, template
-from foresail.project_file import TABLES
-from serving.standing.settings import HealthWeights, StandingSettings, TargetOf, Threshold, TierRule, Tiers
-from training.profit import Campaign
+from features.history.ingest.sources import Database, Source
+from foresail.config.project import ProjectError, initialise, load, template
+from foresail.config.project_file import TABLES
+from serving.segmentation.settings import HealthWeights, StandingSettings, TargetOf, Threshold, TierRule, Tiers
+from training.evaluation.profit import Campaign
 
 GOOD = """
 [project]
@@ -287,7 +287,7 @@ weights = { satisfaction = 0, contribution = 1, exposure = 1 }
 
 def test__importing__loads_no_heavy_library():
     """`foresail --help` and an error in the file come at once."""
-    code = "import sys, foresail.project; print([m for m in ('mlflow', 'numba', 'pandas', 'lightgbm') if m in sys.modules])"
+    code = "import sys, foresail.config.project; print([m for m in ('mlflow', 'numba', 'pandas', 'lightgbm') if m in sys.modules])"
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
 

@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 from published_rows import AS_OF, rows
 
-from features.history import HistoryError
-from foresail.project import load
-from foresail.published import Cleaned, published, remove_accounts
+from features.history.store import HistoryError
+from foresail.config.project import load
+from foresail.operations.published_files import Cleaned, published, remove_accounts
 from serving.publish import TABLES, publish
 
 PROJECT = """

@@ -2,10 +2,10 @@
 
 import pytest
 
-from foresail.reference import DOCS, PAGES
+from foresail.docgen.reference import DOCS, PAGES
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test__page__is_in_step_with_the_declarations(name):
-    """Whoever changes a declaration runs python -m foresail.reference."""
+    """Whoever changes a declaration runs python -m foresail.docgen.reference."""
     assert (DOCS / name).read_text(encoding="utf-8") == PAGES[name]()

@@ -7,9 +7,10 @@ import pytest
 import sqlalchemy as sa
 from commands import run
 
-from features.history import HistoryError
-from foresail import show, workflow
-from foresail.project import ProjectError, load
+from features.history.store import HistoryError
+from foresail import operations
+from foresail.cli import rendering
+from foresail.config.project import ProjectError, load
 from serving.database.engine import opened, writing
 from serving.database.tables import scores, standings, tier_moves
 from serving.database.upgrade import upgrade
@@ -103,7 +104,7 @@ def folder(tmp_path_factory):
     (folder / "orders.json").write_text("\n".join(map(json.dumps, orders)))
     (folder / "cases.json").write_text("\n".join(map(json.dumps, cases)))
     project = load(folder)
-    workflow.ingest_sources(project, NIGHT)
+    operations.ingest_sources(project, NIGHT)
     engine = opened(project.database)
     stand(engine)
     engine.dispose()
@@ -115,7 +116,7 @@ def held(tested):
 
 
 def test__try_rules__whom_each_means__those_with_most_at_stake_first(folder):
-    found = held(workflow.try_rules(load(folder)))
+    found = held(operations.try_rules(load(folder)))
     assert found["silent"] == (2, ["b", "a"])
     assert found["fallen"] == (1, ["c"])
     assert found["at_risk"] == (2, ["b", "a"])
@@ -124,34 +125,34 @@ def test__try_rules__whom_each_means__those_with_most_at_stake_first(folder):
 
 
 def test__try_rules__sla__counts_the_events_of_thirty_days_that_it_would_have_begun(folder):
-    tested = workflow.try_rules(load(folder), ["urgent"])
+    tested = operations.try_rules(load(folder), ["urgent"])
     (match,) = tested.matches
     assert (match.held, match.accounts, match.first) == (2, 1, (("a", "Alpha"),))
     assert tested.events == 5
 
 
 def test__try_rules__first__names_so_many_and_counts_all(folder):
-    (match,) = workflow.try_rules(load(folder), ["silent"], most=1).matches
+    (match,) = operations.try_rules(load(folder), ["silent"], most=1).matches
     assert (match.accounts, match.first) == (2, (("b", None),))
 
 
 def test__try_rules__name_that_is_not_in_use__the_nearest_is_suggested(folder):
     with pytest.raises(ProjectError, match="has no playbook, rule or SLA 'silnt'; did you mean silent"):
-        workflow.try_rules(load(folder), ["silnt"])
+        operations.try_rules(load(folder), ["silnt"])
 
 
 def test__try_rules__before_the_first_night__says_what_to_do(tmp_path):
     (tmp_path / "foresail.toml").write_text(PROJECT, encoding="utf-8")
     with pytest.raises(HistoryError, match="run `foresail nightly` first"):
-        workflow.try_rules(load(tmp_path))
+        operations.try_rules(load(tmp_path))
 
 
 def test__entries__say_where_they_come_from_and_what_follows(folder):
     project = load(folder)
-    entries = {entry.name: entry for entry in workflow.entries(project)}
+    entries = {entry.name: entry for entry in operations.entries(project)}
     assert (entries["silent"].origin, entries["silent"].does) == ("project", "high warning")
     assert (entries["win_back_offer"].origin, entries["win_back_offer"].does) == ("library", "by success_manager")
-    shown = show.rule_list(list(entries.values()), workflow.rules_left_out(project))
+    shown = rendering.rule_list(list(entries.values()), operations.rules_left_out(project))
     assert shown.facts["left_out"]["upgrade_plan"].startswith("it needs a target of kind upsell")
 
 
@@ -168,6 +169,6 @@ def test__commands__list_and_test__answer_people_and_machines(folder):
 
 
 def test__rules_tested__facts__are_those_of_the_table(folder):
-    facts = show.rules_tested(workflow.try_rules(load(folder), ["urgent"]), {}, "UTC").facts
+    facts = rendering.rules_tested(operations.try_rules(load(folder), ["urgent"]), {}, "UTC").facts
     assert facts["matches"][0]["first"] == [{"account_id": "a", "name": "Alpha"}]
     assert (facts["as_of"], facts["accounts"], facts["events"]) == (NIGHT, 3, 5)

@@ -9,11 +9,11 @@ import pytest
 from commands import run
 from simulated import settings
 
-from features.moments import read_moment
-from foresail import workflow
-from foresail.project import load
+from features.timestamps import read_moment
+from foresail import operations
+from foresail.config.project import load
+from foresail.operations.simulation import open_truth
 from foresail.simulation.company import write_company
-from foresail.workflow.simulation import open_truth
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "simulation.md").read_text(encoding="utf-8")
@@ -27,9 +27,9 @@ def test__signal_off__nothing_can_be_learnt(tmp_path):
     file.write_text(file.read_text().replace("every_days = 30\ndates = 12", "every_days = 90\ndates = 3"))
     project = load(done.folder)
     at, end = read_moment("2024-10-03", "UTC"), read_moment("2025-01-01", "UTC")
-    workflow.ingest_sources(project, end)
-    workflow.train(project, "churn", at)
-    opened_truth, _ = open_truth(project, "churn", workflow.evaluate(project, "churn", at, end), done.truth)
+    operations.ingest_sources(project, end)
+    operations.train(project, "churn", at)
+    opened_truth, _ = open_truth(project, "churn", operations.evaluate(project, "churn", at, end), done.truth)
     *others, truth = (one.auroc for one in opened_truth.rankings)
     assert np.isnan(opened_truth.share_of_the_way(opened_truth.rankings[0]))
     assert truth == 0.5

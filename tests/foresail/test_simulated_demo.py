@@ -6,13 +6,13 @@ import pytest
 from commands import run, started
 from simulated import settings
 
-from features.moments import read_moment
-from features.streams import STREAMS
-from foresail.project import load
-from foresail.simulated_demo import ACCOUNTS, prepare
-from foresail.simulation import opened
+from features.history.streams import STREAMS
+from features.timestamps import read_moment
+from foresail.config.project import load
+from foresail.demo.simulated import ACCOUNTS, prepare
+from foresail.simulation import truth_report
 from foresail.simulation.company import write_company
-from foresail.simulation.truth_tables import TruthError
+from foresail.simulation.truth.tables import TruthError
 
 EVALUATE = (
     "evaluate churn --project foresail-demo-simulated --as-of 2024-10-03 --known-by 2025-01-01 "
@@ -97,17 +97,17 @@ def test__truth__of_another_moment__is_an_error_that_lists_the_moments(folder):
 
 def test__truth__folder_without_any__says_who_writes_it(tmp_path):
     with pytest.raises(TruthError, match=r"holds no truth \(targets.parquet is missing\); foresail simulate writes it"):
-        opened.read(tmp_path, "targets", read_moment("2024-10-03", "UTC"))
+        truth_report.read(tmp_path, "targets", read_moment("2024-10-03", "UTC"))
 
 
 def test__truth__of_another_company_or_horizon__is_refused(folder, tmp_path):
     """Ids are alike in all simulated companies: only who is active tells them apart."""
     write_company(settings(1500, seed=9, truth={"futures": 2, "futures_of_actions": 2}), tmp_path / "c", tmp_path / "t")
     at = read_moment("2024-10-03", "UTC")
-    ours = opened.read(folder / "foresail-demo-simulated-truth", "targets", at)
+    ours = truth_report.read(folder / "foresail-demo-simulated-truth", "targets", at)
     scored = ours.index[ours["active"] & (ours.index < "A0001500")]
     with pytest.raises(TruthError, match=r"as active: is it another company's\?"):
-        opened.targets(tmp_path / "t", at, 90, scored)
+        truth_report.targets(tmp_path / "t", at, 90, scored)
     with pytest.raises(TruthError, match="is told for a horizon of 90 days, the model's is 30"):
-        opened.targets(tmp_path / "t", at, 30, scored)
-    assert len(opened.targets(folder / "foresail-demo-simulated-truth", at, 90, scored)) == len(scored)
+        truth_report.targets(tmp_path / "t", at, 30, scored)
+    assert len(truth_report.targets(folder / "foresail-demo-simulated-truth", at, 90, scored)) == len(scored)

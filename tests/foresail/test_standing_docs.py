@@ -2,8 +2,8 @@
 
 import pytest
 
-from foresail.project_file import File, Table, ThresholdTable
-from foresail.reference import DOCS
+from foresail.config.project_file import File, Table, ThresholdTable
+from foresail.docgen.reference import DOCS
 
 TABLES = ("matrix", "tiers", "segments", "hysteresis", "health", "severity")
 

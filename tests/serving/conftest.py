@@ -23,7 +23,7 @@ from serving_company import (
 )
 
 from features.catalog import CATALOG
-from features.table import build_feature_table
+from features.engine.table import build_feature_table
 from serving.database.engine import opened
 from serving.database.upgrade import upgrade
 

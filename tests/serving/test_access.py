@@ -17,7 +17,7 @@ from serving_company import bring_up_to_date, database_of, recency_card, registe
 
 from serving.database import keys
 from serving.database.engine import opened
-from serving.keyring import LOOK_SECONDS
+from serving.runtime.api_keys import LOOK_SECONDS
 
 OPEN = ("/livez", "/readyz", "/healthz")
 CLOSED = [

@@ -15,18 +15,18 @@ from states_in_memory import states_of
 from storing import store
 
 from features.catalog import CATALOG, named
-from features.compact import State
-from features.events import Events
-from features.plan import FeatureSet
-from features.state_packing import layout_of
-from features.streams import STREAMS
-from features.table import build_feature_row, build_feature_table
-from serving.accounts import FEW_POSTED, Accounts, KnownAccount
-from serving.answers import is_quick
-from serving.api.schemas import ScoreRequest
+from features.engine.account_state import State
+from features.engine.events import Events
+from features.engine.plan import FeatureSet
+from features.engine.state_packing import layout_of
+from features.engine.table import build_feature_row, build_feature_table
+from features.history.streams import STREAMS
+from serving.accounts.reader import FEW_POSTED, Accounts, KnownAccount
+from serving.accounts.states import refresh_states
 from serving.database.engine import DatabaseUnavailable, opened, writing
 from serving.database.tables import account_states, event_inbox
-from serving.states import refresh_states
+from serving.online.request import is_quick
+from serving.online.schemas import ScoreRequest
 
 LAYOUT = layout_of(CATALOG.plan)
 COMPANY = {f"A{number}": busy_history(number) for number in range(6)} | {
@@ -72,7 +72,7 @@ def bought(amount, known_at=AS_OF - timedelta(hours=1)):
 
 
 def test__rows__of_stored_accounts__are_the_tables_bit_for_bit(accounts, history):
-    table = build_feature_table(history, AS_OF)
+    table = build_feature_table(history, AS_OF, CATALOG)
     asked = [*COMPANY, "nobody", "A0", "nul\0"]
     found = accounts.rows(asked, AS_OF)
     known = table.index.get_level_values("account_id")
@@ -114,7 +114,7 @@ def test__row__of_any_history_cut_into_stored_and_posted__is_the_row_of_the_whol
     account = KnownAccount("a", state and State(state), {stream: own for stream, own in posted.items() if own})
     events = Events.from_rows({stream: own for stream, own in rows.items() if stream in CATALOG.plan.streams})
     for as_of in (AS_OF, AS_OF - timedelta(days=30)):
-        expected = build_feature_row(events, as_of)
+        expected = build_feature_row(events, as_of, CATALOG)
         assert account.row(CATALOG, LAYOUT, as_of).tobytes() == expected.tobytes()
 
 
@@ -124,7 +124,7 @@ def test__posted_event__is_in_the_next_row_and_among_the_events(database, accoun
     purchases = [*COMPANY["A0"]["purchases"], bought(12.5) | {"event_id": "posted-1"}]
     whole = store(f"{history.root}/whole", {"A0": COMPANY["A0"] | {"purchases": purchases}})
     after = accounts.rows(["A0", "A1"], AS_OF)[0]
-    assert after.tobytes() == build_feature_table(whole, AS_OF).to_numpy().tobytes() != before.tobytes()
+    assert after.tobytes() == build_feature_table(whole, AS_OF, CATALOG).to_numpy().tobytes() != before.tobytes()
     events = accounts.known(["A0"])["A0"].events("purchases")
     assert [row["event_id"] for row in events if row["source"] is None] == ["posted-1"]
     assert [row["occurred_at"] for row in events] == sorted(row["occurred_at"] for row in events)
@@ -167,7 +167,7 @@ def test__account__known_by_posted_events_alone__has_its_row_from_then_on(databa
     assert known.keys() == {"fresh"}
     assert known["fresh"].first_known == row["known_at"]
     assert known["fresh"].events("service") == []
-    expected = build_feature_row(Events.from_rows({"purchases": [row]}), AS_OF)
+    expected = build_feature_row(Events.from_rows({"purchases": [row]}), AS_OF, CATALOG)
     assert accounts.rows(["fresh"], AS_OF)[0].tobytes() == expected.tobytes()
     assert accounts.rows(["fresh"], row["known_at"] - timedelta(microseconds=1)) == [None]
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sa
 
-from serving.database.audit import BEGINNING, Act, append, hash_of, verify
+from serving.database.audit_log import BEGINNING, Act, append, hash_of, verify
 from serving.database.engine import writing
 from serving.database.tables import audit_log
 

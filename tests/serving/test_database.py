@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from serving.database.audit import verify
+from serving.database.audit_log import verify
 from serving.database.engine import DatabaseUnavailable, opened, reading, writing
 from serving.database.tables import METADATA, audit_log, event_inbox, score_history
 from serving.database.upgrade import check_current, upgrade

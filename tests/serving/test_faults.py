@@ -15,10 +15,10 @@ import sqlalchemy as sa
 from postgres import Postgres
 from serving_company import ACCOUNTS, AS_OF, recency_card, register, settings_of, wait_until
 
+from serving.accounts.states import refresh_states
 from serving.database.engine import WAIT_SECONDS, opened, reading, writing
 from serving.database.tables import event_inbox
 from serving.database.upgrade import upgrade
-from serving.states import refresh_states
 
 SLACK_SECONDS = 2.5
 """What a machine that does other things as well may take beyond the wait."""

@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 from storing import store
 
 from features.catalog import CATALOG
-from features.checked_rows import Bounds
-from features.plan import FeatureSet
-from features.table import build_feature_table
-from serving.accounts import Accounts
-from serving.checks import Checks
+from features.engine.plan import FeatureSet
+from features.engine.table import build_feature_table
+from features.history.ingest.validation import Bounds
+from serving.accounts.checks import Checks
+from serving.accounts.event_inbox import PostedEvent, clear, fold, post
+from serving.accounts.reader import Accounts
+from serving.accounts.states import refresh_states
+from serving.api.event_rows import judge
 from serving.database.engine import opened, reading, writing
 from serving.database.tables import event_inbox
 from serving.database.upgrade import upgrade
-from serving.inbox import clear, fold, post
-from serving.posting import PostedEvent, judge
-from serving.states import refresh_states
 
 EARLIEST = datetime(1000, 1, 1, tzinfo=UTC)
 FEATURES = FeatureSet(CATALOG)

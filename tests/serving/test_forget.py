@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from serving.database.audit import Act, append
+from serving.database.audit_log import Act, append
 from serving.database.engine import DatabaseUnavailable, opened, reading, writing
 from serving.database.forget import ANSWER_GONE, forget
 from serving.database.tables import METADATA, idempotency_keys

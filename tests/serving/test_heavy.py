@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from serving.api.problems import Problem
-from serving.heavy import Heavy
+from serving.runtime.request_pool import Heavy
 
 
 def test__heavy__all_places_taken__503_and_a_place_is_free_again_when_work_ends():

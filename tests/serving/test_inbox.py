@@ -7,17 +7,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from features.bookmarks import TABLE as BOOKMARKS
-from features.erasure import forget
-from features.history import History
-from features.identities import merge
-from features.quarantine import quarantined
-from features.status import status
-from features.streams import STREAMS
+from features.history.erasure import forget
+from features.history.identities import merge
+from features.history.ingest.progress import TABLE as BOOKMARKS
+from features.history.quarantine import quarantined
+from features.history.status import status
+from features.history.store import History
+from features.history.streams import STREAMS
+from serving.accounts.event_inbox import PostedEvent, clear, fold, post
 from serving.database.engine import reading, writing
 from serving.database.tables import event_inbox
-from serving.inbox import clear, fold, post
-from serving.posting import PostedEvent
 
 NOON = datetime(2020, 3, 1, 12, tzinfo=UTC)
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)

@@ -13,15 +13,15 @@ import sqlalchemy as sa
 from serving_company import AS_OF, register, settings_of, wait_until
 from standardwebhooks import Webhook
 
+from serving.accounts.states import refresh_states
 from serving.client import Client, ProblemError
-from serving.database.audit import verify
+from serving.database.audit_log import verify
 from serving.database.engine import opened, reading, writing
 from serving.database.keys import create
 from serving.database.tables import audit_log, event_inbox, interventions
 from serving.database.upgrade import upgrade
-from serving.interventions.lifecycle import Begun, Deadline, begin
-from serving.interventions.settings import IncomingWebhook, InterventionSettings, Role
-from serving.states import refresh_states
+from serving.interventions.declare.settings import IncomingWebhook, InterventionSettings, Role
+from serving.interventions.run.lifecycle import Begun, Deadline, begin
 
 OLD, NEW = (f"whsec_{b64encode(chance.token_bytes(24)).decode()}" for _ in range(2))
 HUB = chance.token_hex(16)

@@ -12,18 +12,18 @@ from hypothesis import strategies as st
 from starlette.datastructures import State
 from typer.testing import CliRunner
 
-from foresail import workflow
-from foresail.cli import app
-from foresail.project import initialise, load
-from foresail.workflow.keys import check_reach
-from serving.api.access import ANY, Access, needed_scope
-from serving.api.pace import Pace
+from foresail import operations
+from foresail.cli.main import app
+from foresail.config.project import initialise, load
+from foresail.operations.keys import check_reach
+from serving.api.middleware.access import ANY, Access, needed_scope
 from serving.api.problems import Problem
 from serving.database import keys
 from serving.database.engine import DatabaseUnavailable, opened, reading
 from serving.database.keys import KeyNeeded, KeyRefused
 from serving.database.tables import api_keys, audit_log
-from serving.keyring import STAY_SECONDS, Keyring
+from serving.runtime.api_keys import STAY_SECONDS, Keyring
+from serving.runtime.rate_limit import Pace
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -226,10 +226,10 @@ def test__command_line__creates_lists_and_revokes(tmp_path):
 def test__serve__beyond_this_machine_without_a_key__does_not_start_and_says_how(tmp_path, host):
     project = load(initialise(tmp_path).parent)
     with pytest.raises(KeyNeeded, match="foresail keys create NAME"):
-        workflow.check_startable(project, host, 3000)
+        operations.check_startable(project, host, 3000)
     for here in ("127.0.0.1", "::1", "localhost"):
         check_reach(project, here)
-    workflow.create_key(project, "CRM", ["score"], NOON)
+    operations.create_key(project, "CRM", ["score"], NOON)
     check_reach(project, host)
 
 

@@ -9,17 +9,17 @@ import pytest
 from serving_company import ACCOUNTS, AS_OF, boosted_card, recency_card, register, settings_of
 
 from features.catalog import named
-from features.table import build_feature_table
-from serving.answers import answer
-from serving.api.schemas import ScoreRequest
+from features.engine.table import build_feature_table
+from serving.accounts.states import refresh_states
 from serving.database.engine import writing
 from serving.database.tables import cuts, score_history, scores, standings
-from serving.scoring import Rows
-from serving.stakes import predicted_values
-from serving.standing.value import VALUE_FEATURES, severity_of
-from serving.states import refresh_states
-from serving.watch import Watch
-from training.targets import ValueTarget
+from serving.online.request import answer
+from serving.online.schemas import ScoreRequest
+from serving.runtime.model_watcher import Watch
+from serving.scoring.scores import Rows
+from serving.segmentation.stakes import predicted_values
+from serving.segmentation.value import VALUE_FEATURES, severity_of
+from training.data.targets import ValueTarget
 
 BEFORE = AS_OF - timedelta(days=30)
 LONG_AGO = AS_OF - timedelta(days=60)

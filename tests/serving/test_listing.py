@@ -7,9 +7,9 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from serving.accounts.listing import DESCENDING, Listing, count, page, risks_of
 from serving.database.engine import reading, writing
 from serving.database.tables import scores, standings
-from serving.listing import DESCENDING, Listing, count, page, risks_of
 
 NIGHT = datetime(2026, 3, 1, tzinfo=UTC)
 EMPTY = {column.name: None for column in standings.columns}

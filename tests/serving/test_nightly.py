@@ -26,7 +26,9 @@ from night_company import (
     tracking_uri,
 )
 
-from features.table import build_bucket_table, build_feature_table
+from features.catalog import CATALOG
+from features.engine.table import build_bucket_table, build_feature_table
+from registry.loader import NoChampion, load
 from serving.database.engine import DatabaseUnavailable, opened, writing
 from serving.database.tables import (
     account_states,
@@ -39,11 +41,10 @@ from serving.database.tables import (
     standings,
     tier_moves,
 )
-from serving.model_store import NoChampion, load
 from serving.nightly import NightlySource, NightRefused, NightRunning
-from serving.nightly.lock import only_night
+from serving.nightly.night.lock import only_night
 from serving.nightly.run import STEPS
-from serving.scoring import needed_features, score_table
+from serving.scoring.scores import needed_features, score_table
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +183,7 @@ def test__again__cut_off_before_a_slice_is_loaded__loses_no_move(company, two_ni
     work, database, _ = two_nights
     expected = left_behind(database)
     with monkeypatch.context() as patched:
-        patched.setattr("serving.nightly.steps.ready", cut_off)
+        patched.setattr("serving.nightly.steps.steps.ready", cut_off)
         with pytest.raises(RuntimeError):
             run(plan_of(company, NEXT, work), database, again=True)
     run(plan_of(company, NEXT, work), database, again=True)
@@ -286,7 +287,7 @@ def test__a_new_champion_in_the_middle__is_taken_by_the_next_night_alone(company
         patched.setitem(STEPS, "score", cut)
         with pytest.raises(RuntimeError):
             run(plan_of(company, work=tmp_path), engine)
-        patched.setattr("serving.nightly.steps.champions", lambda *_: {"churn": "99", "soon": "99"})
+        patched.setattr("serving.nightly.steps.steps.champions", lambda *_: {"churn": "99", "soon": "99"})
     run(plan_of(company, work=tmp_path), engine)
     assert {row["model_version"] for row in table_of(engine, scores)} == {"1"}
 
@@ -353,7 +354,7 @@ def test__a_full_disk__is_said_in_words_and_a_later_run_completes(company, done,
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("serving.nightly.folder.pq.write_table", no_space)
+        patched.setattr("serving.nightly.night.folder.pq.write_table", no_space)
         with pytest.raises(OSError, match=r"cannot be written \(No space left on device\).*goes on where it stopped"):
             run(plan_of(company, work=tmp_path), engine)
     run(plan_of(company, work=tmp_path), engine)
@@ -385,7 +386,7 @@ def test__what_a_killed_run_was_sorting__is_in_the_folder_of_the_night_and_goes_
         raise RuntimeError
 
     with monkeypatch.context() as patched:
-        patched.setattr("serving.nightly.tables.publish", killed)
+        patched.setattr("serving.nightly.steps.tables.publish", killed)
         with pytest.raises(RuntimeError):
             run(plan_of(company, work=tmp_path), engine)
     assert [path.name for path in (tmp_path / "nights").glob("*/publish/*")] == ["duckdb.tmp"]
@@ -401,8 +402,8 @@ def test__a_complete_night__leaves_no_files_of_accounts_but_the_published(compan
 
 def test__bucket_table__is_the_whole_table_bit_for_bit(company, done):
     history = plan_of(company, work=done[0]).history
-    whole = build_feature_table(history, NIGHT)
-    parts = [build_bucket_table(history, bucket, NIGHT) for bucket in range(history.buckets)]
+    whole = build_feature_table(history, NIGHT, CATALOG)
+    parts = [build_bucket_table(history, bucket, NIGHT, CATALOG) for bucket in range(history.buckets)]
     together = pd.concat(parts).sort_index()
     assert together.index.equals(whole.index)
     assert np.array_equal(together.to_numpy(), whole.to_numpy(), equal_nan=True)

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from night_company import NEXT, NIGHT, company_in, plan_of, run, table_of
 
-from serving.database.audit import verify
+from serving.database.audit_log import verify
 from serving.database.engine import opened, writing
 from serving.database.tables import (
     assignments,
@@ -22,7 +22,7 @@ from serving.database.tables import (
     scores,
     warnings,
 )
-from serving.interventions.settings import (
+from serving.interventions.declare.settings import (
     Channel,
     EffectPrior,
     InterventionSettings,
@@ -116,7 +116,7 @@ def test__a_night__tells_of_each_intervention_once_in_the_transaction_that_begin
 @pytest.mark.parametrize("step", ["decide", "act"])
 def test__killed_after_each_portion__the_night_ends_the_same(company, calm, tmp_path, database, monkeypatch, step):
     """The power goes after one portion after the other, and after the whole step."""
-    monkeypatch.setattr("serving.interventions.acting.AT_ONCE", 3)
+    monkeypatch.setattr("serving.interventions.run.begin.AT_ONCE", 3)
 
     class PowerCutError(Exception):
         pass
@@ -134,14 +134,14 @@ def test__killed_after_each_portion__the_night_ends_the_same(company, calm, tmp_
             if what and what[0] == step and how.get("within") is None:
                 raise PowerCutError
             if what and what[0] == step:
-                monkeypatch.setattr("serving.nightly.decide.act_on", dies)
+                monkeypatch.setattr("serving.nightly.steps.decide.act_on", dies)
 
         monkeypatch.setattr(type(night.journal), "note", noted)
         try:
             whole(night)
         finally:
             monkeypatch.undo()
-            monkeypatch.setattr("serving.interventions.acting.AT_ONCE", 3)
+            monkeypatch.setattr("serving.interventions.run.begin.AT_ONCE", 3)
         raise PowerCutError
 
     for _ in range(4):
@@ -149,7 +149,7 @@ def test__killed_after_each_portion__the_night_ends_the_same(company, calm, tmp_
         with pytest.raises(PowerCutError):
             run(deciding(company, work=tmp_path), database)
     monkeypatch.undo()
-    monkeypatch.setattr("serving.interventions.acting.AT_ONCE", 3)
+    monkeypatch.setattr("serving.interventions.run.begin.AT_ONCE", 3)
     run(deciding(company, work=tmp_path), database)
     assert left(database) == left(calm[0])
     assert verify(database).broken_at is None

@@ -7,7 +7,7 @@ import pytest
 
 from serving.api.problems import Problem
 from serving.database.engine import writing
-from serving.once import Answer, Asked, once
+from serving.runtime.idempotency import Answer, Asked, once
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ASKED = Asked.of(None, "k", "POST", "/v1/events", b"{}")

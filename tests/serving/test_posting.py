@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 import pytest
 from ingesting import bring, rows, source
 
-from features.checked_rows import Bounds
-from serving.checks import Checks
-from serving.posting import PostedEvent, judge
+from features.history.ingest.validation import Bounds
+from serving.accounts.checks import Checks
+from serving.accounts.event_inbox import PostedEvent
+from serving.api.event_rows import judge
 
 NOW = datetime(2012, 1, 1, 12, tzinfo=UTC)
 BOUNDS = Bounds(datetime(1970, 1, 1, tzinfo=UTC), NOW, "Europe/London")

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Mount, Route
 
-from serving.api.middleware import ProblemAnswers
+from serving.api.middleware.limits import ProblemAnswers
 from serving.api.problems import UNKNOWN_ACCOUNT, Problem, pointer
 
 

@@ -8,10 +8,10 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.streams import STREAMS
+from features.history.streams import STREAMS
+from serving.accounts.profile import attributes, contacts, stored, timeline
 from serving.database.engine import reading, writing
 from serving.database.tables import interventions, score_history, scores, standings, tier_moves
-from serving.profile import attributes, contacts, stored, timeline
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -13,7 +13,7 @@ from published_rows import AS_OF, REASON, ROWS, rows
 from serving.database.engine import DatabaseUnavailable, opened
 from serving.database.upgrade import upgrade
 from serving.publish import TABLES, Destination, PublishError, publish, tables
-from serving.publish import night as publishing
+from serving.publish import destinations as publishing
 from serving.publish.sql import forget_in_sql
 
 LATER = AS_OF + timedelta(days=1)
@@ -130,7 +130,7 @@ def test__publish_sql__fails_half_way__the_night_before_is_still_there(to, ask, 
 
 
 def broken_from(name, to):
-    from serving.publish.plain import plain
+    from serving.publish.plain_rows import plain
 
     def broken(table, batch):
         if table.name == name:
@@ -148,7 +148,7 @@ import serving.publish.sql as sql
 from test_publish_elsewhere import everything, LATER
 from serving.publish import Destination, publish
 sql.plain = lambda table, batch: os.kill(os.getpid(), 9) if table.name == "health" else batch_of(table, batch)
-from serving.publish.plain import plain as batch_of
+from serving.publish.plain_rows import plain as batch_of
 publish(everything(LATER), Destination(Path({folder!r}), {url!r}), LATER)
 """
 

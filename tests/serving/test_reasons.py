@@ -7,10 +7,10 @@ import pytest
 
 from features.catalog import CATALOG, named
 from features.definitions import Feature
-from features.purchases import orders
-from features.streams import ENGAGEMENT_KINDS
-from serving.phrases import ENGLISH, LANGUAGES, money, number, percent
-from serving.reasons import reasons_of, theme, wording
+from features.families.purchases import orders
+from features.history.streams import ENGAGEMENT_KINDS
+from serving.scoring.phrases import ENGLISH, LANGUAGES, money, number, percent
+from serving.scoring.reasons import reasons_of, theme, wording
 
 NAN = math.nan
 LAST, GAP = "purchases_days_since_last", "purchases_gap_days_mean"

@@ -15,12 +15,12 @@ import sqlalchemy as sa
 from filled import fill
 from serving_company import ACCOUNTS, AS_OF, register, settings_of, wait_until
 
+from serving.accounts.states import refresh_states
 from serving.client import Client, ProblemError
 from serving.database.engine import opened, reading, writing
 from serving.database.keys import create
 from serving.database.tables import audit_log, event_inbox
 from serving.database.upgrade import upgrade
-from serving.states import refresh_states
 
 SECONDS = os.environ.get("FORESAIL_SOAK_SECONDS", "15")
 SEED = os.environ.get("FORESAIL_SOAK_SEED", "0")

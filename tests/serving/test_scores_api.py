@@ -21,14 +21,14 @@ from serving_company import (
 )
 
 from features.catalog import CATALOG, named
-from features.table import build_feature_table
+from features.engine.table import build_feature_table
+from registry.loader import load
 from serving.api.app import RESOURCES
-from serving.api.schemas import ScoreRequest
-from serving.api.what_if_schemas import WhatIfRequest
-from serving.model_store import load
-from serving.scoring import needed_features, score_table
-from serving.standing.value import VALUE_FEATURES
-from training.targets import ValueTarget
+from serving.online.schemas import ScoreRequest
+from serving.online.what_if_schemas import WhatIfRequest
+from serving.scoring.scores import needed_features, score_table
+from serving.segmentation.value import VALUE_FEATURES
+from training.data.targets import ValueTarget
 
 VALUE = ValueTarget("value", horizon_days=73, active_within_days=None)
 TARGETS = ("churn", "soon", "value")

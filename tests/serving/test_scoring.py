@@ -8,8 +8,8 @@ import pandas as pd
 from serving_company import AS_OF
 
 from features.percentiles import percentile_in
-from serving.model_store import LoadedModel, Target
-from serving.scoring import COLUMNS, bands, needed_features, riskiest, score_table
+from registry.loader import LoadedModel, Target
+from serving.scoring.scores import COLUMNS, bands, needed_features, riskiest, score_table
 
 TARGET = Target(
     "churn", "churn", 90, 0.7, 0.9, "churned: no order", settings={"kind": "churn", "active_within_days": 365}

@@ -11,9 +11,9 @@ import psutil
 import pytest
 from serving_company import ACCOUNTS, AS_OF, answers, nan_to_none, register, settings_of, wait_until
 
-from features.table import build_feature_table
-from serving.model_store import load
-from serving.scoring import needed_features, score_table
+from features.engine.table import build_feature_table
+from registry.loader import load
+from serving.scoring.scores import needed_features, score_table
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,12 @@ import sqlalchemy as sa
 from histories import AS_OF, busy_history
 from storing import store
 
-from features.compact import State
-from features.erasure import forget
-from features.history import History
+from features.engine.account_state import State
+from features.history.erasure import forget
+from features.history.store import History
+from serving.accounts.states import refresh_states
 from serving.database.engine import reading
 from serving.database.tables import account_states, state_buckets
-from serving.states import refresh_states
 
 ACCOUNTS = {f"Konto {number}\t奶酪": busy_history(number) for number in range(12)}
 
@@ -86,7 +86,7 @@ def test__refresh__killed_within_a_bucket__leaves_the_bucket_as_it_was(database,
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("serving.states._write", half)
+        patched.setattr("serving.accounts.states._write", half)
         with pytest.raises(KeyboardInterrupt):
             refresh_states(database, store(tmp_path / "after", more), AS_OF)
     assert stored(database) == before

@@ -15,12 +15,12 @@ from receiving import receiver
 from serving_company import ACCOUNTS, AS_OF, wait_until
 from standardwebhooks import Webhook
 
-from features.moments import now
-from foresail import workflow
-from foresail.project import load
-from foresail.workflow.serving import bring_up_to_date, serving_settings
+from features.timestamps import now
+from foresail import operations
+from foresail.config.project import load
+from foresail.operations.serving import bring_up_to_date, serving_settings
 from serving.client import Client
-from serving.database.audit import verify
+from serving.database.audit_log import verify
 from serving.database.engine import opened, reading
 from serving.database.keys import create
 from serving.database.tables import standings
@@ -100,7 +100,7 @@ def story(start_service, tmp_path):
     """The night is over and has decided; the service is up; somebody listens."""
     with receiver() as heard:
         project = project_in(tmp_path, heard.url)
-        workflow.nightly(project, now(), now)
+        operations.nightly(project, now(), now)
         bring_up_to_date(project, now())
         engine = opened(project.database)
         _, key = create(engine, "crm", ["score", "events", "interventions"], now())
@@ -146,7 +146,7 @@ def urgent_case(account):
 
 def done_of(story):
     """Of the playbook: accounts in treatment, those for which something was begun, and those for which it was done."""
-    (report,) = workflow.effects(story.project, now()).playbooks
+    (report,) = operations.effects(story.project, now()).playbooks
     return report.assigned["treatment"], report.delivered, report.done
 
 

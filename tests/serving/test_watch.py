@@ -24,16 +24,16 @@ from serving_company import (
     settings_of,
 )
 
-from features.history import History
-from features.ingest import Source, ingest
-from serving import model_store, orphan
-from serving import watch as watching_room
-from serving.answers import answer
+from features.history.ingest.ingestion import Source, ingest
+from features.history.store import History
+from registry import loader
+from registry.loader import BrokenModel, FingerprintMismatch, NoChampion, RegistryUnavailable
 from serving.api.problems import Problem
-from serving.api.schemas import ScoreRequest
-from serving.model_store import BrokenModel, FingerprintMismatch, NoChampion, RegistryUnavailable
-from serving.settings import SettingsError, read_settings
-from serving.watch import Watch
+from serving.online.request import answer
+from serving.online.schemas import ScoreRequest
+from serving.online.settings import SettingsError, read_settings
+from serving.runtime import model_watcher, parent_watchdog
+from serving.runtime.model_watcher import Watch
 
 NAME = "wholesaler-soon"
 
@@ -132,7 +132,7 @@ def test__watch__broken_champion__is_refused_and_the_old_one_stays(small, caplog
     watching.look()
     crown(small, register(small.tracking_uri, recency_card() | change))
     read = []
-    monkeypatch.setattr(model_store, "load", lambda *asked, load=model_store.load: read.append(asked) or load(*asked))
+    monkeypatch.setattr(loader, "load", lambda *asked, load=loader.load: read.append(asked) or load(*asked))
     for _ in range(3):
         watching.look()
     assert len(read) == 1
@@ -201,14 +201,14 @@ def test__load__name_or_alias_missing__says_how_to_train(company, small):
         with pytest.raises(
             NoChampion, match=f"no model '{name}' has the alias {alias} .*foresail train TARGET --as-of DATE"
         ):
-            model_store.load(small.tracking_uri, name, alias)
+            loader.load(small.tracking_uri, name, alias)
 
 
 def test__load__fingerprint_differs__refuses(small):
     """A model must not be fed with numbers that mean something else than those it learnt from."""
     register(small.tracking_uri, recency_card() | {"fingerprint": "f" * 64})
     with pytest.raises(FingerprintMismatch, match="version 1 was trained on features that are computed differently"):
-        model_store.load(small.tracking_uri, NAME)
+        loader.load(small.tracking_uri, NAME)
 
 
 @pytest.mark.parametrize(
@@ -295,7 +295,7 @@ def test__watch__warm_up_fails__is_logged_and_the_model_is_in_service(small, cap
     def fails(service):
         raise RuntimeError("cold")
 
-    monkeypatch.setattr(watching_room, "warm_up", fails)
+    monkeypatch.setattr(model_watcher, "warm_up", fails)
     register(small.tracking_uri, recency_card())
     watching = watch(small)
     watching.look()
@@ -323,7 +323,7 @@ def test__load__nobody_listens_at_the_registry__is_told_and_not_tried_for_minute
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         with pytest.raises(RegistryUnavailable, match="does not answer"):
-            model_store.load(f"http://127.0.0.1:{closed.getsockname()[1]}", NAME)
+            loader.load(f"http://127.0.0.1:{closed.getsockname()[1]}", NAME)
     assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "1"
 
 
@@ -331,7 +331,7 @@ def test__load__leaves_no_tracking_uri_in_the_environment(small, monkeypatch):
     """A program started later must not write into our registry because it inherited the variable."""
     register(small.tracking_uri, recency_card())
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    model_store.load(small.tracking_uri, NAME)
+    loader.load(small.tracking_uri, NAME)
     assert "MLFLOW_TRACKING_URI" not in os.environ
 
 
@@ -341,18 +341,18 @@ def test__load__project_folder_was_moved__names_the_place_looked_at_and_the_reme
     register(f"sqlite:///{small.folder}/old/mlflow.db", recency_card())
     (small.folder / "old").rename(small.folder / "new")
     with pytest.raises(BrokenModel, match=rf"{small.folder}/old/.*moved or copied .*move it back, or train again"):
-        model_store.load(f"sqlite:///{small.folder}/new/mlflow.db", NAME)
+        loader.load(f"sqlite:///{small.folder}/new/mlflow.db", NAME)
 
 
 def test__orphan__parent_changes__ends_and_otherwise_does_not(monkeypatch):
     """The worker goes with the server that started it, and not before."""
-    monkeypatch.setattr(orphan, "EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(parent_watchdog, "EVERY_SECONDS", 0.01)
     ended = threading.Event()
     stopped = threading.Event()
-    stays = threading.Thread(target=orphan._go_on, args=(os.getppid(), stopped, ended.set))
+    stays = threading.Thread(target=parent_watchdog._go_on, args=(os.getppid(), stopped, ended.set))
     stays.start()
     assert not ended.wait(0.1)
     stopped.set()
     stays.join()
-    orphan._go_on(os.getppid() + 1, threading.Event(), ended.set)
+    parent_watchdog._go_on(os.getppid() + 1, threading.Event(), ended.set)
     assert ended.is_set()

@@ -13,14 +13,14 @@ import pytest
 from interventions_at_work import CAPACITY, WEEK, Company, Moody, decide, deliver, sweep_due, week
 from night_company import NIGHT, company_in, plan_of, run, table_of
 
-from serving.database.audit import verify
+from serving.accounts.event_inbox import PostedEvent
+from serving.database.audit_log import verify
 from serving.database.engine import opened, writing
 from serving.database.tables import assignments, audit_log, deadlines, event_inbox, interventions, outbox
 from serving.database.upgrade import upgrade
-from serving.interventions.delivery.letters import replay_dead
-from serving.interventions.outbox import Message
-from serving.interventions.triggers import react
-from serving.posting import PostedEvent
+from serving.interventions.deliver.outbox_admin import replay_dead
+from serving.interventions.run.outbox import Message
+from serving.interventions.run.triggers import react
 
 log = logging.getLogger("soak")
 

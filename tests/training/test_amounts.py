@@ -6,15 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import mean_tweedie_deviance
 
-from training.amounts import AMOUNTS, BoostedAmount, BuyingValue, LastYear, LogLinear, deviances, ladder, measure
-from training.bgnbd import BgNbd, Buying
-from training.calibration import Margins
-from training.dataset import Dataset
-from training.gammagamma import GammaGamma
-from training.metrics import bootstrap_weights
-from training.models import LOG_RFM_FEATURES
-from training.registered_model import FORMAT, ScoreModel
-from training.targets import ValueTarget
+from registry.registered_model import FORMAT, ScoreModel
+from training.data.dataset import Dataset
+from training.data.targets import ValueTarget
+from training.metrics.probabilities import bootstrap_weights
+from training.models.amounts import AMOUNTS, BoostedAmount, BuyingValue, LastYear, LogLinear, deviances, ladder, measure
+from training.models.bgnbd import BgNbd, Buying
+from training.models.calibration import Margins
+from training.models.gammagamma import GammaGamma
+from training.models.ladder import LOG_RFM_FEATURES
 
 DATE = np.datetime64("2024-01-01", "us")
 AMOUNTS_DRAWN = st.lists(st.floats(0.01, 1e5), min_size=2, max_size=30)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.bgnbd import BgNbd, Buying, fit, log_likelihood
+from training.models.bgnbd import BgNbd, Buying, fit, log_likelihood
 
 CDNOW = Path(__file__).parents[3] / "shared" / "data" / "cdnow" / "CDNOW_sample.parquet"
 END, WEEK = pd.Timestamp("1997-09-30"), pd.Timedelta(weeks=1)

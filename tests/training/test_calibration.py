@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from training.calibration import METHODS, Calibration, Margins, as_then, choose, fit
-from training.logistic import fit_logistic
-from training.metrics import measure
+from training.metrics.probabilities import measure
+from training.models.calibration import METHODS, Calibration, Margins, as_then, choose, fit
+from training.models.logistic import fit_logistic
 
 T = datetime(2024, 1, 1, tzinfo=UTC)
 

@@ -7,12 +7,12 @@ import pytest
 
 from features.catalog import CATALOG
 from features.definitions import Season
-from training.choice import Candidate, simplest_within_noise
-from training.dataset import Dataset
-from training.models import ladder, learnable
-from training.selection import NotEnoughLabels, enough_labels
-from training.splits import Split
-from training.targets import ChurnTarget
+from training.data.dataset import Dataset
+from training.data.splits import Split
+from training.data.targets import ChurnTarget
+from training.evaluation.selection import NotEnoughLabels, enough_labels
+from training.models.choice import Candidate, simplest_within_noise
+from training.models.ladder import ladder, learnable
 
 LOSSES = np.random.default_rng(0).exponential(0.5, 2000)
 NOISE = np.random.default_rng(1).normal(0, 0.3, 2000)

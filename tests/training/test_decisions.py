@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.decisions import FORCED, OVERTAKEN, PROMOTED, REFUSED, ROLLED_BACK, Check, Decision, Standing
+from registry.promotion_log import FORCED, OVERTAKEN, PROMOTED, REFUSED, ROLLED_BACK, Check, Decision, Standing
 
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
 

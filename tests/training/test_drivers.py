@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.drivers import _direction
+from training.evaluation.drivers import _direction
 
 ROWS = 1_000
 

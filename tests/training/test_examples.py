@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from training.examples import Example, picks
+from training.evaluation.examples import Example, picks
 
 
 def test__picks__five_accounts__by_hand():

@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 
 from features.catalog import CATALOG
-from training.calibration import Margins
-from training.calibration import choose as choose_calibration
-from training.choice import Candidate, lowest_loss, simplest_within_noise
-from training.dataset import Dataset, labelled
-from training.evaluation import judge, tail
-from training.metrics import log_losses
-from training.models import LOG_RFM_FEATURES, FoldData, LinearRung, PooledRung, ladder
-from training.selection import climb_ladder
-from training.shrinkage import TRIED, UNPROVEN, USUAL, least_loss, rate_log_odds, unproven
-from training.splits import as_of_dates, split
-from training.targets import ChurnTarget
+from training.data.dataset import Dataset, labelled
+from training.data.splits import as_of_dates, split
+from training.data.targets import ChurnTarget
+from training.evaluation.comparison import judge, tail
+from training.evaluation.selection import climb_ladder
+from training.metrics.probabilities import log_losses
+from training.models.calibration import Margins
+from training.models.calibration import choose as choose_calibration
+from training.models.choice import Candidate, lowest_loss, simplest_within_noise
+from training.models.ladder import LOG_RFM_FEATURES, FoldData, LinearRung, PooledRung, ladder
+from training.models.shrinkage import TRIED, UNPROVEN, USUAL, least_loss, rate_log_odds, unproven
 
 T = datetime(2023, 9, 1, tzinfo=UTC)
 TARGET = ChurnTarget("churn", horizon_days=60, active_within_days=180)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from training.gammagamma import GammaGamma, fit
+from training.models.gammagamma import GammaGamma, fit
 
 CDNOW = Path(__file__).parents[3] / "shared" / "data" / "cdnow" / "CDNOW_sample.parquet"
 

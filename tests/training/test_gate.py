@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.gate import Compared, Gate, examine, gaps, off_beyond_noise, profit, stability_index
+from training.promotion.gate import Compared, Gate, examine, gaps, off_beyond_noise, profit, stability_index
 
 N = 4000
 

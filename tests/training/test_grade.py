@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from training.appraisal import grade_of
-from training.evaluation import Estimate, Evaluation, judge
-from training.grade import MEANINGS, grade, skill
-from training.reliability import Reliability, reliability
-from training.slices import HOLDS, TOO_HIGH, Slice
+from training.evaluation.comparison import Estimate, Evaluation, judge
+from training.evaluation.grade import MEANINGS, grade, skill
+from training.evaluation.reliability import Reliability, reliability
+from training.evaluation.slices import HOLDS, TOO_HIGH, Slice
+from training.evaluation.summary import grade_of
 
 AUROC = Estimate(0.85, 0.82, 0.88)
 BETTER_AUROC, BETTER_LOSS = Estimate(0.05, 0.02, 0.08), Estimate(-0.03, -0.05, -0.01)

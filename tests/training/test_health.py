@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.health import HEALTH, RISK, Left, Told, groups_of, separations
+from training.evaluation.health import HEALTH, RISK, Left, Told, groups_of, separations
 
 
 def test__left__rate_and_interval__none_without_accounts():

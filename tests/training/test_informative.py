@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from training.dataset import Dataset
-from training.models import ROWS_AT_ONCE, informative
+from training.data.dataset import Dataset
+from training.models.ladder import ROWS_AT_ONCE, informative
 
 NAN = np.nan
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from training.leakage import alone, overlap, suspects
+from training.data.leakage import alone, overlap, suspects
 
 TELCO = Path(__file__).parents[3] / "shared" / "data" / "telco"
 needs_telco = pytest.mark.skipif(not TELCO.exists(), reason="../shared/data/telco is not there")

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
-from training.evaluation import judge
-from training.metrics import (
+from training.evaluation.comparison import judge
+from training.metrics.probabilities import (
     METRICS,
     Ranking,
     bootstrap_weights,

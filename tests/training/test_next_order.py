@@ -9,10 +9,12 @@ from scipy.integrate import quad
 from scipy.optimize import check_grad
 from scipy.stats import fisk
 
-from training.calibration import Margins
-from training.dataset import Dataset
-from training.metrics import bootstrap_weights
-from training.next_order import (
+from registry.registered_model import FORMAT, ScoreModel
+from training.data.dataset import Dataset
+from training.data.targets import NextOrderTarget
+from training.metrics.probabilities import bootstrap_weights
+from training.models.calibration import Margins
+from training.models.next_order import (
     RHYTHM,
     RHYTHM_AND_RFM,
     BoostedDays,
@@ -24,8 +26,6 @@ from training.next_order import (
     ladder,
     measure,
 )
-from training.registered_model import FORMAT, ScoreModel
-from training.targets import NextOrderTarget
 
 HORIZON = 60.0
 DATE = np.datetime64("2024-01-01", "us")

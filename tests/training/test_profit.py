@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import beta
 
-from training.profit import NOTHING_GIVEN, Campaign, Terms, best_share, earn, empc, profit_curve
+from training.evaluation.profit import NOTHING_GIVEN, Campaign, Terms, best_share, earn, empc, profit_curve
 
 PAPER = Terms(value=200.0, contact_cost=1.0, incentive_cost=10.0)
 """Verbraken, Verbeke & Baesens 2013: CLV 200, d 10, f 1, γ ~ Beta(6, 14)."""

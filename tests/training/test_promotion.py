@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from training_company import promote_together, rule_model, small_model
 
-from training.decisions import FORCED, OVERTAKEN, PROMOTED, REFUSED, ROLLED_BACK
-from training.hindsight import OtherFeatures
-from training.profit import Campaign
-from training.promotion import Order, promote, rollback
-from training.tracking import NoModel, load_model, log_and_register, standing
+from registry.promotion_log import FORCED, OVERTAKEN, PROMOTED, REFUSED, ROLLED_BACK
+from registry.writer import NoModel, load_model, log_and_register, standing
+from training.backtest.backtest import OtherFeatures
+from training.evaluation.profit import Campaign
+from training.promotion.promotion import Order, promote, rollback
 
 T = datetime(2023, 9, 1, tzinfo=UTC)
 NAME = "acme-churn"

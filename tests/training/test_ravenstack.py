@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.history import History
-from features.ingest import Source, ingest
-from training.targets import ChurnTarget
+from features.history.ingest.ingestion import Source, ingest
+from features.history.store import History
+from training.data.targets import ChurnTarget
 from training.train import train
 
 DATA = Path(__file__).resolve().parents[3] / "shared/data/ravenstack"

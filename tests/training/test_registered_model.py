@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.bgnbd import BgNbd, Buying
-from training.calibration import Calibration
-from training.dataset import Dataset
-from training.models import BUYING_FEATURES, LOG_RFM_FEATURES, BoostedRung, BuyingRung, LinearRung
-from training.registered_model import FORMAT, ScoreModel
-from training.tracking import Logged, log_and_register
+from registry.registered_model import FORMAT, ScoreModel
+from registry.writer import Logged, log_and_register
+from training.data.dataset import Dataset
+from training.models.bgnbd import BgNbd, Buying
+from training.models.calibration import Calibration
+from training.models.ladder import BUYING_FEATURES, LOG_RFM_FEATURES, BoostedRung, BuyingRung, LinearRung
 
 CALIBRATIONS = {
     "none": Calibration("none"),
@@ -110,7 +110,7 @@ def test__contributions__linear_rung__weight_times_distance_from_the_mean():
 
 
 def test__bgnbd_rung__says_what_the_model_of_its_paper_says():
-    """The code that travels has the formula of `training.bgnbd`, in log-odds."""
+    """The code that travels has the formula of `training.models.bgnbd`, in log-odds."""
     model, buying = score_model("bgnbd"), MODELS["bgnbd"].buying
     rows = np.array([[1.0, 300.0, 300.0], [5.0, 300.0, 10.0], [40.0, 700.0, 200.0]])
     paper = BgNbd(*(buying[name] for name in ("r", "alpha", "a", "b")))

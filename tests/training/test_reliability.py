@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from training.metrics import measure
-from training.reliability import Reliability, ece_by_chance, reliability
+from training.evaluation.reliability import Reliability, ece_by_chance, reliability
+from training.metrics.probabilities import measure
 
 
 def drawn(accounts, seed, times=1.0):

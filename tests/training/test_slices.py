@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from storing import store
 
-from features.attributes import attributes_as_of
 from features.catalog import named
-from features.table import build_feature_table
-from training.appraisal import groups_at
-from training.slices import HOLDS, TOO_FEW, TOO_HIGH, TOO_LOW, holm_verdicts, slices, surprise
+from features.engine.table import build_feature_table
+from features.history.attributes import attributes_as_of
+from training.evaluation.slices import HOLDS, TOO_FEW, TOO_HIGH, TOO_LOW, holm_verdicts, slices, surprise
+from training.evaluation.summary import groups_at
 
 JAN = datetime(2023, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.splits import NotEnoughHistory, as_of_dates, split
+from training.data.splits import NotEnoughHistory, as_of_dates, split
 
 T = datetime(2024, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

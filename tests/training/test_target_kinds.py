@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from storing import store
 
-from features.population import of_target
-from features.table import build_feature_table
-from foresail.project import KINDS
-from training.dataset import labelled
-from training.targets import (
+from features.engine.table import build_feature_table
+from features.families.eligibility import of_target
+from foresail.config.project import KINDS
+from training.data.dataset import labelled
+from training.data.targets import (
     TARGETS,
     Answer,
     ChurnTarget,

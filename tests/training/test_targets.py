@@ -8,8 +8,8 @@ import pytest
 from storing import store
 
 from features.catalog import named
-from training.dataset import labelled, unlabelled
-from training.targets import ChurnTarget, HorizonOpen, target_from
+from training.data.dataset import labelled, unlabelled
+from training.data.targets import ChurnTarget, HorizonOpen, target_from
 
 AS_OF = datetime(2023, 3, 1, tzinfo=UTC)
 CLOSES = AS_OF + timedelta(days=90)

@@ -8,12 +8,12 @@ import pytest
 from training_company import company, rule_model
 
 from features.catalog import named
-from serving.scoring import percentile_in as served
-from training.dataset import labelled
-from training.metrics import log_losses
-from training.targets import ChurnTarget, HorizonOpen
-from training.track_record import dates_between, losses, percentile_in, track
-from training.tracking import load_model, log_and_register
+from registry.writer import load_model, log_and_register
+from serving.scoring.scores import percentile_in as served
+from training.backtest.series import dates_between, losses, percentile_in, track
+from training.data.dataset import labelled
+from training.data.targets import ChurnTarget, HorizonOpen
+from training.metrics.probabilities import log_losses
 
 HORIZON, EVERY = timedelta(days=60), timedelta(days=30)
 DATES = [datetime(2022, 10, 1, tzinfo=UTC) + step * EVERY for step in range(11)]

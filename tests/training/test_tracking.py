@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from training_company import register_together, small_model
 
-from training.decisions import OVERTAKEN, PROMOTED, REFUSED, ROLLED_BACK, Decision, Standing
-from training.tracking import NoModel, list_models, load_model, log_and_register, open_store, settle, standing
+from registry.promotion_log import OVERTAKEN, PROMOTED, REFUSED, ROLLED_BACK, Decision, Standing
+from registry.writer import NoModel, list_models, load_model, log_and_register, open_store, settle, standing
 
 
 @pytest.fixture(scope="module")

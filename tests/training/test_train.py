@@ -18,19 +18,19 @@ from storing import store
 from training_company import FIRST_DAY, company, purchase, small_model
 
 from features.catalog import CATALOG, fingerprint, named
-from features.table import build_feature_table
-from serving.reasons import Reason
-from training.coverage import StaleHistory
-from training.evaluation import judge
-from training.examples import Example
-from training.hindsight import OtherFeatures, evaluate, shortcomings
-from training.metrics import METRICS
-from training.report import Scored, of_training
-from training.selection import NotEnoughLabels
-from training.slices import HOLDS, TOO_LOW, Slice
-from training.splits import NotEnoughHistory
-from training.targets import ChurnTarget, NextOrderTarget, UpsellTarget, ValueTarget, target_from
-from training.tracking import NoModel, list_models, load_model, log_and_register
+from features.engine.table import build_feature_table
+from registry.writer import NoModel, list_models, load_model, log_and_register
+from serving.scoring.reasons import Reason
+from training.backtest.backtest import OtherFeatures, evaluate, shortcomings
+from training.data.coverage import StaleHistory
+from training.data.splits import NotEnoughHistory
+from training.data.targets import ChurnTarget, NextOrderTarget, UpsellTarget, ValueTarget, target_from
+from training.evaluation.comparison import judge
+from training.evaluation.examples import Example
+from training.evaluation.selection import NotEnoughLabels
+from training.evaluation.slices import HOLDS, TOO_LOW, Slice
+from training.metrics.probabilities import METRICS
+from training.reports.report import Scored, of_training
 from training.train import Settings, train
 
 T = datetime(2023, 9, 1, tzinfo=UTC)
@@ -268,7 +268,7 @@ def test__evaluate__before_the_model_was_trained__no_fair_test(result, history, 
 
 def test__evaluate__catalog_computes_otherwise__refused(result, history, store_uri, monkeypatch):
     """A feature that changed its meaning under an old model would give nonsense without a word."""
-    monkeypatch.setattr("training.hindsight.fingerprint", lambda _: "another")
+    monkeypatch.setattr("training.backtest.backtest.fingerprint", lambda _: "another")
     with pytest.raises(OtherFeatures, match="version 1 of 'acme-churn' was trained on features that this catalog"):
         evaluate(history, T, name="acme-churn", tracking_uri=store_uri, known_by=T + timedelta(days=90))
 
@@ -424,7 +424,7 @@ def test__train__long_after_the_last_purchase__stale_history(history, tmp_path):
 
 def test__import__training__leaves_mlflow_alone():
     """`foresail --help` must not wait for MLflow, and telemetry is switched off before it is imported."""
-    code = "import sys, training.train, training.hindsight; sys.exit('mlflow' in sys.modules)"
+    code = "import sys, training.train, training.backtest.backtest; sys.exit('mlflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).parents[2]).returncode == 0
 
 

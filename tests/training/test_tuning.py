@@ -7,12 +7,12 @@ from itertools import count
 import numpy as np
 import pytest
 
-from training.choice import Choice
-from training.dataset import Dataset
-from training.models import BOOSTING, BoostedRung, FoldData, LinearRung
-from training.selection import contend
-from training.splits import Fold
-from training.tuning import (
+from training.data.dataset import Dataset
+from training.data.splits import Fold
+from training.evaluation.selection import contend
+from training.models.choice import Choice
+from training.models.ladder import BOOSTING, BoostedRung, FoldData, LinearRung
+from training.models.tuning import (
     SPACE,
     Budget,
     Search,

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from trials import persuadable, share_of_oracle, trial
 
-from training.uplift import NoOverlap, NotRandomised, TooSmall, estimate_effects, figures
+from training.uplift import NoOverlap, NotRandomised, TooSmall, estimate_effects, plots
 
 HILLSTROM = Path(__file__).parents[3] / "shared/data/hillstrom/hillstrom.parquet"
 
@@ -278,12 +278,12 @@ def test__words__are_features_too_and_a_new_one_is_absent():
 def test__pictures__say_what_was_found_and_do_not_lose_the_mark(mixed):
     """The same effect gives the same bytes; of a treatment without a lot the mark stands in the picture."""
     _, effect = mixed
-    curve, qini = figures.targeting_curve(effect), figures.qini_curves(effect)
-    assert figures.targeting_curve(effect) == curve
+    curve, qini = plots.targeting_curve(effect), plots.qini_curves(effect)
+    assert plots.targeting_curve(effect) == curve
     assert f"best first, by {effect.choice.name}" in curve
     assert "not randomised" not in curve
     assert "constant: Qini +0.0000" in qini
-    assert "not randomised" in figures.targeting_curve(replace(effect, is_randomised=False))
+    assert "not randomised" in plots.targeting_curve(replace(effect, is_randomised=False))
 
 
 @pytest.mark.parametrize(

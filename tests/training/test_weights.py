@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from training.amounts import LogLinear
-from training.answering import ladder
-from training.dataset import Dataset
-from training.models import LOG_RFM_FEATURES, BoostedRung, LinearRung
-from training.next_order import LinearDays
-from training.targets import NextOrderTarget, ValueTarget
+from training.data.dataset import Dataset
+from training.data.targets import NextOrderTarget, ValueTarget
+from training.models.amounts import LogLinear
+from training.models.answering import ladder
+from training.models.ladder import LOG_RFM_FEATURES, BoostedRung, LinearRung
+from training.models.next_order import LinearDays
 
 OLD, NEW = np.datetime64("2023-07-01", "us"), np.datetime64("2023-12-28", "us")
 ROWS = 600

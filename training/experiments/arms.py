@@ -4,11 +4,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
-from training.metrics import Floats
-
-Flags = NDArray[np.bool_]
+from features.arrays import Flags, Floats
 
 
 @dataclass(frozen=True)

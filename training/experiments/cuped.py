@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.experiments.arms import Arms, Flags
-from training.metrics import Floats
+from features.arrays import Flags, Floats
+from training.experiments.arms import Arms
 
 
 @dataclass(frozen=True)

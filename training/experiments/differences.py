@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.experiments.arms import Arms, Flags
+from features.arrays import Flags, Floats
+from training.experiments.arms import Arms
 from training.experiments.cuped import Adjusted, adjusted
 from training.experiments.sequences import Interval, always_valid
-from training.metrics import Floats
 from training.uplift.average import Estimate, around, detectable
 
 

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from features.arrays import Floats
 from training.experiments.playbooks import Outcomes, PlaybookEffect
-from training.metrics import Floats
 from training.uplift import CannotEstimate, Effect, estimate_effects
-from training.uplift.contest import LEARNER_NEEDS
+from training.uplift.learner_selection import LEARNER_NEEDS
 from training.uplift.learners import CONSTANT, Apart, Averaged, Crossed, Direct, EffectModel, Same, Switched
 from training.uplift.trees import Trees
 
 FORMAT = 1
-"""Of training/effect_model.py, which travels and is not imported here."""
+"""Of registry/effect_model.py, which travels and is not imported here."""
 Z = 1.96
 """Standard errors to the end of a 95 % interval."""
 BEYOND_NOISE = "nothing of the differences from the average share held up beyond noise, so everybody has that"

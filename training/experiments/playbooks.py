@@ -7,10 +7,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from training.experiments.arms import Arms, Flags
+from features.arrays import Flags, Floats
+from training.experiments.arms import Arms
 from training.experiments.differences import Difference, difference
 from training.experiments.power import accounts_needed
-from training.metrics import Floats
 
 LEAST_AN_ARM = 30
 """Accounts; with fewer the interval of a mean is no longer one."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm, t
 
-from training.metrics import Floats
-from training.uplift.trial import Codes, Flags, Trial
+from features.arrays import Flags, Floats
+from training.uplift.trial import Codes, Trial
 
 LEVEL, POWER = 0.95, 0.80
 

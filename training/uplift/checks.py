@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.stats import norm, rankdata, t
 
-from training.metrics import Floats
+from features.arrays import Floats
 from training.uplift.average import Estimate, around, detectable, difference_in_means, mean_of
 from training.uplift.trees import Grower
 from training.uplift.trial import Codes, Trial

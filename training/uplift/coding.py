@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
-from training.metrics import Floats
+from features.arrays import Floats
 
 MOST_WORDS = 100
 """A column with more different texts names accounts rather than describing them."""

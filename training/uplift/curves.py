@@ -20,7 +20,8 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.stats import rankdata
 
-from training.metrics import Floats, bootstrap_weights
+from features.arrays import Floats
+from training.metrics.probabilities import bootstrap_weights
 from training.uplift.average import Estimate, mean_of
 from training.uplift.trial import Codes, Trial
 

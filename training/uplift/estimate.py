@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from training.choice import Choice
-from training.metrics import Floats
+from features.arrays import Flags, Floats
+from training.models.choice import Choice
 from training.uplift.average import Estimate, detectable, difference_in_means, mean_of
 from training.uplift.checks import (
     NotRandomised,
@@ -22,12 +22,12 @@ from training.uplift.checks import (
     refuse_too_small,
 )
 from training.uplift.coding import Coding
-from training.uplift.contest import Contender, choose, compete
 from training.uplift.curves import Targeting, targeting
+from training.uplift.learner_selection import Contender, choose, compete
 from training.uplift.learners import LEARNERS, EffectModel
 from training.uplift.nuisances import Nuisances
 from training.uplift.trees import Grower
-from training.uplift.trial import Flags, Trial, folds_of
+from training.uplift.trial import Trial, folds_of
 
 FOLDS = 5
 NAMES = tuple(one.name for one in LEARNERS)

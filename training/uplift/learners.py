@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from training.metrics import Floats
+from features.arrays import Floats
 from training.uplift.nuisances import Folds, Nuisances
 from training.uplift.trees import Trees
 

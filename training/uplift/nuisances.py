@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from training.metrics import Floats
+from features.arrays import Flags, Floats
 from training.uplift.trees import Grower, Trees
-from training.uplift.trial import Codes, Flags, Trial
+from training.uplift.trial import Codes, Trial
 
 Folds = frozenset[int]
 LEAST_CHANCE = 0.02

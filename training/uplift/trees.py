@@ -6,8 +6,8 @@ from typing import Any
 import lightgbm
 import numpy as np
 
-from training.metrics import Floats
-from training.models import BOOSTING
+from features.arrays import Floats
+from training.models.ladder import BOOSTING
 
 ROUNDS = 100
 FEW_ROWS = 200_000

@@ -5,10 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from training.metrics import Floats
+from features.arrays import Flags, Floats
 from training.uplift.coding import Coding
 
-Flags = NDArray[np.bool_]
 Codes = NDArray[np.intp]
 
 

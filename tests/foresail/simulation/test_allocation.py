@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from foresail.simulation.allocation import best
+from foresail.simulation.truth.allocation import best
 
 VALUES = st.one_of(st.just(np.nan), st.integers(-5, 20).map(float))
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from simulated import merged, settings
 
-from foresail.reference import DOCS
-from foresail.simulation import life
+from foresail.docgen.reference import DOCS
 from foresail.simulation.causes import CAUSES, PLACES, draw
 from foresail.simulation.company import simulate
+from foresail.simulation.world import dynamics
 
 SIZE = 700
 
@@ -38,7 +38,7 @@ MOVES = [
     ("orders.short_of_stock_satisfaction", -2.0, 0.0, satisfaction),
     ("relations.champion_gone", 0.0, 2.0, rival),
     ("leaving.champion", 2.0, -2.0, left),
-    ("service.faults", 0.0, 3.0, lambda lives: kinds(lives, life.CASE)),
+    ("service.faults", 0.0, 3.0, lambda lives: kinds(lives, dynamics.CASE)),
     ("service.complaint_satisfaction", -3.0, 0.0, satisfaction),
     ("service.open_satisfaction", -1.0, 0.0, satisfaction),
     ("equipment.rival_bought", 0.0, 3.0, rival),
@@ -48,14 +48,14 @@ MOVES = [
         "relations.meeting_cancelled",
         -4.0,
         2.0,
-        lambda lives: (lives.events["serial"][lives.events["kind"] == life.MEETING]).sum(),
+        lambda lives: (lives.events["serial"][lives.events["kind"] == dynamics.MEETING]).sum(),
     ),
-    ("contracts.cancelled", -4.0, 2.0, lambda lives: kinds(lives, life.CONTRACT, life.NOTICE)),
+    ("contracts.cancelled", -4.0, 2.0, lambda lives: kinds(lives, dynamics.CONTRACT, dynamics.NOTICE)),
     ("contracts.leaves", 0.0, 1.0, left),
-    ("relations.reference_removed", 0.0, 0.5, lambda lives: kinds(lives, life.REFERENCE)),
-    ("engagement.logins", 0.05, 0.6, lambda lives: kinds(lives, life.LOGIN)),
-    ("engagement.visits_due", -2.0, 2.0, lambda lives: kinds(lives, life.VISIT)),
-    ("equipment.life_weeks", 1000.0, 60.0, lambda lives: kinds(lives, life.CASE)),
+    ("relations.reference_removed", 0.0, 0.5, lambda lives: kinds(lives, dynamics.REFERENCE)),
+    ("engagement.logins", 0.05, 0.6, lambda lives: kinds(lives, dynamics.LOGIN)),
+    ("engagement.visits_due", -2.0, 2.0, lambda lives: kinds(lives, dynamics.VISIT)),
+    ("equipment.life_weeks", 1000.0, 60.0, lambda lives: kinds(lives, dynamics.CASE)),
     ("world.shock_size", 3.0, 0.0, orders),
     ("orders.cycle_days", 100.0, 30.0, orders),
     ("playbooks.insight_report.satisfaction", -3.0, 3.0, satisfaction),
@@ -82,12 +82,12 @@ def test__parameter__moves_what_its_arrow_points_at(key, low, high, measured):
 
 # What goes with which part of the state, account by account.
 GOES_WITH = [
-    ("satisfaction", 1, "orders.satisfaction", lambda lives, after: after(life.ORDER_LINE)),
-    ("budget", 1, "orders.budget", lambda lives, after: after(life.ORDER_LINE)),
-    ("rival", -1, "orders.rival", lambda lives, after: after(life.ORDER_LINE)),
+    ("satisfaction", 1, "orders.satisfaction", lambda lives, after: after(dynamics.ORDER_LINE)),
+    ("budget", 1, "orders.budget", lambda lives, after: after(dynamics.ORDER_LINE)),
+    ("rival", -1, "orders.rival", lambda lives, after: after(dynamics.ORDER_LINE)),
     ("satisfaction", -1, "leaving.satisfaction", lambda lives, after: lives.end["left"] >= 0),
     ("rival", 1, "leaving.rival", lambda lives, after: lives.end["left"] >= 0),
-    ("satisfaction", 1, "engagement.logins_satisfaction", lambda lives, after: after(life.LOGIN)),
+    ("satisfaction", 1, "engagement.logins_satisfaction", lambda lives, after: after(dynamics.LOGIN)),
 ]
 
 
@@ -112,7 +112,7 @@ def test__state__drives_what_is_observed__and_does_not_once_its_weight_is_zero(s
 
 
 def test__picture__in_the_docs__shows_every_node_and_arrow(tmp_path):
-    """Whoever changes the graph runs python -m foresail.reference."""
+    """Whoever changes the graph runs python -m foresail.docgen.reference."""
     draw(tmp_path / "graph.svg")
     drawn, kept = (
         (folder / name).read_text() for folder, name in ((tmp_path, "graph.svg"), (DOCS / "images", "simulation.svg"))

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from simulated import exported, settings, truth_of, usual
 
-from features.moments import DAY
-from foresail.simulation import life
+from features.timestamps import DAY
 from foresail.simulation.company import simulate
+from foresail.simulation.world import dynamics
 
 START = int(pd.Timestamp("2023-01-01", tz="UTC").timestamp() * 1_000_000)
 BUSY = {
@@ -92,7 +92,7 @@ def test__orders__bring_what_the_lives_spent(busy):
 def test__order__lines_add_up_to_it(busy):
     """An order's value is split among its lines, and nothing is lost in rounding."""
     _, lives, rows = busy
-    values = lives.events[lives.events["kind"] == life.ORDER_LINE]
+    values = lives.events[lives.events["kind"] == dynamics.ORDER_LINE]
     lines = rows["orders"].iloc[: len(values)]
     key = pd.Series(values["account"].astype(str)) + "-" + pd.Series(values["serial"].astype(str))
     wrong = rows["orders"][rows["orders"]["position"] // 100 == 3]
@@ -150,7 +150,7 @@ def test__use__stops_when_a_contract_ends():
 def test__faults__announce_a_replacement_some_three_months_ahead():
     """C5: machines that are replaced report several times the faults in the three months before, and not earlier."""
     lives = simulate(settings(1500, seed=5))
-    replaced = lives.events[(lives.events["kind"] == life.ORDER_LINE) & (lives.events["quantity"] == -1)]
+    replaced = lives.events[(lives.events["kind"] == dynamics.ORDER_LINE) & (lives.events["quantity"] == -1)]
     replaced = replaced[replaced["day"] > 250]
     readings = exported(settings(1500, seed=5), lives)["telemetry"]
     readings = readings.assign(
@@ -166,14 +166,14 @@ def test__faults__announce_a_replacement_some_three_months_ahead():
 def test__telemetry__energy_rises_with_wear():
     lives = usual(300, 4)
     rows = exported(settings(300, seed=4), lives)["telemetry"]
-    worn = lives.events[lives.events["kind"] == life.READING]["amount"] >= 1.0
+    worn = lives.events[lives.events["kind"] == dynamics.READING]["amount"] >= 1.0
     assert rows["energy_kwh"][worn].mean() > rows["energy_kwh"][~worn].mean() + 10
 
 
 def test__surveys__are_answered_by_the_content_and_the_furious():
     """Who answers is no sample of all: those who feel something answer more often, and their answers go with satisfaction."""
     lives = usual(2000, 1)
-    sent = lives.events[lives.events["kind"] == life.SURVEY]
+    sent = lives.events[lives.events["kind"] == dynamics.SURVEY]
     answered = exported(settings(2000, 1), lives)["surveys"]
     day = (answered["happened"] - START) // DAY
     answers = pd.Index(list(zip(answered["account_no"].str[1:].astype(int), day, strict=True)))
@@ -192,7 +192,7 @@ def test__surveys__are_answered_by_the_content_and_the_furious():
 def test__opted_out__is_never_acted_on():
     """Who does not want to be contacted enters no playbook, by lot or by habit."""
     lives = simulate(settings(300, seed=6, accounts={"opted_out_share": 0.5}))
-    acted = lives.events[np.isin(lives.events["kind"], (life.ASSIGNED, life.DELIVERED))]
+    acted = lives.events[np.isin(lives.events["kind"], (dynamics.ASSIGNED, dynamics.DELIVERED))]
     out = lives.accounts.attributes["opted_out"]
     assert out.mean() == pytest.approx(0.5, abs=0.1)
     assert not out[acted["account"]].any()
@@ -215,7 +215,7 @@ def test__shock__hits_many_accounts_of_an_industry_at_once():
 
     def unevenness(size):
         lives = simulate(settings(1200, seed=3, world={"shock_size": size, "shocks_per_year": 2, "season": 0.0}))
-        lines = lives.events[lives.events["kind"] == life.ORDER_LINE]
+        lines = lives.events[lives.events["kind"] == dynamics.ORDER_LINE]
         industry = lives.accounts.attributes["industry"][lines["account"]]
         counts = np.array([np.histogram(lines["day"][industry == one], 12, (0, 731))[0] for one in range(6)])
         shares = counts / counts.sum(axis=0)
@@ -233,6 +233,7 @@ def test__shift__changes_the_drivers_at_its_date_and_not_before():
     before = [lives.events[lives.events["day"] < 400] for lives in (usual_lives, drifted)]
     assert before[0].tobytes() == before[1].tobytes()
     after = [
-        (lives.events["kind"][lives.events["day"] >= 430] == life.ORDER_LINE).sum() for lives in (usual_lives, drifted)
+        (lives.events["kind"][lives.events["day"] >= 430] == dynamics.ORDER_LINE).sum()
+        for lives in (usual_lives, drifted)
     ]
     assert after[1] < 0.75 * after[0]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from foresail.simulation import randomness
+from foresail.simulation.world import randomness
 
 MANY = 200_000
 

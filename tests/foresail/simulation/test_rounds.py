@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from simulated import settings, truth_of
 
-from foresail.simulation import rounds
+from foresail.simulation import months as rounds
 from foresail.simulation.company import simulate
-from foresail.simulation.rounds import CLOSES_AFTER, REST, World, coverage, run
-from serving.interventions.settings import EffectPrior, Playbook
+from foresail.simulation.months import CLOSES_AFTER, REST, World, coverage, run
+from serving.interventions.declare.settings import EffectPrior, Playbook
 
 NAMES = ("good", "useless", "harmful")
 SHARES = np.array([0.5, 0.0, -0.5])

@@ -2,9 +2,9 @@
 
 import pytest
 
+from foresail.operations import simulation_settings
 from foresail.simulation.causes import CAUSES, PLACES
-from foresail.simulation.settings import Settings, SettingsError, parameters
-from foresail.workflow import simulation_settings
+from foresail.simulation.world.settings import Settings, SettingsError, parameters
 
 
 def test__settings__changed_in_part__keep_the_rest():

@@ -6,8 +6,9 @@ import pytest
 from scipy.stats import norm
 from simulated import numbers_of, settings, truth_of, usual
 
-from foresail.simulation import futures, life, truth
 from foresail.simulation.company import simulate
+from foresail.simulation.truth import truth
+from foresail.simulation.world import dynamics, projections
 
 SEEDS = range(30)
 AT = 641
@@ -18,13 +19,13 @@ def outcomes(wanted, lives):
     """What happened in the horizon, by the definitions of the settings: one row per account."""
     states, end = lives.states[0], lives.end
     events = lives.events[(lives.events["day"] >= AT) & (lives.events["day"] < AT + HORIZON)]
-    lines = events[events["kind"] == life.ORDER_LINE]
+    lines = events[events["kind"] == dynamics.ORDER_LINE]
     accounts = len(lives.accounts)
     spent = np.bincount(lines["account"], lines["amount"], minlength=accounts)
     expected = truth.yearly_pace(lives, AT) * HORIZON / 365.0
     replaced = np.bincount(lines["account"][lines["quantity"] == -1], minlength=accounts)
     new = states["last_bought"][lines["account"], lines["word"]] <= AT - 1 - wanted.truth.lookback_days
-    notice = events[(events["kind"] == life.CONTRACT) & (events["word"] == life.NOTICE)]["account"]
+    notice = events[(events["kind"] == dynamics.CONTRACT) & (events["word"] == dynamics.NOTICE)]["account"]
     running_out = (states["notice"] == 1) & (states["contract_ends"] >= AT) & (states["contract_ends"] < AT + HORIZON)
     return pd.DataFrame(
         {
@@ -81,7 +82,7 @@ def test__churn__computed_day_by_day__is_what_counting_gives():
     wanted = settings(150, seed=8, truth={"futures": 1500, "value_days": 90})
     lives = simulate(wanted)
     (course,) = truth.courses_of(wanted)
-    told = futures.chances(wanted, lives.accounts, lives.states[0], np.full(150, 1e-9), course)
+    told = projections.chances(wanted, lives.accounts, lives.states[0], np.full(150, 1e-9), course)
     known = ~np.isnan(told.churn)
     error = np.sqrt(told.churn * (1 - told.churn) / 1500 + told.churn_error**2)[known]
     z = (told.contraction - told.churn)[known] / np.maximum(error, 1e-3)
@@ -92,8 +93,8 @@ def test__churn__computed_day_by_day__is_what_counting_gives():
 def test__first_day__is_the_first_on_which_enough_futures_have_ordered():
     """By hand: after one day a tenth of ten futures has ordered, after two half, after four all."""
     curve = np.array([9.0, 5.0, 5.0, 0.0])
-    assert [futures._first_day(curve, 10, share) for share in (0.1, 0.5, 0.51, 0.9, 1.0)] == [1, 2, 4, 4, 4]
-    assert futures._first_day(curve[:3], 10, 0.9) == np.inf
+    assert [projections._first_day(curve, 10, share) for share in (0.1, 0.5, 0.51, 0.9, 1.0)] == [1, 2, 4, 4, 4]
+    assert projections._first_day(curve[:3], 10, 0.9) == np.inf
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +135,7 @@ def test__shift__at_the_very_moment__is_in_the_truth():
         lives = simulate(wanted)
         told = truth_of(wanted, lives).targets
         orders = lives.events[
-            (lives.events["kind"] == life.ORDER_LINE) & (lives.events["day"] >= AT) & (lives.events["day"] < AT + 7)
+            (lives.events["kind"] == dynamics.ORDER_LINE) & (lives.events["day"] >= AT) & (lives.events["day"] < AT + 7)
         ]
         silent = ~np.isin(numbers_of(told["account_id"]), orders["account"])
         off.append((silent - told["churn"])[told["active"]].mean())
@@ -191,7 +192,7 @@ def test__control_group__lives_as_if_there_were_no_experiment():
     names = settings().playbooks
     control = simulate(settings(200, playbooks={name: {"treated": 0.0, "programme": "experiment"} for name in names}))
     none = simulate(settings(200, playbooks={name: {"programme": "none"} for name in names}))
-    others = control.events[control.events["kind"] != life.ASSIGNED]
+    others = control.events[control.events["kind"] != dynamics.ASSIGNED]
     assert len(control.events) > len(others) + 500
     assert others.tobytes() == none.events.tobytes()
 
@@ -227,12 +228,12 @@ def test__true_effects__are_what_an_experiment_finds():
         programme={"rest_days": 3000}, truth={"days_before_end": [100, 250, 400, 550]},
     )  # fmt: skip
     lives = simulate(wanted)
-    assigned = lives.events[(lives.events["kind"] == life.ASSIGNED) & (lives.events["day"] < 731 - HORIZON)]
+    assigned = lives.events[(lives.events["kind"] == dynamics.ASSIGNED) & (lives.events["day"] < 731 - HORIZON)]
     first = pd.DataFrame({name: assigned[name] for name in ("account", "day", "serial")}).drop_duplicates("account")
-    lines = lives.events[lives.events["kind"] == life.ORDER_LINE]
+    lines = lives.events[lives.events["kind"] == dynamics.ORDER_LINE]
     orders = pd.DataFrame({"account": lines["account"], "on": lines["day"]}).merge(first, on="account")
     within = orders[(orders["on"] > orders["day"]) & (orders["on"] <= orders["day"] + HORIZON)]
-    churned, treated = ~first["account"].isin(within["account"]), first["serial"] == life.TREATED
+    churned, treated = ~first["account"].isin(within["account"]), first["serial"] == dynamics.TREATED
     effects = truth_of(wanted, lives).effects
     true = effects[effects["playbook"] == "win_back_offer"]["churn_change"].mean()
     found = churned[treated].mean() - churned[~treated].mean()
@@ -247,7 +248,9 @@ def test__habit__looks_better_than_it_is():
     idle = {name: {"programme": "none"} for name in settings().playbooks}
     visit = {"programme": "habit", "situation": "any", "monthly": 0.05, "satisfaction": 0.0, "rival": 0.0}
     lives = simulate(settings(3000, seed=4, playbooks={**idle, "business_review": visit}))
-    visited = np.unique(lives.events["account"][(lives.events["kind"] == life.DELIVERED) & (lives.events["day"] < AT)])
+    visited = np.unique(
+        lives.events["account"][(lives.events["kind"] == dynamics.DELIVERED) & (lives.events["day"] < AT)]
+    )
     there = np.flatnonzero((lives.states[0]["left"] < 0) & (lives.states[0]["orders"] > 0))
     churned = lives.end["orders"] == lives.states[0]["orders"]
     seen = np.isin(there, visited)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.interventions.calendar import WorkingTime
-from serving.interventions.settings import Calendar, Length
+from serving.interventions.declare.calendar import WorkingTime
+from serving.interventions.declare.settings import Calendar, Length
 
 BERLIN = ZoneInfo("Europe/Berlin")
 MINUTES = st.integers(0, 525_599).map(lambda minute: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=minute))

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from features import signals
-from features.streams import STREAMS
-from serving.interventions.columns import (
+from features.families import signals
+from features.history.streams import STREAMS
+from serving.interventions.declare.columns import (
     ARROW,
     EVENT,
     Posted,
@@ -24,8 +24,8 @@ from serving.interventions.columns import (
     needed_features,
     posted_rows,
 )
-from serving.interventions.expressions import holding
-from serving.standing.settings import TargetOf
+from serving.interventions.declare.expressions import holding
+from serving.segmentation.settings import TargetOf
 
 AS_OF = datetime(2026, 3, 1, 6, tzinfo=UTC)
 TARGETS = {"leaving": TargetOf("churn", 90), "next_order": TargetOf("next_order", 120)}

@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from serving.database.audit import verify
+from serving.database.audit_log import verify
 from serving.database.engine import reading, writing
 from serving.database.tables import METADATA, audit_log, deadlines, event_inbox, interventions, outbox
-from serving.interventions.deadlines import Swept, sweep
-from serving.interventions.lifecycle import Begun, Change, Deadline, begin, change
-from serving.interventions.settings import Channel, InterventionSettings, Role
+from serving.interventions.declare.settings import Channel, InterventionSettings, Role
+from serving.interventions.run.deadlines import Swept, sweep
+from serving.interventions.run.lifecycle import Begun, Change, Deadline, begin, change
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -101,7 +101,7 @@ def test__what_nobody_has_begun__expires_and_its_other_deadlines_are_void(databa
 
 def test__many_that_expire__in_portions__are_each_told_noted_and_in_the_history_once(database, monkeypatch):
     """And as they stand by then: what nobody claimed had gone to the director in the same sweep."""
-    monkeypatch.setattr("serving.interventions.lifecycle.AT_ONCE", 2)
+    monkeypatch.setattr("serving.interventions.run.lifecycle.AT_ONCE", 2)
     begun(database, CLAIM, EXPIRE, count=5)
     with writing(database) as connection:
         change(connection, "i4", Change("claimed", "Ada", NOON), TOLD)

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.population import OPTED_OUT
-from serving.interventions.before import NOTHING, Before
-from serving.interventions.candidates import Accounts, Company, Outcome
-from serving.interventions.decisions import decided, intervention_id
-from serving.interventions.experiments import lots
-from serving.interventions.settings import EffectPrior, InterventionSettings, Limits, Playbook, Role, Rule, Step
+from features.families.eligibility import OPTED_OUT
+from serving.interventions.decide.candidates import Accounts, Company, Outcome
+from serving.interventions.decide.decisions import decided, intervention_id
+from serving.interventions.decide.earlier_decisions import NOTHING, Before
+from serving.interventions.decide.experiments import lots
+from serving.interventions.declare.settings import EffectPrior, InterventionSettings, Limits, Playbook, Role, Rule, Step
 
 NIGHT = datetime(2026, 3, 4, tzinfo=UTC)
 """A Wednesday: its ISO week began on 2 March."""

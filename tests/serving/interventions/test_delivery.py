@@ -14,17 +14,17 @@ from outbox_messages import NOON, OLDER, SECRET, held, put, states, told, webhoo
 from receiving import receiver
 from standardwebhooks import Webhook
 
-from features.moments import now as clock
-from serving.database.audit import verify
+from features.timestamps import now as clock
+from serving.database.audit_log import verify
 from serving.database.engine import opened, reading, writing
 from serving.database.tables import audit_log, outbox
-from serving.interventions.delivery import webhooks
-from serving.interventions.delivery.answer import DELAYS, Answer, next_attempt
-from serving.interventions.delivery.claims import LEASE, Dispatched, Terms, record, take
-from serving.interventions.delivery.dispatch import dispatch_once, dispatch_until
-from serving.interventions.delivery.letters import NoMessage, reopen, replay, replay_dead
-from serving.interventions.delivery.webhooks import WebhookChannel
-from serving.interventions.settings import Channel
+from serving.interventions.declare.settings import Channel
+from serving.interventions.deliver import webhooks
+from serving.interventions.deliver.attempt import DELAYS, Answer, next_attempt
+from serving.interventions.deliver.dispatch import dispatch_once, dispatch_until
+from serving.interventions.deliver.leases import LEASE, Dispatched, Terms, record, take
+from serving.interventions.deliver.outbox_admin import NoMessage, reopen, replay, replay_dead
+from serving.interventions.deliver.webhooks import WebhookChannel
 
 SECOND = timedelta(seconds=1)
 WORST = 1 - 1e-9

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from outbox_messages import NOON, put, told, webhook
 from receiving import receiver
 
-from serving.interventions.delivery import addresses
-from serving.interventions.delivery.addresses import Guarded, checked, is_public, resolved
-from serving.interventions.delivery.dispatch import dispatch_once
-from serving.interventions.delivery.environment import NotUsable
+from serving.interventions.deliver import addresses
+from serving.interventions.deliver.addresses import Guarded, checked, is_public, resolved
+from serving.interventions.deliver.dispatch import dispatch_once
+from serving.interventions.deliver.secrets import NotUsable
 
 NOT_OURS = [
     "http://0x7f.1", "http://2130706433", "http://017700000001", "http://127.1", "http://localhost", "http://[::1]",

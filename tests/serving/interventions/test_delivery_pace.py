@@ -10,10 +10,10 @@ from outbox_messages import NOON, held, put, states, told, webhook
 from receiving import receiver
 
 from serving.database.engine import opened
-from serving.interventions.delivery.claims import Dispatched, Taken, Terms, chosen, take
-from serving.interventions.delivery.dispatch import dispatch_once
-from serving.interventions.delivery.pace import Bucket, per_minute
-from serving.interventions.settings import Channel
+from serving.interventions.declare.settings import Channel
+from serving.interventions.deliver.channel_rate_limit import Bucket, per_minute
+from serving.interventions.deliver.dispatch import dispatch_once
+from serving.interventions.deliver.leases import Dispatched, Taken, Terms, chosen, take
 
 MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
 

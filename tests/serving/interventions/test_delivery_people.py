@@ -17,10 +17,10 @@ from serving_company import free_port
 
 from serving.database.engine import writing
 from serving.database.tables import standings
-from serving.interventions.delivery.claims import Dispatched
-from serving.interventions.delivery.dispatch import dispatch_once
-from serving.interventions.delivery.texts import Text, text_of, text_together
-from serving.interventions.settings import Channel
+from serving.interventions.declare.settings import Channel
+from serving.interventions.deliver.dispatch import dispatch_once
+from serving.interventions.deliver.leases import Dispatched
+from serving.interventions.deliver.messages import Text, text_of, text_together
 
 MINUTE = timedelta(minutes=1)
 PAYLOAD = {"type": "intervention.escalated", "data": DATA}

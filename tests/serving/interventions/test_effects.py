@@ -8,13 +8,13 @@ import pytest
 from learnt import learnt_by_night
 
 from features.catalog import CATALOG, fingerprint, named
-from features.plan import FeatureSet
-from serving.interventions.effects import effects_of, is_harmful
-from serving.interventions.settings import EffectPrior, Playbook
-from serving.model_store import FingerprintMismatch, NoChampion, effect_version
+from features.engine.plan import FeatureSet
+from registry.loader import FingerprintMismatch, NoChampion, effect_version
+from registry.writer import effect_name, load_model, register_effect
+from serving.interventions.decide.effects import effects_of, is_harmful
+from serving.interventions.declare.settings import EffectPrior, Playbook
 from training.experiments import Arms, Outcomes, measured
 from training.experiments.learning import learn
-from training.tracking import effect_name, load_model, register_effect
 
 FEATURES = ("purchases_amount_sum_365d", "purchases_amount_sum_90d")
 CALL = Playbook(when="true", **{"for": "churn"}, role="r", effect=EffectPrior(prior=0.10, strength=100.0), control=0.5)
@@ -129,7 +129,7 @@ def test__registered__is_what_was_learnt__bit_for_bit(uri):
     """Trees written as text and read again."""
     outcomes, features, chance = experiment()
     learnt = learn(outcomes, measured(outcomes, 0.0), features)
-    from training.effect_model import EffectModel
+    from registry.effect_model import EffectModel
 
     own = EffectModel(dict(learnt.card), learnt.boosters)
     read = learnt_by_night(uri, "shop", ["call"])["call"].model

@@ -2,7 +2,7 @@
 
 import pytest
 
-from serving.interventions.delivery.environment import Environment, NotUsable
+from serving.interventions.deliver.secrets import Environment, NotUsable
 
 
 def test__filled__variable_or_file__and_hidden_again(tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.interventions.experiments import CONTROL, HOLDOUT, TREATMENT, arms, lots
+from serving.interventions.decide.experiments import CONTROL, HOLDOUT, TREATMENT, arms, lots
 
 IDS = [f"A{number}" for number in range(20_000)]
 

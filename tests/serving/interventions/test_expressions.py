@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from serving.interventions.columns import ARROW, columns_of_accounts
-from serving.interventions.expressions import _connection, columns_in, holding, problems_of
-from serving.standing.settings import TargetOf
+from serving.interventions.declare.columns import ARROW, columns_of_accounts
+from serving.interventions.declare.expressions import _connection, columns_in, holding, problems_of
+from serving.segmentation.settings import TargetOf
 
 COLUMNS = columns_of_accounts({"churn": TargetOf("churn", 90)})
 

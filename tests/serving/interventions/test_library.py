@@ -3,12 +3,12 @@
 import pyarrow as pa
 import pytest
 
-from serving.interventions.columns import ARROW, Posted, columns_of_accounts, posted_rows
-from serving.interventions.expressions import holding
-from serving.interventions.library import left_out, library, with_library
-from serving.interventions.misdeclared import misdeclared
-from serving.interventions.settings import Calendar, InterventionSettings, Length, Library, Role, Sla
-from serving.standing.settings import QUADRANTS, TargetOf
+from serving.interventions.declare.columns import ARROW, Posted, columns_of_accounts, posted_rows
+from serving.interventions.declare.expressions import holding
+from serving.interventions.declare.inconsistent import misdeclared
+from serving.interventions.declare.library import left_out, library, with_library
+from serving.interventions.declare.settings import Calendar, InterventionSettings, Length, Library, Role, Sla
+from serving.segmentation.settings import QUADRANTS, TargetOf
 
 CHURN = {"leaving": TargetOf("churn", 90)}
 ALL = Library(playbooks="all", rules="all", sla="all")

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from serving.database.audit import verify
+from serving.database.audit_log import verify
 from serving.database.engine import reading, writing
+from serving.database.intervention_states import CLOSED, MAY, OPEN
 from serving.database.tables import (
     METADATA,
     audit_log,
@@ -19,8 +20,9 @@ from serving.database.tables import (
     interventions,
     outbox,
 )
-from serving.interventions.deadlines import Swept, sweep
-from serving.interventions.lifecycle import (
+from serving.interventions.declare.settings import Channel, InterventionSettings, Role, Sla
+from serving.interventions.run.deadlines import Swept, sweep
+from serving.interventions.run.lifecycle import (
     Begun,
     Change,
     Deadline,
@@ -30,8 +32,6 @@ from serving.interventions.lifecycle import (
     change,
     finish_step,
 )
-from serving.interventions.settings import Channel, InterventionSettings, Role, Sla
-from serving.interventions.states import CLOSED, MAY, OPEN
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 SOON = NOON + timedelta(minutes=10)

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from serving.interventions.policy import Candidates, by_group, decide
+from serving.interventions.decide.policy import Candidates, by_group, decide
 
 NAMES = ("success_manager", "support", "sales")
 

@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from serving.accounts.event_inbox import PostedEvent
 from serving.database.engine import reading, writing
 from serving.database.tables import deadlines, interventions, outbox, scores, standings
-from serving.interventions.deadlines import sweep
-from serving.interventions.settings import Calendar, Channel, InterventionSettings, Role, Sla
-from serving.interventions.triggers import RECENT, intervention_id, react
-from serving.posting import PostedEvent
-from serving.standing.settings import TargetOf
+from serving.interventions.declare.settings import Calendar, Channel, InterventionSettings, Role, Sla
+from serving.interventions.run.deadlines import sweep
+from serving.interventions.run.triggers import RECENT, intervention_id, react
+from serving.segmentation.settings import TargetOf
 
 MONDAY = datetime(2026, 3, 2, 16, 50, tzinfo=UTC)
 """17:50 in Berlin: ten minutes before closing."""

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from standing_company import CHURN, by_account, scores, standing, table
 
-from serving.standing.settings import Health, HealthWeights, StandingSettings, TargetOf
+from serving.segmentation.settings import Health, HealthWeights, StandingSettings, TargetOf
 
 
 def test__potential__signals_that_go_with_revenue__do_not_make_it_go_with_revenue():

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from standing_company import AS_OF, CHURN, attributes, by_account, moves, scores, standing, table
 
 from serving.database.tables import cuts, standings, tier_moves
-from serving.standing.hysteresis import Cut
-from serving.standing.settings import Matrix, StandingSettings, Threshold, TierRule, Tiers
+from serving.segmentation.hysteresis import Cut
+from serving.segmentation.settings import Matrix, StandingSettings, Threshold, TierRule, Tiers
 
 ABSOLUTE = StandingSettings(
     CHURN,

@@ -23,7 +23,7 @@ def upgrade() -> None:
             "state",
             sa.LargeBinary(),
             nullable=False,
-            comment="all that is known of it, compact: see features/compact.py",
+            comment="all that is known of it, compact: see features/engine/account_state.py",
         ),
         sa.PrimaryKeyConstraint("account_id"),
         comment="Grain: one row per account. What the service computes features, profile and timeline from.",

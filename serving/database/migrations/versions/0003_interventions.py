@@ -3,13 +3,13 @@
 import sqlalchemy as sa
 from alembic import op
 
-from serving.database.audit import BEGINNING, hash_of
+from serving.database.audit_log import BEGINNING, hash_of
 from serving.database.tables import Moment
 
 revision = "0003"
 down_revision = "0002"
 
-_HASH = "SHA-256 of the hash before and of this act, hex: see serving/database/audit.py"
+_HASH = "SHA-256 of the hash before and of this act, hex: see serving/database/audit_log.py"
 _FINAL = "the audit log is only ever added to"
 
 

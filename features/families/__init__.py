@@ -1,0 +1,1 @@
+"""The declared features, a family a file; beside them the features that populations and segmentation need."""

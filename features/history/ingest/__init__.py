@@ -1,0 +1,1 @@
+"""A source's rows are read, checked and added to the history; refused rows go to the quarantine with their reason."""

@@ -1,0 +1,1 @@
+"""The leakage audit: probes in the future of accounts prove that no feature sees it."""

@@ -1,1 +1,0 @@
-"""The commands of the command line, a module for each room of the work; `foresail.cli` puts them together."""

@@ -1,0 +1,1 @@
+"""The project file `foresail.toml`: what it may say, and the project that it describes."""

@@ -1,0 +1,1 @@
+"""`foresail demo`: the whole way once, each step shown as the command that does it."""

@@ -1,0 +1,1 @@
+"""The reference pages in docs/, written from the declarations."""

@@ -1,0 +1,17 @@
+"""Steps told to whoever waits for them."""
+
+from collections.abc import Callable
+
+from features.progress import StepProgress
+
+
+def silent(done: int, total: int, what: str) -> None:
+    """No progress is wanted."""
+
+
+def named(progress: StepProgress | None, source: str) -> StepProgress | None:
+    return (lambda done, total, what: progress(done, total, f"{source}: {what}")) if progress else None
+
+
+def by_bucket(progress: StepProgress | None, what: str) -> Callable[[int, int], None] | None:
+    return (lambda done, total: progress(done, total, what)) if progress else None

@@ -1,0 +1,1 @@
+"""What is true of the simulated company: outcomes, effects of acting, the best allocation."""

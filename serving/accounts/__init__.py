@@ -1,0 +1,1 @@
+"""What is kept of an account between nights: states, posted events, last scores, listing and profile."""

@@ -1,0 +1,229 @@
+"""Whom a playbook could be begun for, with what it should bring, and which warnings hold. Pure: accounts and settings in, rows out.
+
+gain = effect × at stake        at stake of a risk: probability × value, as the score says;
+net  = gain − cost              of a growth target: (1 − probability) × value × the target's share
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from features.arrays import Flags, Floats
+from features.families.eligibility import OPTED_OUT
+from serving.interventions.decide.earlier_decisions import QUARTER_DAYS, Before
+from serving.interventions.decide.effects import CHANCE, Effect, LearntEffect, effects_of, is_harmful
+from serving.interventions.decide.experiments import ALL, arms
+from serving.interventions.declare.expressions import holding
+from serving.interventions.declare.settings import InterventionSettings, Playbook, Rule
+from serving.segmentation.settings import RISKS, SEVERITIES
+
+GROWTH_SHARE = 0.25
+"""Of what an account is worth, what growth would add, where its target does not say."""
+DECISION, RULE = "decision", "rule"
+CONTACTS = (DECISION, RULE)
+"""The origins of interventions that count as contacts: an SLA answers the account."""
+OF_ACCOUNT = ("name", "owner", "region", "industry", "quadrant")
+"""What is carried along of the account."""
+PAIR = (
+    "account_id", "playbook", "role", "rules", "severity", "must", "target", "probability", "value_at_stake", "effect",
+    "effect_sd", "effect_source", "cost", "gain", "net", "arm", *OF_ACCOUNT,
+)  # fmt: skip
+"""The columns of a candidate. `rules` names those that ask for it, the most severe first; `must`: one of them does."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a playbook is to change: a target's kind, and of growth the share that it adds."""
+
+    kind: str
+    share: float = GROWTH_SHARE
+
+    @property
+    def is_risk(self) -> bool:
+        return self.kind in RISKS
+
+
+@dataclass(frozen=True)
+class Company:
+    """What a company has declared and learnt."""
+
+    told: InterventionSettings
+    outcomes: Mapping[str, Outcome]
+    """By the name of the target."""
+    learnt: Mapping[str, LearntEffect] = field(default_factory=dict)
+    """By playbook, where experiments have spoken."""
+    currency: str = ""
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """Accounts to decide for: `rows` as serving/interventions/declare/columns.py documents them, `features` in the same order.
+
+    The features are those that learnt effects read, and whether the account has opted out.
+    """
+
+    rows: pa.Table
+    features: pd.DataFrame
+
+    @cached_property
+    def ids(self) -> list[str]:
+        return list(self.rows["account_id"].to_pylist())
+
+    @cached_property
+    def index(self) -> pd.Index:
+        return pd.Index(self.ids)
+
+    @property
+    def opted_out(self) -> Flags:
+        return np.asarray(self.features[OPTED_OUT.name].to_numpy(dtype=np.float64) > 0)
+
+    def number(self, name: str) -> Floats:
+        """A column as numbers, NaN where nothing is known."""
+        return np.asarray(self.rows[name].to_numpy(zero_copy_only=False), dtype=np.float64)
+
+    def are_among(self, ids: Any) -> Flags:
+        return np.asarray(self.index.isin(ids))
+
+
+def candidates_of(accounts: Accounts, company: Company, before: Before, as_of: datetime) -> pd.DataFrame:
+    """One row per account and playbook that could be begun for it, in the order of playbooks; columns `PAIR`.
+
+    Nobody who has opted out, has had contacts enough, or was decided about for this very moment; of a playbook nobody whom
+    it is open for or still cools down for; nothing of a playbook that is known to do harm. Whose arm is control or holdout is among them:
+    what would have been done for them is what the others are compared with.
+    """
+    may = ~accounts.opted_out & ~_has_had_enough(accounts, company.told, before, as_of)
+    may &= ~accounts.are_among(before.assigned.loc[before.assigned["assigned_at"] >= as_of, "account_id"])
+    asked = _asked(accounts, company.told)
+    found = [
+        _of_playbook(name, accounts, company, asked, may & ~_at_rest(name, accounts, company.told, before, as_of))
+        for name in company.told.playbooks
+        if not is_harmful(company.learnt.get(name))
+    ]
+    return stacked([pd.DataFrame(columns=list(PAIR)), *found])
+
+
+def warnings_of(accounts: Accounts, told: InterventionSettings, before: Before, as_of: datetime) -> pd.DataFrame:
+    """One row per rule that holds for an account: account_id, rule, severity, since, as_of.
+
+    `since` is kept while the rule holds night after night.
+    """
+    held = holding(accounts.rows, {name: rule.when for name, rule in told.rules.items()})
+    found = [
+        pd.DataFrame({"account_id": accounts.index[held[name]], "rule": name, "severity": rule.severity})
+        for name, rule in told.rules.items()
+    ]
+    rows = stacked([pd.DataFrame(columns=["account_id", "rule", "severity"]), *found])
+    rows = rows.merge(before.warned, on=["account_id", "rule"], how="left")
+    rows["since"] = pd.to_datetime(rows["since"], utc=True).fillna(pd.Timestamp(as_of))
+    return rows.assign(as_of=pd.Timestamp(as_of))
+
+
+def stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Frames one below the other. One without rows has no types, and would take those of the others away."""
+    some = [frame for frame in frames if len(frame)]
+    return pd.concat(some, ignore_index=True) if some else frames[0]
+
+
+def _asked(accounts: Accounts, told: InterventionSettings) -> dict[tuple[str, str], Flags]:
+    """Whether each condition of a playbook and of a rule that starts one holds, by ("playbook" or "rule", its name)."""
+    playbooks = {f"playbook {name}": one.when for name, one in told.playbooks.items()}
+    rules = {f"rule {name}": one.when for name, one in told.rules.items() if one.start is not None}
+    held = holding(accounts.rows, playbooks | rules)
+    return {(kind, name): flags for key, flags in held.items() for kind, _, name in [key.partition(" ")]}
+
+
+def _has_had_enough(accounts: Accounts, told: InterventionSettings, before: Before, as_of: datetime) -> Flags:
+    most = told.policy.contacts_per_quarter
+    if most is None:
+        return np.zeros(len(accounts.ids), dtype=np.bool_)
+    lately = before.since(as_of - timedelta(days=QUARTER_DAYS))
+    contacts = lately.loc[lately["origin"].isin(CONTACTS), "account_id"].value_counts()
+    return accounts.are_among(contacts.index[contacts >= most])
+
+
+def _at_rest(name: str, accounts: Accounts, told: InterventionSettings, before: Before, as_of: datetime) -> Flags:
+    """Whose intervention of the playbook is open, or who was assigned to it, or kept from all, within its cooldown."""
+    since = as_of - timedelta(days=told.playbooks[name].cooldown_days)
+    begun, lately, assigned = before.open_at(as_of), before.since(since), before.assigned
+    of_it = assigned["playbook"].isin((name, ALL)) & (assigned["assigned_at"] > since)
+    resting = [assigned.loc[of_it, "account_id"]]
+    resting += [
+        each.loc[each["playbook"] == name, "account_id"] for each in (begun, lately[lately["decided_at"] > since])
+    ]
+    return accounts.are_among(pd.concat(resting))
+
+
+def _of_playbook(
+    name: str, accounts: Accounts, company: Company, asked: Mapping[tuple[str, str], Flags], may: Flags
+) -> pd.DataFrame:
+    playbook, told = company.told.playbooks[name], company.told
+    starting = _by_severity({rule: one for rule, one in told.rules.items() if one.start == name})
+    must = np.zeros(len(may), dtype=np.bool_)
+    for rule in starting:
+        must |= asked["rule", rule]
+    at = np.flatnonzero(may & (must | asked["playbook", name]))
+    pairs = _valued(at, accounts, playbook, company, company.learnt.get(name))
+    pairs["must"], pairs["playbook"], pairs["role"] = must[at], name, playbook.role
+    pairs["rules"] = [
+        tuple(rule for rule in starting if asked["rule", rule][row]) if is_asked else ()
+        for row, is_asked in zip(at, must[at], strict=True)
+    ]
+    pairs["severity"] = [
+        told.rules[rules[0]].severity if rules else severity
+        for rules, severity in zip(pairs["rules"], _severity(accounts, playbook.outcome, company, at), strict=True)
+    ]
+    pairs["arm"] = arms(list(pairs["account_id"]), name, playbook.control, told.policy.holdout)
+    # What nothing is known of brings nothing; a rule asks for it all the same.
+    return pairs.loc[pairs["must"] | (pairs["net"] > 0), list(PAIR)]
+
+
+def _by_severity(rules: Mapping[str, Rule]) -> list[str]:
+    """Their names, the most severe first."""
+    return sorted(rules, key=lambda name: (-SEVERITIES.index(rules[name].severity), name))
+
+
+def _valued(
+    at: NDArray[np.intp], accounts: Accounts, playbook: Playbook, company: Company, learnt: LearntEffect | None
+) -> pd.DataFrame:
+    """What acting on the accounts in these places should bring, one row each."""
+    outcome = company.outcomes[playbook.outcome]
+    probability = accounts.number(f"{playbook.outcome}_probability")[at]
+    at_stake = np.nan_to_num(_at_stake(accounts, playbook.outcome, outcome)[at])
+    effect = _effect(at, accounts, playbook, learnt, probability if outcome.is_risk else 1.0 - probability)
+    own = accounts.rows.select(["account_id", *OF_ACCOUNT]).take(pa.array(at)).to_pandas()
+    gain = effect.mean * at_stake
+    valued: pd.DataFrame = own.assign(
+        target=playbook.outcome, probability=probability, value_at_stake=at_stake, effect=effect.mean,
+        effect_sd=effect.sd, effect_source=effect.source, cost=playbook.cost, gain=gain, net=gain - playbook.cost,
+    )  # fmt: skip
+    return valued
+
+
+def _at_stake(accounts: Accounts, target: str, outcome: Outcome) -> Floats:
+    if outcome.is_risk:
+        return accounts.number(f"{target}_value_at_stake")
+    missed = (1.0 - accounts.number(f"{target}_probability")) * accounts.number("value") * outcome.share
+    return np.maximum(missed, 0.0)
+
+
+def _effect(
+    at: NDArray[np.intp], accounts: Accounts, playbook: Playbook, learnt: LearntEffect | None, chance: Floats
+) -> Effect:
+    names = list(learnt.features) if learnt is not None else []
+    return effects_of(playbook, learnt, accounts.features[names].iloc[at].assign(**{CHANCE: np.nan_to_num(chance)}))
+
+
+def _severity(accounts: Accounts, target: str, company: Company, at: NDArray[np.intp]) -> list[str]:
+    """How severe a risk is by its score; what could be won, or is not scored, is never severe."""
+    lowest = SEVERITIES[0]
+    if not company.outcomes[target].is_risk:
+        return [lowest] * len(at)
+    return [word or lowest for word in accounts.rows[f"{target}_severity"].take(pa.array(at)).to_pylist()]

@@ -1,0 +1,232 @@
+"""Which playbook each account gets, within what the team can do: the most net value together, and the reasons.
+
+Net value = gain − cost, where gain is the playbook's effect × what is at stake. One action per account; each uses one
+place of its resource; all costs within the budget. What a rule begins comes first, the highest obligation before the
+others, whatever its net value. Pure: no clock, no database, and the same plan whatever the order of the rows.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from features.arrays import Array
+from serving.interventions.decide.allocation import Allocation, Rows, Within, allocate, lay_out
+from serving.interventions.decide.not_chosen import Near, NearMiss, said
+
+_95_PERCENT = 1.959964
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """One row per account and playbook that may be chosen, in any order."""
+
+    account: Array
+    """Codes from 0 on, (rows,)."""
+    playbook: Array
+    resource: Array
+    """Whose capacity it uses, a place in `capacity`; −1 nobody's."""
+    gain: Array
+    """Effect × what is at stake, money."""
+    cost: Array
+    """Money, 0 or more."""
+    must: Array
+    """0 where the net value decides; else how great the obligation is to begin it."""
+    tie: Array
+    """uint64 hash of account and playbook: which of equals comes first."""
+    sd: Array | None = None
+    """Standard deviation of the gain, wholly correlated within a playbook; None: not known, taken as 0."""
+
+    @property
+    def net(self) -> Array:
+        return self.gain - self.cost
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done. Money is per plan, that is per week where capacities are."""
+
+    candidates: Candidates = field(repr=False)
+    rows: Array
+    """The candidates chosen, in the order of their hashes."""
+    value: float
+    """Net value of all that is chosen, what rules begin included."""
+    bound: float
+    """What no plan can pass that serves the rules first."""
+    gap: float
+    """How far the value may be from the best possible, as a share of what was free to be decided."""
+    price: Array
+    """Of each resource: what one more place would bring."""
+    threshold: Array
+    """Of each resource: all that was chosen there by value brings at least so much, the budget's price taken off."""
+    budget_price: float
+    """What one more unit of money would bring."""
+    interval: tuple[float, float]
+    """95 % interval of the value."""
+    left: Array
+    """Of each resource: places not used."""
+    budget_left: float
+    after_rules: tuple[Array, float]
+    """Of each resource the places, and the money, that were free to be decided once rules were served."""
+
+    @cached_property
+    def row_of(self) -> Array:
+        """Of each account the row chosen, or −1."""
+        row = np.full(int(self.candidates.account.max(initial=-1)) + 1, -1, dtype=np.int64)
+        row[self.candidates.account[self.rows]] = self.rows
+        return row
+
+    def why_not(self, row: int, resources: Sequence[str] = ()) -> str:
+        """Why a candidate was not chosen, in words, with the names of the resources where they are given."""
+        of = int(self.candidates.resource[row])
+        return said(self.near_miss(row), resources[of] if resources and of >= 0 else None)
+
+    def near_miss(self, row: int) -> NearMiss:
+        """Why a candidate was not chosen, and by which amount."""
+        told, resource = self.candidates, int(self.candidates.resource[row])
+        instead = int(self.row_of[told.account[row]])
+        if instead == row:
+            return NearMiss(Near.CHOSEN)
+        if instead >= 0 and told.must[instead] > 0:
+            return NearMiss(Near.RULE_FIRST)
+        if instead >= 0 and told.net[instead] >= told.net[row]:
+            return NearMiss(Near.OTHER_PLAYBOOK)
+        if told.net[row] <= 0 and not told.must[row]:
+            return NearMiss(Near.DOES_NOT_PAY)
+        if resource >= 0 and self.left[resource] < 1:
+            return self._no_place(row, resource, instead)
+        return self._no_money(row)
+
+    def _no_place(self, row: int, resource: int, instead: int) -> NearMiss:
+        told = self.candidates
+        using = self.rows[told.resource[self.rows] == resource]
+        if not len(using):
+            return NearMiss(Near.NO_CAPACITY)
+        if instead >= 0:
+            return NearMiss(Near.NEARLY_AS_GOOD)
+        if (told.must[using] > 0).all():
+            return NearMiss(Near.CAPACITY_FOR_RULES)
+        above = float(self.threshold[resource] + self.budget_price * told.cost[row])
+        return NearMiss(Near.CAPACITY, above) if above >= told.net[row] > 0 else self._no_money(row)
+
+    def _no_money(self, row: int) -> NearMiss:
+        told = self.candidates
+        if self.budget_price * told.cost[row] >= told.net[row]:
+            return NearMiss(Near.BUDGET, self.budget_price)
+        return NearMiss(Near.BUDGET_LEFT, self.budget_left)
+
+
+def decide(candidates: Candidates, capacity: Array, budget: float = math.inf) -> Plan:
+    """The plan of the most net value.
+
+    capacity (resources,): places, infinite where nobody counts them, rounded down. budget: money, infinite for any.
+    """
+    served, left, money = _rules_first(candidates, np.floor(np.asarray(capacity, dtype=np.float64)), budget)
+    within = Within(_as_places(candidates, np.append(left, np.inf)), money)
+    rows = _free_to_choose(candidates, served, within)
+    found = allocate(rows, within)
+    chosen = rows.row[found.chosen[found.chosen >= 0]]
+    return _plan(candidates, served, chosen, found, left, money)
+
+
+def _rules_first(candidates: Candidates, capacity: Array, budget: float) -> tuple[Array, Array, float]:
+    """The rows that rules begin, as far as capacity and budget reach; what is left of both."""
+    must = np.flatnonzero(candidates.must > 0)
+    order = must[np.lexsort((candidates.tie[must], -candidates.net[must], -candidates.must[must]))]
+    left, served, accounts = capacity.copy(), [], set()
+    for row, account, resource, cost in zip(
+        order, candidates.account[order], candidates.resource[order], candidates.cost[order], strict=True
+    ):
+        if account not in accounts and cost <= budget and (resource < 0 or left[resource] >= 1):
+            accounts.add(account)
+            served.append(row)
+            budget -= float(cost)
+            if resource >= 0:
+                left[resource] -= 1
+    return np.array(served, dtype=np.int64), left, budget
+
+
+def _as_places(candidates: Candidates, left: Array) -> Array:
+    """Capacities as whole numbers; −1 where there are enough for every candidate, as for the last one, nobody's."""
+    wanted = np.bincount(candidates.resource % len(left), minlength=len(left))
+    return np.where(left >= wanted, -1, np.minimum(left, len(candidates.account))).astype(np.int64)
+
+
+def _free_to_choose(candidates: Candidates, served: Array, within: Within) -> Rows:
+    """The rows that pay, of accounts that no rule has taken, where there is money at all."""
+    resource = candidates.resource % len(within.capacity)
+    net = candidates.net
+    may = (net > 0) & (candidates.cost <= within.budget)
+    taken = np.zeros(int(candidates.account.max(initial=-1)) + 1, dtype=np.bool_)
+    taken[candidates.account[served]] = True
+    return lay_out(candidates.account, resource, net, candidates.cost, candidates.tie, may & ~taken[candidates.account])
+
+
+def _plan(
+    candidates: Candidates, served: Array, chosen: Array, found: Allocation, left: Array, money: float
+) -> Plan:  # fmt: skip
+    rows = np.concatenate([served, chosen])
+    rows = rows[np.argsort(candidates.tie[rows], kind="stable")]
+    free = math.fsum(candidates.net[chosen])
+    value = math.fsum(candidates.net[rows])
+    spread = _95_PERCENT * _spread(candidates, rows)
+    used = np.bincount(candidates.resource[chosen] % (len(left) + 1), minlength=len(left) + 1)[:-1]
+    return Plan(
+        candidates=candidates,
+        rows=rows,
+        value=value,
+        bound=math.fsum([*candidates.net[served], max(found.bound, free)]),
+        gap=max(0.0, found.bound - free) / found.bound if found.bound > 0 else 0.0,
+        price=found.one_more[:-1],
+        threshold=found.price[:-1],
+        budget_price=found.money,
+        interval=(value - spread, value + spread),
+        left=left - used,
+        budget_left=money - math.fsum(candidates.cost[chosen]),
+        after_rules=(left, money),
+    )
+
+
+def _spread(candidates: Candidates, rows: Array) -> float:
+    """Standard deviation of the rows' gain: within a playbook deviations add up, those of different ones are independent."""
+    if candidates.sd is None:
+        return 0.0
+    playbook, sd = candidates.playbook[rows], candidates.sd[rows]
+    return math.hypot(*(math.fsum(sd[playbook == one]) for one in np.unique(playbook)))
+
+
+def by_group(plan: Plan, labels: Array) -> pd.DataFrame:
+    """The plan by region, industry or owner: a row per label, in alphabetical order.
+
+    labels (accounts,): each account's own. `one_more`: what one more place would bring if it went to an account of that
+    label.
+    """
+    told = plan.candidates
+    every = pd.DataFrame(
+        {
+            "label": labels[told.account],
+            "interventions": np.isin(np.arange(len(told.account)), plan.rows).astype(int),
+            "cost": told.cost,
+            "expected_value": told.net,
+            "one_more": _if_one_more(plan),
+        }
+    ).sort_values("label", kind="stable")
+    chosen = every[every["interventions"] > 0].groupby("label")[["interventions", "cost", "expected_value"]]
+    return chosen.agg({"interventions": "sum", "cost": math.fsum, "expected_value": math.fsum}).join(
+        every.groupby("label")[["one_more"]].max(), how="right"
+    ).fillna(0)  # fmt: skip
+
+
+def _if_one_more(plan: Plan) -> Array:
+    """Of each candidate what it would bring if there were a place for it, beyond what its account has already.
+
+    At the budget's price; the place that its account leaves brings its resource's price.
+    """
+    told = plan.candidates
+    after = told.net - plan.budget_price * told.cost
+    before = plan.row_of[told.account]
+    has = np.where(before >= 0, after[before] - np.append(plan.price, 0.0)[told.resource[before]], 0.0)
+    return np.where((before >= 0) & (told.must[before] > 0), 0.0, np.maximum(after - has, 0.0))

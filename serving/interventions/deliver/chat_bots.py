@@ -1,0 +1,66 @@
+"""Robots of DingTalk and WeCom. They answer 200 whatever happens and say in the body what did; Apprise reads the 200 alone."""
+
+from datetime import timedelta
+from typing import Any
+
+import httpx
+
+from serving.interventions.deliver.attempt import DELIVERED, Answer
+
+SECONDS = 10.0
+TOO_FAST = {130101, 410100, 45009}
+"""DingTalk's and WeCom's codes for more messages than a robot may send."""
+SILENCE = timedelta(minutes=10)
+"""How long DingTalk takes nothing from a robot that was too fast."""
+
+
+def read_robot(answer: httpx.Response) -> Answer:
+    """What a robot made of a message."""
+    try:
+        said = answer.json()
+        code, words = int(said["errcode"]), str(said.get("errmsg", ""))
+    except (ValueError, KeyError, TypeError):
+        return Answer(f"the robot answered {answer.status_code}, and not as documented")
+    if code:
+        return Answer(f"the robot answered error {code}: {words}", quiet=SILENCE if code in TOO_FAST else None)
+    return DELIVERED
+
+
+def _posted(url: str, told: dict[str, Any], params: dict[str, str]) -> Answer:
+    address = httpx.URL(url).copy_merge_params(params)
+    try:
+        return read_robot(httpx.post(address, json=told, timeout=SECONDS, follow_redirects=False, trust_env=False))
+    except httpx.TransportError as failed:
+        return Answer(f"the robot cannot be reached ({type(failed).__name__})")
+
+
+def heard(plugin: Any) -> Any:
+    """A plugin of Apprise for one of these robots, which from now on keeps what the robot said in its `answer`."""
+    request = _REQUESTS[plugin.schema]
+
+    def send(body: str, title: str = "", **_: Any) -> bool:
+        plugin.answer = _posted(*request(plugin, f"{title}\n{body}" if title else body))
+        problem: str | None = plugin.answer.problem
+        return problem is None
+
+    plugin.send = send
+    return plugin
+
+
+def _dingtalk(plugin: Any, text: str) -> tuple[str, dict[str, Any], dict[str, str]]:
+    at = {"atMobiles": plugin.targets, "isAtAll": False}
+    signature: dict[str, str] = {}
+    if plugin.secret:
+        timestamp, quoted = plugin.get_signature()
+        signature = {"timestamp": timestamp, "sign": plugin.unquote(quoted)}
+    told = {"msgtype": "text", "text": {"content": text}, "at": at}
+    return plugin.notify_url.format(token=plugin.token), told, signature
+
+
+def _wecom(plugin: Any, text: str) -> tuple[str, dict[str, Any], dict[str, str]]:
+    return plugin.notify_url.format(key=plugin.key), {"msgtype": "text", "text": {"content": text}}, {}
+
+
+_REQUESTS = {"dingtalk": _dingtalk, "wecombot": _wecom}
+ROBOTS = frozenset(_REQUESTS)
+"""The schemes of their URLs."""

@@ -1,0 +1,175 @@
+"""Dispatching: every channel on its own, so that one that is slow or down holds up no other. Any number of dispatchers may."""
+
+import asyncio
+import json
+import logging
+import random
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from serving.interventions.declare.settings import Channel, InterventionSettings
+from serving.interventions.deliver import people, webhooks
+from serving.interventions.deliver.attempt import Answer
+from serving.interventions.deliver.channel_rate_limit import per_minute
+from serving.interventions.deliver.leases import Dispatched, Taken, Terms, hold, is_due, record, take
+from serving.interventions.deliver.messages import text_together
+from serving.interventions.deliver.people import PeopleChannel
+from serving.interventions.deliver.secrets import Environment, NotUsable
+from serving.interventions.deliver.webhooks import WebhookChannel
+
+EVERY_SECONDS = 0.5
+"""How often the outbox is looked at."""
+
+log = logging.getLogger("bentoml.foresail")
+
+
+def dispatch_once(
+    engine: sa.Engine,
+    told: InterventionSettings,
+    variables: Mapping[str, str],
+    clock: Callable[[], datetime],
+    chance: Callable[[], float] = random.random,
+) -> Dispatched:
+    """Deliver whatever is due and may go now. DatabaseUnavailable."""
+    return asyncio.run(_Dispatcher(engine, told, variables, clock, chance).once())
+
+
+def dispatch_until(
+    stopped: threading.Event,
+    engine: sa.Engine,
+    told: InterventionSettings,
+    variables: Mapping[str, str],
+    clock: Callable[[], datetime],
+    chance: Callable[[], float] = random.random,
+) -> None:
+    """Deliver what falls due, until stopped; what is under way then is finished. Whatever fails is logged, and tried again."""
+    asyncio.run(_Dispatcher(engine, told, variables, clock, chance).until(stopped))
+
+
+class _Dispatcher:
+    def __init__(
+        self,
+        engine: sa.Engine,
+        told: InterventionSettings,
+        variables: Mapping[str, str],
+        clock: Callable[[], datetime],
+        chance: Callable[[], float],
+    ) -> None:
+        self._engine, self._told, self._clock, self._chance = engine, told, clock, chance
+        self._environment = Environment(variables)
+        self._lines: dict[str, _Line] = {}
+
+    async def once(self) -> Dispatched:
+        try:
+            found = await asyncio.gather(*map(self._emptied, self._told.channels))
+        finally:
+            await self._close()
+        return sum(found, Dispatched())
+
+    async def until(self, stopped: threading.Event) -> None:
+        try:
+            await asyncio.gather(*(self._again_and_again(name, stopped) for name in self._told.channels))
+        finally:
+            await self._close()
+
+    async def _emptied(self, channel: str) -> Dispatched:
+        altogether = Dispatched()
+        while found := await self._round(channel):
+            altogether += found
+        return altogether
+
+    async def _again_and_again(self, channel: str, stopped: threading.Event) -> None:
+        said = ""
+        while not stopped.is_set():
+            found = None
+            try:
+                found = await self._round(channel)
+                said = ""
+            except Exception as error:  # noqa: BLE001  the next round may succeed, whatever this one met
+                if said != (said := self._environment.hidden(str(error))):
+                    log.warning(entry("dispatch failed", channel=channel, problem=said))
+            if found is None:
+                await asyncio.sleep(EVERY_SECONDS)
+
+    async def _round(self, channel: str) -> Dispatched | None:
+        """Take what is due, send it, write down what became of it; None where nothing could be done."""
+        if not await asyncio.to_thread(is_due, self._engine, channel, self._clock()):
+            return None
+        try:
+            line = self._lines.get(channel) or self._opened(channel)
+        except NotUsable as problem:
+            said = self._environment.hidden(f"[channels.{channel}]: {problem}")
+            log.warning(entry("channel cannot be used", channel=channel, problem=said))
+            return await asyncio.to_thread(hold, self._engine, channel, said, self._clock())
+        texts = await asyncio.to_thread(take, self._engine, channel, line.terms, self._clock())
+        if not texts:
+            return None
+        answers = await asyncio.gather(*(self._sent(line, text) for text in texts))
+        found = [(message, answer) for text, answer in zip(texts, answers, strict=True) for message in text]
+        for message, answer in found:
+            _tell(channel, message, answer)
+        return await asyncio.to_thread(record, self._engine, channel, found, self._clock(), self._chance)
+
+    async def _sent(self, line: "_Line", text: tuple[Taken, ...]) -> Answer:
+        """What became of one text. Whatever a plugin raises is of this one alone: the others were sent, and must not be again."""
+        try:
+            return await line.send(text, self._clock())
+        except Exception as error:  # noqa: BLE001  libraries for a hundred services
+            return Answer(self._environment.hidden(f"{type(error).__name__}: {error}"))
+
+    def _opened(self, name: str) -> "_Line":
+        channel = self._told.channels[name]
+        kind = _Webhook if channel.kind == "webhook" else _People
+        self._lines[name] = kind(channel, self._environment, self._told.calendar.timezone or "UTC")
+        return self._lines[name]
+
+    async def _close(self) -> None:
+        for line in self._lines.values():
+            await line.close()
+
+
+class _Webhook:
+    """A receiver, and on which terms it takes messages."""
+
+    def __init__(self, channel: Channel, environment: Environment, _: str) -> None:
+        self._receiver = WebhookChannel(channel, environment)
+        self.terms = Terms(webhooks.AT_ONCE, per_minute=per_minute(channel, channel.url))
+        self.close: Callable[[], Awaitable[None]] = self._receiver.close
+
+    async def send(self, text: tuple[Taken, ...], at: datetime) -> Answer:
+        (message,) = text
+        return await self._receiver.send(message.message_id, message.payload, at)
+
+
+class _People:
+    """Readers, and on which terms they are told."""
+
+    def __init__(self, channel: Channel, environment: Environment, timezone: str) -> None:
+        self._readers, self._timezone = PeopleChannel(channel, environment), timezone
+        digest = None if channel.digest is None else channel.digest.elapsed
+        pace = per_minute(channel, environment.filled(channel.url))
+        self.terms = Terms(people.AT_ONCE, self._readers.together, digest, pace)
+        self.close: Callable[[], Awaitable[None]] = self._readers.close
+
+    async def send(self, text: tuple[Taken, ...], _: datetime) -> Answer:
+        told = [(json.loads(message.payload), message.name) for message in text]
+        return await self._readers.send(text_together(told, self._timezone))
+
+
+_Line = _Webhook | _People
+
+
+def _tell(channel: str, message: Taken, answer: Answer) -> None:
+    facts = {"channel": channel, "message_id": message.message_id, "attempt": message.attempts}
+    if answer.problem is None:
+        log.info(entry("delivered", **facts))
+    else:
+        log.warning(entry("not delivered", **facts, problem=answer.problem))
+
+
+def entry(event: str, **facts: object) -> str:
+    """A line of the log, for machines: JSON. Ids and problems, nothing of accounts or people."""
+    return json.dumps({"event": event, **facts}, ensure_ascii=False)

@@ -1,0 +1,92 @@
+"""People by mail and chat, through Apprise. Whoever reads cannot tell a repeated message by its id: better twice than never."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from serving.interventions.declare.settings import Channel
+from serving.interventions.deliver.addresses import checked, resolved
+from serving.interventions.deliver.attempt import DELIVERED, Answer
+from serving.interventions.deliver.messages import MOST, Text
+from serving.interventions.deliver.secrets import Environment, NotUsable
+
+AT_ONCE = 4
+"""Messages of one channel under way at the same time."""
+SECONDS = 20.0
+BYTES_EACH = 300
+"""What one message of several takes about."""
+OF_THIS_MACHINE = {"dbus", "qt", "glib", "kde", "gnome", "macosx", "windows", "syslog", "blink1"}
+"""Kinds of Apprise that show something on this machine: nobody looks at a server's screen."""
+
+
+class PeopleChannel:
+    """The people behind one channel. NotUsable where they cannot be reached as declared."""
+
+    def __init__(self, channel: Channel, environment: Environment) -> None:
+        self._environment = environment
+        self._allow_private = channel.allow_private
+        self._url = environment.filled(channel.url)
+        plugin = _plugin(self._url)
+        self.together = max(1, min(MOST, plugin.body_maxlen // BYTES_EACH))
+        """How many messages go into one text."""
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="people")
+
+    async def send(self, text: Text) -> Answer:
+        """One attempt; whatever comes of it is an Answer."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._sent, text)
+
+    async def close(self) -> None:
+        """Wait for nobody."""
+        self._threads.shutdown(wait=False)
+
+    def _sent(self, text: Text) -> Answer:
+        plugin = _plugin(self._url)
+        try:
+            _check_hosts(plugin, self._allow_private)
+        except NotUsable as refused:
+            return Answer(str(refused))
+        answer = notified(plugin, text)
+        return (
+            answer if answer.problem is None else Answer(self._environment.hidden(answer.problem), quiet=answer.quiet)
+        )
+
+
+def notified(plugin: Any, text: Text) -> Answer:
+    """What a plugin of Apprise made of a text."""
+    from apprise import Apprise, NotifyFormat
+
+    # A new one for each text: it would wait between two by itself, and the channel has a pace of its own.
+    sender = Apprise()
+    sender.add(plugin)
+    result = sender.notify(text.body, title=text.title, body_format=NotifyFormat.TEXT, timeout=SECONDS)
+    if result:
+        return DELIVERED
+    answer: Answer = getattr(plugin, "answer", DELIVERED)
+    said = [entry.message for entry in result.logs()]
+    return answer if answer.problem else Answer(said[-1] if said else f"{plugin.service_name} did not take it")
+
+
+def _plugin(url: str) -> Any:
+    from apprise import Apprise, AppriseAsset
+
+    from serving.interventions.deliver.chat_bots import ROBOTS, heard
+
+    scheme = url.partition("://")[0].lower()
+    if scheme in OF_THIS_MACHINE:
+        raise NotUsable(f"{scheme}:// shows something on this machine, where nobody looks; name a mail or a chat")
+    asset = AppriseAsset(http_redirects=False, secure_logging=True)
+    plugin = Apprise.instantiate(url, asset=asset)
+    if plugin is None:
+        raise NotUsable(f"its url is none that Apprise knows ({scheme}://...); docs/delivery.md has examples")
+    return heard(plugin) if scheme in ROBOTS else plugin
+
+
+def _check_hosts(plugin: Any, allow_private: bool) -> None:
+    """NotUsable if a host that the URL names, and not the plugin's maker, is inside a network.
+
+    Apprise resolves the name once more when it connects: against a name that changes in between this is no protection.
+    """
+    names_host = any("{host}" in template for template in plugin.templates)
+    host = getattr(plugin, "smtp_host", None) or (plugin.host if names_host else None)
+    if host and not allow_private:
+        checked(resolved(host, plugin.port or 0), allow_private)

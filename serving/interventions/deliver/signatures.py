@@ -1,0 +1,58 @@
+"""Whether a message was signed by who knows one of the declared secrets: several are good while they are being changed."""
+
+import hashlib
+import hmac
+import logging
+import os
+from collections.abc import Iterator, Mapping
+
+from standardwebhooks import Webhook
+from standardwebhooks.webhooks import EmptyWebhookSecretError, WebhookVerificationError
+
+from serving.interventions.declare.settings import IncomingWebhook
+from serving.interventions.deliver.secrets import Environment, NotUsable
+
+log = logging.getLogger("bentoml.foresail")
+
+HUB = "x-hub-signature"
+HUB_256 = "x-hub-signature-256"
+
+
+class BadSignature(Exception):
+    """The message is not signed as declared; the message says what was looked for, and nothing of the secret."""
+
+
+def check_signature(declared: IncomingWebhook, body: bytes, headers: Mapping[str, str]) -> None:
+    """BadSignature unless one of the secrets signed exactly this body; a standard one not longer than five minutes ago."""
+    check = _is_standard if declared.signature == "standard" else _is_hub
+    if not any(check(secret, body, headers) for secret in _known(declared)):
+        raise BadSignature(_looked_for(declared.signature))
+
+
+def _known(declared: IncomingWebhook) -> Iterator[str]:
+    """The secrets that the environment has: a new one that is not set everywhere yet keeps the old one good."""
+    environment = Environment(os.environ)
+    for secret in declared.secrets:
+        try:
+            yield environment.filled(secret)
+        except NotUsable as unset:
+            log.warning("a secret of [webhooks] cannot be used: %s", unset)
+
+
+def _looked_for(signature: str) -> str:
+    if signature == "standard":
+        return "no secret of this webhook made the signature in webhook-signature of webhook-id, webhook-timestamp and body, not long ago"
+    return f"no secret of this webhook made the HMAC-SHA-256 of the body in {HUB_256} or {HUB}"
+
+
+def _is_standard(secret: str, body: bytes, headers: Mapping[str, str]) -> bool:
+    try:
+        Webhook(secret).verify(body, dict(headers), json_parse=False)
+    except (WebhookVerificationError, EmptyWebhookSecretError, ValueError):
+        return False
+    return True
+
+
+def _is_hub(secret: str, body: bytes, headers: Mapping[str, str]) -> bool:
+    made = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+    return hmac.compare_digest(made.encode(), headers.get(HUB_256, headers.get(HUB, "")).encode())

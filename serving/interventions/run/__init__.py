@@ -1,0 +1,1 @@
+"""Interventions in the database: begun, moved from state to state, swept at their deadlines, written to the outbox."""

@@ -1,0 +1,123 @@
+"""Deadlines are rows, not timers: one sweep in one transaction finds those that were missed, and does what follows.
+
+Whoever sweeps, and however many do, each deadline is missed once. A restart changes nothing: what fell due while nobody
+looked is found by the next sweep.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from serving.database.audit_log import Act, append
+from serving.database.engine import writing
+from serving.database.intervention_states import ASSIGNED, OPEN
+from serving.database.tables import deadlines, interventions
+from serving.interventions.declare.settings import InterventionSettings
+from serving.interventions.run.lifecycle import expire, messages
+from serving.interventions.run.outbox import Message, enqueue
+
+SWEEP = "the sweep"
+AT_ONCE = 10_000
+"""Deadlines in one transaction: while it lasts nobody else can write to SQLite."""
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What a sweep found: deadlines missed, interventions that went on to somebody else, and those that expired."""
+
+    missed: int = 0
+    escalated: int = 0
+    expired: int = 0
+
+
+def sweep(engine: sa.Engine, told: InterventionSettings, now: datetime) -> Swept:
+    """Settle every deadline that is due, `AT_ONCE` at a time: the role that it names is told, and what nobody claimed is theirs now.
+
+    DatabaseUnavailable; what was swept before it stays swept.
+    """
+    swept = Swept()
+    while True:
+        with writing(engine) as connection:
+            due = _due(connection, now)
+            found = _settled(connection, due, told, now)
+        swept = Swept(swept.missed + found.missed, swept.escalated + found.escalated, swept.expired + found.expired)
+        if len(due) < AT_ONCE:
+            return swept
+
+
+def _due(connection: sa.Connection, now: datetime) -> list[Mapping[str, Any]]:
+    """Running deadlines of the past, each with its intervention; those that somebody else is sweeping are left to him."""
+    is_due = deadlines.c.settled_at.is_(None), deadlines.c.due_at <= now
+    own = (deadlines.c.deadline_id, deadlines.c.kind, deadlines.c.step, deadlines.c.escalate_to)
+    missed_at = deadlines.c.due_at.label("missed_at")
+    query = (
+        sa.select(interventions, *own, missed_at)
+        .join_from(deadlines, interventions, deadlines.c.intervention_id == interventions.c.intervention_id)
+        .where(*is_due, interventions.c.status.in_(OPEN))
+        .order_by(deadlines.c.due_at, deadlines.c.deadline_id)
+        .limit(AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _settled(
+    connection: sa.Connection, due: Sequence[Mapping[str, Any]], told: InterventionSettings, now: datetime
+) -> Swept:
+    if not due:
+        return Swept()
+    expiring = [row for row in due if row["kind"] == "expire"]
+    missed = [row for row in due if row["kind"] != "expire"]
+    escalated = [row for row in missed if row["escalate_to"]]
+    _mark(connection, [row["deadline_id"] for row in due], now)
+    _hand_on(connection, [row for row in escalated if row["kind"] == "claim"], now)
+    append(connection, [_act(row, now) for row in missed])
+    enqueue(connection, [message for row in missed for message in _told(row, told, now)], now)
+    expire(connection, [row["intervention_id"] for row in expiring], SWEEP, now, told)
+    return Swept(len(missed), len(escalated), len(expiring))
+
+
+def _mark(connection: sa.Connection, ids: Sequence[str], now: datetime) -> None:
+    for start in range(0, len(ids), 1_000):
+        own = deadlines.c.deadline_id.in_(ids[start : start + 1_000])
+        connection.execute(sa.update(deadlines).where(own).values(settled_at=now, result="missed"))
+
+
+def _hand_on(connection: sa.Connection, unclaimed: Sequence[Mapping[str, Any]], now: datetime) -> None:
+    """What nobody claimed is for the role above now, and for anybody of it."""
+    change = (
+        sa.update(interventions)
+        .where(interventions.c.intervention_id == sa.bindparam("own"))
+        .values(role=sa.bindparam("to"), owner=None, status=ASSIGNED, changed_at=now)
+    )
+    if unclaimed:
+        connection.execute(change, [{"own": row["intervention_id"], "to": row["escalate_to"]} for row in unclaimed])
+
+
+def _act(row: Mapping[str, Any], now: datetime) -> Act:
+    detail = {
+        "deadline": row["kind"],
+        "step": row["step"],
+        "due_at": row["missed_at"].isoformat(),
+        "to": row["escalate_to"],
+    }
+    return Act(
+        now,
+        SWEEP,
+        "intervention_escalated" if row["escalate_to"] else "intervention_overdue",
+        row["intervention_id"],
+        detail,
+    )
+
+
+def _told(row: Mapping[str, Any], told: InterventionSettings, now: datetime) -> list[Message]:
+    about = {name: row[name] for name in interventions.c.keys()}  # noqa: SIM118  a table is no dictionary
+    is_escalated = row["escalate_to"] is not None
+    if is_escalated and row["kind"] == "claim":
+        about |= {"role": row["escalate_to"], "owner": None}
+    type_ = "intervention.escalated" if is_escalated else "intervention.overdue"
+    to = row["escalate_to"] or row["role"]
+    return messages(told, type_, row["deadline_id"], about, now, roles=(to,), urgent=is_escalated)

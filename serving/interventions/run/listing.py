@@ -1,0 +1,84 @@
+"""Interventions as people work through them: filtered, the earliest due first, page by page; and one in full."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from serving.database.tables import deadlines, intervention_comments, intervention_steps, interventions
+from serving.interventions.run.lifecycle import NoIntervention
+
+FILTERS = ("status", "owner", "role", "playbook", "account_id", "severity", "origin")
+
+
+@dataclass(frozen=True)
+class After:
+    """The intervention that the page before ended with; `due_at` is None where it has none."""
+
+    due_at: datetime | None
+    intervention_id: str
+
+
+@dataclass(frozen=True)
+class InFull:
+    """One intervention with all that belongs to it, each in its order."""
+
+    intervention: Any
+    steps: list[Any]
+    deadlines: list[Any]
+    comments: list[Any]
+
+
+def page(
+    connection: sa.Connection,
+    having: Mapping[str, Sequence[str]],
+    due_before: datetime | None,
+    limit: int,
+    after: After | None,
+) -> tuple[list[Any], After | None]:
+    """Up to `limit` interventions, and where the next page goes on; None after the last. Those without a due moment come last."""
+    columns = interventions.c
+    query = sa.select(interventions).where(*(columns[name].in_(words) for name, words in having.items()))
+    if due_before is not None:
+        query = query.where(columns.due_at < due_before)
+    if after is not None:
+        query = query.where(_stands_after(after))
+    ordered = query.order_by(columns.due_at.is_(None), columns.due_at, columns.intervention_id).limit(limit + 1)
+    rows = list(connection.execute(ordered))
+    found = rows[:limit]
+    return found, After(found[-1].due_at, found[-1].intervention_id) if len(rows) > limit else None
+
+
+def _stands_after(after: After) -> sa.ColumnElement[bool]:
+    due_at, own = interventions.c.due_at, interventions.c.intervention_id
+    if after.due_at is None:
+        return sa.and_(due_at.is_(None), own > after.intervention_id)
+    same = sa.and_(due_at == after.due_at, own > after.intervention_id)
+    return sa.or_(due_at > after.due_at, same, due_at.is_(None))
+
+
+def in_full(connection: sa.Connection, intervention_id: str) -> InFull:
+    """One intervention with its steps, deadlines and comments. NoIntervention."""
+    found = connection.execute(
+        sa.select(interventions).where(interventions.c.intervention_id == intervention_id)
+    ).first()
+    if found is None:
+        raise NoIntervention(f"there is no intervention '{intervention_id}'")
+    return InFull(
+        found,
+        _of(connection, intervention_steps, intervention_id, intervention_steps.c.number),
+        _of(connection, deadlines, intervention_id, deadlines.c.due_at, deadlines.c.deadline_id),
+        _of(
+            connection,
+            intervention_comments,
+            intervention_id,
+            intervention_comments.c.at,
+            intervention_comments.c.comment_id,
+        ),
+    )
+
+
+def _of(connection: sa.Connection, table: sa.Table, intervention_id: str, *order: sa.ColumnElement[Any]) -> list[Any]:
+    return list(connection.execute(sa.select(table).where(table.c.intervention_id == intervention_id).order_by(*order)))

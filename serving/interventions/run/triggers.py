@@ -1,0 +1,167 @@
+"""What posted events set going at once: an SLA's intervention with its clocks, or the end of one that they settle.
+
+All in the transaction that keeps the events: either both are there or neither is.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from serving.accounts.event_inbox import PostedEvent
+from serving.database.intervention_states import DONE, OPEN
+from serving.database.tables import interventions, scores, standings
+from serving.interventions.declare.calendar import WorkingTime
+from serving.interventions.declare.columns import Posted, posted_rows
+from serving.interventions.declare.expressions import holding
+from serving.interventions.declare.settings import InterventionSettings, Role, Sla
+from serving.interventions.run.lifecycle import Begun, Change, Deadline, begin, change
+from serving.segmentation.settings import TargetOf
+
+RECENT = timedelta(days=1)
+"""What happened longer ago is a backlog that is brought in, and nobody's promise to keep."""
+SEVERITY = {"urgent": "critical", "high": "high", "normal": "medium", "low": "low"}
+"""Of a case → of what is to be done about it."""
+ACTOR = "an event"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A posted event as it was read, with its account's standing and scores."""
+
+    event: PostedEvent
+    posted: Posted
+
+    @property
+    def row(self) -> Mapping[str, Any]:
+        return self.posted.event
+
+    @property
+    def cause(self) -> str:
+        """What a promise is about: the case, however many events it has, or else the event."""
+        return self.row.get("case_id") or self.event.event_id
+
+    @property
+    def is_resolved(self) -> bool:
+        """Whether it is the end of a case: nothing is to be done about it any more, whatever else came with it."""
+        return self.row.get("kind") == "resolved" and "case_id" in self.row
+
+
+def react(
+    connection: sa.Connection,
+    events: Sequence[PostedEvent],
+    told: InterventionSettings,
+    targets: Mapping[str, TargetOf],
+    at: datetime,
+) -> int:
+    """Begin what SLAs promise about these events, and end what they settle; how many interventions began.
+
+    In the transaction of the connection. An event that is posted again begins nothing again.
+    """
+    recent = [event for event in events if at - event.occurred_at <= RECENT] if told.sla else []
+    if not recent:
+        return 0
+    seen = _seen(connection, recent)
+    resolved = {(one.event.account_id, one.cause) for one in seen if one.is_resolved}
+    # Before anything is noted in the audit log: whoever waits there may hold one of them.
+    settled = _settled(connection, resolved, told)
+    held = holding(
+        posted_rows([one.posted for one in seen], targets), {name: sla.when for name, sla in told.sla.items()}
+    )
+    promised = [
+        promise(one, name, told, at)
+        for name, holds in held.items()
+        for one, is_so in zip(seen, holds, strict=True)
+        if is_so and (one.event.account_id, one.cause) not in resolved
+    ]
+    began = begin(connection, promised, ACTOR, at, told)
+    for own in settled:
+        change(connection, own, Change(DONE, ACTOR, at, outcome="case_resolved"), told)
+    return began
+
+
+def intervention_id(sla: str, account_id: str, cause: str) -> str:
+    """Of what an SLA promises one account about one cause."""
+    return f"iv_{hashlib.sha256(json.dumps([sla, account_id, cause]).encode()).hexdigest()[:24]}"
+
+
+def promise(seen: Seen, name: str, told: InterventionSettings, at: datetime) -> Begun:
+    """What an SLA promises about an event, its moments counted from `at`."""
+    sla, own = told.sla[name], intervention_id(name, seen.event.account_id, seen.cause)
+    role, *others = sla.notify
+    deadlines, steps = _clocks(sla, told, at)
+    return Begun(
+        own, seen.event.account_id, name, "sla", role, member(told.roles[role], seen.posted.standing),
+        SEVERITY.get(seen.row.get("severity", ""), "high"), _reason(seen), at,
+        due_at=max((one.due_at for one in deadlines if one.kind != "claim"), default=_claimed_by(deadlines)),
+        steps=steps, deadlines=deadlines, urgent=True, tell=tuple(others),
+    )  # fmt: skip
+
+
+def _claimed_by(deadlines: Iterable[Deadline]) -> datetime | None:
+    """A promise to begin is all that some SLAs make; without a moment it would stand below whatever has one."""
+    return next((one.due_at for one in deadlines if one.kind == "claim"), None)
+
+
+def member(role: Role, standing: Mapping[str, Any] | None) -> str | None:
+    """Who of a role is to act for an account: its owner, or the only member; None where any of several may."""
+    if role.members == "owner":
+        return (standing or {}).get("owner")
+    return role.members[0] if len(role.members) == 1 else None
+
+
+def _clocks(
+    sla: Sla, told: InterventionSettings, at: datetime
+) -> tuple[tuple[Deadline, ...], tuple[tuple[str, datetime], ...]]:
+    """Deadlines and steps with their moments."""
+    time = WorkingTime(told.calendar, sla.business_hours)
+    spans = (("claim", sla.claim_within), ("resolve", sla.resolve_within))
+    whole = [Deadline(kind, time.due(at, span), None, sla.escalate_to) for kind, span in spans if span]
+    steps = tuple((step.do, time.due(at, step.within)) for step in sla.steps)
+    of_steps = [Deadline("step", due, number, sla.escalate_to) for number, (_, due) in enumerate(steps, 1)]
+    return (*whole, *of_steps), steps
+
+
+def _reason(seen: Seen) -> str:
+    """In words: urgent case 4711 of a strategic account, a complaint."""
+    row, tier = seen.row, (seen.posted.standing or {}).get("tier")
+    of_whom = f" of an account of tier {tier}" if tier else ""
+    if "case_id" in row:
+        what = " ".join(filter(None, (row.get("severity"), "case", row["case_id"])))
+        return f"{what}{of_whom}" + (f": {row['topic']}" if row.get("topic") else f": {row['kind']}")
+    what = " ".join(filter(None, (row.get("kind"), row.get("subject"), row.get("status"))))
+    return f"{what or seen.event.stream}{of_whom}"
+
+
+def _seen(connection: sa.Connection, events: Sequence[PostedEvent]) -> list[Seen]:
+    accounts = list({event.account_id for event in events})
+    stood = {row["account_id"]: row for row in _rows_of(connection, standings, accounts)}
+    scored: dict[str, list[Mapping[str, Any]]] = {}
+    for row in _rows_of(connection, scores, accounts):
+        scored.setdefault(row["account_id"], []).append(row)
+    read = ((event, json.loads(event.row)) for event in events)
+    return [
+        Seen(event, Posted(event.stream, row, stood.get(event.account_id), scored.get(event.account_id, [])))
+        for event, row in read
+    ]
+
+
+def _rows_of(connection: sa.Connection, table: sa.Table, accounts: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    for start in range(0, len(accounts), 1_000):
+        own = table.c.account_id.in_(accounts[start : start + 1_000])
+        yield from (dict(row) for row in connection.execute(sa.select(table).where(own)).mappings())
+
+
+def _settled(connection: sa.Connection, resolved: Iterable[tuple[str, str]], told: InterventionSettings) -> list[str]:
+    """The open interventions about cases that are resolved, by account and case; nobody else can change them meanwhile."""
+    ids = [intervention_id(name, *about) for about in resolved for name in told.sla]
+    query = sa.select(interventions.c.intervention_id).order_by(interventions.c.intervention_id).with_for_update()
+    found = list[str]()
+    for start in range(0, len(ids), 1_000):
+        own = interventions.c.intervention_id.in_(ids[start : start + 1_000])
+        found += connection.execute(query.where(own, interventions.c.status.in_(OPEN))).scalars()
+    return found

@@ -1,0 +1,103 @@
+"""A night's files into the operational database: a slice of accounts in one transaction, each slice once."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+
+from serving.database.bulk import Write, add, adding, putting, remove
+from serving.database.tables import cuts, score_history, scores, standings, tier_moves
+from serving.nightly.night.columns import as_text, whole
+from serving.nightly.steps.score import answer_of
+
+ACCOUNTS_AT_ONCE = {"sqlite": 5_000, "postgresql": 20_000}
+"""In one transaction. While it lasts nobody else can write to SQLite, and the service must be able to post events."""
+
+LOADERS = {"sqlite": 1, "postgresql": 2}
+"""Buckets at a time: while PostgreSQL writes the rows of one, those of another are converted. SQLite has one writer."""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Some accounts of a bucket: their rows of each table."""
+
+    accounts: pa.Array
+    scores: pa.Table
+    standings: pa.Table
+    moves: pa.Table
+
+
+def slices(scores: pa.Table, standings: pa.Table, moves: pa.Table, at_once: int) -> Iterator[Slice]:
+    """A bucket in parts of `at_once` accounts.
+
+    `standings` has a row for each account, `scores` as many for each target, target by target in the same order.
+    """
+    accounts = whole(standings["account_id"])
+    targets = scores.num_rows // max(len(accounts), 1)
+    for start in range(0, len(accounts), at_once):
+        own = accounts[start : start + at_once]
+        parts = [scores.slice(number * len(accounts) + start, len(own)) for number in range(targets)]
+        moved = moves.filter(pc.is_in(as_text(moves["account_id"]), own))
+        yield Slice(own, pa.concat_tables(parts), standings.slice(start, len(own)), moved)
+
+
+def ready(own: Slice, keep_from: datetime | None, dialect: sa.Dialect, again: datetime | None = None) -> list[Write]:
+    """What is to be done in one transaction, with all rows converted beforehand.
+
+    Rows take the place of those of the night before, or are added to what only grows; history before `keep_from` goes.
+    `again` is the moment of a night that is repeated: what its earlier run added goes with the slice that is written
+    anew, because where the others stood before is told by the moves of that run alone.
+    """
+    before: list[Write] = [] if again is None else [partial(_drop_night, own.accounts, again)]
+    writes = [
+        *before,
+        *putting(scores, _with_reasons_as_text(own.scores), dialect),
+        adding(score_history, history_of(own.scores), dialect),
+        *putting(standings, own.standings, dialect),
+        adding(tier_moves, own.moves, dialect),
+    ]
+    return writes if keep_from is None else [*writes, partial(_drop_history, own.accounts, keep_from)]
+
+
+def drop_vanished(connection: sa.Connection, as_of: datetime) -> None:
+    """Of a repeated night: what its earlier run added of accounts that have been merged or erased since."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("set local statement_timeout = 0")
+    for table in (score_history, tier_moves):
+        vanished = table.c.account_id.not_in(sa.select(standings.c.account_id))
+        connection.execute(sa.delete(table).where(table.c.as_of == as_of, vanished))
+
+
+def finish(connection: sa.Connection, drawn: pa.Table, as_of: datetime) -> None:
+    """Leave no score or standing of an account or target that is not there any more, and put the night's cuts in their place."""
+    for table in (scores, standings):
+        connection.execute(sa.delete(table).where(table.c.as_of != as_of))
+    connection.execute(sa.delete(cuts))
+    add(connection, cuts, drawn)
+
+
+def _with_reasons_as_text(rows: pa.Table) -> pa.Table:
+    reasons = [
+        None if found is None else json.dumps(found, ensure_ascii=False) for found in rows["reasons"].to_pylist()
+    ]
+    return rows.set_column(rows.column_names.index("reasons"), "reasons", pa.array(reasons, pa.string()))
+
+
+def history_of(rows: pa.Table) -> pa.Table:
+    """The rows of score_history that scores leave behind."""
+    kept = rows.select(["account_id", "target", "as_of", "percentile", "band", "model_version"])
+    return kept.append_column("answer", answer_of(rows))
+
+
+def _drop_night(accounts: pa.Array, as_of: datetime, connection: sa.Connection) -> None:
+    for table in (score_history, tier_moves):
+        remove(connection, table, accounts.to_pylist(), table.c.as_of == as_of)
+
+
+def _drop_history(accounts: pa.Array, before: datetime, connection: sa.Connection) -> None:
+    remove(connection, score_history, accounts.to_pylist(), score_history.c.as_of < before)

@@ -1,0 +1,1 @@
+"""Scores on demand: the request, the accounts it names, the answer with its reasons and changes."""

@@ -1,0 +1,1 @@
+"""What a running process needs: champions kept current, API keys, limits, idempotency, periodic work."""

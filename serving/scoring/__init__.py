@@ -1,0 +1,1 @@
+"""Features in, scores and reasons out. Pure."""

@@ -1,0 +1,1 @@
+"""A registered model at past moments: what it would have said then, and what happened."""

@@ -1,0 +1,1 @@
+"""Models compared on what happened: comparison, selection, reliability, slices, profit, grade, drivers."""

@@ -1,0 +1,227 @@
+"""The ladder climbed: every rung tuned, calibrated and judged later than it learnt, and one of them chosen.
+
+Choices (rounds, calibration, rung) are made on the folds alone. Only then does every rung, fitted on what was known at
+the test date, meet the test; and only the chosen one is fitted again on every closed horizon, to be registered.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import numpy as np
+
+from features.arrays import Floats
+from training.data.dataset import Dataset
+from training.data.splits import Fold, Split
+from training.data.targets import Target
+from training.evaluation.comparison import Evaluation, judge
+from training.models.answering import answering_for
+from training.models.bgnbd import NoRhythm
+from training.models.calibration import PROBABILITIES, Answering, Calibration, Margins, as_then
+from training.models.calibration import choose as choose_calibration
+from training.models.choice import Candidate, Choice, lowest_loss, simplest_within_noise
+from training.models.ladder import BASELINES, Fitted, FoldData, PooledRung, Rung
+from training.models.shrinkage import FEW
+
+
+class NotEnoughLabels(ValueError):
+    """Too few accounts show one of the two labels for even the simplest rung."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A rung after the folds: tuned, with its out-of-time margins and the calibration they speak for."""
+
+    rung: Rung
+    margins: tuple[Margins, ...]
+    """One a fold, oldest first."""
+    method: str
+    reason: str
+    answering: Answering = PROBABILITIES
+
+    @property
+    def answers(self) -> Floats:
+        """Out-of-time answers of all folds one after another, each calibrated as it could have been then."""
+        return np.concatenate([as_then(self.method, fold, self.margins, self.answering) for fold in self.margins])
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A contender fitted on what was known at the test date, and what it then said of the test's accounts."""
+
+    contender: Contender
+    fitted: Fitted
+    calibration: Calibration
+    margins: Margins
+
+    @property
+    def answers(self) -> Floats:
+        """Calibrated answers for the test's accounts."""
+        return self.calibration.answers(self.margins.margin)
+
+
+@dataclass(frozen=True)
+class Refitted:
+    """A recipe after it has learnt from everything that is known: what is registered."""
+
+    model: Fitted
+    calibration: Calibration
+
+
+@dataclass(frozen=True)
+class Climb:
+    """What happened on the ladder: every rung at the test date, the one chosen on the folds, and what was left out."""
+
+    judged: tuple[Judged, ...]
+    choice: Choice
+    evaluation: Evaluation
+    notes: tuple[str, ...]
+
+    @property
+    def baseline(self) -> Judged:
+        """The simplest rung."""
+        return self.judged[0]
+
+    @property
+    def rungs(self) -> tuple[Rung, ...]:
+        """All of them, as tuned."""
+        return tuple(each.contender.rung for each in self.judged)
+
+    @property
+    def winner(self) -> Judged:
+        """The chosen rung."""
+        return next(each for each in self.judged if each.contender.rung.name == self.choice.name)
+
+
+def climb_ladder(
+    rungs: Sequence[Rung], data: Dataset, days: Split, target: Target, seed: int, ticks: Callable[[str], None]
+) -> Climb:
+    """Choose on the folds, then judge every rung on the test date."""
+    answering = answering_for(target)
+    rungs, left_out = enough_labels(rungs, data, days, target, answering)
+    folds = usable_folds(data, days.folds, answering)
+    judged, notes = [], [*days.notes, *left_out]
+    for rung in rungs:
+        try:
+            ticks(f"tuning {rung.name} on {len(folds)} folds")
+            contender = contend(rung, data, folds, target.closes_after, seed, answering)
+            ticks(f"judging {rung.name} on {days.test:%Y-%m-%d}")
+            judged.append(judge_at_test(contender, data, days, target.closes_after, seed))
+        except NoRhythm as nothing:
+            notes.append(f"{rung.name} was left out: {nothing}")
+    choice = choose([each.contender for each in judged], seed)  # which looks at the folds alone
+    test = judged[0].margins
+    answers = {each.contender.rung.name: each.answers for each in judged}
+    evaluation = judge(answers, test.labels, test.accounts, baseline=rungs[0].name, seed=seed, answering=answering)
+    return Climb(tuple(judged), choice, evaluation, tuple(notes))
+
+
+def enough_labels(
+    rungs: Sequence[Rung], data: Dataset, split: Split, target: Target, answering: Answering = PROBABILITIES
+) -> tuple[tuple[Rung, ...], tuple[str, ...]]:
+    """The rungs that the training labels can carry, and in words why the others are left out.
+
+    NotEnoughLabels if they carry none, or if the test date shows only one of the two labels.
+    """
+    train, test = data.at(split.train), data.at([split.test])
+    there = answering.shown(train.labels, train.account)
+    if there < rungs[0].needs_accounts:
+        rungs = (*least(target), *rungs)  # never above a rung that ranks: it is no rival, it is what is left
+    if there < rungs[0].needs_accounts:
+        raise NotEnoughLabels(_too_few(train, rungs, target, f"the {len(split.train)} training dates"))
+    if answering.shown(test.labels, test.account) == 0:
+        raise NotEnoughLabels(_too_few(test, rungs, target, f"the test date {split.test:%Y-%m-%d}"))
+    kept = tuple(rung for rung in rungs if rung.needs_accounts <= there)
+    left_out = (rung for rung in rungs if rung.needs_accounts > there)
+    notes = (
+        f"{rung.name} was left out: {there} accounts show {answering.shows}, it needs about {rung.needs_accounts}"
+        for rung in left_out
+    )
+    return kept, tuple(notes)
+
+
+def contend(
+    rung: Rung,
+    data: Dataset,
+    folds: Sequence[Fold],
+    horizon: timedelta,
+    seed: int,
+    answering: Answering = PROBABILITIES,
+) -> Contender:
+    """Tune a rung, take its out-of-time margins, and choose its calibration."""
+    usable = [FoldData(data, fold) for fold in folds]
+    tuned = rung.tuned(usable, seed)
+    margins = tuple(_margins(tuned.fit(each.train, seed), each.later, each.fold, horizon) for each in usable)
+    method, reason = choose_calibration(margins, seed, answering)
+    return Contender(tuned, margins, method, reason, answering)
+
+
+def usable_folds(data: Dataset, folds: Sequence[Fold], answering: Answering = PROBABILITIES) -> tuple[Fold, ...]:
+    """The folds that have something to learn from and somebody to judge."""
+
+    def teaches(fold: Fold) -> bool:
+        train = data.at(fold.train)
+        return answering.shown(train.labels, train.account) > 0
+
+    return tuple(fold for fold in folds if teaches(fold) and len(data.at([fold.at])))
+
+
+def choose(contenders: Sequence[Contender], seed: int) -> Choice:
+    """The simplest contender within noise of the best on all folds; the simplest of all if there is no fold.
+
+    With few accounts the one of the lowest loss: simplicity is then a matter of shrinkage and not of the rung.
+    """
+    if not contenders[0].margins:
+        name = contenders[0].rung.name
+        return Choice(name, f"{name} is the simplest, and without a fold nothing shows that more is better")
+    labels = np.concatenate([fold.labels for fold in contenders[0].margins])
+    accounts = np.concatenate([fold.accounts for fold in contenders[0].margins])
+    answering = contenders[0].answering
+    candidates = [Candidate(each.rung.name, answering.losses(each.answers, labels)) for each in contenders]
+    there = answering.shown(labels, accounts)
+    if there < FEW:
+        return lowest_loss(candidates, f"{there} accounts of {answering.shows}", answering.loss)
+    return simplest_within_noise(candidates, accounts, seed, answering.loss)
+
+
+def judge_at_test(contender: Contender, data: Dataset, split: Split, horizon: timedelta, seed: int) -> Judged:
+    """Fit on the horizons closed by the test date, calibrate on the folds, and score the test's accounts."""
+    fitted = contender.rung.fit(data.at(split.train), seed)
+    margins = _margins(fitted, data.at([split.test]), Fold(split.train, split.test), horizon)
+    return Judged(contender, fitted, _calibration(contender, contender.margins, margins), margins)
+
+
+def refit(judged: Judged, data: Dataset, seed: int) -> Refitted:
+    """The same recipe on every closed horizon; its calibration on all out-of-time margins, the test's included."""
+    margins = (*judged.contender.margins, judged.margins)
+    return Refitted(judged.contender.rung.fit(data, seed), _calibration(judged.contender, margins, judged.margins))
+
+
+def _calibration(contender: Contender, margins: Sequence[Margins], own: Margins) -> Calibration:
+    """Fitted on out-of-time margins; without any, what the model itself has learnt, of which its `own` margins tell."""
+    answering = contender.answering
+    fitted = answering.fit(contender.method, margins) if margins else answering.uncalibrated(own)
+    return replace(fitted, reason=contender.reason)
+
+
+def _margins(fitted: Fitted, later: Dataset, fold: Fold, horizon: timedelta) -> Margins:
+    return Margins(fold.at, fold.at + horizon, fitted.margin(later), later.labels, later.account, fitted.scale)
+
+
+def least(target: Target) -> tuple[Rung, ...]:
+    """What is left where the simplest rung is too much: of probabilities the pooled rate, which looks at no feature."""
+    return (PooledRung(features=BASELINES[target.kind][1]),) if target.answer == "probability" else ()
+
+
+def _too_few(data: Dataset, rungs: Sequence[Rung], target: Target, where: str) -> str:
+    needs = ", ".join(f"{rung.needs_accounts} for {rung.name}" for rung in rungs)
+    if target.answer == "probability":
+        did = len(np.unique(data.account[data.labels == 1.0]))
+        did_not = len(np.unique(data.account[data.labels == 0.0]))
+        shown = f"{did} accounts {target.happened} and {did_not} {target.kept}. Of the rarer kind"
+    else:
+        shown = f"{answering_for(target).shown(data.labels, data.account)} accounts {target.happened}. Of those"
+    return (
+        f"target '{target.name}': over {where}, {shown} about this many accounts are needed: {needs}. Use more history, "
+        f"another horizon_days, or a wider active_within_days."
+    )

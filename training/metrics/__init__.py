@@ -1,0 +1,1 @@
+"""How good probabilities are: weighted metrics and their bootstrap intervals."""

@@ -1,0 +1,1 @@
+"""The ladder of models, their calibration and their tuning."""

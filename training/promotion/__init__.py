@@ -1,0 +1,1 @@
+"""Champion and challenger: the gate between them, promotion and rollback."""

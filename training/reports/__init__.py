@@ -1,0 +1,1 @@
+"""What people read of a model: the report page, its plots, the model card."""
