@@ -1,7 +1,7 @@
 """The errors that Foresail foresees: one root, each with its message, its remedy and the exit code of the command line."""
 
 from enum import IntEnum
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class ExitCode(IntEnum):
@@ -21,7 +21,7 @@ class ExitCode(IntEnum):
 
     meaning: str
 
-    def __new__(cls, code: int, meaning: str) -> "ExitCode":
+    def __new__(cls, code: int, meaning: str) -> Self:
         """A number with its meaning."""
         member = int.__new__(cls, code)
         member._value_ = code
