@@ -16,6 +16,8 @@ from typing import IO, Any, cast
 
 import duckdb
 
+from features.locked_duckdb import locked_duckdb
+
 FORMATS = {
     "csv": (".csv", ".tsv", ".txt"),
     "parquet": (".parquet", ".pq"),
@@ -161,12 +163,6 @@ def leave_out(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> N
     connection.execute(f"create or replace view source as {others}")
 
 
-def lock(connection: duckdb.DuckDBPyConnection) -> None:
-    """From now on the connection can open the files of its views and nothing else, and that stays so."""
-    connection.execute("set enable_external_access = false")
-    connection.execute("set lock_configuration = true")
-
-
 def _create_view(
     connection: duckdb.DuckDBPyConnection, name: str, table: Source, scratch: Path, fetched: Sequence[Path]
 ) -> list[Path]:
@@ -192,7 +188,7 @@ def takes_rows_singly(connection: duckdb.DuckDBPyConnection, source: Source) -> 
     """
     if not connection.execute("select 1 from duckdb_views() where view_name = 'foresail_files'").fetchall():
         return False
-    with duckdb.connect(config={"enable_external_access": False}) as empty:
+    with locked_duckdb() as empty:
         for name in ("source", *source.tables):
             columns = connection.execute(f"describe {identifier(name)}").fetchall()
             shape = ", ".join(f"{identifier(column)} {kind}" for column, kind, *_ in columns)

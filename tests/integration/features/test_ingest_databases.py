@@ -188,7 +188,9 @@ def test__database__killed_before_the_cursor_is_noted__reads_again_and_never_mis
     shop.read()
     shop.sells(2, day(10))
     with monkeypatch.context() as patched:
-        patched.setattr("features.history.ingest.progress.note", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr(
+            "features.history.ingest.progress.note_marks", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+        )
         with pytest.raises(KeyboardInterrupt):
             shop.read()
     report = shop.read(late_days=0)
