@@ -19,12 +19,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.history.store import TEXT, TIME, History, HistoryError, in_canonical_order, one_batch, stored_schema
 from features.history.streams import STREAMS, Stream
+from features.locked_duckdb import locked_duckdb
 from features.progress import StepProgress
 from features.timestamps import microseconds
 
@@ -227,7 +227,7 @@ def _nearest(history: History, account_id: str) -> list[str]:
 
 def _most_like(account_id: str, names: Sequence[str]) -> list[str]:
     query = "select distinct name from names order by damerau_levenshtein(name, ?), name limit 3"
-    with duckdb.connect() as connection:
+    with locked_duckdb() as connection:
         connection.register("names", pa.table({"name": pa.array(names, TEXT)}))
         return [name for (name,) in connection.execute(query, [account_id]).fetchall()]
 
