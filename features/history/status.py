@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from features.history import quarantine
 from features.history.arrivals import Arrival, last_arrivals
@@ -17,7 +18,7 @@ from features.timestamps import moment
 ATTRIBUTES = frozenset(name for name, stream in STREAMS.items() if not stream.column("occurred_at").required)
 """The streams that say what an account is, and not what happened to it."""
 
-Array = np.ndarray[tuple[int], np.dtype[np.int64]]
+Days = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ class _Part:
     accounts: int
     oldest: int
     newest: int
-    days: Array
+    days: Days
 
 
 def _parts(events: pa.Table, timezone: str) -> Iterator[tuple[str, _Part]]:
@@ -120,10 +121,10 @@ def _parts(events: pa.Table, timezone: str) -> Iterator[tuple[str, _Part]]:
         yield source, _Part(len(moments), int(distinct), int(moments.min()), int(moments.max()), np.unique(days[own]))
 
 
-def _days(events: pa.Table, timezone: str) -> Array:
+def _days(events: pa.Table, timezone: str) -> Days:
     """The calendar day of each event."""
     local = pc.local_timestamp(events["occurred_at"].cast(pa.timestamp("us", tz=timezone)))
-    days: Array = local.cast(pa.date32(), safe=False).cast(pa.int32()).to_numpy().astype(np.int64)
+    days: Days = local.cast(pa.date32(), safe=False).cast(pa.int32()).to_numpy().astype(np.int64)
     return days
 
 
@@ -140,7 +141,7 @@ def _source_status(
     return SourceStatus(stream, source, rows, accounts, oldest, newest, arrival, refused, share, gaps)
 
 
-def gaps_between(days: Array) -> Gaps:
+def gaps_between(days: Days) -> Gaps:
     """The days that are missing between the first and the last of these (distinct, ascending, counted from 1970)."""
     missing = np.diff(days) - 1
     if not missing.any():

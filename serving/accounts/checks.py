@@ -15,12 +15,11 @@ from features.history.ingest.validation import REFUSED, Bounds, accounts_query, 
 from features.history.store import TEXT, TIME, canonical_order
 from features.history.streams import Stream
 from features.locked_duckdb import locked_duckdb
+from features.rows import Row
 
 ARROW = {"text": pa.string(), "time": pa.string(), "number": pa.float64()}
 POSITION = "position"
 """A column beside the stream's: where a row stands in the request, as text. It comes back in the JSON of a row."""
-
-Row = Mapping[str, Any]
 
 
 class Checks:
