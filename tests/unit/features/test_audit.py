@@ -1,4 +1,4 @@
-"""The leak audit: declared features pass it, and every kind of leak that a builder can have is caught by its own poison."""
+"""The leakage audit: declared features pass it, and every kind of leak that a builder can have is caught by its own probe."""
 
 import json
 import random
@@ -17,7 +17,7 @@ from features.engine.plan import FeatureSet
 from features.engine.table import build_feature_table
 from features.history.store import History
 from features.leakage_audit.audit import NOTHING, REMOVED, THE_ROW, AuditError, audit, take_sample
-from features.leakage_audit.probes import aggregates_of, poisons
+from features.leakage_audit.probes import aggregates_of, leak_probes
 
 ORDERS = events("purchases", kind="order")
 OURS = FeatureSet(
@@ -61,8 +61,8 @@ def of_catalog(history):
 
 
 def caught(report):
-    """Which poison moved anything."""
-    return {one.poison for one in report.moved}
+    """The probes that moved any feature."""
+    return {moved.probe for moved in report.moved}
 
 
 def test__audit__the_catalog__nothing_moves(of_catalog):
@@ -77,7 +77,7 @@ def test__audit__the_catalog__every_feature_would_have_noticed(of_catalog):
     """Standing still proves something only of a feature that moves when the same rows are visible: all that read events."""
     blind_by_nature = {one.name for one in CATALOG if not reads_events(one.definition)}
     assert set(of_catalog.unexercised) == blind_by_nature
-    assert min(of_catalog.poison.values()) > 0
+    assert min(of_catalog.probes.values()) > 0
 
 
 def reads_events(definition):
@@ -106,7 +106,7 @@ def test__audit__a_finding__names_feature_account_moment_and_both_values(history
     """Enough to open the account and look."""
     leaky = partial(build_feature_table, features=OURS, leak_until=AS_OF + 90 * DAY)
     report = audit(history, AS_OF, OURS, builder=leaky)
-    (found,) = (one for one in report.moved if (one.feature, one.poison) == ("since_last", REMOVED))
+    (found,) = (one for one in report.moved if (one.feature, one.probe) == ("since_last", REMOVED))
     assert (found.as_of, found.before, found.accounts) == (AS_OF, 1.0, 60)
     assert int(found.account_id.removeprefix("account ")) % 2 == 1
     assert found.after is None or found.after >= 2
@@ -132,7 +132,7 @@ def test__audit__a_builder_of_ones_own_that_is_fair__passes(history):
 
 
 @pytest.mark.parametrize(
-    ("builder", "poisons"),
+    ("builder", "probes"),
     [
         # When it happened is not when it was known: nothing but late arrivals tells the two apart.
         (
@@ -184,13 +184,13 @@ def test__audit__a_builder_of_ones_own_that_is_fair__passes(history):
         "random",
     ],
 )
-def test__audit__a_leaky_builder__is_caught_by_the_poison_of_its_mistake(history, builder, poisons):
-    """Each mistake has its own poison, so that the report says what was done wrong."""
+def test__audit__a_leaky_builder__is_caught_by_the_probe_of_its_mistake(history, builder, probes):
+    """Each mistake has its own probe, so that the report says what was done wrong."""
     report = audit(history, AS_OF, OURS, builder=builder)
     assert not report.passed
-    assert caught(report) >= poisons
-    if NOTHING not in poisons:
-        assert caught(report) - {REMOVED} == poisons - {REMOVED}
+    assert caught(report) >= probes
+    if NOTHING not in probes:
+        assert caught(report) - {REMOVED} == probes - {REMOVED}
 
 
 def test__audit__attributes_taken_as_they_are_today__are_caught(history):
@@ -240,7 +240,7 @@ def test__audit__a_builder_that_stops_short_of_what_is_known_at_as_of__is_blind_
         assert (report.moved, report.blind) == ((), ("amount", "count"))
 
 
-def test__audit__a_window_longer_than_the_calendar__is_poisoned_as_one_without_an_end(history):
+def test__audit__a_window_longer_than_the_calendar__is_probed_as_one_without_an_end(history):
     """Python has no moment a million days ago."""
     ever = [
         Feature("ever", ORDERS.count(days=999_999), "", "", ""),
@@ -251,7 +251,7 @@ def test__audit__a_window_longer_than_the_calendar__is_poisoned_as_one_without_a
 
 
 def test__audit__a_feature_that_nothing_can_move__is_not_counted_as_proved(history):
-    """Poison that no feature could notice proves nothing, and the report says of which."""
+    """A probe that no feature could notice proves nothing, and the report says of which."""
     never = Feature("never", less(ORDERS.count(), Constant(-1.0)), "", "", "")
     season = Feature("season", Season.SINE, "", "", "")
     report = audit(history, AS_OF, [*OURS, never, season], accounts=10)
@@ -259,7 +259,7 @@ def test__audit__a_feature_that_nothing_can_move__is_not_counted_as_proved(histo
     assert report.passed
 
 
-def test__audit__streams_that_a_company_does_not_have__are_poisoned_all_the_same(tmp_path):
+def test__audit__streams_that_a_company_does_not_have__are_probed_all_the_same(tmp_path):
     """A feature over an empty stream must not see the stream's first row before it is known."""
     history = store(tmp_path, {"a": {"purchases": [bought(AS_OF - DAY, 5.0)]}})
     report = audit(history, AS_OF)
@@ -270,7 +270,7 @@ def test__audit__streams_that_a_company_does_not_have__are_poisoned_all_the_same
 
 
 def test__audit__the_history_itself__is_left_alone(tmp_path):
-    """Poison goes into a copy."""
+    """Probes go into a copy."""
     history = store(tmp_path, company(5))
     versions, before = history.versions(), sorted(tmp_path.rglob("*"))
     audit(history, AS_OF, OURS)
@@ -303,10 +303,10 @@ def test__audit__progress__counts_up_to_the_end(history):
     assert seen == [(number, len(seen)) for number in range(1, len(seen) + 1)]
 
 
-def test__poison__every_aggregate_of_the_catalog__has_rows_that_it_counts(history):
-    """Every kind and word that features test for occurs in the poison, inside the window that they look at."""
+def test__leak_probes__every_aggregate_of_the_catalog__has_rows_that_it_counts(history):
+    """Every kind and word that features test for occurs in the probes, inside the window that they look at."""
     aggregates = {one for feature in CATALOG for one in aggregates_of(feature.definition)}
-    late, *_ = poisons(take_sample(history, AS_OF, 3, seed=0), CATALOG, AS_OF, seed=0)
+    late, *_ = leak_probes(take_sample(history, AS_OF, 3, seed=0), CATALOG, AS_OF, seed=0)
     for one in aggregates:
         assert any(counts(one, row) for row in late.visible[one.stream]), one
 
