@@ -167,7 +167,7 @@ def write_words(
 ) -> None:
     """A column of text, account by account: −1 is missing, word w is letters[starts[w] : starts[w + 1]]."""
     place, owner = np.empty(starts.shape[0], dtype=np.int64), np.full(starts.shape[0], -1, dtype=np.int64)
-    own = np.empty(codes.shape[0], dtype=np.int64)
+    distinct = np.empty(codes.shape[0], dtype=np.int64)
     at = 0
     for account in range(offsets.shape[0] - 1):
         start, end = offsets[account], offsets[account + 1]
@@ -176,19 +176,19 @@ def write_words(
             code = codes[event]
             missing = missing or code < 0
             if code >= 0 and owner[code] != account:
-                owner[code], place[code], own[different] = account, different, code
+                owner[code], place[code], distinct[different] = account, different, code
                 different += 1
         if different:
-            kind = _kind_of_words(different, missing, end - start, own, starts, letters)
+            kind = _kind_of_words(different, missing, end - start, distinct, starts, letters)
             out[at], out[at + 1] = number, kind
-            at = _put_words(codes[start:end], kind, place, own[:different], starts, letters, out, at + 2)
+            at = _put_words(codes[start:end], kind, place, distinct[:different], starts, letters, out, at + 2)
         ends[account] = at
 
 
 @compiled
-def _kind_of_words(different: int, missing: bool, events: int, own: Array, starts: Array, letters: Array) -> int:
+def _kind_of_words(different: int, missing: bool, events: int, distinct: Array, starts: Array, letters: Array) -> int:
     if different == events and not missing:
-        for word in own[:different]:
+        for word in distinct[:different]:
             if not _is_hex(letters[starts[word] : starts[word + 1]]):
                 return EACH
         return HEX
@@ -209,20 +209,20 @@ def _is_hex(word: Array) -> bool:
 
 @compiled
 def _put_words(
-    codes: Array, kind: int, place: Array, own: Array, starts: Array, letters: Array, out: Array, at: int
+    codes: Array, kind: int, place: Array, distinct: Array, starts: Array, letters: Array, out: Array, at: int
 ) -> int:
     if kind == HEX:
-        for word in own:
+        for word in distinct:
             at = _put_hex(letters, starts[word], out, at)
         return at
-    at = put_varint(own.shape[0], out, at)
+    at = put_varint(distinct.shape[0], out, at)
     if kind >= CODES_1:
         width = 1 << (kind - CODES_1)
         for code in codes:
             at = put_bytes(place[code] + 1 if code >= 0 else 0, width, out, at)
-    for word in own:
+    for word in distinct:
         at = put_varint(starts[word + 1] - starts[word], out, at)
-    for word in own:
+    for word in distinct:
         for letter in range(starts[word], starts[word + 1]):
             out[at] = letters[letter]
             at += 1
@@ -283,7 +283,7 @@ STREAM, COLUMN, ENCODING, AT, EVENTS = range(5)
 
 
 @compiled
-def find_columns(state: Array, at: int, found: Array) -> int:
+def find_columns(state: Array, at: int, places: Array) -> int:
     """Write a row of `found` for each column from `at` to the end of the state; how many there are."""
     count = 0
     while at < state.shape[0]:
@@ -291,8 +291,8 @@ def find_columns(state: Array, at: int, found: Array) -> int:
         events, at = varint(state, at + 2)
         for _ in range(columns):
             encoding = state[at + 1]
-            one = found[count]
-            one[STREAM], one[COLUMN], one[ENCODING], one[AT], one[EVENTS] = stream, state[at], encoding, at + 2, events
+            row = places[count]
+            row[STREAM], row[COLUMN], row[ENCODING], row[AT], row[EVENTS] = stream, state[at], encoding, at + 2, events
             at = _after(state, at + 2, encoding, events)
             count += 1
     return count

@@ -41,7 +41,7 @@ def pack(events: Events, plan: Plan) -> Packed:
     nothing = _empty_stream(len(events.accounts))
     streams = {name: events.streams.get(name, nothing) for name in reading.streams}
     starts = dict(
-        zip(streams, np.cumsum([0, *(one.occurred_at.size for one in streams.values())]).tolist(), strict=False)
+        zip(streams, np.cumsum([0, *(stream.occurred_at.size for stream in streams.values())]).tolist(), strict=False)
     )
     bits, bit_shifts = _laid_out(
         [(page.stream, _bits(streams[page.stream], page)) for page in reading.pages], starts, np.uint64
@@ -51,13 +51,13 @@ def pack(events: Events, plan: Plan) -> Packed:
     )
     labels, label_shifts, label_count = _labels(streams, reading, starts)
     return Packed(
-        moments=_read_only(_join([one.occurred_at for one in streams.values()], np.int64)),
-        known=_read_only(_join([one.known_at for one in streams.values()], np.int64)),
+        moments=_read_only(_join([stream.occurred_at for stream in streams.values()], np.int64)),
+        known=_read_only(_join([stream.known_at for stream in streams.values()], np.int64)),
         bits=bits,
         numbers=_read_only(numbers),
         labels=labels,
         offsets=np.array(
-            [one.offsets + starts[name] for name, one in streams.items()], dtype=np.int64
+            [stream.offsets + starts[name] for name, stream in streams.items()], dtype=np.int64
         ).reshape(len(streams), len(events.accounts) + 1),
         bit_shifts=bit_shifts,
         number_shifts=number_shifts,

@@ -83,14 +83,18 @@ OVERALL = (
 
 
 def _of_kind(kind: str) -> tuple[Feature, Feature]:
-    own = events("engagement", kind=kind)
+    of_kind = events("engagement", kind=kind)
     return (
         Feature(
-            f"engagement_{kind}_count_90d", own.count(days=QUARTER), f"{kind} events in 90 days", "events", "0: none"
+            f"engagement_{kind}_count_90d",
+            of_kind.count(days=QUARTER),
+            f"{kind} events in 90 days",
+            "events",
+            "0: none",
         ),
         Feature(
             f"engagement_days_since_{kind}",
-            own.days_since_last(),
+            of_kind.days_since_last(),
             f"time since the latest {kind} event",
             "days",
             f"no {kind} event on record",

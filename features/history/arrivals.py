@@ -47,13 +47,13 @@ def note(history: History, source: str, stream: str, as_of: datetime, read: int,
 
 def last_arrivals(history: History) -> dict[tuple[str, str], Arrival]:
     """By stream and source, the ingest that spoke for the latest moment."""
-    found: dict[tuple[str, str], Arrival] = {}
+    last: dict[tuple[str, str], Arrival] = {}
     for row in sorted(_stored(history), key=lambda row: (row["as_of"], row["number"])):
         key = row["stream"], row["source"]
-        before = found[key].committed_at if key in found else None
+        before = last[key].committed_at if key in last else None
         written = max(filter(None, (before, row["committed_at"])), default=None)
-        found[key] = Arrival(row["as_of"], row["read"], row["kept"], written)
-    return found
+        last[key] = Arrival(row["as_of"], row["read"], row["kept"], written)
+    return last
 
 
 def _shorten(history: History) -> None:

@@ -65,7 +65,7 @@ def forget(history: History, account_id: str, progress: StepProgress | None = No
     with history.lock():
         ids = ids_to_forget(history, account_id)
         steps = _Steps(len(STREAMS) + 2 + len(tables(history)), progress)
-        _bury(history, ids)
+        _note_forgotten(history, ids)
         rows = {stream.name: _remove(history, stream, ids, steps) for stream in STREAMS.values()}
         steps()
         refused = _remove_refused(history, ids)
@@ -101,14 +101,14 @@ def holding(history: History, ids: Collection[str], versions: Mapping[str, int])
     """Whether these versions of the history have a row of any of the ids; None if they can no longer be read."""
     try:
         pinned = history.at(versions)
-        return any(rows_of(pinned, stream, one, []).num_rows for stream in versions for one in ids)
+        return any(rows_of(pinned, stream, account_id, []).num_rows for stream in versions for account_id in ids)
     except HistoryError:
         return None
 
 
-def _bury(history: History, ids: Sequence[str]) -> None:
+def _note_forgotten(history: History, ids: Sequence[str]) -> None:
     known = identities(history)
-    fresh = [fingerprint_of(one) for one in ids if not known.knows_forgotten(one)]
+    fresh = [fingerprint_of(account_id) for account_id in ids if not known.knows_forgotten(account_id)]
     if fresh:
         history.append(FORGOTTEN, pa.table({"fingerprint": fresh}, schema=FORGOTTEN_SCHEMA))
 
@@ -116,8 +116,8 @@ def _bury(history: History, ids: Sequence[str]) -> None:
 def _remove(history: History, stream: Stream, ids: Sequence[str], steps: "_Steps") -> int:
     """Write the buckets of these accounts without them: how many rows went."""
     steps()
-    counts = {one: rows_of(history, stream.name, one, []).num_rows for one in ids}
-    buckets = sorted({history.bucket_of(one) for one, rows in counts.items() if rows})
+    counts = {account_id: rows_of(history, stream.name, account_id, []).num_rows for account_id in ids}
+    buckets = sorted({history.bucket_of(account_id) for account_id, rows in counts.items() if rows})
     if buckets:
         history.replace(stream.name, buckets, _cleaned(history, stream, buckets, ids))
     return sum(counts.values())
@@ -126,8 +126,8 @@ def _remove(history: History, stream: Stream, ids: Sequence[str], steps: "_Steps
 def _cleaned(history: History, stream: Stream, buckets: Sequence[int], ids: Sequence[str]) -> Iterator[pa.RecordBatch]:
     for bucket in buckets:
         rows = history.read(stream.name, bucket, stored_columns(stream))
-        for one in ids:
-            rows = without(rows, one)
+        for account_id in ids:
+            rows = without(rows, account_id)
         yield from whole_bucket(rows, stream, bucket)
 
 
@@ -144,7 +144,7 @@ def _naming(ids: Collection[str]) -> Callable[[Mapping[str, str]], bool]:
 
     The reason says no more than the row: its own words, and one of the row's values.
     """
-    words = re.compile("|".join(rf"(?<!\w){re.escape(one)}(?!\w)" for one in ids))
+    words = re.compile("|".join(rf"(?<!\w){re.escape(account_id)}(?!\w)" for account_id in ids))
 
     def names(row: Mapping[str, str]) -> bool:
         stream = STREAMS[row["stream"]]

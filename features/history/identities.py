@@ -35,7 +35,7 @@ FORGOTTEN_SCHEMA = pa.schema([("fingerprint", TEXT)])
 
 
 class IdentityError(HistoryError):
-    """An account cannot be merged or forgotten as asked; the message says which, why, and what to do."""
+    """An account cannot be merged or forgotten; the message says which, why, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -196,9 +196,9 @@ def _renamed(rows: pa.Table, into: str, known_at: datetime) -> pa.Table:
     return renamed.cast(rows.schema)
 
 
-def _joined(own: pa.Table, moved: pa.Table, stream: Stream) -> pa.Table:
+def _joined(surviving: pa.Table, moved: pa.Table, stream: Stream) -> pa.Table:
     """Both accounts' rows in canonical order, the first of equal event_ids."""
-    rows = in_canonical_order(pa.concat_tables([own, moved]), stream)
+    rows = in_canonical_order(pa.concat_tables([surviving, moved]), stream)
     numbered = pa.table({"event_id": rows["event_id"].cast(TEXT), "place": pa.array(range(rows.num_rows))})
     first = numbered.group_by("event_id").aggregate([("place", "min")])["place_min"]
     return rows.take(first.take(pc.sort_indices(first)))
@@ -217,12 +217,12 @@ def _is(rows: pa.Table, account_id: str) -> pa.ChunkedArray:
 
 def _nearest(history: History, account_id: str) -> list[str]:
     """The three ids most like this one, bucket by bucket."""
-    found: set[str] = set()
+    nearest: set[str] = set()
     for stream in history.versions():
         for bucket in range(history.buckets):
             ids = history.read(stream, bucket, ["account_id"])["account_id"].chunk(0).dictionary
-            found |= set(_most_like(account_id, [*found, *ids.to_pylist()]))
-    return _most_like(account_id, sorted(found))
+            nearest |= set(_most_like(account_id, [*nearest, *ids.to_pylist()]))
+    return _most_like(account_id, sorted(nearest))
 
 
 def _most_like(account_id: str, names: Sequence[str]) -> list[str]:

@@ -107,7 +107,7 @@ def counts(history: History) -> dict[tuple[str, str], dict[str, int]]:
     """Refused rows by (stream, source) and kind of reason."""
     keys = ["stream", "source", "kind"]
     rows = stored(history, keys)
-    found: dict[tuple[str, str], dict[str, int]] = {}
+    by_source: dict[tuple[str, str], dict[str, int]] = {}
     for row in rows.group_by(keys).aggregate([([], "count_all")]).sort_by([(k, "ascending") for k in keys]).to_pylist():
-        found.setdefault((row["stream"], row["source"]), {})[row["kind"]] = row["count_all"]
-    return found
+        by_source.setdefault((row["stream"], row["source"]), {})[row["kind"]] = row["count_all"]
+    return by_source

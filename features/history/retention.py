@@ -84,18 +84,18 @@ def give_up_past(history: History, name: str) -> Vacuumed:
 
     Called with the history locked.
     """
-    table = _opened(history, name)
+    table = _existing_table(history, name)
     before, sizes = _readable(history, name), _sizes(history, name)
     table.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False, full=True)
     removed = {path: size for path, size in sizes.items() if path not in _sizes(history, name)}
     removed |= dict(_remove_unfinished(history, name))
-    table = _opened(history, name)
+    table = _existing_table(history, name)
     table.alter.set_table_properties({LOG_RETENTION: AT_ONCE}, raise_if_not_exists=False)
-    table = _opened(history, name)
+    table = _existing_table(history, name)
     table.create_checkpoint()
     table.cleanup_metadata()
     table.alter.set_table_properties({LOG_RETENTION: KEEP_LOG}, raise_if_not_exists=False)
-    newest = _opened(history, name).version()
+    newest = _existing_table(history, name).version()
     return Vacuumed(name, len(removed), sum(removed.values()), (newest,), tuple(sorted(before)[:-1]))
 
 
@@ -120,10 +120,10 @@ def _vacuum(history: History, name: str, wanted: Collection[int], oldest: int, d
 
 def _keeping_its_log(history: History, name: str) -> DeltaTable:
     """A table that an earlier release made, or an erasure that was killed left so, is told to keep its log."""
-    table = _opened(history, name)
+    table = _existing_table(history, name)
     if table.metadata().configuration.get(LOG_RETENTION) != KEEP_LOG:
         table.alter.set_table_properties({LOG_RETENTION: KEEP_LOG}, raise_if_not_exists=False)
-    return _opened(history, name)
+    return _existing_table(history, name)
 
 
 def _current_since(versions: Mapping[int, int], oldest: int) -> set[int]:
@@ -176,8 +176,8 @@ def _sizes(history: History, name: str) -> dict[str, int]:
 
 def _paths(filesystem: pa_fs.FileSystem, folder: str, pattern: str) -> list[str]:
     """Files below a folder whose path from there matches, in the order of their names."""
-    found = filesystem.get_file_info(pa_fs.FileSelector(folder, recursive=True))
-    files = {info.path: info.path.removeprefix(f"{folder}/") for info in found if info.type == pa_fs.FileType.File}
+    entries = filesystem.get_file_info(pa_fs.FileSelector(folder, recursive=True))
+    files = {info.path: info.path.removeprefix(f"{folder}/") for info in entries if info.type == pa_fs.FileType.File}
     return sorted(path for path, name in files.items() if re.match(pattern, name))
 
 
@@ -191,7 +191,7 @@ def _remove_unfinished(history: History, name: str) -> Iterator[tuple[str, int]]
         yield str(path.relative_to(folder)), size
 
 
-def _opened(history: History, name: str) -> DeltaTable:
+def _existing_table(history: History, name: str) -> DeltaTable:
     table = history.table(name)
     if table is None:
         raise AssertionError(name)

@@ -74,7 +74,7 @@ def status(
     """
     versions = history.versions()
     pinned = history.at(versions)
-    accounts, without_events, found = 0, 0, dict[tuple[str, str], list[_Part]]()
+    accounts, without_events, parts = 0, 0, dict[tuple[str, str], list[_Part]]()
     for bucket in range(history.buckets):
         events = {stream: pinned.read(stream, bucket, ["account_id", "occurred_at", "source"]) for stream in versions}
         ids = {stream: set(table["account_id"].chunk(0).dictionary.to_pylist()) for stream, table in events.items()}
@@ -83,12 +83,12 @@ def status(
         without_events += len(known - active)
         for stream, table in events.items():
             for source, part in _parts(table, timezone):
-                found.setdefault((stream, source), []).append(part)
+                parts.setdefault((stream, source), []).append(part)
         if progress:
             progress(bucket + 1, history.buckets)
     refused, arrivals = quarantine.counts(history), last_arrivals(history)
-    keys = sorted(found.keys() | refused.keys() | arrivals.keys())
-    sources = (_source_status(*key, found.get(key, []), refused.get(key, {}), arrivals.get(key)) for key in keys)
+    keys = sorted(parts.keys() | refused.keys() | arrivals.keys())
+    sources = (_source_status(*key, parts.get(key, []), refused.get(key, {}), arrivals.get(key)) for key in keys)
     return HistoryStatus(accounts, without_events, versions, tuple(sources))
 
 
@@ -115,10 +115,13 @@ def _parts(events: pa.Table, timezone: str) -> Iterator[tuple[str, _Part]]:
         _days(events, timezone),
     )
     for code, source in enumerate(sources.dictionary.to_pylist()):
-        own = codes == code
-        distinct = np.count_nonzero(np.bincount(accounts[own]))
-        moments = times[own]
-        yield source, _Part(len(moments), int(distinct), int(moments.min()), int(moments.max()), np.unique(days[own]))
+        of_source = codes == code
+        distinct = np.count_nonzero(np.bincount(accounts[of_source]))
+        moments = times[of_source]
+        yield (
+            source,
+            _Part(len(moments), int(distinct), int(moments.min()), int(moments.max()), np.unique(days[of_source])),
+        )
 
 
 def _days(events: pa.Table, timezone: str) -> Days:

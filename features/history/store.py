@@ -29,6 +29,7 @@ from deltalake import ColumnProperties, DeltaTable, WriterProperties, write_delt
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.fs import DeltaStorageHandler
 
+from features.errors import ExitCode, ForesailError
 from features.history.file_lock import file_lock
 from features.history.streams import STREAMS, Stream
 
@@ -54,8 +55,10 @@ WRITTEN_AS = WriterProperties(compression="ZSTD", column_properties={"known_at":
 ONE_FILE = 1 << 40
 
 
-class HistoryError(Exception):
-    """The history cannot be read or written as asked; the message says why and what to do."""
+class HistoryError(ForesailError):
+    """The history cannot be read or written; the message says why and what to do."""
+
+    exit_code = ExitCode.DATA
 
 
 def stream_called(name: str) -> Stream:
@@ -140,11 +143,11 @@ class History:
 
     def _check_root(self) -> None:
         """Delta Lake reads a folder's path as an address, in which these characters mean something else."""
-        found = [mark for mark in UNREADABLE_IN_PATH if self.is_local and mark in self.root]
-        if found:
+        unreadable = [mark for mark in UNREADABLE_IN_PATH if self.is_local and mark in self.root]
+        if unreadable:
             raise HistoryError(
-                f"the history cannot be kept in {self.root}: Delta Lake does not read paths with {' '.join(found)}. "
-                "Rename the folder, or set root under [history] to another one"
+                f"the history cannot be kept in {self.root}: Delta Lake does not read paths with {' '.join(unreadable)}",
+                "Rename the folder, or set root under [history] to another one",
             )
 
     @property
@@ -164,7 +167,9 @@ class History:
     def buckets_of(self, account_ids: pa.ChunkedArray) -> npt.NDArray[np.int64]:
         """The buckets of many accounts, in their order; a bucket is computed once for each distinct id."""
         encoded = account_ids.dictionary_encode().unify_dictionaries().combine_chunks()
-        distinct = np.array([self.bucket_of(each) for each in encoded.dictionary.to_pylist()], dtype=np.int64)
+        distinct = np.array(
+            [self.bucket_of(account_id) for account_id in encoded.dictionary.to_pylist()], dtype=np.int64
+        )
         return np.asarray(distinct[encoded.indices.to_numpy()])
 
     def versions(self) -> dict[str, int]:
@@ -198,17 +203,18 @@ class History:
         except FileNotFoundError as gone:
             raise HistoryError(
                 f"{self.uri(stream)} cannot be read at version {snapshot.version}: its files were vacuumed away "
-                f"({Path(str(gone.filename or gone)).name}). Take a newer version"
+                f"({Path(str(gone.filename or gone)).name})",
+                "Take a newer version",
             ) from gone
 
     def rows_of(self, table: str, columns: Sequence[str] | None = None) -> pa.Table | None:
         """All rows of a table that is not divided into buckets, in no particular order; None where there is none."""
-        opened = self.table(table)
-        if opened is None:
+        delta_table = self.table(table)
+        if delta_table is None:
             return None
         # Not through Delta's own file system, which is made of Python: threads of Arrow that let go of it when Python has
         # ended abort the process, one command in a hundred on a busy machine, though all its work was done.
-        dataset = opened.to_pyarrow_dataset(filesystem=self.filesystem(table))
+        dataset = delta_table.to_pyarrow_dataset(filesystem=self.filesystem(table))
         return dataset.to_table(columns=None if columns is None else list(columns))
 
     def table(self, name: str, version: int | None = None) -> DeltaTable | None:
@@ -235,10 +241,10 @@ class History:
             return None
         if version is not None and (table, version) in self._snapshots:
             return self._snapshots[table, version]
-        opened = self.table(table, version)
-        if opened is None:
+        delta_table = self.table(table, version)
+        if delta_table is None:
             return None
-        snapshot = Snapshot(opened.version(), _data_files(opened), self.filesystem(table))
+        snapshot = Snapshot(delta_table.version(), _data_files(delta_table), self.filesystem(table))
         if version is not None:
             self._snapshots[table, version] = snapshot
         return snapshot
@@ -308,8 +314,8 @@ class History:
         stored = table.metadata().configuration.get(BUCKETS_KEY)
         if stored != str(self.buckets):
             raise HistoryError(
-                f"{self.uri(name)} is divided into {stored} buckets, but {self.buckets} were asked for. "
-                f"Set buckets = {stored} under [history], or move the old history away and ingest again."
+                f"{self.uri(name)} is divided into {stored} buckets, but {self.buckets} were asked for",
+                f"Set buckets = {stored} under [history], or move the old history away and ingest again",
             )
 
     def filesystem(self, name: str) -> pa_fs.FileSystem:

@@ -142,25 +142,25 @@ def lorenz(revenue: Array) -> tuple[tuple[float, float], ...]:
 
 def names(history: History, accounts: Sequence[str], as_of: datetime) -> dict[str, str]:
     """What people called these accounts, as was known by as_of; those without a name are left out."""
-    found: dict[str, str] = {}
-    for bucket, own in groupby(sorted(accounts, key=history.bucket_of), key=history.bucket_of):
+    called: dict[str, str] = {}
+    for bucket, ids in groupby(sorted(accounts, key=history.bucket_of), key=history.bucket_of):
         rows = history.read("accounts", bucket, ["account_id", "known_at", "occurred_at", "name"])
         wanted = pc.and_(
-            pc.is_in(rows["account_id"].cast(pa.string()), pa.array(list(own), pa.string())), pc.is_valid(rows["name"])
+            pc.is_in(rows["account_id"].cast(pa.string()), pa.array(list(ids), pa.string())), pc.is_valid(rows["name"])
         )
         known = pc.and_(pc.less_equal(rows["known_at"], as_of), pc.less_equal(rows["occurred_at"], as_of))
         newest_last = rows.filter(pc.and_(wanted, known)).sort_by(
             [("occurred_at", "ascending"), ("known_at", "ascending")]
         )
-        found |= dict(zip(newest_last["account_id"].to_pylist(), newest_last["name"].to_pylist(), strict=True))
-    return found
+        called |= dict(zip(newest_last["account_id"].to_pylist(), newest_last["name"].to_pylist(), strict=True))
+    return called
 
 
 def _largest(revenue: Array, ids: Sequence[str], called: dict[str, str]) -> tuple[Largest, ...]:
     cumulative = np.cumsum(revenue)
     return tuple(
-        Largest(account, called.get(account), float(own), _share(own, revenue), _share(so_far, revenue))
-        for account, own, so_far in zip(ids, revenue, cumulative, strict=False)
+        Largest(account, called.get(account), float(brought), _share(brought, revenue), _share(so_far, revenue))
+        for account, brought, so_far in zip(ids, revenue, cumulative, strict=False)
     )
 
 

@@ -136,11 +136,11 @@ class _Months:
 def _sums(lines: Lines, months: _Months, calendar: Calendar, groups: Array, count: int) -> dict[str, Array]:
     """What the figures are made of, (groups, periods) by name; period by period, so that the work stays in the caches."""
     crossed, so_far = _cross_sold(lines, months, calendar), np.cumsum(months.revenue, axis=0)
-    found = []
+    by_period = []
     for period in calendar.periods():
         of_accounts = _of_period(months, crossed[period.kind], so_far, period)
-        found.append(_grouped(np.stack(list(of_accounts.values())), groups, count))
-    return dict(zip(of_accounts, np.stack(found, axis=1).transpose(2, 0, 1), strict=True))
+        by_period.append(_grouped(np.stack(list(of_accounts.values())), groups, count))
+    return dict(zip(of_accounts, np.stack(by_period, axis=1).transpose(2, 0, 1), strict=True))
 
 
 def _of_period(months: _Months, crossed: Array, so_far: Array, period: Period) -> dict[str, Array]:
@@ -191,8 +191,8 @@ def _first_of_category(lines: Lines, slot: Array, never: int) -> Array:
     pairs, earliest = np.unique(pair[ordered], return_index=True)
     if pairs.size:
         place = np.minimum(np.searchsorted(pairs, pair), pairs.size - 1)
-        found = (pairs[place] == pair) & (lines.category >= 0)
-        first[found] = slot[ordered[earliest]][place[found]]
+        is_known = (pairs[place] == pair) & (lines.category >= 0)
+        first[is_known] = slot[ordered[earliest]][place[is_known]]
     return first
 
 
@@ -218,12 +218,12 @@ def _next(time: Array, account: Array) -> Array:
 def _lapses(lines: Lines, calendar: Calendar, churn_days: int, now: int) -> tuple[Array, Array, Array, Array]:
     """Silences that reached the churn days: slot, account, what it was worth; then what every account is worth."""
     days = churn_days * DAY
-    lapsed, worth, last = _found(lines.offsets, lines.time, lines.amount, lines.is_order, days, now)
+    lapsed, worth, last = _silences(lines.offsets, lines.time, lines.amount, lines.is_order, days, now)
     return calendar.slot_of(lines.time[lapsed] + days), lines.account[lapsed], worth[lapsed], last
 
 
 @compiled
-def _found(
+def _silences(
     offsets: Array, time: Array, amount: Array, is_order: Array, days: int, now: int
 ) -> tuple[Array, Array, Array]:
     """Of each line whether it is an order that a silence of more than `days` follows, and the worth as of it; each account's last worth."""

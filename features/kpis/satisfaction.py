@@ -58,8 +58,8 @@ def answers(
     places["ces"].append((cases, "effort"))
     places["hours"] = [(cases.filter(pc.equal(kinds, "resolved")), "hours_to_resolve")]
     return {
-        name: Answers.together([_answers(rows, column, bucket, calendar, divisions) for rows, column in found])
-        for name, found in places.items()
+        name: Answers.together([_answers(rows, column, bucket, calendar, divisions) for rows, column in tables])
+        for name, tables in places.items()
     }
 
 

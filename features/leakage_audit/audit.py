@@ -23,6 +23,7 @@ from features.catalog import CATALOG
 from features.definitions import Feature
 from features.engine.plan import FeatureSet
 from features.engine.table import build_feature_table
+from features.errors import ExitCode, ForesailError
 from features.history.store import History, in_canonical_order, one_batch, stored_schema
 from features.history.streams import STREAMS
 from features.leakage_audit.probes import LeakProbe, Rows, Sample, leak_probes
@@ -38,8 +39,10 @@ REMOVED = "what is known later removed"
 SOURCE = "audit"
 
 
-class AuditError(ValueError):
+class AuditError(ForesailError, ValueError):
     """There is nothing to audit, or the builder's table cannot be compared; the message says why."""
+
+    exit_code = ExitCode.DATA
 
 
 @dataclass(frozen=True)

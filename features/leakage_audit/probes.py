@@ -72,7 +72,7 @@ class Sample:
         return rows
 
     @cached_property
-    def seen(self) -> Mapping[tuple[str, str], Sequence[Any]]:
+    def values(self) -> Mapping[tuple[str, str], Sequence[Any]]:
         """The different values of each column of each stream."""
         return {
             (stream, column.name): table[column.name].drop_null().unique().to_pylist()
@@ -202,7 +202,7 @@ class _RowMaker:
 
     def _fresh(self, stream: str, column: Column) -> Any:
         """A value that the column might hold: one of other rows, or a new one."""
-        seen = self.sample.seen.get((stream, column.name))
+        seen = self.sample.values.get((stream, column.name))
         if column.type == "number":
             # A column with checks is a scale with ends; any other number may be smaller or larger than ever before.
             return self._choice(seen or (1.0, 2.0, 3.0)) * (

@@ -70,7 +70,8 @@ def _refuse_to_replace_by_nothing(staged: StagedTable, refused: int, examples: M
     if refused == staged.read:
         raise staged.source.error(
             f"each of its {refused:,} rows would be refused ({'; '.join(examples.values())}), so nothing was put in the "
-            "place of what it brought before. Correct the select, or the file"
+            "place of what it brought before",
+            "Correct the select, or the file",
         )
 
 

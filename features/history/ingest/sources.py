@@ -16,6 +16,7 @@ from typing import IO, Any, cast
 
 import duckdb
 
+from features.errors import ExitCode, ForesailError
 from features.locked_duckdb import locked_duckdb
 
 FORMATS = {
@@ -60,8 +61,10 @@ OPENED_BY_EXCEL = "~$"
 ENCODINGS_OF_READER = ("latin-1", "utf-16")
 
 
-class IngestError(Exception):
-    """A source cannot be ingested; the message names the source, the file, what was found and what to do."""
+class IngestError(ForesailError):
+    """A source cannot be ingested; the message names the source, the file, what is wrong and what to do."""
+
+    exit_code = ExitCode.DATA
 
 
 @dataclass(frozen=True)
@@ -115,8 +118,10 @@ class Source:
     def present(self) -> list[Path]:
         """The files that match now, sorted; none where there is none."""
         # Not Path.glob: it refuses absolute patterns.
-        found = [self.folder / name for name in glob.glob(self.pattern, root_dir=self.folder, recursive=True)]  # noqa: PTH207
-        return sorted(path.resolve() for path in found if path.is_file() and not path.name.startswith(OPENED_BY_EXCEL))
+        matches = [self.folder / name for name in glob.glob(self.pattern, root_dir=self.folder, recursive=True)]  # noqa: PTH207
+        return sorted(
+            path.resolve() for path in matches if path.is_file() and not path.name.startswith(OPENED_BY_EXCEL)
+        )
 
     def files(self) -> list[Path]:
         """The files that match, sorted; IngestError if there is none, or one is empty."""
@@ -132,14 +137,14 @@ class Source:
 
     def _is_empty(self, path: Path) -> bool:
         try:
-            with _opened(path) as file:
+            with _open(path) as file:
                 return not file.read(4).strip(codecs.BOM_UTF8 + b"\r\n ")
         except (OSError, EOFError) as error:
             raise self.error(f"{path.name} cannot be opened ({error}); export it again, or move it away") from error
 
-    def error(self, text: str) -> IngestError:
+    def error(self, message: str, remedy: str = "") -> IngestError:
         """An IngestError that begins with the source's name."""
-        return IngestError(f"source '{self.name}': {text}")
+        return IngestError(f"source '{self.name}': {message}", remedy)
 
 
 def create_source_views(
@@ -297,18 +302,18 @@ def reading_error(source: Source, files: Sequence[Path], error: duckdb.Error) ->
     """What went wrong while the rows of a source were read and mapped, with a remedy where one is known."""
     text, where = str(error), _names(files)
     if "utf-8 encoded" in text or "unicode" in text.lower() or "utf-16" in text.partition("\n")[0].lower():
-        found = source.options.get("encoding", "utf-8")
+        encoding = source.options.get("encoding", "utf-8")
         return source.error(
-            f"{_file_named_in(text) or where} is not encoded in {found}; name its encoding, "
+            f"{_file_named_in(text) or where} is not encoded in {encoding}; name its encoding, "
             'for example options = { encoding = "latin-1" }'
         )
     if isinstance(error, duckdb.ConversionException):
         return source.error(
-            f"a cast in its select fails on {where}: {_essence(text)}. "
+            f"a cast in its select fails on {where}: {_essence(text)}",
             "Write try_cast(column as type): what cannot be cast becomes null, or select the column as it is: "
-            "rows whose text is no number or time are then refused one by one, with the reason"
+            "rows whose text is no number or time are then refused one by one, with the reason",
         )
-    return source.error(f"{where} cannot be read: {_essence(text)}. Correct the file, or the source's options")
+    return source.error(f"{where} cannot be read: {_essence(text)}", "Correct the file, or the source's options")
 
 
 def literal(value: Any) -> str:
@@ -329,7 +334,7 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _open(path: Path) -> IO[bytes]:
     return cast("IO[bytes]", gzip.open(path)) if path.suffix.lower() == ".gz" else path.open("rb")
 
 
@@ -343,11 +348,11 @@ def _readable(source: Source, scratch: Path) -> tuple[list[Path], dict[str, Any]
     files = source.files()
     if file_format(source) == "excel":
         return [_from_excel(source, path, scratch) for path in files], dict(READER_DEFAULTS["parquet"])
-    given = {key.lower(): value for key, value in source.options.items()}
-    if given.get("ignore_errors"):
+    stated = {key.lower(): value for key, value in source.options.items()}
+    if stated.get("ignore_errors"):
         raise source.error("ignore_errors would drop rows without a word; remove it and correct what it hides")
-    encoding = str(given.pop("encoding", "utf-8"))
-    options = READER_DEFAULTS[file_format(source)] | given
+    encoding = str(stated.pop("encoding", "utf-8"))
+    options = READER_DEFAULTS[file_format(source)] | stated
     if encoding.lower() == "utf-8":
         return [_plainly_named(path, scratch) for path in files], options
     if encoding in ENCODINGS_OF_READER and file_format(source) == "csv":
@@ -370,7 +375,7 @@ def _from_excel(source: Source, path: Path, scratch: Path) -> Path:
 def _as_utf8(source: Source, path: Path, encoding: str, scratch: Path) -> Path:
     copy = _new_name(path.with_name(path.name.removesuffix(".gz")), scratch)
     try:
-        with _opened(path) as raw, copy.open("w", encoding="utf-8", newline="") as out:
+        with _open(path) as raw, copy.open("w", encoding="utf-8", newline="") as out:
             text = io.TextIOWrapper(raw, encoding=encoding, newline="")
             shutil.copyfileobj(text, out, 1 << 20)
     except UnicodeDecodeError as error:
@@ -395,12 +400,12 @@ def _select_error(
     connection: duckdb.DuckDBPyConnection, source: Source, files: Sequence[Path], error: duckdb.Error
 ) -> IngestError:
     columns = [name for name, *_ in connection.execute("describe source").fetchall()]
-    text = f"its select does not fit {_names(files)}: {_essence(str(error))}; found columns {columns}. "
+    message = f"its select does not fit {_names(files)}: {_essence(str(error))}; found columns {columns}"
     if looks_unsplit(columns):
-        return source.error(text + ONE_COLUMN)
+        return source.error(message, ONE_COLUMN)
     if "explicit" in str(error) and "cast" in str(error) and file_format(source) == "csv":
-        return source.error(text + "CSV columns are text: write try_cast(column as double)")
-    return source.error(text + "Correct the select")
+        return source.error(message, "CSV columns are text: write try_cast(column as double)")
+    return source.error(message, "Correct the select")
 
 
 ONE_COLUMN = 'The file was read as one column: name its delimiter, options = { delim = "," }'

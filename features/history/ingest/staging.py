@@ -44,15 +44,15 @@ def stage(
     fetched, marks = _fetch(source, scratch, plan.since, bounds.as_of) if source.database else ([], plan.marks)
     unchanged = _create_views(connection, source, scratch, plan, fetched)
     lock(connection)
-    given = create_mapped_view(connection, source, plan.files)
-    _check_columns(source, STREAMS[source.stream], given)
-    has_event_ids = "event_id" in {name.lower() for name in given}
+    select_types = create_mapped_view(connection, source, plan.files)
+    _check_columns(source, STREAMS[source.stream], select_types)
+    has_event_ids = "event_id" in {name.lower() for name in select_types}
     is_mapped_anew = replace or mapping_in_force(history, source) not in (None, plan.mapping)
     if is_mapped_anew and not has_event_ids and not replace:
         _refuse_second_storing(history, source)
     _register_identities(connection, history)
     try:
-        accepted = _create_staged(connection, history, source, given, bounds, is_mapped_anew=is_mapped_anew)
+        accepted = _create_staged(connection, history, source, select_types, bounds, is_mapped_anew=is_mapped_anew)
     except duckdb.Error as error:
         raise reading_error(source, plan.files, error) from error
     read = count(connection, "select count(*) from staged")
@@ -92,7 +92,7 @@ def _create_staged(
     connection: duckdb.DuckDBPyConnection,
     history: History,
     source: Source,
-    given: Mapping[str, str],
+    select_types: Mapping[str, str],
     bounds: Bounds,
     *,
     is_mapped_anew: bool,
@@ -100,8 +100,8 @@ def _create_staged(
     """Create `staged`; the rows, as the quarantine has them, that are good and may have been refused before."""
     stream = STREAMS[source.stream]
     awaited = not is_mapped_anew and quarantine.register_waiting(history, connection, source.name, stream.name)
-    connection.execute(f"create table foresail_accounts as {accounts_query(stream, given, history.buckets)}")
-    query = staging_query(stream, given, bounds, awaited=awaited)
+    connection.execute(f"create table foresail_accounts as {accounts_query(stream, select_types, history.buckets)}")
+    query = staging_query(stream, select_types, bounds, awaited=awaited)
     order = "place nulls first, known_at nulls first, occurred_at nulls first"
     connection.execute(f"create table staged as {query} order by {order}")
     if count(connection, "select count(*) from staged where place is null"):
@@ -132,8 +132,8 @@ def _refuse_second_storing(history: History, source: Source) -> None:
     if any(source.name in column.chunk(0).dictionary.to_pylist() for column in columns):
         raise source.error(
             "its select, options or timezone have changed since it was last ingested, and its rows have no event_id: "
-            "they would be stored a second time. Put the new rows in the place of the old ones: "
-            f"foresail ingest {source.name} --replace"
+            "they would be stored a second time",
+            f"Put the new rows in the place of the old ones: foresail ingest {source.name} --replace",
         )
 
 
@@ -148,8 +148,8 @@ def _nothing_read(connection: duckdb.DuckDBPyConnection, source: Source, files: 
     return source.error(f"no row is left after its select, of {rows:,} in {where}; correct its where or join")
 
 
-def _check_columns(source: Source, stream: Stream, given: Mapping[str, str]) -> None:
-    names, known = [name.lower() for name in given], [column.name for column in stream.columns]
+def _check_columns(source: Source, stream: Stream, select_types: Mapping[str, str]) -> None:
+    names, known = [name.lower() for name in select_types], [column.name for column in stream.columns]
     if looks_unsplit(names):
         raise source.error(
             f"{ONE_COLUMN}. Its only column is '{names[0]}'; a row with more fields than the header does the same"
@@ -164,6 +164,6 @@ def _check_columns(source: Source, stream: Stream, given: Mapping[str, str]) -> 
     for column in stream.columns:
         if column.required and column.name not in names:
             raise source.error(
-                f"stream '{stream.name}' needs a column '{column.name}' ({column.meaning}); "
-                f"its select gives {names}. Add `... as {column.name}` to the select"
+                f"stream '{stream.name}' needs a column '{column.name}' ({column.meaning}); its select gives {names}",
+                f"Add `... as {column.name}` to the select",
             )

@@ -263,7 +263,7 @@ def test__audit__streams_that_a_company_does_not_have__are_probed_all_the_same(t
     """A feature over an empty stream must not see the stream's first row before it is known."""
     history = store(tmp_path, {"a": {"purchases": [bought(AS_OF - DAY, 5.0)]}})
     report = audit(history, AS_OF)
-    leaky = audit(history, AS_OF, builder=partial(build_feature_table, leak_until=AS_OF + 90 * DAY))
+    leaky = audit(history, AS_OF, builder=partial(build_feature_table, features=CATALOG, leak_until=AS_OF + 90 * DAY))
     assert report.passed
     streams = {name.partition("_")[0] for name in leaky.leaking}
     assert streams >= {"purchases", "service", "engagement"}

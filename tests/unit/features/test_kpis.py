@@ -74,7 +74,7 @@ def company(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def found(company):
-    return kpis(company, AS_OF, churn_days=60, by=["region"], given={"tier": {"a": "growth"}})
+    return kpis(company, AS_OF, churn_days=60, by=["region"], labels={"tier": {"a": "growth"}})
 
 
 def figure(found, kpi, period, start, member="all"):
