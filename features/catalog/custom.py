@@ -8,7 +8,7 @@
         Feature("our_spares_amount_sum_90d", spares.sum("amount", days=90), "spare parts ordered in 90 days", "currency", "0: none"),
     ]
 
-A file is run once, alone, and only for its `FEATURES`. What it leaves behind are declarations, plain data that travels to
+A file is run once, alone, and only for its `FEATURES`. The results are declarations: plain data that travels to
 any process; nothing asks for the file again.
 """
 
@@ -78,7 +78,7 @@ def _source(path: Path) -> bytes:
 
 
 def _run(path: Path, source: bytes) -> tuple[Feature, ...]:
-    """What the file's FEATURES holds, whatever it is.
+    """The value of the file's FEATURES, of any type.
 
     The source is compiled here and not imported: Python would take a cached compilation of a file that was changed
     within the same second, and leave a __pycache__ beside it.
@@ -117,7 +117,7 @@ def _lines_of_texts(source: bytes) -> dict[str, int]:
 
 
 def _problems(feature: Feature, number: int, taken: set[str]) -> Iterator[str]:
-    """What is wrong with one entry of FEATURES, in words."""
+    """The problems of one entry of FEATURES, in words."""
     if type(feature) is not Feature:  # of a class of the file's own, another process could not make it
         yield f"entry {number} of {DECLARES} is {_shown(feature)}; give a Feature(name, definition, meaning, unit, absent)"
         return
@@ -131,7 +131,7 @@ def _problems(feature: Feature, number: int, taken: set[str]) -> Iterator[str]:
             yield f"{feature.name}: {_shown(feature.definition)} is no definition; give what events(...) and its methods return"
     except DeclarationError as error:
         yield str(error) if str(error).startswith(f"{feature.name}:") else f"{feature.name}: {error}"
-    # A dataclass takes anything for a field, and what comes of it may fail anywhere.
+    # A dataclass accepts any value for a field, and a wrong value may fail anywhere later.
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         yield f"{feature.name}: it cannot be computed ({type(error).__name__}: {error}); declare it with events(...) and its methods"
 

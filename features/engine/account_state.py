@@ -1,4 +1,4 @@
-"""Compact states: all that is known of one account as a few bytes an event, whatever features will be asked of it.
+"""Account states: everything known of one account in a few bytes per event, for any set of features.
 
 A state is `MAGIC`, the version of the format (a byte), the CRC-32 of what follows (4 bytes), when the account was first
 known (UTC µs, 8 bytes), and each stream that has events: its number, how many columns are filled (a byte each), the number
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 MAGIC = b"FS"
 VERSION = 1
 _HEADER = len(MAGIC) + 1 + 4
-"""Bytes before what the check sum is of."""
+"""Bytes before the content that the check sum covers."""
 BODY = _HEADER + 8
 """Where the streams begin."""
 MOST_STREAMS, MOST_COLUMNS = 8, 32
@@ -193,7 +193,7 @@ class State:
     def events(self, stream: str) -> list[dict[str, Any]]:
         """The rows of one stream in the order of `features.engine.events`: all its columns but account_id, and `source`.
 
-        Times are aware, numbers floats; what is missing is None.
+        Times are aware, numbers floats; missing values are None.
         """
         places = self._places(stream)
         if not places:
@@ -223,7 +223,7 @@ class State:
         )
 
     def event_ids(self, stream: str) -> set[str]:
-        """What identifies the events of one stream."""
+        """The event_ids of one stream."""
         places = self._places(stream)
         return {word for word in self._words(places[EVENT_ID]) if word is not None} if EVENT_ID in places else set()
 

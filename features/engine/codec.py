@@ -68,7 +68,7 @@ def from_bytes(state: Array, at: int, width: int) -> Any:
 
 @compiled
 def write_moments(moments: Array, same_as: Array, offsets: Array, number: int, out: Array, ends: Array) -> None:
-    """A column of UTC µs, account by account; `same_as` is another that it may repeat, or empty. `ends` says where each ends."""
+    """A column of UTC µs, account by account; `same_as` is another that it may repeat, or empty. `ends` is where each account ends."""
     scratch = np.empty(moments.shape[0], dtype=np.int64)
     at = 0
     for account in range(offsets.shape[0] - 1):
@@ -124,7 +124,7 @@ def _put_whole(values: Array, unit: int, number: int, out: Array, at: int) -> in
 
 @compiled
 def write_numbers(numbers: Array, bits: Array, offsets: Array, number: int, out: Array, ends: Array) -> None:
-    """A column of floats, NaN where missing, account by account; `bits` are the same as int64. `ends` says where each ends."""
+    """A column of floats, NaN where missing, account by account; `bits` are the same as int64. `ends` is where each account ends."""
     scratch = np.empty(numbers.shape[0], dtype=np.int64)
     at = 0
     for account in range(offsets.shape[0] - 1):
@@ -250,7 +250,7 @@ def assemble(
     """Put the columns of each account together: `segments[bounds[c, a] : bounds[c, a + 1]]` is column c of account a.
 
     `streams` are the numbers of those in `offsets`, whose rows are as in `StreamEvents`; `column_stream` says which row
-    a column belongs to, ascending. `ends` says where each account ends in `out`.
+    a column belongs to, ascending. `ends` is where each account ends in `out`.
     """
     at = 0
     for account in range(first_known.shape[0]):
@@ -279,7 +279,7 @@ def _put_columns(segments: Array, begins: Array, ends: Array, out: Array, at: in
 
 
 STREAM, COLUMN, ENCODING, AT, EVENTS = range(5)
-"""What `find_columns` tells of each column."""
+"""The fields that `find_columns` writes for each column."""
 
 
 @compiled

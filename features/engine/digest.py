@@ -23,7 +23,7 @@ def table_digest(table: pd.DataFrame) -> str:
 
 
 def digest(names: Sequence[str], account_id: Array, as_of: Array, matrix: Array) -> str:
-    """The same of what a table is made of: account ids (n,), as_of in UTC µs (n,) and float64 values (n, len(names))."""
+    """The same digest from the parts of a table: account ids (n,), as_of in UTC µs (n,), float64 values (n, len(names))."""
     sha = hashlib.sha256(_texts(names))
     codes, _ = pd.factorize(account_id, sort=True)
     order = np.lexsort((as_of, codes))

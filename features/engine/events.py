@@ -1,8 +1,8 @@
 """Events in memory: the accounts of one bucket, or one account, with each stream's events in time order.
 
 Order within an account is (occurred_at, known_at, the stream's own columns as declared, event_id), missing
-before present. It depends on what the events say and not on how they arrived, which is what lets a sum
-of floats come out the same to the last bit wherever it is computed.
+before present. It depends on the content of the events and not on the order of their arrival, so that a sum
+of floats is the same to the last bit wherever it is computed.
 """
 
 import math
@@ -90,7 +90,7 @@ class KnownAccounts:
 
 @dataclass(frozen=True)
 class Events:
-    """All that is known of some accounts, by stream. `first_known` is when each became known (UTC µs)."""
+    """Everything known of some accounts, by stream. `first_known` is when each became known (UTC µs)."""
 
     accounts: pa.Array
     first_known: Array

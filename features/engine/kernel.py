@@ -1,7 +1,7 @@
 """The one kernel: every declared stat over every window, for each (account, as_of), in compiled code.
 
-It reads what `features.engine.packing` laid out and goes through the program that `features.engine.plan` made of the declarations.
-The same machine code answers a bucket of a million accounts and one account while a page loads, account by account and
+It reads the arrays of `features.engine.packing` and runs the program that `features.engine.plan` makes of the declarations.
+The same machine code computes a bucket of a million accounts and one account while a page loads, account by account and
 date by date, so the two cannot differ in a single bit.
 
 Shape of the work, for each account and each selection of its events: gather them once, in order of occurred_at; at
@@ -45,7 +45,7 @@ _RADIANS_A_DAY = 2.0 * np.pi / 365.2425
 
 
 class Scratch(NamedTuple):
-    """What one call works with; nothing is allocated per account.
+    """The working memory of one call; nothing is allocated per account.
 
     Two sets of events gathered: `t`, `v`, `w` (values and words, row after row) for all dates, `t2`, `v2`, `w2` for one.
     """
@@ -121,7 +121,7 @@ def _one_stream(
     stream: int, start: int, end: int, packed: Packed, program: Program, as_of: Array, visible_until: Array,
     scratch: Scratch,
 ) -> None:  # fmt: skip
-    """Answer everything that is asked of one stream's events [start, end) of one account, at every date."""
+    """Answer all selections over one stream's events [start, end) of one account, at every date."""
     is_late = _mark_limbo(packed, start, end, as_of, visible_until, scratch.limbo)
     first_page, last_page = program.stream_pages[stream, 0], program.stream_pages[stream, 1]
     selection = program.stream_selections[stream, 0]
@@ -374,7 +374,7 @@ def _answer(
 
 @compiled_without_memory
 def _set(row: Array, slot: int, value: float) -> None:
-    """An answer that nobody asked for has no slot."""
+    """An answer that no feature uses has no slot."""
     if slot >= 0:
         row[slot] = value
 
@@ -464,7 +464,7 @@ def _gaps(
     """Mean, standard deviation (Welford's), longest and median of the days between occasions.
 
     An occasion is an event and all those at most `same_occasion_days` before it; the next one begins with the event
-    before them. So somebody who orders twice a day still has a rhythm, and one order's many lines are one occasion.
+    before them. So an account that orders twice a day still has a rhythm, and one order's many lines are one occasion.
     """
     count, total, mean, square, longest = 0, 0.0, 0.0, 0.0, 0.0
     occasion, walked = t[hi - 1], hi - 1
@@ -602,7 +602,7 @@ def _largest_share(
 
 @compiled_without_memory
 def _write_rows(block: Array, program: Program, as_of: Array, rows: Array, first: int, out: Array) -> None:
-    """Derive what follows from the answers, and write one account's wanted rows, the wanted columns of them."""
+    """Compute the derived features from the answers, and write the wanted rows and columns of one account."""
     aggregates = program.empty.shape[0] - program.formulas.shape[0]
     for date in range(as_of.shape[0]):
         row = rows[first + date]

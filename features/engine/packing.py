@@ -19,8 +19,8 @@ class Packed(NamedTuple):
 
     `offsets[s, a] : offsets[s, a + 1]` are the events of stream s and account a in `moments` and `known` (UTC µs).
     `bits`, `numbers` and `labels` hold the pages, values and words of the plan's reading, each over the events of its
-    stream; what belongs to event e stands at e + shift. A label tells an account's words apart, from 0 on, −1 where
-    there is none; it says nothing beyond its account. `label_count` is one more than the largest.
+    stream; the entry of event e is at e + shift. A label numbers the words of one account, from 0 on, −1 where
+    there is no word; it has no meaning beyond its account. `label_count` is one more than the largest.
     """
 
     moments: Array
@@ -36,7 +36,7 @@ class Packed(NamedTuple):
 
 
 def pack(events: Events, plan: Plan) -> Packed:
-    """Lay out what the plan reads; a stream that is not there counts as empty."""
+    """Lay out the columns that the plan reads; a stream that is not there counts as empty."""
     reading = plan.reading
     nothing = _empty_stream(len(events.accounts))
     streams = {name: events.streams.get(name, nothing) for name in reading.streams}
@@ -92,7 +92,7 @@ def _join(parts: list[Array], dtype: type) -> Array:
 
 
 def _bits(events: StreamEvents, page: Page) -> Array:
-    """For each event a word of 64 bits: bit n says whether it passes the page's test n."""
+    """For each event a word of 64 bits: bit n is set if it passes the page's test n."""
     bits = np.zeros(events.occurred_at.size, dtype=np.uint64)
     if not bits.size:
         return bits

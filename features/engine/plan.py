@@ -1,4 +1,4 @@
-"""Declarations turned into what the kernel reads: which events to select, which windows, what to answer.
+"""Declarations → the program that the kernel runs: which events to select, which windows, which answers.
 
 Two features that rest on the same aggregate share it; two aggregates over the same events share one selection, and
 those that walk over the same values share one run, whose windows continue each other. A plan depends on the
@@ -82,12 +82,12 @@ _ANSWERS = {
 ANSWERS = 7
 """The most answers that a family has."""
 CONSTANT = 102
-"""Stands among the formulas for a number that is given."""
+"""The code of a constant among the formulas."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """At most 64 tests of one stream's columns: the bits of a word beside each event say which ones it passes."""
+    """At most 64 tests of one stream's columns: one bit of a word beside each event for each test that it passes."""
 
     stream: str
     tests: tuple[Condition, ...]
@@ -111,7 +111,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Reading:
-    """What has to be laid out of the streams: tests as pages, values as numbers, words to be told apart as labels."""
+    """The parts of the streams to lay out: tests as pages, values as numbers, words to be told apart as labels."""
 
     streams: tuple[str, ...]
     pages: tuple[Page, ...]
@@ -120,7 +120,7 @@ class Reading:
 
 
 class Program(NamedTuple):
-    """The declarations as arrays; `features.engine.kernel` says how it goes through them.
+    """The declarations as arrays; `features.engine.kernel` describes how it uses them.
 
     selections: one row each, columns as in `SELECTION`; needs: the bits that an event must have to be selected, and
     those that the newest of a key must have as well; stream_selections, stream_pages: the range of each stream's;
@@ -156,7 +156,7 @@ RUN = ("family", "value", "label", "newer_edge", "window_from", "window_to", "ab
 
 @dataclass(frozen=True)
 class Plan:
-    """What to lay out, and the program to run over it."""
+    """The columns to lay out, and the program to run over them."""
 
     reading: Reading
     program: Program
@@ -238,7 +238,7 @@ def _aggregates(definition: Definition) -> Iterator[Aggregate]:
 
 
 def _steps(definition: Definition) -> Iterator[Derived | Season | Constant]:
-    """What is computed after the aggregates, inputs before what uses them."""
+    """The steps after the aggregates, inputs before the steps that use them."""
     if isinstance(definition, Derived):
         yield from _steps(definition.first)
         yield from _steps(definition.second)

@@ -1,4 +1,4 @@
-"""Features of chosen accounts, each as of a moment of its own: what a table for every account at every moment cannot hold.
+"""Features of chosen accounts, each as of a moment of its own: a table of every account at every moment would be too large.
 
 An experiment assigns its accounts one by one, over months. The rows are bit for bit those of `features.engine.table`.
 """

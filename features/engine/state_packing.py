@@ -1,4 +1,4 @@
-"""A compact state laid out for the kernel in one compiled step: what `features.engine.packing` does with events, without them.
+"""An account state laid out for the kernel in one compiled step: the work of `features.engine.packing` without its events.
 
 A page load waits for it. Going through arrays of numpy costs half a millisecond for one account, most of it for calls.
 """
@@ -43,7 +43,7 @@ _NONE = -1
 
 
 class Layout(NamedTuple):
-    """What a plan reads, as arrays.
+    """The columns that a plan reads, as arrays.
 
     places: the place of each stream among those read; number_slots, word_slots: of each (stream, column) its place among
     the columns read as numbers or as words; word_from, word_starts, letters: the words that the plan asks each word
@@ -153,12 +153,12 @@ class _Writer:
 
 
 def layout_of(plan: Plan) -> Layout:
-    """What a plan reads; made once for a plan."""
+    """The layout of a plan; made once for a plan."""
     return _Writer(plan.reading).layout()
 
 
 def _needed_words(reading: Reading) -> dict[tuple[str, str], list[str]]:
-    """By stream and column the words that a test or a weight knows."""
+    """By stream and column the words that a test or a weight names."""
     needed: dict[tuple[str, str], dict[str, None]] = {}
     for page in reading.pages:
         for column, bits in page.bits_by_word.items():
@@ -178,7 +178,7 @@ def _table(rows: Sequence[Sequence[int]], width: int) -> Array:
 
 
 def pack_state(state: State, layout: Layout) -> Packed:
-    """What `features.engine.packing.pack` makes of the account's events, field by field the same."""
+    """The account's events laid out, field by field as `features.engine.packing.pack` does it."""
     packed = Packed(*lay_out(state.content, layout))
     for array in (packed.moments, packed.known, packed.numbers):
         array.flags.writeable = False  # as `pack` has them, so that one kernel serves both
@@ -228,7 +228,7 @@ def _running(counts: Array) -> Array:
 def _columns(
     state: Array, places: Array, counts: Array, starts: Array, layout: Layout, moments: Array, known: Array
 ) -> tuple[Array, Array, Array, int]:
-    """Read what is asked for: numbers, codes of words, which of the words asked for each is; the most words of a label."""
+    """Read the needed columns: numbers, codes of words, the place of each among the needed words; the most words of a label."""
     longest = 0
     for count in counts:
         longest = max(longest, count)
@@ -266,7 +266,7 @@ def _columns(
 def _find_needed(
     state: Array, at: int, how: int, events: int, column: int, codes: Array, word_places: Array, layout: Layout
 ) -> Any:
-    """For each event, which of the words that are asked for of the column it has; how many words the column has."""
+    """For each event, the place of its word among the needed words of the column; how many words the column has."""
     if how == HEX:
         return events
     words, lengths = find_words(state, at, how, events)
@@ -283,7 +283,7 @@ def _find_needed(
 
 @compiled
 def _which(word: Array, column: int, layout: Layout) -> Any:
-    """The place of a word among those that are asked for of a column; −1 if it is none of them."""
+    """The place of a word among the needed words of a column; −1 if it is none of them."""
     for place in range(layout.word_from[column], layout.word_from[column + 1]):
         start, end = layout.word_starts[place], layout.word_starts[place + 1]
         if end - start == word.shape[0] and np.all(layout.letters[start:end] == word):

@@ -1,4 +1,4 @@
-"""The only door out of the features room: one row of features per (account_id, as_of)."""
+"""The feature table: one row of features per (account_id, as_of)."""
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
@@ -41,8 +41,8 @@ def build_feature_table(
     known_at among its attributes and events on; it keeps its row when a stream, or all, have nothing for it.
     Memory: the table itself and, at any time, the events of as many buckets as there are threads.
 
-    `leak_until` is for labels alone: rows then see what became known up to that moment, after their
-    as_of. Nothing that a model is fed may be computed with it. It may not lie before the last as_of.
+    `leak_until` is for labels alone: rows then see everything that became known up to that moment, after their
+    as_of. No input of a model may be computed with it. It may not lie before the last as_of.
 
     `threads` (default: the cores at hand) and the number of buckets do not change a bit of the result.
     `progress(done, total)` is called after each bucket.
@@ -149,7 +149,7 @@ def _fill(events: Events, features: FeatureSet, dates: Array, visible_until: Arr
 
 
 def _wait(jobs: Sequence["Future[None]"], progress: Progress | None) -> None:
-    """Until all are done; the first failure is raised, and what has not begun is not begun any more."""
+    """Wait until all jobs are done; the first failure is raised, and jobs that have not begun are cancelled."""
     try:
         for done, job in enumerate(as_completed(jobs), start=1):
             job.result()

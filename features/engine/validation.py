@@ -1,4 +1,4 @@
-"""Checks a declaration against the streams when a feature set is made, not when the data happens to show the mistake."""
+"""Checks declarations against the streams when a feature set is made, before any data shows a mistake."""
 
 import difflib
 import math
@@ -40,7 +40,7 @@ class DeclarationError(ForesailError, ValueError):
 
 
 def check(features: Sequence[Feature]) -> None:
-    """DeclarationError that lists what is wrong with any of the features."""
+    """DeclarationError that lists every problem of the features."""
     problems = [f"{feature.name}: {problem}" for feature in features for problem in _problems(feature.definition)]
     if problems:
         raise DeclarationError("; ".join(dict.fromkeys(problems)))
@@ -151,7 +151,7 @@ def _column_problems(name: str, wants: Sequence[str], stream: Stream) -> Iterato
 
 
 def _word_problems(name: str, words: Sequence[str], stream: Stream) -> Iterator[str]:
-    """A word that the stream's own check would refuse can never be found, nor what is no word."""
+    """A word that the stream's own check refuses never occurs, nor does a value that is no text."""
     if not words:
         yield f"'{name}' of '{stream.name}' is given no word that it may hold; give at least one"
     if strange := [word for word in words if not isinstance(word, str)]:

@@ -1,4 +1,4 @@
-"""What a history holds, source by source: how much, how fresh, what is missing and what was refused."""
+"""The status of a history, source by source: its size, its freshness, its gaps and its refused rows."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from features.history.streams import STREAMS
 from features.timestamps import moment
 
 ATTRIBUTES = frozenset(name for name, stream in STREAMS.items() if not stream.column("occurred_at").required)
-"""The streams that say what an account is, and not what happened to it."""
+"""The streams of attributes: their rows describe an account and are no events."""
 
 Days = NDArray[np.int64]
 
@@ -33,7 +33,7 @@ class Gaps:
 
 @dataclass(frozen=True)
 class SourceStatus:
-    """One source of one stream: how many rows and accounts, between which occurred_at, and what was refused.
+    """One source of one stream: how many rows and accounts, between which occurred_at, and the refused rows.
 
     `oldest`, `newest` and `gaps` are None where nothing is stored, `last_ingest` where none was noted. `quarantined`
     counts refused rows by kind of reason, `share_quarantined` is theirs among the rows stored or refused (0 to 1).
@@ -68,7 +68,7 @@ class HistoryStatus:
 def status(
     history: History, timezone: str = "UTC", progress: Callable[[int, int], None] | None = None
 ) -> HistoryStatus:
-    """What the history holds now, read bucket by bucket; empty where nothing was ever ingested.
+    """The status of the history now, read bucket by bucket; empty where nothing was ever ingested.
 
     Days are those of the calendar of `timezone`.
     """

@@ -6,7 +6,8 @@ together and in the order in which they became known, whatever the order of the 
 
 Every write is one atomic Delta commit and leaves the versions before it readable: a training run notes
 `History.versions()` and `History.at(versions)` reads the same rows again. Nothing here vacuums: `features.history.retention`
-does, keeps what models were trained on, and says what it gives up. Do not let other tools rewrite these tables (compaction,
+does, keeps the versions that models were trained on, and reports what it removes. Do not let other tools rewrite these
+tables (compaction,
 Z-order): rows would lose their order, and a reader would have to sort them again at every read.
 """
 
@@ -39,11 +40,11 @@ TIME = pa.timestamp("us", tz="UTC")
 ARROW_TYPES: dict[str, pa.DataType] = {"text": TEXT, "number": pa.float64(), "time": TIME}
 
 BUCKETS_KEY = "foresail.buckets"
-"""Property of a Delta table that says into how many buckets it is divided."""
+"""Property of a Delta table: the number of its buckets."""
 
 LOG_RETENTION = "delta.logRetentionDuration"
 KEEP_LOG = "interval 36500 days"
-"""Delta drops what it has logged after a month unless told otherwise: a model trained before could not be rebuilt."""
+"""By default Delta drops its log after a month: the table of a model trained before could not be rebuilt."""
 
 UNREADABLE_IN_PATH = "[]%\\^|`"
 
@@ -186,7 +187,7 @@ class History:
     def read(self, stream: str, bucket: int, columns: Sequence[str]) -> pa.Table:
         """The rows of one bucket in canonical order.
 
-        Text comes as dictionary<int32, string>, times as timestamp[us, UTC], numbers as float64; what is absent is
+        Text comes as dictionary<int32, string>, times as timestamp[us, UTC], numbers as float64; absent values are
         null; every column is one chunk. An empty table of these types where nothing is stored. `columns` are those
         of the stream and `source`; HistoryError for any other, and for a bucket that does not exist.
         """
@@ -295,7 +296,7 @@ class History:
         try:
             write_deltalake(self.uri(table), reader, writer_properties=WRITTEN_AS, **options)
         except DeltaError as error:
-            # The writer wraps what the iterator raised into text: the original says more.
+            # The writer turns the exception of the iterator into text: the original says more.
             raise (failures[0] if failures else HistoryError(f"{self.uri(table)} was not written: {error}")) from error
 
     def _create(self, table: str, schema: pa.Schema, partition_by: list[str] | None) -> None:
@@ -354,7 +355,7 @@ def _data_files(table: DeltaTable) -> tuple[DataFile, ...]:
 
 
 def one_batch(rows: pa.Table) -> pa.RecordBatch:
-    """A table as one batch; HistoryError if a text column exceeds what one batch holds (2 GiB)."""
+    """A table as one batch; HistoryError if a text column exceeds the limit of one batch (2 GiB)."""
     batches = rows.combine_chunks().to_batches()
     if len(batches) != 1:
         raise HistoryError(
@@ -420,7 +421,7 @@ def _read_file(filesystem: pa_fs.FileSystem, path: str, stream: Stream, columns:
     texts = [name for name in present if schema.field(name).type == ENCODED_TEXT]
     with pq.ParquetFile(path, metadata=metadata, filesystem=filesystem, read_dictionary=texts, pre_buffer=True) as file:
         table = file.read(columns=present)
-    # A file older than a column of the stream: nothing was known of it then.
+    # A file may be older than a column of the stream, which is then absent.
     for name in columns:
         if name not in present:
             table = table.append_column(name, pa.nulls(metadata.num_rows, schema.field(name).type))

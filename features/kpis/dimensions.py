@@ -1,4 +1,4 @@
-"""What a company's accounts are divided by: region, industry, owner, and labels that a caller gives (tier)."""
+"""Dimensions that divide a company's accounts: region, industry, owner, and labels that a caller gives (tier)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -36,12 +36,12 @@ def kpis(
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
-    """Every KPI of the last 24 months, 8 quarters and 3 years that have ended by as_of, from what was known by as_of.
+    """Every KPI of the last 24 months, 8 quarters and 3 years that have ended by as_of, as was known by as_of.
 
     Grain: one row per kpi, period and member of a dimension: of the whole company (all/all), of each member of the text
     attributes `by` as they were known at as_of, and of the `labels` of the caller: {"tier": {account_id: member}}. Columns as in
     COLUMNS. A KPI whose stream is empty is left out, and so is a period that began before the month of the stream's
-    first event (for what looks a year back: whose year before did). NaN where there was nothing to measure.
+    first event (of a KPI that looks a year back: whose year before did). NaN where there was nothing to measure.
 
     `threads` (default: the cores at hand) changes nothing of the result.
     """
@@ -55,7 +55,7 @@ def kpis(
             if progress:
                 progress(done, pinned.buckets)
     groups = len(divisions.groups)
-    # Of nothing there is no mean and no share: 0 / 0 is NaN, and what is put out for it.
+    # Without events there is no mean and no share: 0 / 0 is NaN, and so is the value of the KPI.
     with np.errstate(divide="ignore", invalid="ignore"):
         figures = [
             *_of_purchases(parts, calendar, groups),
@@ -67,7 +67,7 @@ def kpis(
 
 @dataclass(frozen=True)
 class _Part:
-    """What one bucket adds."""
+    """The figures of one bucket."""
 
     purchases: Purchases
     answers: Mapping[str, Answers]

@@ -1,4 +1,4 @@
-"""Any table → checked rows → history; what was refused, and why.
+"""Any table → checked rows → history, with a report of the refused rows.
 
 Three steps over one table: `stage` reads a source's files together, maps them by its `select`, checks row by row and
 sorts once; `deduplicate` drops what the history has already; `commit` writes bucket by bucket. Every row that the select
@@ -7,17 +7,17 @@ returned ends in exactly one of four places:
     kept         in the stream's table
     duplicate    nowhere: the stream has that event already
     quarantined  in the quarantine table, with one plain reason
-    forgotten    nowhere: it speaks of an account that was erased
+    forgotten    nowhere: its account was erased
 
 read = kept + duplicates + quarantined + forgotten holds at every run, or nothing is committed.
 
-What has been read is not read again (`features.history.ingest.progress`): files that are still the same, and rows of a database
-below its cursor. Files are passed over one by one where the select takes rows singly; a select that counts, ranks or
+Files that are still the same and rows of a database below its cursor are not read again
+(`features.history.ingest.progress`). Files are passed over one by one where the select takes rows singly; a select that counts, ranks or
 sums over all files is given all of them as soon as one is new. Rows that lay in the future keep their files and their
 cursor from being noted, because a later ingest may accept them.
 
 An event is identified within its stream by (account_id, event_id), so that the bucket of its account knows all it
-needs: the same event_id at another account is another event. What is stored stays; among rows of one ingest that
+needs: the same event_id at another account is another event. A stored event stays; among rows of one ingest that
 share an identity the first in canonical order stays, so the order of files and rows does not matter. Without an
 event_id of their own, rows are identified by a hash of their content (`validation.content_hash`).
 

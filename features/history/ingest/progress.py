@@ -46,14 +46,14 @@ Lookups = Mapping[str, Mapping[str, str]]
 
 @dataclass(frozen=True)
 class ReadingPlan:
-    """What of a source one ingest reads: the files whose marks have changed, or the rows that a cursor has not reached."""
+    """The part of a source that one ingest reads: the files whose marks have changed, or the rows beyond the cursor."""
 
     mapping: str
     earliest: datetime
     lookups: Lookups
     files: Sequence[Path] = ()
     marks: Marks = ()
-    """Taken before anything is read, as `lookups` are: what is written to a file meanwhile is read next time."""
+    """Taken before anything is read, as `lookups` are: rows that are written to a file meanwhile are read next time."""
     unchanged: Sequence[Path] = ()
     since: sql_source.Reached | None = None
 
@@ -64,7 +64,7 @@ class ReadingPlan:
 
 
 def plan_reading(history: History, source: Source, bounds: Bounds, *, again: bool) -> ReadingPlan:
-    """What is read now; with `again` everything, whatever was read before."""
+    """The plan of an ingest that starts now; with `again` everything is read, even if it was read before."""
     mapping, lookups = mapping_of(source, bounds.timezone), _lookups_of(source)
     reading = reading_of(history, source, mapping, bounds.earliest, lookups)
     known = {} if again else marks_of(history, source, reading)
@@ -85,7 +85,7 @@ def note_reading(history: History, source: Source, plan: ReadingPlan, marks: Mar
 
 
 def mapping_of(source: Source, timezone: str) -> str:
-    """What the content of its rows depends on besides the files, as a hash; blanks in the select do not count."""
+    """A hash of everything but the files that the content of a source's rows depends on; blanks in the select do not count."""
     parts: list[Any] = [
         " ".join(source.select.split()),
         file_format(source),
@@ -115,7 +115,7 @@ def note_mapping(history: History, source: Source, mapping: str) -> None:
 
 
 def reading_of(history: History, source: Source, mapping: str, earliest: datetime, lookups: Lookups) -> str:
-    """What decides which rows come of a file besides the file itself, as a hash."""
+    """A hash of everything but the file itself that decides which rows come of a file."""
     table = history.table(source.stream)
     # A history that was moved away and begun anew has read nothing yet.
     identity = table.metadata().id if table is not None else None
@@ -153,7 +153,7 @@ def forget_other_sources(history: History, source: Source) -> None:
 
 
 def mark_of(path: Path) -> str:
-    """What tells whether a file is still the same one, without reading it.
+    """A text that changes when the file does, made without reading the file.
 
     A copy that keeps the time of its original, or an edit that keeps the length, changes the inode or its ctime, which
     cannot be set back. A file that only seems changed is read again, which does no harm.

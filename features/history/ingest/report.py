@@ -1,4 +1,4 @@
-"""What became of the rows of one source."""
+"""The report of an ingest: how many rows of a source were kept, and why others were not."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from features.history.ingest.validation import FUTURE
 
 @dataclass(frozen=True)
 class IngestReport:
-    """What became of the rows of one source. read = kept + duplicates + quarantined + forgotten.
+    """How many rows of one source went where. read = kept + duplicates + quarantined + forgotten.
 
-    `repeated` are those duplicates that stand twice in what was read now, the others were stored before. `changed` are
+    `repeated` are those duplicates that occur twice in this ingest, the others were stored before. `changed` are
     those duplicates that differ from the stored event in some column: the stored event stays, so a correction has
     not been taken up (`replace` does that, or an event_id of its own). `reasons` counts the quarantined by kind of
     reason, and `examples` has the reason of one row of each kind, with its value; `released` are rows refused before
@@ -44,7 +44,7 @@ class IngestReport:
 
     @property
     def is_no_news(self) -> bool:
-        """Whether nothing could be used, and no time will heal it: data is then as old as it was before."""
+        """Whether no row could be used now or by a later ingest: the data is then as old as it was before."""
         return self.is_all_refused and not all(kind.endswith(FUTURE) for kind in self.reasons)
 
     @property

@@ -56,7 +56,7 @@ POSTED = "posted"
 """The source of events that were posted to the service; no other may have its name."""
 
 OPENED_BY_EXCEL = "~$"
-"""How the name begins of what Excel puts beside a workbook for as long as somebody has it open."""
+"""The beginning of the name of the file that Excel puts beside a workbook while the workbook is open."""
 
 ENCODINGS_OF_READER = ("latin-1", "utf-16")
 
@@ -72,9 +72,9 @@ class Database:
     """Which rows of which database are a source.
 
     `url` is SQLAlchemy's; ${NAME} in it is the environment's variable NAME, so that no password need stand in a file.
-    Either `table` (with its schema: sales.orders) or `query` says what is read. `cursor` is the column by which new
-    rows are told: a time at which a row is written or changed (best), or a number that grows. Without one all is
-    read every time.
+    Either `table` (with its schema: sales.orders) or `query` is read. `cursor` is the column by which new
+    rows are recognised: the time at which a row is written or changed (best), or a number that grows. Without a cursor
+    all rows are read every time.
     """
 
     url: str = field(repr=False)
@@ -93,7 +93,7 @@ class Source:
     cast: `try_cast(Quantity as double)`. `format` is csv, parquet, json or excel; without it the suffix decides.
     `tables` gives names to further files that the select may join: the headers of order lines, a product list.
     `options` go to DuckDB's reader, or are Excel's `sheet` and `skip`; `encoding` may be any that Python knows.
-    With `database` the table `source` holds what is read there, and `pattern` has no meaning.
+    With `database` the table `source` holds the rows that are read there, and `pattern` has no meaning.
     """
 
     name: str
@@ -189,7 +189,7 @@ def takes_rows_singly(connection: duckdb.DuckDBPyConnection, source: Source) -> 
     """Whether each row that the select returns comes from one row of `source`, whatever the others are.
 
     Only then do new files give the same rows without the old ones: a sum, a rank, a limit would be another. It is
-    read off the plan that DuckDB makes for tables of the same shape; what is not known to be harmless is not.
+    read off the plan that DuckDB makes for tables of the same shape; an operator that is not known to be harmless counts as harmful.
     """
     if not connection.execute("select 1 from duckdb_views() where view_name = 'foresail_files'").fetchall():
         return False
@@ -202,7 +202,7 @@ def takes_rows_singly(connection: duckdb.DuckDBPyConnection, source: Source) -> 
         try:
             plans = dict(empty.execute(f"explain (format json) {source.select.strip().rstrip(';')}").fetchall())
         except duckdb.Error:
-            # A select that cannot be planned is told so when it is used.
+            # The error of a select that cannot be planned is raised when the select is used.
             return False
     (root,) = json.loads(plans["logical_plan"])
     return _is_row_by_row(root)
@@ -227,7 +227,7 @@ def _is_row_by_row(node: Mapping[str, Any]) -> bool:
 def _reads_source(node: Mapping[str, Any]) -> bool:
     if node["name"] == "SEQ_SCAN":
         return str(node["extra_info"].get("Table", "")).replace('"', "").endswith(".source")
-    # What a common table expression holds is not seen where it is used.
+    # The plan does not show the content of a common table expression where the expression is used.
     return node["name"] in {"CTE", "CTE_SCAN"} or any(map(_reads_source, node["children"]))
 
 
@@ -262,7 +262,7 @@ def _is_nested(kind: str) -> bool:
 
 
 def file_format(source: Source) -> str:
-    """The format of a source's files: as declared, else by the suffix they share; `database` for what is none."""
+    """The format of a source's files: as declared, else by the suffix they share; `database` for a database."""
     if source.database is not None:
         return "database"
     if source.format is not None:
@@ -278,14 +278,14 @@ def file_format(source: Source) -> str:
 
 
 def create_mapped_view(connection: duckdb.DuckDBPyConnection, source: Source, files: Sequence[Path]) -> dict[str, str]:
-    """Create `mapped`, what the source's select returns; its columns and their SQL types.
+    """Create `mapped`, the result of the source's select; its columns and their SQL types.
 
-    Ingest reads it twice: Parquet where it lies, and what is slow to read from a copy.
+    Ingest reads it twice: Parquet where it is, a format that is slow to read from a copy.
     """
     query = _one_query(connection, source)
     kind = "table" if file_format(source) in {"csv", "json"} else "view"
     try:
-        # As a view first: a mistake in the select is then told from one in the rows.
+        # As a view first, to tell a mistake in the select from a mistake in the rows.
         connection.execute(f"create view mapped as {query}")
         types = {name: str(kind) for name, kind, *_ in connection.execute("describe mapped").fetchall()}
     except duckdb.Error as error:
@@ -299,7 +299,7 @@ def create_mapped_view(connection: duckdb.DuckDBPyConnection, source: Source, fi
 
 
 def reading_error(source: Source, files: Sequence[Path], error: duckdb.Error) -> IngestError:
-    """What went wrong while the rows of a source were read and mapped, with a remedy where one is known."""
+    """The error of reading or mapping the rows of a source, with a remedy where one is known."""
     text, where = str(error), _names(files)
     if "utf-8 encoded" in text or "unicode" in text.lower() or "utf-16" in text.partition("\n")[0].lower():
         encoding = source.options.get("encoding", "utf-8")
@@ -344,7 +344,7 @@ def _format_by_suffix(path: Path) -> str | None:
 
 
 def _readable(source: Source, scratch: Path) -> tuple[list[Path], dict[str, Any]]:
-    """The files as DuckDB can read them, in their order, and reader options; what it cannot is copied into `scratch`."""
+    """The files as DuckDB can read them, in their order, and reader options; other files are copied into `scratch`."""
     files = source.files()
     if file_format(source) == "excel":
         return [_from_excel(source, path, scratch) for path in files], dict(READER_DEFAULTS["parquet"])

@@ -1,9 +1,8 @@
 """Rows of a database → Parquet files that ingest reads: streamed in portions, and only those that are new.
 
-New are the rows whose cursor column has reached, or passed, what it had reached before; those without a value in it;
-and what may have been committed after rows that come later by their cursor: of times whatever lies within `late_days`
-before, of numbers the last LATE_NUMBERS. Rows read a second time are recognised, so reading too much costs time and
-nothing else.
+New are the rows whose cursor column is at or beyond the value reached before; the rows without a value in it; and the
+rows that may have been committed late, after rows with a larger cursor: of times those within `late_days` before, of
+numbers the last LATE_NUMBERS. Rows read a second time are recognised, so reading too much costs time and nothing else.
 """
 
 import os
@@ -101,7 +100,7 @@ def as_stored(reached: Reached) -> str:
 
 
 def from_stored(text: str) -> Reached:
-    """What `as_stored` was given."""
+    """The cursor that `as_stored` made this text of."""
     kind, _, value = text.partition(" ")
     readers = {"time": datetime.fromisoformat, "date": date.fromisoformat, "number": int, "text": str}
     return readers[kind](value)  # type: ignore[no-any-return, operator]
@@ -241,7 +240,7 @@ def _driver_missing(url: "sa.URL", error: ModuleNotFoundError) -> str:
 
 
 def _reason(url: "sa.URL", error: Exception) -> str:
-    """What a database says, in one line, without SQLAlchemy's own advice and without the password."""
+    """The message of a database in one line, without SQLAlchemy's own advice and without the password."""
     message = " ".join(str(getattr(error, "orig", None) or error).split())
     for secret in filter(None, (url.password, *_secret_parameters(url))):
         message = message.replace(str(secret), "***")

@@ -1,15 +1,16 @@
-"""What a source's select returned → typed rows with a verdict: the SQL that checks a row, and the reasons to refuse it.
+"""The rows of a source's select → typed rows with a verdict: the SQL that checks a row, and the reasons to refuse it.
 
 The query is built in steps, each a common table expression:
 
-    given    what the select returned, every column renamed given_*
+    given    the columns of the select, every one renamed given_*
     clean    each column of the stream in its type (blanks stripped, empty text and NaN absent, −0 as 0), and
              unread_* where a number or a time was given that is none
-    filled   defaults in the place of what is absent
+    filled   defaults in the place of absent values
     judged   the number of the first rule that a row breaks, null for a good row
 
-What depends on the account alone (its bucket, the account that absorbed it, whether it was erased) is worked out once
-for each account in the table `foresail_accounts` and joined, because hashing an id for every row costs as much as all rules.
+The facts that depend on the account alone (its bucket, the account that absorbed it, whether it was erased) are computed
+once for each account in the table `foresail_accounts` and joined, because hashing an id for every row costs as much as all
+rules.
 """
 
 # ruff: noqa: S608  built from declared columns and quoted literals
@@ -31,7 +32,7 @@ TIMES_WITHOUT_ZONE = ("DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMES
 TIME_WITH_ZONE = "TIMESTAMP WITH TIME ZONE"
 
 FUTURE = "lies in the future"
-"""How the kind of a refusal ends that time itself may heal."""
+"""The end of the kind of a refusal that a later ingest may not repeat."""
 
 NO_ACCOUNT = ("nan", "null", "none")
 NOT_A_NUMBER = "('nan', '-nan', '+nan')"
@@ -58,7 +59,7 @@ class Rule:
 
 
 def accounts_query(stream: Stream, select_types: Mapping[str, str], buckets: int) -> str:
-    """The query for the table `foresail_accounts`: what becomes of each account_id in the view `mapped`.
+    """The query for the table `foresail_accounts`: the account that each account_id in the view `mapped` belongs to.
 
     given → surviving (the account that it is today), merged_at (null where nothing was merged), bucket, place (the rank
     of the account in the stored order). It reads the tables `foresail_merged` (absorbed, survivor, merged_at) and
@@ -79,14 +80,14 @@ def accounts_query(stream: Stream, select_types: Mapping[str, str], buckets: int
 
 def staging_query(stream: Stream, select_types: Mapping[str, str], bounds: Bounds, awaited: bool = False) -> str:
     """The query over the view `mapped` and the table `foresail_accounts`: bucket, place, the stream's columns in canonical types,
-    and for a refused row (bucket −1) refused_kind, refused_reason and row (JSON of what the select returned, values as
+    and for a refused row (bucket −1) refused_kind, refused_reason and row (JSON of the row that the select returned, values as
     text).
 
     `select_types` maps each column that the select returns to its SQL type. `awaited`: good rows have their JSON too where
     their account is in the table `foresail_waiting`, which is how a row that was refused before is known again.
     """
     reasons = rules(stream, select_types, bounds)
-    # The identity is made from what the source says, absorbed account included: read again, the row is the same row.
+    # The identity is made from the source's content, absorbed account included: read again, the row is the same row.
     identity = f"coalesce(event_id, {content_hash(stream)}) as identity"
     replaced = {"account_id": "surviving", "known_at": "greatest(known_at, merged_at)", "event_id": "identity"}
     columns = [f"{replaced.get(column.name, column.name)} as {column.name}" for column in stream.columns]
@@ -105,7 +106,7 @@ def staging_query(stream: Stream, select_types: Mapping[str, str], bounds: Bound
 
 
 def rules(stream: Stream, select_types: Mapping[str, str], bounds: Bounds) -> list[Rule]:
-    """Every reason to refuse a row of this stream, in the order in which they are tried."""
+    """Every rule for a row of this stream, in the order in which they are tried."""
     types = {name.lower(): kind for name, kind in select_types.items()}
     account, *others = stream.columns
     ordered = sorted(others, key=lambda column: column.type != "time")
