@@ -1,4 +1,4 @@
-"""Who may be scored: bought within the active window, on the documented side of its edge."""
+"""Eligibility: bought within the active window, on the documented side of its edge."""
 
 from datetime import timedelta
 

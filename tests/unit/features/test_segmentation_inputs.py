@@ -1,4 +1,4 @@
-"""What standings look at beside the catalog, on one history reckoned by hand."""
+"""The inputs of segmentation that the catalog does not have, on one history computed by hand."""
 
 from datetime import timedelta
 

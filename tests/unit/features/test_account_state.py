@@ -1,4 +1,4 @@
-"""Compact states: nothing of a history is lost in them, the kernel sees no difference, and damage is told."""
+"""Account states: nothing of a history is lost in them, the kernel sees no difference, and damage is reported."""
 
 import struct
 import zlib
