@@ -41,7 +41,7 @@ def one_account(draw, number):
     days = sorted(draw.uniform(2, 365) for _ in range(draw.randint(0, 12)))
     late = [{"occurred_at": AS_OF - DAY, "known_at": AS_OF + 9 * DAY, "kind": "order", "amount": 7.0}] * (number % 2)
     return {
-        "purchases": [bought(AS_OF - one * DAY, draw.uniform(1, 99)) for one in days] + late,
+        "purchases": [bought(AS_OF - days_ago * DAY, draw.uniform(1, 99)) for days_ago in days] + late,
         "accounts": [{"occurred_at": AS_OF - 400 * DAY, "known_at": AS_OF - 400 * DAY, "size": float(number)}],
     }
 
@@ -75,7 +75,7 @@ def test__audit__the_catalog__nothing_moves(of_catalog):
 
 def test__audit__the_catalog__every_feature_would_have_noticed(of_catalog):
     """Standing still proves something only of a feature that moves when the same rows are visible: all that read events."""
-    blind_by_nature = {one.name for one in CATALOG if not reads_events(one.definition)}
+    blind_by_nature = {feature.name for feature in CATALOG if not reads_events(feature.definition)}
     assert set(of_catalog.unexercised) == blind_by_nature
     assert min(of_catalog.probes.values()) > 0
 
@@ -106,10 +106,12 @@ def test__audit__a_finding__names_feature_account_moment_and_both_values(history
     """Enough to open the account and look."""
     leaky = partial(build_feature_table, features=OURS, leak_until=AS_OF + 90 * DAY)
     report = audit(history, AS_OF, OURS, builder=leaky)
-    (found,) = (one for one in report.moved if (one.feature, one.probe) == ("since_last", REMOVED))
-    assert (found.as_of, found.before, found.accounts) == (AS_OF, 1.0, 60)
-    assert int(found.account_id.removeprefix("account ")) % 2 == 1
-    assert found.after is None or found.after >= 2
+    (moved,) = (
+        candidate for candidate in report.moved if (candidate.feature, candidate.probe) == ("since_last", REMOVED)
+    )
+    assert (moved.as_of, moved.before, moved.accounts) == (AS_OF, 1.0, 60)
+    assert int(moved.account_id.removeprefix("account ")) % 2 == 1
+    assert moved.after is None or moved.after >= 2
     assert json.loads(json.dumps(report.to_json()))["leaking"] == list(report.leaking)
 
 
@@ -292,8 +294,8 @@ def test__audit__nobody_known_yet__says_so(tmp_path):
         ),
     ],
 )
-def test__audit__a_table_that_cannot_be_compared__says_what_it_needs(history, table, said):
-    with pytest.raises(AuditError, match=said):
+def test__audit__a_table_that_cannot_be_compared__says_what_it_needs(history, table, message):
+    with pytest.raises(AuditError, match=message):
         audit(history, AS_OF, OURS, builder=lambda *_: table)
 
 
@@ -305,17 +307,17 @@ def test__audit__progress__counts_up_to_the_end(history):
 
 def test__leak_probes__every_aggregate_of_the_catalog__has_rows_that_it_counts(history):
     """Every kind and word that features test for occurs in the probes, inside the window that they look at."""
-    aggregates = {one for feature in CATALOG for one in aggregates_of(feature.definition)}
+    aggregates = {aggregate for feature in CATALOG for aggregate in aggregates_of(feature.definition)}
     late, *_ = leak_probes(take_sample(history, AS_OF, 3, seed=0), CATALOG, AS_OF, seed=0)
-    for one in aggregates:
-        assert any(counts(one, row) for row in late.visible[one.stream]), one
+    for aggregate in aggregates:
+        assert any(counts(aggregate, row) for row in late.visible[aggregate.stream]), aggregate
 
 
 def counts(aggregate, row):
     """Whether a row passes the aggregate's conditions, inside its window."""
     conditions = (*aggregate.conditions, *(aggregate.newest.conditions if aggregate.newest else ()))
     age = (AS_OF - row["occurred_at"]) / DAY - aggregate.lag_days
-    return 0 <= age < aggregate.days and all(passes(one.test, row[one.column]) for one in conditions)
+    return 0 <= age < aggregate.days and all(passes(condition.test, row[condition.column]) for condition in conditions)
 
 
 def passes(test, value):

@@ -35,38 +35,38 @@ def history(tmp_path_factory):
     return store(tmp_path_factory.mktemp("pairs"), accounts)
 
 
-def pairs(*chosen):
+def pairs_of(*chosen):
     return pd.MultiIndex.from_tuples(chosen, names=["account_id", "as_of"])
 
 
 def test__rows__are_the_tables_to_the_last_bit_in_the_order_asked(history):
     """Several moments of one account, not in order, among others."""
     table = build_feature_table(history, DATES, FEATURES)
-    asked = table.index[np.random.default_rng(0).permutation(len(table))[:60]]
-    found = build_feature_rows(history, asked, FEATURES)
-    assert found.index.equals(asked)
-    assert found.to_numpy().tobytes() == table.loc[asked].to_numpy().tobytes()
+    pairs = table.index[np.random.default_rng(0).permutation(len(table))[:60]]
+    rows = build_feature_rows(history, pairs, FEATURES)
+    assert rows.index.equals(pairs)
+    assert rows.to_numpy().tobytes() == table.loc[pairs].to_numpy().tobytes()
 
 
 def test__account_unknown_by_then__has_no_row(history):
     """Of whom nothing was known, and of whom nothing ever was."""
-    asked = pairs(("late", DATES[1]), ("late", DATES[2]), ("nobody", DATES[2]), ("a01", DATES[1]))
-    assert list(build_feature_rows(history, asked, FEATURES).index) == [("late", DATES[2]), ("a01", DATES[1])]
+    pairs = pairs_of(("late", DATES[1]), ("late", DATES[2]), ("nobody", DATES[2]), ("a01", DATES[1]))
+    assert list(build_feature_rows(history, pairs, FEATURES).index) == [("late", DATES[2]), ("a01", DATES[1])]
 
 
 def test__leak_until__sees_what_was_entered_late_and_nothing_else_does(history):
     """An order of day 105 that was entered on day 170, as of day 110."""
-    bought, asked = had_purchase(30), pairs(("entered", FIRST + timedelta(days=110)))
-    assert build_feature_rows(history, asked, [bought])[bought.name].tolist() == [0]
-    seen = build_feature_rows(history, asked, [bought], leak_until=FIRST + timedelta(days=170))
+    bought, pairs = had_purchase(30), pairs_of(("entered", FIRST + timedelta(days=110)))
+    assert build_feature_rows(history, pairs, [bought])[bought.name].tolist() == [0]
+    seen = build_feature_rows(history, pairs, [bought], leak_until=FIRST + timedelta(days=170))
     assert seen[bought.name].tolist() == [1]
     with pytest.raises(ValueError, match="lies before an as_of"):
-        build_feature_rows(history, asked, [bought], leak_until=FIRST)
+        build_feature_rows(history, pairs, [bought], leak_until=FIRST)
 
 
 def test__pairs__that_cannot_be__are_refused(history):
     """Twice the same, or at a moment without a zone."""
     with pytest.raises(ValueError, match="occurs twice"):
-        build_feature_rows(history, pairs(("a01", DATES[0]), ("a01", DATES[0])), FEATURES)
+        build_feature_rows(history, pairs_of(("a01", DATES[0]), ("a01", DATES[0])), FEATURES)
     with pytest.raises(ValueError, match="have no timezone"):
-        build_feature_rows(history, pairs(("a01", DATES[0].replace(tzinfo=None))), FEATURES)
+        build_feature_rows(history, pairs_of(("a01", DATES[0].replace(tzinfo=None))), FEATURES)

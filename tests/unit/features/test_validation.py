@@ -72,11 +72,11 @@ lines = events("purchases")
         ),
     ],
 )
-def test__feature_set__declaration_over_what_is_not_there__names_feature_and_cause(definition, said):
+def test__feature_set__declaration_over_what_is_not_there__names_feature_and_cause(definition, message):
     """Not 0.0 for everybody, not a code in the place of a number, not a crash in compiled code."""
     with pytest.raises(DeclarationError, match="ours: ") as refused:
         FeatureSet([Feature("ours", definition, "", "", "")])
-    assert said in str(refused.value)
+    assert message in str(refused.value)
 
 
 def test__feature_set__sound_declarations__pass():
