@@ -179,7 +179,7 @@ _Column = tuple[int, int, int, int, int]
 
 
 class State:
-    """One account's state, each column read when it is asked for.
+    """One account's state, each column read on first use.
 
     CompactError for bytes that are no state, torn, or of another version of the format.
     """

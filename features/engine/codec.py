@@ -18,7 +18,7 @@ WHOLE = 64
 """Whole numbers of a unit (bits 3 and 4), counted from the least of them, in 0, 1, 2, 4 or 8 bytes (bits 0 to 2)."""
 ONES, SECONDS, DAYS, HUNDREDTHS = range(4)
 MISSING = np.iinfo(np.int64).min
-"""Stands among whole numbers where there is none; in the bytes all bits are set."""
+"""A missing whole number; in the bytes all bits are set."""
 
 _SECOND = 1_000_000
 _DAY = DAY
@@ -39,7 +39,7 @@ def put_varint(number: int, out: Array, at: int) -> int:
 
 @compiled
 def varint(state: Array, at: int) -> tuple[int, int]:
-    """The number that stands at a position, and the position after it."""
+    """The number at a position, and the position after it."""
     number: Any = np.int64(0)
     shift = 0
     while state[at] >= 128:

@@ -73,7 +73,7 @@ class KnownAccounts:
 
     @classmethod
     def of_bucket(cls, history: "History", bucket: int) -> "KnownAccounts":
-        """The accounts of one bucket. Every stream is asked, so that an account with events of one kind only has its row."""
+        """The accounts of one bucket. Every stream is read, so that an account with events in one stream alone has its row."""
         return cls.of_rows([history.read(name, bucket, ["account_id", "known_at"]) for name in STREAMS])
 
     @classmethod

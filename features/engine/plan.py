@@ -269,7 +269,7 @@ def _columns_of(value: Value) -> set[str]:
 
 @dataclass(frozen=True)
 class _Selection:
-    """The events of one stream that pass the tests; those of the newest of each key, where that is asked for."""
+    """The events of one stream that pass the tests; those of the newest of each key, where only the newest counts."""
 
     stream: str
     conditions: tuple[Condition, ...]

@@ -76,11 +76,11 @@ def bought_of(category: str, days: int) -> Feature:
 
 @dataclass(frozen=True)
 class Requirement:
-    """What an account must bring: a feature's value within [least, most]; absent fails."""
+    """A condition for an account: a feature's value within [least, most]; absent fails."""
 
     feature: Feature
     otherwise: str
-    """Why not, in words; {value} is the feature's, {since_last} the days since the latest order."""
+    """The reason in words if it is not met; {value} is the feature's, {since_last} the days since the latest order."""
     least: float = -math.inf
     most: float = math.inf
 
@@ -99,7 +99,7 @@ class Population:
 
     @property
     def features(self) -> tuple[Feature, ...]:
-        """What a table must hold besides a model's own features, for `eligible` and `why_not` to answer."""
+        """The features that `eligible` and `why_not` need besides those of a model."""
         return tuple(dict.fromkeys([*(requirement.feature for requirement in self.requirements), SINCE_LAST]))
 
     def eligible(self, table: Columns) -> Array:
@@ -127,7 +127,7 @@ class Population:
 
 
 PROFILED = Requirement(OPTED_OUT, "the account opted out of profiling", most=0)
-"""What every target asks first: who opted out is neither scored nor learnt from."""
+"""The first requirement of every target: accounts that opted out are neither scored nor learnt from."""
 
 
 def active(days: int | None) -> Population:
@@ -154,7 +154,7 @@ def contract_holders(horizon_days: int) -> Population:
 
 
 def of_target(target: Mapping[str, Any]) -> Population:
-    """Who may be scored for a target, from its settings as a model's card tells them; ValueError for an unknown kind."""
+    """The accounts that may be scored for a target, from its settings in a model's card; ValueError for an unknown kind."""
     kind = target["kind"]
     if kind not in _POPULATIONS:
         raise ValueError(f"the target's kind is '{kind}'; it must be one of {', '.join(_POPULATIONS)}")
@@ -174,13 +174,13 @@ def _buyers(target: Mapping[str, Any]) -> Population:
 
 
 def _spenders(target: Mapping[str, Any]) -> Population:
-    """Who ordered nothing of worth in a year cannot order less."""
+    """An account that ordered nothing of worth in a year cannot order less."""
     nothing = "ordered nothing of worth in the last 365 days"
     return Population((*_buyers(target).requirements, Requirement(YEAR_ORDERED, nothing, least=MONEY)))
 
 
 def _without_category(target: Mapping[str, Any]) -> Population:
-    """Of one category those alone that have not bought from it lately."""
+    """For a target of one category: the accounts that have not bought from it lately."""
     category, days = target["category"], target["lookback_days"]
     if category is None:
         return _buyers(target)

@@ -27,7 +27,7 @@ faults = opened_cases.where(topic="fault")
 open_cases = (
     events("service", kind=("opened", "reopened", "resolved")).newest("case_id").where(kind=("opened", "reopened"))
 )
-"""Cases that were opened, or opened again, and not resolved since; each stands at the moment of that."""
+"""Cases that were opened, or opened again, and not resolved since; each counts from that moment."""
 open_complaints = open_cases.where(topic="complaint")
 unanswered_cases = events("service", kind=("opened", "answered", "resolved")).newest("case_id").where(kind="opened")
 """Only the first answer to a case is an event: one that is opened again has had it, or was resolved without."""

@@ -1,4 +1,4 @@
-"""What is stored of accounts: the streams, their Delta tables, and everything that puts them right or measures them."""
+"""The history of accounts: the streams, their Delta tables, and everything that corrects or measures them."""
 
 __all__ = [
     "arrivals",

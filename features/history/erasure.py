@@ -55,7 +55,7 @@ class Erased:
 def forget(history: History, account_id: str, progress: StepProgress | None = None) -> Erased:
     """Remove every trace of an account, for good. Afterwards the SHA-256 of its id identifies it; the id itself is nowhere.
 
-    Every older version of every table is given up: it would bring the account back. Refused rows go if the id stands in
+    Every older version of every table is given up: it would bring the account back. Refused rows go if the id occurs in
     them as an account_id, or as a word of any other value but numbers and times that could be read: account 5 loses no
     order of 5 pieces.
 

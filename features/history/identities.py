@@ -30,7 +30,7 @@ from features.timestamps import microseconds
 
 MERGES, FORGOTTEN = "merges", "forgotten"
 MERGES_SCHEMA = pa.schema([("absorbed", TEXT), ("into", TEXT), ("known_at", TIME)])
-"""One row per merge, as it was asked for: the surviving account may itself have been absorbed later."""
+"""One row per merge, as it was requested: the surviving account may itself have been absorbed later."""
 FORGOTTEN_SCHEMA = pa.schema([("fingerprint", TEXT)])
 
 

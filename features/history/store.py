@@ -327,7 +327,7 @@ class History:
 
 
 def _statistics(schema: pa.Schema) -> dict[str, str]:
-    """Times alone stand in the log: an account's id in it would outlive the account's erasure."""
+    """Statistics in the log are of times alone: an account's id in it would outlive the account's erasure."""
     times = [field.name for field in schema if pa.types.is_timestamp(field.type)]
     return {"delta.dataSkippingStatsColumns": ",".join(times)} if times else {"delta.dataSkippingNumIndexedCols": "0"}
 

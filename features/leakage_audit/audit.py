@@ -33,7 +33,7 @@ Builder = Callable[[History, datetime], pd.DataFrame]
 """Makes a table with one row per account, known as of that moment: indexed by account_id, or by (account_id, as_of)."""
 
 THE_ROW = "(the row itself)"
-"""Stands for a feature where an account appears in the table, or vanishes from it."""
+"""In the place of a feature where an account appears in the table, or vanishes from it."""
 NOTHING = "nothing: built twice from the same history"
 REMOVED = "what is known later removed"
 SOURCE = "audit"
@@ -115,7 +115,7 @@ def audit(
 
     `builder` is judged; by default `build_feature_table` of these features. With another builder,
     `features` still decide which probes are made. The same history, moment and seed give the same report. Rows of the
-    sampled accounts stand in a temporary folder meanwhile. AuditError if no account is known at as_of.
+    sampled accounts are kept in a temporary folder meanwhile. AuditError if no account is known at as_of.
     """
     wanted = FeatureSet.of(features)
     build = builder or partial(build_feature_table, features=wanted)

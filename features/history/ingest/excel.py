@@ -63,7 +63,7 @@ def _name(path: Path, workbook: "CalamineWorkbook", wanted: str | None, error: E
         if wanted not in names:
             raise error(f"{path.name} has no sheet '{wanted}'; it has {listed}. Correct options = {{ sheet = ... }}")
         return wanted
-    # A sheet that nobody named must not be left out without a word.
+    # A sheet without a name in the options must not be left out silently.
     filled = [name for name in names if workbook.get_sheet_by_name(name).height]
     if len(filled) > 1:
         raise error(f'{path.name} has {len(filled)} sheets: {listed}. Name one: options = {{ sheet = "{filled[0]}" }}')

@@ -70,7 +70,7 @@ def ingest(
 
     Times without an offset are read in `timezone`; of an hour that occurs twice when clocks go back the later one
     is meant, and one that clocks skip is moved forward. Times before `earliest` or after `as_of` (both aware) are
-    refused. What does not fit into memory for sorting is spilled to disk beside the history.
+    refused. Rows that do not fit into memory for sorting are spilled to disk beside the history.
 
     A source whose rows have no event_id of their own is refused if its select, options or timezone have changed since
     it was last ingested: the same rows would be stored a second time. With `replace` all that the source has brought

@@ -1,6 +1,6 @@
 """How far each source has been read: its files, its cursor in a database, and the mapping in force.
 
-Files are known by what the disk says of them, a database by the value that its cursor column has reached. Such a mark
+A file is known by its size, times and inode, a database by the value that its cursor column has reached. Such a mark
 holds for one way of reading (`reading_of`): the same select, rules, further tables and stream. If any of them has
 changed, all is read again. Marks are written after the rows are committed, so that a killed ingest reads too much and
 never too little.

@@ -47,7 +47,7 @@ READER_DEFAULTS: dict[str, dict[str, Any]] = {
 READERS = {"csv": "read_csv", "parquet": "read_parquet", "json": "read_json"}
 
 FILE = "foresail_file"
-"""A column that the reader adds for the length of an ingest: the file that a row stands in."""
+"""A column that the reader adds for the length of an ingest: the file of a row."""
 
 RESERVED = ("source", "mapped", "staged")
 """Tables of an ingest whose names no further table may have, nor any that begins with `foresail_`."""
@@ -186,7 +186,7 @@ def _create_view(
 
 
 def takes_rows_singly(connection: duckdb.DuckDBPyConnection, source: Source) -> bool:
-    """Whether each row that the select returns comes from one row of `source`, whatever the others are.
+    """Whether each row that the select returns comes from one row of `source` alone.
 
     Only then do new files give the same rows without the old ones: a sum, a rank, a limit would be another. It is
     read off the plan that DuckDB makes for tables of the same shape; an operator that is not known to be harmless counts as harmful.

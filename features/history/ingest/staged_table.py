@@ -1,4 +1,4 @@
-"""The rows of one ingest in DuckDB's table `staged`, and what the history holds beside them."""
+"""The rows of one ingest in DuckDB's table `staged`, and the stored rows beside them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
