@@ -17,7 +17,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 
 def streams_page() -> str:
-    """docs/streams.md: every stream with its grain and columns."""
+    """docs/reference/streams.md: every stream with its grain and columns."""
     return "\n".join(
         [
             "# Streams",
@@ -33,7 +33,7 @@ def streams_page() -> str:
 
 
 def features_page() -> str:
-    """docs/features.md: the whole catalog, family by family."""
+    """docs/reference/features.md: the whole catalog, family by family."""
     return "\n".join(
         [
             "# Features",
@@ -100,13 +100,13 @@ def _read(definition: Definition) -> Iterator[str]:
 
 
 PAGES = {
-    "streams.md": streams_page,
-    "features.md": features_page,
-    "targets.md": targets_page,
-    "simulation.md": simulation_page,
-    "published.md": published_page,
-    "rules.md": rules_page,
-    "playbooks.md": playbooks_page,
+    "reference/streams.md": streams_page,
+    "reference/features.md": features_page,
+    "reference/targets.md": targets_page,
+    "explanation/simulation.md": simulation_page,
+    "reference/published.md": published_page,
+    "reference/rules.md": rules_page,
+    "reference/playbooks.md": playbooks_page,
 }
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""docs/simulation.md, written from the declarations: python -m foresail.reference."""
+"""docs/explanation/simulation.md, written from the declarations: python -m foresail.reference."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -28,7 +28,7 @@ several ways. `foresail demo --company simulated` does all of this with 3,000 ac
 
 ## What moves what
 
-![The causal graph](images/simulation.svg)
+![The causal graph](../images/simulation.svg)
 
 Every account has a state that nobody sees: satisfaction, a rival's pull, budget, need, and the wear of its machines. Once a week it moves,
 by chance and by what has happened; every day something may happen, more or less likely by the state. At most one of these happens on

@@ -18,7 +18,7 @@ from features.extension import ExtensionError, catalog_with
 from features.plan import FeatureSet
 from features.table import build_feature_row, build_feature_table
 
-PAGE = Path(__file__).parents[2] / "docs" / "own_features.md"
+PAGE = Path(__file__).parents[2] / "docs" / "guides" / "own_features.md"
 GOOD = """
 from dataclasses import dataclass
 from features.definitions import Feature, events

@@ -16,7 +16,7 @@ from foresail.simulation.company import write_company
 from foresail.workflow.simulation import open_truth
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "simulation.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "explanation" / "simulation.md").read_text(encoding="utf-8")
 COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines() if line]
 
 
@@ -38,7 +38,7 @@ def test__signal_off__nothing_can_be_learnt(tmp_path):
 
 @pytest.mark.parametrize("number", range(len(COMMANDS)), ids=[command.split()[1] for command in COMMANDS])
 def test__page__command__runs(number, page_folder):
-    """Every command of docs/simulation.md works as written, in its order."""
+    """Every command of docs/explanation/simulation.md works as written, in its order."""
     answer = run(COMMANDS[number], page_folder)
     assert answer.returncode == 0, answer.stderr
 
