@@ -6,6 +6,9 @@ from pathlib import Path
 from features.catalog import CATALOG, FAMILIES
 from features.definitions import Constant, Definition, Derived, Feature, Season
 from features.streams import ENGAGEMENT, ENGAGEMENT_KINDS, STATUSES, STREAMS, Column, Stream
+from foresail.docgen.cli_page import cli_page
+from foresail.docgen.http_page import http_page
+from foresail.docgen.project_file_page import project_file_page
 from foresail.playbooks_page import playbooks_page
 from foresail.published_page import published_page
 from foresail.rules_page import rules_page
@@ -107,6 +110,9 @@ PAGES = {
     "reference/published.md": published_page,
     "reference/rules.md": rules_page,
     "reference/playbooks.md": playbooks_page,
+    "reference/project_file.md": project_file_page,
+    "reference/cli.md": cli_page,
+    "reference/http.md": http_page,
 }
 
 if __name__ == "__main__":
