@@ -16,7 +16,7 @@ from foresail.docgen.simulation_page import simulation_page
 from foresail.docgen.targets_page import targets_page
 from foresail.simulation import causes
 
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def streams_page() -> str:
