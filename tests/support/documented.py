@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FRONT = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")]
 PAGES = [*FRONT, *sorted((ROOT / "docs").rglob("*.md"))]
 LANGUAGES = {"sh", "console", "python", "py", "toml", "json", "yaml", "sql", "ini", "cron", "text"}
