@@ -18,7 +18,7 @@ from features.engine.events import Events
 from features.engine.plan import FeatureSet
 from features.engine.table import build_feature_row, build_feature_table
 
-PAGE = Path(__file__).parents[3] / "docs" / "own_features.md"
+PAGE = Path(__file__).parents[3] / "docs" / "guides" / "own_features.md"
 GOOD = """
 from dataclasses import dataclass
 from features.definitions import Feature, events
@@ -71,8 +71,8 @@ def test__catalog_with__no_files__is_the_catalog_itself():
 def test__catalog_with__files__their_features_follow_the_catalogs_in_order(tmp_path):
     """Files may compute their declarations; nothing is left behind, neither on disk nor among the modules."""
     more = file(tmp_path, declared('Feature("our_first", orders.first("amount"), "", "", "")'), "more.py")
-    catalog = catalog_with([file(tmp_path, GOOD), more])
-    assert catalog.names == [*CATALOG.names, "our_count_7d", "our_count_14d", "our_first"]
+    found = catalog_with([file(tmp_path, GOOD), more])
+    assert found.names == [*CATALOG.names, "our_count_7d", "our_count_14d", "our_first"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["more.py", "our_features.py"]
     assert not [name for name in sys.modules if name.startswith("foresail_extension")]
 
@@ -121,11 +121,11 @@ def test__catalog_with__file_changed_within_the_second__is_read_as_it_is(tmp_pat
         (declared('Feature("rfm_mine", orders.count(), "", "", "")'), "line 4: rfm_mine: names that begin with population_"),
     ],
 )  # fmt: skip
-def test__catalog_with__a_mistake__names_file_line_feature_and_remedy(tmp_path, text, message):
+def test__catalog_with__a_mistake__names_file_line_feature_and_remedy(tmp_path, text, said):
     """The whole sentence, so that nobody has to read a traceback."""
     (line,) = problems(file(tmp_path, text))
     assert line.startswith(str(tmp_path))
-    assert message in line
+    assert said in line
 
 
 def test__catalog_with__several_mistakes__all_are_told(tmp_path):
