@@ -57,13 +57,13 @@ OTHERS = (
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What one contender made of a question: a run, or why there is none."""
+class Result:
+    """The result of one contender: a run, or the reason why there is none."""
 
     run: Run | None
     failure: str = ""
     differs: bool = False
-    """It answered, and not as we did: no time is shown for that, and the benchmark fails."""
+    """Its answer differs from ours: no time is shown, and the benchmark fails."""
 
 
 def main() -> None:
@@ -71,18 +71,18 @@ def main() -> None:
     arguments.add_argument("--events", type=int, default=2_000_000)
     arguments.add_argument("--every-form", action="store_true", help="all forms of DuckDB and Polars with all events")
     arguments.add_argument("--without", nargs="*", default=[], help="rivals to leave out")
-    given = arguments.parse_args()
+    options = arguments.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         compare(1_000, {OURS: "matrix"}, Path(folder))  # whatever has to be compiled is, before anything is measured
-        answers = whole_question(given.events, given.every_form, given.without, Path(folder))
+        answers = whole_question(options.events, options.every_form, options.without, Path(folder))
         for other in OTHERS:
-            if other.name not in given.without:
-                answers += beside(other, min(other.most_events, given.events), Path(folder))
-    if wrong := [one.failure for one in answers if one.differs]:
+            if other.name not in options.without:
+                answers += beside(other, min(other.most_events, options.events), Path(folder))
+    if wrong := [answer.failure for answer in answers if answer.differs]:
         raise SystemExit("\n".join(["answers differ:", *wrong]))
 
 
-def whole_question(events: int, every_form: bool, without: list[str], folder: Path) -> list[Asked]:
+def whole_question(events: int, every_form: bool, without: list[str], folder: Path) -> list[Result]:
     """Ourselves, DuckDB and Polars with all events, after each form was tried with a tenth of them."""
     forms = {f"{name}: {form}": form for name, tried in FORMS.items() if name not in without for form in tried}
     tenth = compare(events // 10, {OURS: "matrix", **forms}, folder)
@@ -90,12 +90,12 @@ def whole_question(events: int, every_form: bool, without: list[str], folder: Pa
     best = forms if every_form else fastest(tenth)
     full = compare(events, {OURS: "matrix", f"{OURS}, written as Parquet too": "matrix and Parquet", **best}, folder)
     alone = "pyarrow, writing the same table"
-    full[alone] = Asked(measured(write_seconds, folder / f"{events}-{OURS}.parquet", repeats=1))
+    full[alone] = Result(measured(write_seconds, folder / f"{events}-{OURS}.parquet", repeats=1))
     note("training_shape", title(events, Question("", "")), lines(full, tenth))
     return [*tenth.values(), *full.values()]
 
 
-def beside(other: Other, events: int, folder: Path) -> list[Asked]:
+def beside(other: Other, events: int, folder: Path) -> list[Result]:
     """Ourselves and one other rival, with what it can answer."""
     tenth, full = (
         compare(count, {OURS: "matrix", f"{other.name}: {other.form}": other.form}, folder, other.part)
@@ -108,33 +108,35 @@ def beside(other: Other, events: int, folder: Path) -> list[Asked]:
 
 def compare(
     events: int, contenders: dict[str, str], folder: Path, part: dict[str, tuple] | None = None
-) -> dict[str, Asked]:
+) -> dict[str, Result]:
     """Each contender's answer to the same question, all compared with ours. Contenders are called `name: form` or `name`."""
     path, history = purchases(events)
     question = replace(Question(str(path), history.root), **(part or {}))
     ours = folder / f"{events}-{OURS}.parquet"
-    asked: dict[str, Asked] = {}
-    for who, form in contenders.items():
-        name = who.replace(",", ":").split(":")[0]
-        theirs = ours if who == OURS else folder / "theirs.parquet"
+    results: dict[str, Result] = {}
+    for contender, form in contenders.items():
+        name = contender.replace(",", ":").split(":")[0]
+        theirs = ours if contender == OURS else folder / "theirs.parquet"
         try:
             run = ask(name, form, question, theirs, PATIENCE)
-            assert_agree(ours, theirs, question, who)
-            asked[who] = Asked(run)
+            assert_agree(ours, theirs, question, contender)
+            results[contender] = Result(run)
         except (Unanswered, Disagreement) as failure:
             if name == OURS:
                 raise
-            asked[who] = Asked(None, str(failure), isinstance(failure, Disagreement))
-    return asked
+            results[contender] = Result(None, str(failure), isinstance(failure, Disagreement))
+    return results
 
 
-def fastest(asked: dict[str, Asked]) -> dict[str, str]:
+def fastest(results: dict[str, Result]) -> dict[str, str]:
     """Of each rival the form with the shortest time; one that failed in every form keeps its first, to fail again."""
     best = {}
-    for name in dict.fromkeys(who.split(":")[0] for who in asked if who != OURS):
-        forms = {who: one for who, one in asked.items() if who.startswith(f"{name}:")}
-        who = min(forms, key=lambda who: forms[who].run.seconds if forms[who].run else float("inf"))
-        best[who] = who.split(": ")[1]
+    for name in dict.fromkeys(contender.split(":")[0] for contender in results if contender != OURS):
+        forms = {contender: answer for contender, answer in results.items() if contender.startswith(f"{name}:")}
+        contender = min(
+            forms, key=lambda contender: forms[contender].run.seconds if forms[contender].run else float("inf")
+        )
+        best[contender] = contender.split(": ")[1]
     return best
 
 
@@ -151,20 +153,26 @@ def title(events: int, question: Question) -> str:
     return f"Training shape: {events:,} events, {events // EVENTS_EACH:,} accounts, {shape}; answers agree where there is a time"
 
 
-def lines(asked: dict[str, Asked], tenth: dict[str, Asked]) -> list[Line]:
-    ours = asked[OURS].run
-    return [line(who, one, ours, tenth.get(who)) for who, one in asked.items()]
+def lines(results: dict[str, Result], tenth: dict[str, Result]) -> list[Line]:
+    ours = results[OURS].run
+    return [line(contender, answer, ours, tenth.get(contender)) for contender, answer in results.items()]
 
 
-def line(who: str, one: Asked, ours: Run, tenth: Asked | None) -> Line:
-    if one.run is None:
-        return Line(who, None, note=one.failure)
-    if isinstance(one.run.answer, float):  # it measured itself
-        return Line(who, one.run.answer, one.run.answer / ours.seconds)
-    growth = one.run.seconds / tenth.run.seconds if tenth and tenth.run else None
-    beyond = f"{one.run.peak_mb - one.run.answer_mb:,.0f} MB beyond the table of {one.run.answer_mb:,.0f} MB"
+def line(contender: str, answer: Result, ours: Run, tenth: Result | None) -> Line:
+    if answer.run is None:
+        return Line(contender, None, note=answer.failure)
+    if isinstance(answer.run.answer, float):  # it measured itself
+        return Line(contender, answer.run.answer, answer.run.answer / ours.seconds)
+    growth = answer.run.seconds / tenth.run.seconds if tenth and tenth.run else None
+    beyond = f"{answer.run.peak_mb - answer.run.answer_mb:,.0f} MB beyond the table of {answer.run.answer_mb:,.0f} MB"
     return Line(
-        who, one.run.seconds, one.run.seconds / ours.seconds, one.run.peak_mb, growth, one.run.cpu_seconds, beyond
+        contender,
+        answer.run.seconds,
+        answer.run.seconds / ours.seconds,
+        answer.run.peak_mb,
+        growth,
+        answer.run.cpu_seconds,
+        beyond,
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 from measure import BENCH
 
-import features
+from features import history as stored_history
 from features.history.ingest.ingestion import Source, ingest
 from features.history.store import History
 
@@ -21,8 +21,16 @@ LAST = datetime(2024, 1, 1, tzinfo=UTC)
 YEARS = 3
 EVENTS_EACH = 100
 EVENTS_EACH_AT_NIGHT = 20
-SHAPING = ("streams", "history", "ingest", "checked_rows", "sources", "quarantine")
-"""Modules of `features` that decide what a stored history looks like."""
+SHAPING = (
+    "streams",
+    "store",
+    "ingest/staging",
+    "ingest/validation",
+    "ingest/deduplication",
+    "ingest/commit",
+    "ingest/sources",
+)
+"""Modules of `features.history` that decide the content of a stored history."""
 
 
 def purchases(events: int) -> tuple[Path, History]:
@@ -61,7 +69,7 @@ def _kept(name: str, make: Callable[[Path], None]) -> Path:
 
 
 def _fingerprint() -> str:
-    storing = [Path(features.__file__).with_name(f"{name}.py") for name in SHAPING]
+    storing = [Path(stored_history.__file__).parent / f"{name}.py" for name in SHAPING]
     content = b"".join(path.read_bytes() for path in [Path(__file__), *storing])
     return hashlib.sha256(content).hexdigest()[:12]
 
@@ -73,14 +81,14 @@ def _purchases(folder: Path, events: int, accounts: int) -> None:
 
 def _company(folder: Path, events: int, accounts: int) -> None:
     for stream, (share, columns) in SHARES.items():
-        whose = f"i % {accounts}" if stream == "accounts" else _busy(accounts)
-        _copy(folder / f"{stream}.parquet", round(events * share), whose, columns)
+        account = f"i % {accounts}" if stream == "accounts" else _busy(accounts)
+        _copy(folder / f"{stream}.parquet", round(events * share), account, columns)
         _ingest(folder, stream)
 
 
-def _copy(path: Path, events: int, whose: str, columns: str, order: str = "") -> None:
+def _copy(path: Path, events: int, account: str, columns: str, order: str = "") -> None:
     duckdb.execute(f"""copy (
-        select 'A' || lpad(({whose})::varchar, 8, '0') as account_id,
+        select 'A' || lpad(({account})::varchar, 8, '0') as account_id,
                make_timestamptz({int(LAST.timestamp() * 1e6)} - ({_draw(2)} * {YEARS * 365 * 86_400_000_000})::bigint) as occurred_at,
                {columns}, 'E' || i as event_id
         from range({events}) r(i) {order}) to '{path}' (format parquet)""")

@@ -89,16 +89,16 @@ def only(name, path):
 
 def pair(path, rows):
     """One turn of each way, printed and given: the rival's, ours."""
-    rival, own = measure("plain", path), measure("ours", path)
-    if own["rows"] != rival["rows"] or abs(own["amount"] / rival["amount"] - 1) > 1e-9:
-        raise SystemExit(f"different answers: {rival} {own}")
+    rival, ours_run = measure("plain", path), measure("ours", path)
+    if ours_run["rows"] != rival["rows"] or abs(ours_run["amount"] / rival["amount"] - 1) > 1e-9:
+        raise SystemExit(f"different answers: {rival} {ours_run}")
     print(
         f"{rows:>12,} rows   plain {rival['seconds']:6.1f} s wall {rival['cpu']:6.1f} s CPU {rival['peak_mb']:6,.0f} MB   "
-        f"ingest {own['seconds']:6.1f} s wall {own['cpu']:6.1f} s CPU {own['peak_mb']:6,.0f} MB   "
-        f"ratio {own['seconds'] / rival['seconds']:.2f} wall {own['cpu'] / rival['cpu']:.2f} CPU",
+        f"ingest {ours_run['seconds']:6.1f} s wall {ours_run['cpu']:6.1f} s CPU {ours_run['peak_mb']:6,.0f} MB   "
+        f"ratio {ours_run['seconds'] / rival['seconds']:.2f} wall {ours_run['cpu'] / rival['cpu']:.2f} CPU",
         flush=True,
     )
-    return rival, own
+    return rival, ours_run
 
 
 def compare(rows, repeat):
@@ -120,10 +120,10 @@ def lines(runs, tenth):
     plain, _ = runs
     return [
         Line(
-            who, run.seconds, run.seconds / plain.seconds, run.peak_mb, run.cpu_seconds / small.cpu_seconds,
+            name, run.seconds, run.seconds / plain.seconds, run.peak_mb, run.cpu_seconds / small.cpu_seconds,
             run.cpu_seconds, f"{run.cpu_seconds / plain.cpu_seconds:.2f} times the CPU",
         )
-        for who, run, small in zip(("DuckDB, order by to Parquet", "foresail, ingest"), runs, tenth, strict=True)
+        for name, run, small in zip(("DuckDB, order by to Parquet", "foresail, ingest"), runs, tenth, strict=True)
     ]  # fmt: skip
 
 

@@ -4,7 +4,7 @@
 
 `events in memory` goes from the account's events to its row; of that, `the kernel alone` is the compiled code, called
 again with what it was called with. `events as dictionaries` makes the events first, as a request that brings them does.
-`a compact state` begins with the bytes that the operational database holds, as the service does. All rows are compared first, bit for bit. DuckDB is asked
+`an account state` begins with the bytes that the operational database holds, as the service does. All rows are compared first, bit for bit. DuckDB is asked
 for 12 stats of the order lines in one window only, on a table in memory.
 """
 
@@ -38,7 +38,7 @@ IN_MEMORY, KERNEL, AS_ROWS, STATE = (
     "events in memory",
     "  the kernel alone",
     "events as dictionaries",
-    "a compact state",
+    "an account state",
 )
 
 
@@ -49,10 +49,10 @@ def microseconds(events: int) -> dict[str, tuple[float, float]]:
     ((_, _, state),) = BucketStates.of(history, bucket)
     layout = layout_of(CATALOG.plan)
     rows = {stream: plain_rows(history, stream, bucket) for stream in history.versions()}
-    given = Events.from_rows(rows, ACCOUNT)
+    events_in_memory = Events.from_rows(rows, ACCOUNT)
     ways = {
-        IN_MEMORY: lambda: build_feature_row(given, LAST, CATALOG),
-        KERNEL: recorded_kernel(given),
+        IN_MEMORY: lambda: build_feature_row(events_in_memory, LAST, CATALOG),
+        KERNEL: recorded_kernel(events_in_memory),
         AS_ROWS: lambda: build_feature_row(Events.from_rows(rows), LAST, CATALOG),
         STATE: lambda: one_row(pack_state(State(state), layout), CATALOG.plan.program, LAST),
     }
@@ -62,7 +62,7 @@ def microseconds(events: int) -> dict[str, tuple[float, float]]:
         connection.register("arrow", lines)
         connection.execute("create table lines as from arrow")
         ways["DuckDB, 12 stats of one window"] = lambda: connection.execute(SQL).fetchone()
-        return {who: (timed(work), allocated(work)) for who, work in ways.items()}
+        return {name: (timed(work), allocated(work)) for name, work in ways.items()}
 
 
 def plain_rows(history: History, stream: str, bucket: int) -> list[dict[str, Any]]:
@@ -70,12 +70,12 @@ def plain_rows(history: History, stream: str, bucket: int) -> list[dict[str, Any
     return history.read(stream, bucket, names).to_pylist()
 
 
-def recorded_kernel(given: Events) -> Callable[[], object]:
+def recorded_kernel(events: Events) -> Callable[[], object]:
     """The compiled code, called again with the arguments of a real call."""
     compiled, calls = kernel.fill, []
     kernel.fill = lambda *arguments: calls.append(arguments) or compiled(*arguments)
     try:
-        build_feature_row(given, LAST, CATALOG)
+        build_feature_row(events, LAST, CATALOG)
     finally:
         kernel.fill = compiled
     ((arguments),) = calls
@@ -115,11 +115,11 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--events", type=int, default=200)
     events = arguments.parse_args().events
-    tenfold, found = (measured(microseconds, count, repeats=1).answer for count in (events * 10, events))
-    base = found[IN_MEMORY][0]
+    tenfold, answers = (measured(microseconds, count, repeats=1).answer for count in (events * 10, events))
+    base = answers[IN_MEMORY][0]
     lines = [
-        Line(who, us / 1e6, us / base, None, tenfold[who][0] / us, note=f"{us:,.1f} µs, {kb:,.0f} KB at its peak")
-        for who, (us, kb) in found.items()
+        Line(name, us / 1e6, us / base, None, tenfold[name][0] / us, note=f"{us:,.1f} µs, {kb:,.0f} KB at its peak")
+        for name, (us, kb) in answers.items()
     ]
     note("one_account", f"One account, {events} events, {len(CATALOG)} features; all rows equal, bit for bit", lines)
 
