@@ -3,26 +3,12 @@
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from features.compiled import compiled, compiled_without_memory
+
+__all__ = ["compiled", "compiled_without_memory", "mark_within", "mark_words", "number_words", "order_in_time"]
 
 Array = np.ndarray[Any, Any]
-
-
-def compiled(function: Any, *, allocates: bool = True) -> Any:
-    """Machine code, kept on disk between runs, free of the GIL, dividing by zero as numpy does."""
-    # numba's stubs do not know the option, which is one of its own names for its run-time memory.
-    options: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": allocates}
-    decorate: Any = njit(**options)
-    return decorate(function)
-
-
-def compiled_without_memory(function: Any) -> Any:
-    """Machine code of a function that allocates nothing and keeps nothing.
-
-    numba then does not count references to the arrays that it passes on, which costs several times what the kernel
-    does with a row. A function compiled so that does allocate fails to compile.
-    """
-    return compiled(function, allocates=False)
 
 
 @compiled

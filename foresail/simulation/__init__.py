@@ -14,7 +14,4 @@
     company        from settings to folders
     opened         a model beside the truth
     causes, page   the causal graph, and docs/simulation.md
-
-Compiled code is kept beside its file and is not compiled anew when only another file has changed that it calls: after a
-change to `life` or `randomness` remove __pycache__ here.
 """
