@@ -25,7 +25,6 @@ from serving_company import (
 from features.catalog import CATALOG
 from features.table import build_feature_table
 from serving.database.engine import opened
-from serving.database.upgrade import upgrade
 
 ROOT = Path(__file__).parents[2]
 
@@ -79,9 +78,8 @@ def start_service(tmp_path_factory):
 
 
 @pytest.fixture
-def database(empty_database):
+def database(migrated_database):
     """An engine on a database whose tables are made and empty."""
-    engine = opened(empty_database)
-    upgrade(engine)
+    engine = opened(migrated_database)
     yield engine
     engine.dispose()
