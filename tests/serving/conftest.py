@@ -74,7 +74,7 @@ def start_service(tmp_path_factory):
     for process in started:
         with suppress(ProcessLookupError):  # a test may have ended it
             os.killpg(process.pid, signal.SIGTERM)
-        process.wait(20)
+        process.wait(60)
 
 
 @pytest.fixture

@@ -67,10 +67,10 @@ def service(built, company, tmp_path_factory):
             cwd=folder, env=environment(home, FORESAIL_SERVING=settings), stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
     client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
-    wait_until(lambda: answers(client, "/readyz"), process, log, seconds=180)
+    wait_until(lambda: answers(client, "/readyz"), process, log)
     yield client
     os.killpg(process.pid, signal.SIGTERM)
-    process.wait(20)
+    process.wait(60)
 
 
 def test__bento__holds_what_serves_and_nothing_that_trains(built):
