@@ -6,7 +6,7 @@ import shutil
 import pytest
 import sqlalchemy as sa
 from fast_folder import MEMORY, fast_folder
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from postgres import Databases, Postgres
 
 # Two workers share two cores, and by default an OpenMP thread that waits for the other burns its core meanwhile: 60
@@ -19,10 +19,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 if fast_folder() == MEMORY:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
-# Property tests look for something new at every run on a desk, and always try the same cases where a run decides.
-settings.register_profile("decides", derandomize=True)
-if os.environ.get("CI"):
-    settings.load_profile("decides")
+# Property tests try the same cases for everybody, so that a newcomer's first run says what ours said. `make soak` looks
+# for new ones. How long a case takes is the machine's business.
+TOO_SLOW = [HealthCheck.too_slow]
+settings.register_profile("same", derandomize=True, deadline=None, suppress_health_check=TOO_SLOW)
+settings.register_profile("explore", deadline=None, suppress_health_check=TOO_SLOW, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 LONGEST = (
