@@ -193,7 +193,7 @@ def test__crm_page__serve_and_curl__answer_with_a_score_and_its_reasons(folder):
         assert [model["target"] for model in models["models"]] == ["churn"]
     finally:
         os.killpg(server.pid, signal.SIGTERM)
-        server.wait(timeout=20)
+        server.wait(timeout=60)
 
 
 def curled(command, port):

@@ -44,18 +44,7 @@ def built(tmp_path_factory):
         cwd=source, env=environment(home), capture_output=True, text=True,
     )  # fmt: skip
     assert made.returncode == 0, made.stderr
-    tag = made.stdout.strip().removeprefix("__tag__:")
-    _take_over_compiled(home / "bentos" / tag.replace(":", "/") / "src/features")
-    return home, tag
-
-
-def _take_over_compiled(folder):
-    """The kernel as it was compiled for the sources, which saves half a minute; numba looks whether it still fits."""
-    (folder / "__pycache__").mkdir()
-    for compiled in (ROOT / "features/__pycache__").glob("*.nb[ic]"):
-        shutil.copy2(compiled, folder / "__pycache__")
-    for source in (ROOT / "features").glob("*.py"):
-        shutil.copystat(source, folder / source.name)
+    return home, made.stdout.strip().removeprefix("__tag__:")
 
 
 def environment(home, **more):
@@ -78,10 +67,10 @@ def service(built, company, tmp_path_factory):
             cwd=folder, env=environment(home, FORESAIL_SERVING=settings), stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
     client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
-    wait_until(lambda: answers(client, "/readyz"), process, log, seconds=180)
+    wait_until(lambda: answers(client, "/readyz"), process, log)
     yield client
     os.killpg(process.pid, signal.SIGTERM)
-    process.wait(20)
+    process.wait(60)
 
 
 def test__bento__holds_what_serves_and_nothing_that_trains(built):

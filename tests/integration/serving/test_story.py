@@ -130,7 +130,7 @@ def strategic_account(engine):
         return connection.execute(query).scalars().first()
 
 
-def until(is_so, story, seconds=30):
+def until(is_so, story, seconds=180):
     end = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < end, story.log.read_text()
