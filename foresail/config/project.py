@@ -28,6 +28,8 @@ from serving.interventions.declare.settings import InterventionSettings, Library
 from serving.segmentation.settings import StandingSettings
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from features.engine.plan import FeatureSet
     from features.history.store import History
     from serving.publish import Destination
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 
 FILE_NAME = "foresail.toml"
 MOST_DAYS = 36_500
+CHURN_DAYS = 90
+"""Of a project without a target of kind churn."""
 PASSWORD = re.compile(r"(://[^:/@]*:).*@")
 """In a URL, with what stands around it."""
 
@@ -115,6 +119,18 @@ class Project:
 
         return History(self.history_root, buckets=self.buckets, storage_options=dict(self.storage_options) or None)
 
+    def engine(self, *, wait_seconds: float | None = None) -> "sa.Engine":
+        """The operational database with the tables of this release; a command may be the first that needs them.
+
+        `wait_seconds` is how long a transaction waits for another one; left out, as long as one of the service. DatabaseUnavailable.
+        """
+        from serving.database.engine import opened
+        from serving.database.upgrade import upgrade
+
+        engine = opened(self.database) if wait_seconds is None else opened(self.database, wait_seconds=wait_seconds)
+        upgrade(engine)
+        return engine
+
     @cached_property
     def catalog(self) -> "FeatureSet":
         """All features that the project knows: Foresail's and its own; ProjectError where its files cannot be used."""
@@ -154,6 +170,23 @@ class Project:
         from serving.publish import Destination
 
         return Destination(self.publish_folder, self.publish_database, self.publish_hyper)
+
+    @property
+    def churn_days(self) -> int:
+        """After how many days without an order an account has churned: the horizon of the first target of that kind."""
+        horizons = (int(table["horizon_days"]) for table in self.target_tables.values() if table["kind"] == "churn")
+        return next(horizons, CHURN_DAYS)
+
+    def model_name(self, target: str) -> str:
+        """The registered name of a target's models; ProjectError if the project has no such target."""
+        from registry.writer import registered_name
+
+        return registered_name(self.slug, self.target(target).name)
+
+    def report_path(self, target: str, kind: str, as_of: datetime) -> Path:
+        """Where the report of a training or an evaluation is written; its date is that of the project's timezone."""
+        day = as_of.astimezone(ZoneInfo(self.timezone))
+        return self.directory / "reports" / f"{target}-{kind}-{day:%Y-%m-%d}.html"
 
     def min_history_days(self, target: str) -> int:
         """How much history must lie before the first moment that a model of this target learns from."""

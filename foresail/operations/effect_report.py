@@ -10,7 +10,6 @@ import pandas as pd
 
 from features.progress import StepProgress
 from foresail.operations.effects import CONTROL, TREATMENT, NoExperiment, labels_after, learnable_columns, measurable
-from foresail.operations.keys import database
 
 if TYPE_CHECKING:
     from foresail.config.project import Project
@@ -84,7 +83,7 @@ def _assigned(project: "Project", known_by: datetime) -> pd.DataFrame:
     from serving.database.intervention_states import ASSIGNED
     from serving.interventions.decide.outcomes import assigned
 
-    with reading(database(project)) as connection:
+    with reading(project.engine()) as connection:
         rows = assigned(connection)
     for name in ("assigned_at", "closed_at"):
         rows[name] = pd.to_datetime(rows[name], utc=True).dt.as_unit("us")

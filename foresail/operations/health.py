@@ -3,12 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from features.progress import StepProgress
-from foresail.operations.models import model_name
 from foresail.operations.progress import by_bucket
 
 if TYPE_CHECKING:
@@ -52,13 +50,6 @@ def health(
     return _record(project, leaving, told, chosen, (as_of, known_by), seed)
 
 
-def draw_health(found: "HealthRecord", path: Path) -> None:
-    """Its picture, as the path's suffix says."""
-    from foresail.operations.plots import health
-
-    health(found, path)
-
-
 def _leaving(project: "Project") -> str:
     """The target whose label says who left."""
     from foresail.config.project import FILE_NAME, ProjectError
@@ -77,7 +68,7 @@ def _models_by(project: "Project", leaving: str, as_of: datetime) -> Chosen:
 
     models, notes = [], []
     for target in project.targets:
-        name, version = model_name(project, target), _trained_by(project, target, as_of)
+        name, version = project.model_name(target), _trained_by(project, target, as_of)
         try:
             if version is None:
                 models.append(load(project.tracking_uri, name, catalog=project.catalog))
@@ -96,7 +87,7 @@ def _models_by(project: "Project", leaving: str, as_of: datetime) -> Chosen:
 def _trained_by(project: "Project", target: str, as_of: datetime) -> str | None:
     from registry.writer import list_models
 
-    rows = list_models(project.tracking_uri, model_name(project, target))
+    rows = list_models(project.tracking_uri, project.model_name(target))
     return next((str(row.version) for row in rows if datetime.fromisoformat(row.trained_as_of) <= as_of), None)
 
 

@@ -65,13 +65,6 @@ def entries(project: "Project") -> list[Entry]:
     ]
 
 
-def rules_left_out(project: "Project") -> dict[str, str]:
-    """Playbooks of the library that "all" does not bring along, and why."""
-    from serving.interventions.declare.library import left_out
-
-    return left_out(project.library, project.standing.targets)
-
-
 def try_rules(
     project: "Project", names: Sequence[str] = (), most: int = 5, *, progress: StepProgress | None = None
 ) -> Tested:
@@ -140,13 +133,11 @@ def _left_by_night(project: "Project") -> "tuple[pa.Table, pa.Table, pa.Table]":
 
     from features.history.store import HistoryError
     from serving.database import tables
-    from serving.database.engine import opened, reading
-    from serving.database.upgrade import upgrade
+    from serving.database.engine import reading
 
-    engine = opened(project.database)
+    # Before the first night there may be no tables yet.
+    engine = project.engine()
     try:
-        # Before the first night there may be no tables yet.
-        upgrade(engine)
         with reading(engine) as connection:
             newest = sa.select(sa.func.max(tables.standings.c.as_of)).scalar_subquery()
             standings = _rows(connection, sa.select(tables.standings).where(tables.standings.c.as_of == newest))

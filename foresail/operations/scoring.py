@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from features.progress import StepProgress
 from foresail.operations.features import write_table
-from foresail.operations.models import model_name
 from foresail.operations.progress import by_bucket
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ def score(project: "Project", as_of: datetime, *, calls: int = 0, progress: Step
     if not project.targets:
         raise ProjectError(f"{project.directory / FILE_NAME} has no target to score; add a table [targets.churn]")
     models = [
-        load(project.tracking_uri, model_name(project, target), catalog=project.catalog) for target in project.targets
+        load(project.tracking_uri, project.model_name(target), catalog=project.catalog) for target in project.targets
     ]
     needed = dict.fromkeys([*needed_features(models), *named(VALUE_FEATURES)])
     table = build_feature_table(project.history, as_of, needed, progress=by_bucket(progress, "features"))

