@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -27,6 +27,7 @@ from foresail.cli import (
     score,
     serve,
 )
+from foresail.cli.extras import missing_extra
 
 MODULES = (
     project, history, kpis, features, models, score, nightly, serve, keys,
@@ -50,6 +51,23 @@ app = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        import foresail
+
+        typer.echo(f"foresail {foresail.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[  # its callback answers
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
 def _add(commands: dict[str, tuple[Any, ...]]) -> None:
     for heading, members in commands.items():
         for member in members:
@@ -69,7 +87,8 @@ def main() -> None:
         app()
     except SystemExit as done:
         _leave(done)
-    except Exception as error:
+    except Exception as raised:
+        error = missing_extra(raised) or raised
         code = _exit_code(error)
         if code is None:
             raise

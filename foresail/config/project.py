@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ValidationError
 
+from features.errors import ExitCode, ForesailError
 from features.history.ingest.sources import Source
 from foresail.config.project_file import KINDS, NAMED, TABLES, File, NightlyTable, TargetTable
 from serving.interventions.declare.inconsistent import misdeclared
@@ -44,8 +45,10 @@ PASSWORD = re.compile(r"(://[^:/@]*:).*@")
 """In a URL, with what stands around it."""
 
 
-class ProjectError(Exception):
+class ProjectError(ForesailError):
     """The project file is missing or wrong; the message names file, key, value and remedy, for every problem."""
+
+    exit_code = ExitCode.PROJECT
 
 
 @dataclass(frozen=True)

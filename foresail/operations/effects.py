@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from features.errors import ExitCode, ForesailError
+
 if TYPE_CHECKING:
     from features.definitions import Feature
     from features.history.store import History
@@ -21,8 +23,10 @@ AT_STAKE = "purchases_amount_sum_365d"
 """What an account that is kept is worth: a year of its orders, as of the assignment."""
 
 
-class NoExperiment(ValueError):
-    """There is nothing to learn from a playbook's assignments; the message says what there is and what is needed."""
+class NoExperiment(ForesailError, ValueError):
+    """A playbook's assignments cannot be measured; the message names what there is and what is needed."""
+
+    exit_code = ExitCode.MODEL
 
 
 @dataclass(frozen=True)

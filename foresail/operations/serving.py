@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from datetime import datetime
+from importlib.util import find_spec
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
@@ -57,11 +58,13 @@ def bring_up_to_date(project: "Project", as_of: datetime, progress: StepProgress
 
 
 def check_startable(project: "Project", host: str, port: int) -> None:
-    """ProjectError, KeyNeeded or OSError where the service could not be started as asked."""
+    """ProjectError, KeyNeeded, OSError or ModuleNotFoundError where the service cannot start."""
     from foresail.config.project import FILE_NAME, ProjectError
 
     if not project.targets:
         raise ProjectError(f"{project.directory / FILE_NAME} has no target to serve; add a table [targets.churn]")
+    if find_spec("bentoml") is None:
+        raise ModuleNotFoundError("No module named 'bentoml'", name="bentoml")
     check_reach(project, host)
     with socket.socket() as probe:
         # As the server will ask for it: a port in its last minute after a stop is free.
