@@ -122,7 +122,8 @@ def _exit_code(error: Exception) -> ExitCode | None:
         return error.exit_code
     if isinstance(error, OSError):
         return ExitCode.DATA
-    return _NOT_YET_FORESAIL_ERRORS.get(type(error).__name__)
+    names = (kind.__name__ for kind in type(error).__mro__)
+    return next((_NOT_YET_FORESAIL_ERRORS[name] for name in names if name in _NOT_YET_FORESAIL_ERRORS), None)
 
 
 _NOT_YET_FORESAIL_ERRORS = {

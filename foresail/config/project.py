@@ -1,6 +1,6 @@
 """A company's project: `foresail.toml`, checked as a whole.
 
-Loading it knows nothing of models or data: it is quick, and an error names file, key, value and remedy.
+Loading reads no model and no data, so it is quick; an error names file, key, value and remedy.
 """
 
 import difflib
@@ -65,7 +65,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Project:
-    """A checked project file and the folder it speaks for."""
+    """A checked project file and its folder."""
 
     directory: Path
     name: str
@@ -76,7 +76,7 @@ class Project:
     buckets: int
     history_root: str
     storage_options: Mapping[str, str]
-    """What the object store that holds the history has to be told: region, endpoint, credentials."""
+    """Settings of the object store that holds the history: region, endpoint, credentials."""
     earliest: datetime
     """Events before this moment are refused: midnight of [history] earliest in the project's timezone."""
     tracking_uri: str
@@ -89,7 +89,7 @@ class Project:
     capacity: float | None
     """[team] capacity: below 1 a share of the accounts, else their number; None where it is left open."""
     nightly: NightlyTable
-    """What the night does besides scoring everybody."""
+    """What the night does besides scoring every account."""
     database: str
     """SQLAlchemy URL of the operational database: [database] url, else a SQLite file in the project folder."""
     publish_folder: Path
@@ -100,11 +100,11 @@ class Project:
     standing: StandingSettings
     """Where the cuts of quadrants, tiers, segments, health and severity lie."""
     requests_per_second: float | None
-    """[serving] requests_per_second: how fast one API key may ask; None for no limit."""
+    """[serving] requests_per_second: the rate limit of one API key; None for no limit."""
     burst: int
-    """[serving] burst: how many requests one key may make at once, where there is a limit."""
+    """[serving] burst: the requests that one key may make at once, where there is a rate limit."""
     library: Library
-    """What is chosen of the ready library."""
+    """The chosen entries of the ready library."""
     interventions: InterventionSettings
     """Roles, playbooks, rules, SLAs, calendar, channels and limits, those of the library among them."""
     feature_files: tuple[Path, ...]
@@ -162,7 +162,7 @@ class Project:
 
     @property
     def campaign(self) -> "Campaign":
-        """What the company said of its costs and of how many accounts its team can contact."""
+        """The company's costs and the number of accounts that its team can contact."""
         from training.evaluation.profit import Campaign
 
         return Campaign(**self.costs, capacity=self.capacity, currency=self.currency)
@@ -285,7 +285,7 @@ def _project(directory: Path, file: File, interventions: InterventionSettings) -
 
 
 def _interventions(file: File) -> tuple[InterventionSettings, list[str]]:
-    """With what is chosen of the library, and what is wrong with that choice."""
+    """The interventions of the file and of the library, and the problems of the choice from the library."""
     own = InterventionSettings(
         roles=file.roles,
         playbooks=file.playbooks,
@@ -349,7 +349,7 @@ OF_KINDS = {
 
 
 def _misplaced(content: Mapping[str, Any]) -> Iterator[str]:
-    """Settings of targets whose kind does not have them: they would be read as if they did something."""
+    """Settings of targets whose kind ignores them: a reader would take them for effective."""
     targets = content.get("targets")
     for name, target in (targets if isinstance(targets, dict) else {}).items():
         kind = target.get("kind") if isinstance(target, dict) else None
@@ -376,7 +376,7 @@ OF_FILES, OF_DATABASES = ("from", "format", "options"), ("query", "table", "curs
 
 
 def _mixed_sources(content: Mapping[str, Any]) -> Iterator[str]:
-    """What each source has too much or too little of: it is files, or it is a database."""
+    """The keys that each source has too much or too little: a source is files, or a database."""
     sources = content.get("sources")
     for position, source in enumerate(sources if isinstance(sources, list) else []):
         if isinstance(source, dict):

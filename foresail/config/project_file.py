@@ -1,4 +1,4 @@
-"""What a foresail.toml may say: every table and key of it, and what each must be.
+"""The tables and keys of foresail.toml, and the values that each may have.
 
 The description of a field completes the sentence of an error about it.
 """

@@ -1,4 +1,4 @@
-"""What every playbook did, from the assignments in the operational database and the history's outcomes."""
+"""The effect of every playbook, from the assignments in the operational database and the outcomes in the history."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ NOT_CARRIED_OUT = ("dismissed", "expired")
 
 @dataclass(frozen=True)
 class PlaybookReport:
-    """One playbook: who was assigned, what was done, and what came of it. An account counts by its first assignment."""
+    """One playbook: its assignments, interventions and effect. An account counts by its first assignment."""
 
     playbook: str
     target: str

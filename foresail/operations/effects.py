@@ -1,4 +1,4 @@
-"""What a playbook did: its assignments beside the history, and the effect by lot, or marked where there was none."""
+"""The effect of a playbook: its assignments beside the history; a randomised effect, or a marked observational one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class NoExperiment(ForesailError, ValueError):
 class PlaybookTrial:
     """A playbook's assignments as an experiment: one row per (account_id, as_of), as_of being when it was assigned.
 
-    An account counts once, from its first assignment on: who is assigned again is who the first one did not help.
+    An account counts once, from its first assignment on: an account is assigned again where the first did not help.
     """
 
     playbook: str

@@ -1,4 +1,4 @@
-"""The health score held against what happened afterwards."""
+"""The health score validated on outcomes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ LEAVING = ("churn", "contract_churn")
 
 @dataclass(frozen=True)
 class Chosen:
-    """The models that speak for a moment, and what is to be said about them."""
+    """The models of a moment, and notes about them."""
 
     models: "Sequence[LoadedModel]"
     notes: tuple[str, ...]
@@ -31,7 +31,7 @@ class Chosen:
 def health(
     project: "Project", as_of: datetime, known_by: datetime, *, seed: int = 0, progress: StepProgress | None = None
 ) -> "HealthRecord":
-    """What was healthy as of a moment by what was known then, and who had left by what was known by `known_by`.
+    """Health as of a moment from what was known then, beside the losses that were known by `known_by`.
 
     Every target is scored by its newest model that was trained by as_of; where there is none, by its champion, and that
     is noted: it may have seen the answer. HorizonOpen, StaleHistory; NoChampion where the target that says who left has

@@ -24,7 +24,7 @@ def kpis(
 ) -> "pd.DataFrame":
     """Every KPI as of a moment (docs/published.md), of the company and of the members of each attribute `by`.
 
-    `given` divides by what is no attribute: {"tier": {account_id: member}}. HistoryError where there is nothing to tell.
+    `given` divides by what is no attribute: {"tier": {account_id: member}}. HistoryError where no month is closed.
     """
     from features.history.store import HistoryError
     from features.kpis import kpis

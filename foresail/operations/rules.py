@@ -1,4 +1,4 @@
-"""Playbooks, rules and SLAs of a project, asked of the newest data: whom would they mean?"""
+"""Playbooks, rules and SLAs of a project, and the accounts that their conditions hold for on the newest data."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["playbook", "rule", "sla"]
 EVENT_DAYS = 30
-"""SLAs are asked of the events of so many days before the night."""
+"""SLAs are tested on the events of so many days before the night."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Match:
-    """For whom a condition holds: of a playbook or rule accounts, of an SLA events and the accounts that they are of."""
+    """The matches of a condition: accounts for a playbook or rule, events and their accounts for an SLA."""
 
     entry: Entry
     held: int

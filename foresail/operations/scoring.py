@@ -1,4 +1,4 @@
-"""Scores of every account, and who is most worth a call."""
+"""Scores of every account, and the accounts that are most worth a call."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ ANSWERS = ("probability", "amount", "days")
 
 @dataclass(frozen=True)
 class Scored:
-    """`scores`: one row per account and target, highest answer first. `calls`: by target of risk, who has the most at stake.
+    """`scores`: one row per account and target, highest answer first. `calls`: by target of risk, the accounts with the most at stake.
 
-    `notes` say in words what a reader of the scores should know: old data, a target changed since training.
+    `notes` warn the reader of the scores: old data, a target changed since training.
     """
 
     scores: "pd.DataFrame"

@@ -149,29 +149,29 @@ def test__simulated_company__true_mean_effect__lies_in_the_interval():
         4000, seed=11, accounts={"existing_share": 0.1}, playbooks={**idle, "win_back_offer": offer},
         programme={"rest_days": 3000}, truth={"days_before_end": [100, 250, 400, 550]},
     )  # fmt: skip
-    lives = simulate(wanted)
-    rows = first_assignments(lives, 731 - wanted.truth.horizon_days)
-    made = lives.accounts.made[rows["account"]]
+    histories = simulate(wanted)
+    rows = first_assignments(histories, 731 - wanted.truth.horizon_days)
+    made = histories.accounts.made[rows["account"]]
     features = pd.DataFrame({name: made[name] for name in ("size", "fit", "pace", "industry", "software")})
     found = estimate_effects(
-        features, rows["serial"] == dynamics.TREATED, churned_after(lives, rows, wanted.truth.horizon_days),
+        features, rows["serial"] == dynamics.TREATED, churned_after(histories, rows, wanted.truth.horizon_days),
         direction="lower_is_better", propensity=0.5, learners=(),
     ).only  # fmt: skip
-    effects = truth_of(wanted, lives).effects
+    effects = truth_of(wanted, histories).effects
     true = effects.loc[effects["playbook"] == "win_back_offer", "churn_change"].mean()
     for estimate in (found.difference, found.average):
         assert estimate.low < true < estimate.high < 0
 
 
-def first_assignments(lives, before):
+def first_assignments(histories, before):
     """The first assignment of each account whose horizon has closed."""
-    rows = lives.events[(lives.events["kind"] == dynamics.ASSIGNED) & (lives.events["day"] < before)]
+    rows = histories.events[(histories.events["kind"] == dynamics.ASSIGNED) & (histories.events["day"] < before)]
     return pd.DataFrame({name: rows[name] for name in ("account", "day", "serial")}).drop_duplicates("account")
 
 
-def churned_after(lives, rows, days):
+def churned_after(histories, rows, days):
     """1 without an order in so many days after the assignment."""
-    lines = lives.events[lives.events["kind"] == dynamics.ORDER_LINE]
+    lines = histories.events[histories.events["kind"] == dynamics.ORDER_LINE]
     orders = pd.DataFrame({"account": lines["account"], "on": lines["day"]}).merge(rows, on="account")
     within = orders[(orders["on"] > orders["day"]) & (orders["on"] <= orders["day"] + days)]
     return (~rows["account"].isin(within["account"])).astype(float)
