@@ -62,5 +62,5 @@ $(UV):
 	.uv/bin/python -m pip install --quiet --disable-pip-version-check "uv>=0.13,<0.14"
 
 $(READY): $(UV) pyproject.toml uv.lock
-	$(UV) sync --locked --all-groups --compile-bytecode --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')"
+	$(UV) sync --locked --all-extras --all-groups --compile-bytecode --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')"
 	@touch $(READY)

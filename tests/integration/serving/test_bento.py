@@ -24,17 +24,20 @@ def described():
 
 
 def test__bentofile__asks_for_packages_with_the_floors_of_the_project():
-    """One place decides about versions; the bento's list may not drift away from it."""
+    """One place decides about packages and versions: the core without the terminal's, and what the service's extras bring."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    known = {*project["dependencies"], *(one for extra in project["optional-dependencies"].values() for one in extra)}
-    assert set(described()["python"]["packages"]) <= known
+    of_the_service = (
+        package for extra in ("serve", "traces", "postgres") for package in project["optional-dependencies"][extra]
+    )
+    core = (package for package in project["dependencies"] if not package.startswith(("rich", "typer")))
+    assert set(described()["python"]["packages"]) == {*core, *of_the_service}
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     """(BENTOML_HOME, tag) of a bento made from a copy that can be told from the sources by its title."""
     source, home = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("home")
-    for folder in ("features", "serving"):
+    for folder in ("features", "registry", "serving"):
         shutil.copytree(ROOT / folder, source / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "bentofile.yaml", source)
     app = source / "serving/api/app.py"
@@ -76,7 +79,7 @@ def service(built, company, tmp_path_factory):
 def test__bento__holds_what_serves_and_nothing_that_trains(built):
     home, tag = built
     folder = home / "bentos" / tag.replace(":", "/")
-    assert {path.name for path in (folder / "src").iterdir()} == {"features", "serving", "bentofile.yaml"}
+    assert {path.name for path in (folder / "src").iterdir()} == {"features", "registry", "serving", "bentofile.yaml"}
     assert list((folder / "src").rglob("*.pyc")) == []
     required = (folder / "env/python/requirements.txt").read_text().splitlines()
     assert set(described()["python"]["packages"]) <= set(required)
