@@ -34,7 +34,7 @@ def test__log_and_register__two_processes_on_a_fresh_store__one_champion_one_cha
     for process in processes:
         process.join(120)
     assert [process.exitcode for process in processes] == [0, 0]
-    assert sorted(aliases.get(timeout=5) for _ in processes) == ["challenger", "champion"]
+    assert sorted(aliases.get(timeout=60) for _ in processes) == ["challenger", "champion"]
     assert sorted(row.aliases for row in list_models(uri, "small-churn")) == [("challenger",), ("champion",)]
 
 
