@@ -106,8 +106,7 @@ def _exit_code(error: Exception) -> int | None:
     from foresail.operations import NoExperiment
     from foresail.simulation.truth.tables import TruthError
     from foresail.simulation.world.settings import SettingsError
-    from registry.loader import ModelUnavailable
-    from registry.writer import NoModel
+    from registry.errors import ModelUnavailable, NoModel
     from serving.database.engine import DatabaseUnavailable
     from serving.database.keys import KeyNeeded, KeyRefused
     from serving.interventions.deliver.outbox_admin import NoMessage

@@ -80,7 +80,7 @@ def playbook_trial(
     ('treatment' or 'control'). Those count whose horizon had closed and whose account was eligible for the target. Where the
     playbook was not given by lot, each treated account is set beside one that had not been assigned by then, drawn with `seed`.
     """
-    from training.data.targets import RISKS
+    from registry.target_kinds import RISKS
 
     checked = _checked(assignments, playbook)
     first = checked.sort_values("assigned_at", kind="stable").drop_duplicates("account_id")

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from features.progress import StepProgress
 from foresail.operations.models import model_name
 from foresail.operations.progress import by_bucket
+from registry.target_kinds import LEAVING
 
 if TYPE_CHECKING:
     from features.history.store import History
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from registry.loader import LoadedModel
     from serving.segmentation.assign import Stood
     from training.evaluation.health import HealthRecord, Told
-
-LEAVING = ("churn", "contract_churn")
-"""The kinds of target whose labels say who left; the first in the project is taken."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ def draw_health(found: "HealthRecord", path: Path) -> None:
 
 
 def _leaving(project: "Project") -> str:
-    """The target whose label says who left."""
+    """The target whose label says which accounts left; the first of its kind in the project is taken."""
     from foresail.config.project import FILE_NAME, ProjectError
 
     of_kind = [name for kind in LEAVING for name, table in project.target_tables.items() if table["kind"] == kind]
@@ -73,7 +71,8 @@ def _leaving(project: "Project") -> str:
 
 def _models_by(project: "Project", leaving: str, as_of: datetime) -> Chosen:
     """Of every target the newest model trained by as_of, else the champion; a target without either is left out."""
-    from registry.loader import NoChampion, load, load_version
+    from registry.errors import NoChampion
+    from registry.loader import load, load_version
 
     models, notes = [], []
     for target in project.targets:
@@ -94,9 +93,9 @@ def _models_by(project: "Project", leaving: str, as_of: datetime) -> Chosen:
 
 
 def _trained_by(project: "Project", target: str, as_of: datetime) -> str | None:
-    from registry.writer import list_models
+    from registry.versions import list_versions
 
-    rows = list_models(project.tracking_uri, model_name(project, target))
+    rows = list_versions(project.tracking_uri, model_name(project, target))
     return next((str(row.version) for row in rows if datetime.fromisoformat(row.trained_as_of) <= as_of), None)
 
 

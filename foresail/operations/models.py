@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from features.progress import StepProgress
@@ -14,8 +14,9 @@ from foresail.operations.progress import silent
 
 if TYPE_CHECKING:
     from foresail.config.project import Project
-    from registry.promotion_log import Decision, Standing
-    from registry.writer import ModelRow
+    from registry.card import ModelCard
+    from registry.promotion_log import Decision, VersionHistory
+    from registry.versions import ModelRow
     from training.backtest.backtest import Hindsight
     from training.backtest.series import TrackRecord
     from training.models.tuning import Budget
@@ -137,9 +138,9 @@ def track(
 
 def models(project: "Project") -> "dict[str, list[ModelRow]]":
     """The registered versions of every target, newest first."""
-    from registry.writer import list_models
+    from registry.versions import list_versions
 
-    return {target: list_models(project.tracking_uri, model_name(project, target)) for target in project.targets}
+    return {target: list_versions(project.tracking_uri, model_name(project, target)) for target in project.targets}
 
 
 def promote(
@@ -181,11 +182,11 @@ def rollback(project: "Project", target: str, order: "Order") -> "Decision":
     return rollback(order, name=model_name(project, target), tracking_uri=project.tracking_uri, catalog=project.catalog)
 
 
-def standings(project: "Project") -> "dict[str, Standing]":
+def standings(project: "Project") -> "dict[str, VersionHistory]":
     """Of every target: who is champion, and what has been decided so far."""
-    from registry.writer import standing
+    from registry.promotion_log import version_history
 
-    return {target: standing(project.tracking_uri, model_name(project, target)) for target in project.targets}
+    return {target: version_history(project.tracking_uri, model_name(project, target)) for target in project.targets}
 
 
 def model_name(project: "Project", target: str) -> str:
@@ -206,13 +207,13 @@ def trained_on(project: "Project", *, unreadable_is_unknown: bool = False) -> li
 
     NoModel for a model whose card cannot be read, unless it is enough to list it with no versions.
     """
-    from registry.writer import NoModel
+    from registry.errors import NoModel
 
     found = []
     for target, rows in models(project).items():
         for row in rows:
             try:
-                versions = dict(card(project, target, row.version)["data_versions"])
+                versions = dict(card(project, target, row.version).data_versions)
             except NoModel:
                 if not unreadable_is_unknown:
                     raise
@@ -221,9 +222,8 @@ def trained_on(project: "Project", *, unreadable_is_unknown: bool = False) -> li
     return found
 
 
-def card(project: "Project", target: str, version: int) -> Mapping[str, Any]:
+def card(project: "Project", target: str, version: int) -> "ModelCard":
     """The card of one version of a target's model; NoModel if there is none, or if it cannot be read."""
-    from registry.writer import load_version
+    from registry.versions import load_version
 
-    known: Mapping[str, Any] = load_version(project.tracking_uri, model_name(project, target), version).card
-    return known
+    return load_version(project.tracking_uri, model_name(project, target), version).card

@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from features.arrays import Array, Floats
 from foresail.simulation.truth.tables import TruthError, read, targets
+from registry.target_kinds import WITH_PROBABILITY
 from training.metrics.probabilities import TOP_SHARE, Ranking, lift_at, measure
 from training.reports.plots import BASELINE, LINE, MODEL, QUIET, STYLE
 
@@ -26,8 +27,6 @@ PLAYBOOK = "win_back_offer"
 """What is compared by whom it is offered: it helps some, annoys others, and costs something."""
 BINS = 10
 SELDOM = 0.005
-KINDS = ("churn", "contract_churn", "contraction", "upsell", "cross_sell")
-"""The kinds of target whose true probability is known."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +82,9 @@ def opened(found: "Hindsight", truth: Path) -> Opened:
     """Hold the scores of a closed horizon against the truth as of the same moment; TruthError if it is not that of them."""
     if found.evaluation is None:
         raise ValueError(f"the horizon has not closed: {found.open_because}")
-    if found.kind not in KINDS:
+    if found.kind not in WITH_PROBABILITY:
         raise TruthError(
-            f"the truth is held against {', '.join(KINDS)}; a model of {found.kind} answers something else"
+            f"the truth is held against {', '.join(WITH_PROBABILITY)}; a model of {found.kind} answers something else"
         )
     told = targets(truth, found.as_of, found.horizon_days, found.scores.index)
     rows = told.join(found.scores)

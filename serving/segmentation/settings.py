@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from registry.target_kinds import RISKS
+
 YEAR = 365
 """Days over which value is reckoned."""
-RISKS = ("churn", "contract_churn", "contraction")
-"""The kinds of target that put value at stake."""
 QUADRANTS = ("strategic_core", "stable_contributor", "high_potential_growth", "routine")
 TIERS = ("strategic", "growth", "potential")
 SEGMENTS = ("silent", "new", "at_risk", "low_frequency", "high_value", "potential")

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import jinja2
 import numpy as np
@@ -18,7 +17,8 @@ from features.history.store import History
 from features.percentiles import percentile_in
 from features.progress import Progress
 from features.timestamps import in_utc
-from registry import writer
+from registry.card import ModelCard
+from registry.versions import ModelVersion, load_alias
 from training.backtest.backtest import refuse_other_features, seen_of
 from training.data.coverage import Known, StaleHistory, known_at
 from training.data.targets import HorizonOpen, Target, target_from
@@ -137,29 +137,30 @@ def track(  # noqa: PLR0913  # all but two are given by name
     Every date sees what was known then; labels, and who was lost when, what was known by `known_by`. Dates that cannot be
     judged yet are left out and noted; HorizonOpen if that leaves none. NoModel, OtherFeatures as `hindsight.evaluate`.
     """
-    version, model = writer.load_model(tracking_uri, name)
-    for card in (model.card, model.card["baseline"]):
-        refuse_other_features(card, name, version, catalog)
-    target, history = target_from(model.card["target"]), history.at(history.versions())
+    model = load_alias(tracking_uri, name)
+    card, version = model.card, model.version
+    for recipe in (card, model.baseline_recipe):
+        refuse_other_features(recipe, name, version, catalog)
+    target, history = target_from(card.target.to_json()), history.at(history.versions())
     if target.answer != "probability":
         raise NotRecorded(
             f"'{target.name}' answers with {target.answer}; a record over many dates is kept of probabilities alone"
         )
     closed, notes = _closed(history, sorted(map(in_utc, dates)), target, in_utc(known_by))
     rows = _scored(history, closed, model, target, in_utc(known_by), catalog, progress)
-    points = tuple(_points(rows, closed, model.card, target, seed))
+    points = tuple(_points(rows, closed, card, target, seed))
     record = TrackRecord(
         version,
-        model.card["rung"],
-        model.card["baseline"]["rung"],
-        datetime.fromisoformat(model.card["trained_as_of"]),
+        card.rung,
+        model.baseline_recipe.rung,
+        card.trained_as_of,
         target.closes_after.days,
         points,
         tuple(losses(rows, target.closes_after, closed[0])) if target.kind == "churn" else (),
         (*notes, *_fairness(points)),
         report_to,
     )
-    report.write(_page(record, f"{model.card['project']} · {target.name}"), report_to)
+    report.write(_page(record, f"{card.project} · {target.name}"), report_to)
     return record
 
 
@@ -226,7 +227,7 @@ def _reached(known: Known, date: datetime, target: Target) -> bool:
 def _scored(
     history: History,
     dates: Sequence[datetime],
-    model: Any,
+    model: ModelVersion,
     target: Target,
     known_by: datetime,
     catalog: FeatureSet,
@@ -236,32 +237,32 @@ def _scored(
     parts = []
     for first in range(0, len(dates), DATES_AT_ONCE):
         some = dates[first : first + DATES_AT_ONCE]
-        parts.append(_said(history, some, model, target, catalog))
+        parts.append(_answers(history, some, model, target, catalog))
         if progress:
             progress(min(first + DATES_AT_ONCE, len(dates)), len(dates))
-    said = pd.concat(parts)
+    answers = pd.concat(parts)
     happened = target.labels(history, dates, known_by).rename("churned")
     since = build_feature_table(history, dates, named([SINCE_LAST]), leak_until=known_by)[SINCE_LAST]
-    rows = said.join(happened).join(since).reset_index()
+    rows = answers.join(happened).join(since).reset_index()
     since_last = pd.to_timedelta(rows[SINCE_LAST], unit="D")  # of fractions of days, which lose the last microsecond
     rows["last_order"] = (rows["as_of"] - since_last).dt.round("s")
     return rows.drop(columns=SINCE_LAST)
 
 
-def _said(history: History, dates: Sequence[datetime], model: Any, target: Target, catalog: FeatureSet) -> pd.DataFrame:
-    card = model.card["baseline"]
-    names = list(dict.fromkeys([*model.features, *card["features"]]))
+def _answers(
+    history: History, dates: Sequence[datetime], model: ModelVersion, target: Target, catalog: FeatureSet
+) -> pd.DataFrame:
+    names = list(dict.fromkeys([*model.features, *model.baseline.features]))
     needed = {feature.name: feature for feature in (*named(names, catalog), *target.population.features)}
     table = build_feature_table(history, dates, needed.values())
     table = table[target.population.eligible(table)]
-    baseline = writer.model_code().ScoreModel(card) if card["rung"] != model.card["rung"] else model
-    ours, theirs = (each.probability(table[list(each.features)].to_numpy()) for each in (model, baseline))
-    rank = percentile_in(np.asarray(model.card["reference"]["scores"]), ours)
+    ours, theirs = (each.answers(table[list(each.features)].to_numpy()) for each in (model, model.baseline))
+    rank = percentile_in(np.asarray(model.card.reference.scores), ours)
     return pd.DataFrame({MODEL: ours, BASELINE: theirs, "high": rank >= target.band_high}, index=table.index)
 
 
 def _points(
-    rows: pd.DataFrame, dates: Sequence[datetime], card: Mapping[str, Any], target: Target, seed: int
+    rows: pd.DataFrame, dates: Sequence[datetime], card: ModelCard, target: Target, seed: int
 ) -> Iterator[Point]:
     for date in dates:
         at = rows[rows["as_of"] == date]

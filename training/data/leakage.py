@@ -6,7 +6,7 @@ a leak that is weak has none of them; a person decides.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from features.arrays import Floats
+from registry.card import SuspectCard
 from training.data.dataset import Dataset
 from training.metrics.probabilities import Ranking, auroc
 
@@ -246,14 +247,14 @@ def _table(columns: "pd.DataFrame | Dataset") -> pd.DataFrame:
     return columns
 
 
-def to_json(found: Sequence[Suspect]) -> list[Mapping[str, Any]]:
-    """What a card keeps of it."""
-    return [
-        {
-            "column": one.column,
-            "mark": one.mark,
-            "figure": None if one.figure != one.figure else one.figure,
-            "words": one.words,
-        }
-        for one in found
-    ]
+def on_card(suspects: Sequence[Suspect]) -> tuple[SuspectCard, ...]:
+    """The suspects as a model card keeps them."""
+    return tuple(
+        SuspectCard(
+            column=suspect.column,
+            mark=suspect.mark,
+            figure=None if suspect.figure != suspect.figure else suspect.figure,
+            words=suspect.words,
+        )
+        for suspect in suspects
+    )

@@ -21,11 +21,9 @@ from features.families.eligibility import Population, had_purchase, of_target
 from features.families.purchases import YEAR, amount, came_since, order_lines, since_first, since_last
 from features.history.store import History
 from features.timestamps import in_utc
+from registry import target_kinds
+from registry.target_kinds import AnswerKind
 
-Answer = Literal["probability", "amount", "days"]
-"""What a model of the target says: a calibrated chance, an expected amount, or how long until something happens."""
-RISKS = ("churn", "contract_churn", "contraction")
-"""The kinds by which something is lost, so that a call can keep it."""
 FEWEST_OF_A_SEASON = 50
 """Accounts; one alone would make a season of its own."""
 LEAST_SEEN = 90
@@ -45,7 +43,7 @@ class Target(ABC):
     """
 
     kind: ClassVar[str]
-    answer: ClassVar[Answer] = "probability"
+    answer: ClassVar[AnswerKind] = "probability"
     stream: ClassVar[str] = "purchases"
     """The stream without which there is nothing to learn from."""
     happened: ClassVar[str]
@@ -185,7 +183,7 @@ class _WithGrace(Target):
 class ChurnTarget(_WithGrace):
     """An account churns when it orders nothing in (as_of, as_of + horizon + grace]."""
 
-    kind = "churn"
+    kind = target_kinds.CHURN
     happened, kept = "churned", "stayed"
 
     @property
@@ -208,7 +206,7 @@ class ContractChurnTarget(_WithGrace):
     that had ended before as_of does not count; one that is renewed late as another ends in the same horizon hides it.
     """
 
-    kind = "contract_churn"
+    kind = target_kinds.CONTRACT_CHURN
     stream = "contracts"
     happened, kept = "left a contract", "kept it"
     before_as_known_later = True
@@ -295,7 +293,7 @@ class _PaceTarget(Target):
 class ContractionTarget(_PaceTarget):
     """An account contracts when it orders less than (1 − share) of what its own pace leads to expect."""
 
-    kind = "contraction"
+    kind = target_kinds.CONTRACTION
     happened = "contracted"
 
     def __post_init__(self) -> None:
@@ -317,7 +315,7 @@ class ContractionTarget(_PaceTarget):
 class UpsellTarget(_PaceTarget):
     """An account grows when it orders more than (1 + share) of what its own pace leads to expect, or upgrades a contract."""
 
-    kind = "upsell"
+    kind = target_kinds.UPSELL
     happened = "grew"
 
     @property
@@ -340,7 +338,7 @@ class UpsellTarget(_PaceTarget):
 class CrossSellTarget(Target):
     """An account buys from a category that it has not bought from for `lookback_days`; with `category`, from that one."""
 
-    kind = "cross_sell"
+    kind = target_kinds.CROSS_SELL
     happened = "bought from a new category"
 
     category: str | None = None
@@ -371,7 +369,7 @@ class CrossSellTarget(Target):
 class ValueTarget(Target):
     """What an account orders in (as_of, as_of + horizon], returns and cancellations taken off; or the margin of its orders."""
 
-    kind = "value"
+    kind = target_kinds.VALUE
     answer = "amount"
     happened = "ordered"
 
@@ -406,7 +404,7 @@ class ValueTarget(Target):
 class NextOrderTarget(Target):
     """Days from as_of until the next order; infinite (censored) if none comes within the horizon."""
 
-    kind = "next_order"
+    kind = target_kinds.NEXT_ORDER
     answer = "days"
     happened = "ordered"
 

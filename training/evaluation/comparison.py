@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import norm, t
 
 from features.arrays import Floats
-from training.data.targets import Answer
+from registry.target_kinds import AnswerKind
 from training.metrics.probabilities import METRICS, Metric, bootstrap_weights
 from training.models.calibration import PROBABILITIES, Answering
 
@@ -40,7 +40,7 @@ class Evaluation:
     """In how many rows it happened: churned, or whatever else the target asks."""
     metrics: Mapping[str, Mapping[str, Estimate]]
     differences: Mapping[str, Mapping[str, Estimate]]
-    answer: Answer = "probability"
+    answer: AnswerKind = "probability"
     described: tuple[Metric, ...] = METRICS
     """The metrics, and how to read them."""
 

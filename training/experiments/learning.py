@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 
 from features.arrays import Floats
+from registry.card import FORMAT, EffectPart, LearntEffect
+from training.experiments.differences import Difference
 from training.experiments.playbooks import Outcomes, PlaybookEffect
 from training.uplift import CannotEstimate, Effect, estimate_effects
 from training.uplift.learner_selection import LEARNER_NEEDS
 from training.uplift.learners import CONSTANT, Apart, Averaged, Crossed, Direct, EffectModel, Same, Switched
 from training.uplift.trees import Trees
 
-FORMAT = 1
-"""Of registry/effect_model.py, which travels and is not imported here."""
 Z = 1.96
 """Standard errors to the end of a 95 % interval."""
 BEYOND_NOISE = "nothing of the differences from the average share held up beyond noise, so everybody has that"
@@ -23,9 +23,9 @@ BEYOND_NOISE = "nothing of the differences from the average share held up beyond
 
 @dataclass(frozen=True)
 class Learnt:
-    """What is registered of a playbook's effect: a card, and the trees that it names."""
+    """The learnt effect of a playbook, and the trees that it names."""
 
-    card: Mapping[str, Any]
+    card: LearntEffect
     boosters: Mapping[str, str]
 
 
@@ -56,27 +56,25 @@ def learn(
         why = why if trust > 0 else f"{why}; but on accounts not seen {BEYOND_NOISE}"
     parts = [] if chosen is None or trust == 0 else list(_parts(chosen.model))
     names = {part.trees: f"trees-{number}.txt" for number, part in enumerate(parts)}
-    card = {
-        "format": FORMAT,
-        **_told(found),
-        "learner": CONSTANT if chosen is None or not parts else chosen.choice.name,
-        "learner_why": why,
-        "trust": trust,
-        "features": list(chosen.coding.columns) if chosen is not None and parts else [],
-        "parts": [{"weight": one.weight, "booster": names[one.trees], "switch": one.switch} for one in parts],
-    }
+    card = LearntEffect(
+        format=FORMAT,
+        **_average(found, found.share),
+        learner=CONSTANT if chosen is None or not parts else chosen.choice.name,
+        learner_why=why,
+        trust=trust,
+        features=tuple(chosen.coding.columns) if chosen is not None and parts else (),
+        parts=tuple(EffectPart(weight=part.weight, booster=names[part.trees], switch=part.switch) for part in parts),
+    )
     return Learnt(card, {name: trees.booster.model_to_string() for trees, name in names.items()})
 
 
-def _told(found: PlaybookEffect) -> dict[str, Any]:
-    """The average effect, how well it is known, and whether it must stop."""
-    if found.share is None:
-        return {}
+def _average(found: PlaybookEffect, share: Difference) -> dict[str, Any]:
+    """The average effect, how well it is known, and whether the playbook must stop."""
     return {
-        "share": found.share.value,
-        "standard_error": found.share.once.standard_error,
-        "always_low": found.share.always.low,
-        "always_high": found.share.always.high,
+        "share": share.value,
+        "standard_error": share.once.standard_error,
+        "always_low": share.always.low,
+        "always_high": share.always.high,
         "treatment": found.treatment,
         "control": found.control,
         "accounts": found.as_even_split,

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from sklearn.linear_model import TweedieRegressor
 
 from features.arrays import Floats
+from registry.target_kinds import AnswerKind
 from training.data.dataset import Dataset
-from training.data.targets import Answer, Target
+from training.data.targets import Target
 from training.metrics.probabilities import TOP_SHARE, Metric, Ranking
 from training.models import bgnbd, gammagamma
 from training.models.bgnbd import Buying
@@ -52,7 +53,7 @@ METRICS = (
 class Amounts:
     """Log amounts become amounts, judged by Tweedie deviance."""
 
-    answer: Answer = "amount"
+    answer: AnswerKind = "amount"
     loss = "deviance"
     shows = "an order of worth"
     methods = ("none", "level")

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.arrays import Floats
-from registry.writer import model_code
+from registry.model_code import model_code
+from registry.target_kinds import AnswerKind
 from training.data.dataset import rarer_accounts
-from training.data.targets import Answer
 from training.metrics.probabilities import METRICS, Metric, log_losses, measure
 from training.models.choice import Candidate, simplest_within_noise
 from training.models.logistic import fit_logistic
@@ -35,7 +35,7 @@ class Calibration:
     parameters: Mapping[str, float] = field(default_factory=dict)
     reason: str = ""
     """Why this method, in words for the report."""
-    answer: Answer = "probability"
+    answer: AnswerKind = "probability"
     """What the margins are turned into."""
 
     def to_json(self) -> dict[str, Any]:
@@ -70,7 +70,7 @@ class Answering(Protocol):
     """How margins of one kind become answers, and how those are judged: probabilities here, others in files of their own."""
 
     @property
-    def answer(self) -> Answer: ...
+    def answer(self) -> AnswerKind: ...
 
     @property
     def loss(self) -> str:
@@ -124,7 +124,7 @@ class Answering(Protocol):
 class Probabilities:
     """Log-odds become probabilities, judged by log loss."""
 
-    answer: Answer = "probability"
+    answer: AnswerKind = "probability"
     loss = "log loss"
     shows = "the rarer outcome"
     methods = METHODS

@@ -15,10 +15,11 @@ from sklearn.linear_model import LogisticRegression
 
 from features.arrays import Floats
 from features.definitions import Feature, Season
-from registry.writer import model_code
+from registry.model_code import model_code
+from registry.target_kinds import AnswerKind
 from training.data.dataset import Dataset
 from training.data.splits import Fold
-from training.data.targets import Answer, Target
+from training.data.targets import Target
 from training.metrics.probabilities import log_losses
 from training.models import shrinkage
 from training.models.bgnbd import Buying
@@ -80,7 +81,7 @@ class Fitted:
     linear: Mapping[str, Any] | None = None
     buying: Mapping[str, Any] | None = None
     booster: str | None = None
-    answer: Answer = "probability"
+    answer: AnswerKind = "probability"
     offset: float = 0.0
     """What the booster's margins are counted from."""
     scale: float = 1.0
@@ -278,7 +279,7 @@ class BoostedRung:
     parameters: Mapping[str, Any] = field(default_factory=lambda: BOOSTING)
     metric: str = "binary_logloss"
     """LightGBM's name of the loss that tells when to stop."""
-    answer: Answer = "probability"
+    answer: AnswerKind = "probability"
 
     @property
     def settings(self) -> Mapping[str, Any]:

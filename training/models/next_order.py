@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.arrays import Floats
+from registry.target_kinds import AnswerKind
 from training.data.dataset import Dataset
-from training.data.targets import Answer, Target
+from training.data.targets import Target
 from training.metrics.probabilities import Metric, Ranking, auroc
 from training.models.calibration import Calibration, Margins
 from training.models.ladder import (
@@ -57,7 +58,7 @@ class Days:
     """Log days become a median and an interval, judged by CRPS up to the horizon."""
 
     horizon_days: float
-    answer: Answer = "days"
+    answer: AnswerKind = "days"
     loss: str = "CRPS in days"
     shows: str = "an order within the horizon"
     methods: tuple[str, ...] = ("rhythm",)

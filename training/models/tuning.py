@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from features.arrays import Floats
-from registry.writer import model_code
+from registry.model_code import model_code
 from training.data.dataset import Dataset
 from training.metrics.probabilities import log_losses
 from training.models.choice import Candidate, Choice, simplest_within_noise

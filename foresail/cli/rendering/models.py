@@ -12,11 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from foresail.cli.rendering.answers import Shown, day, from_here, grid, without_nan
-from foresail.cli.rendering.summaries import NOT_GRADED, appraised, graded
+from foresail.cli.rendering.summaries import NOT_GRADED, graded, summarised
 
 if TYPE_CHECKING:
-    from registry.promotion_log import Decision, Standing
-    from registry.writer import ModelRow
+    from registry.promotion_log import Decision, VersionHistory
+    from registry.versions import ModelRow
     from training.backtest.backtest import Hindsight
     from training.backtest.series import TrackRecord
     from training.evaluation.comparison import Evaluation
@@ -27,10 +27,10 @@ def trained(result: "TrainingResult") -> Shown:
     """A fresh model: how good each rung is out of time, which was chosen and why."""
     parts: list[RenderableType] = [
         Text(f"{result.name} version {result.version} is now {result.alias}", style="bold"),
-        f"judged on {result.card['as_of_dates']['test'][:10]}, the newest closed horizon, which no choice had seen",
-        judged(result.evaluation, result.card["target"]["happened"]),
-        graded(result.appraisal.grade.letter, result.appraisal.grade.meaning),
-        *appraised(result.appraisal, result.rung, result.evaluation.baseline),
+        f"judged on {result.card.test_date:%Y-%m-%d}, the newest closed horizon, which no choice had seen",
+        judged(result.evaluation, result.card.target.happened),
+        graded(result.summary.grade.letter, result.summary.grade.meaning),
+        *summarised(result.summary, result.rung, result.evaluation.baseline),
         f"chosen on earlier dates: {result.choice}",
         f"calibration, chosen there too: {result.calibration.method}; {result.calibration.reason}",
         *(Text(f"note: {note}", style="yellow") for note in result.notes),
@@ -40,7 +40,7 @@ def trained(result: "TrainingResult") -> Shown:
         "name": result.name, "version": result.version, "alias": result.alias, "run_id": result.run_id,
         "rung": result.rung, "choice": result.choice, "calibration": result.calibration.method,
         "notes": list(result.notes), "evaluation": result.evaluation.to_json(), "report": str(result.report_path),
-        **result.appraisal.to_json(),
+        **result.summary.to_json(),
     }  # fmt: skip
     return Shown(parts, without_nan(facts))
 
@@ -52,20 +52,20 @@ def hindsight(found: "Hindsight", timezone: str) -> Shown:
         "notes": list(found.notes), "open_because": found.open_because,
         "evaluation": found.evaluation.to_json() if found.evaluation else None,
         "report": str(found.report_path) if found.report_path else None, "trained_grade": found.trained_grade,
-        **(found.appraisal.to_json() if found.appraisal else {}),
+        **(found.summary.to_json() if found.summary else {}),
     }  # fmt: skip
     heading = f"version {found.version} ({found.rung}) as of {day(found.as_of, timezone)}: {len(found.scores):,} eligible accounts"
     notes = [Text(f"note: {note}", style="yellow") for note in found.notes]
-    if found.evaluation is None or found.appraisal is None:
+    if found.evaluation is None or found.summary is None:
         return Shown([heading, *notes, f"not to be judged yet: {found.open_because}"], without_nan(facts))
-    grade = found.appraisal.grade
+    grade = found.summary.grade
     parts: list[RenderableType] = [
         heading,
         *notes,
         judged(found.evaluation, found.happened),
         _level(found),
         graded(grade.letter, f"{grade.meaning} (when trained: {found.trained_grade or NOT_GRADED})"),
-        *appraised(found.appraisal, found.rung, found.evaluation.baseline),
+        *summarised(found.summary, found.rung, found.evaluation.baseline),
     ]
     return Shown([*parts, f"report: {from_here(found.report_path)}"], without_nan(facts))
 
@@ -192,7 +192,7 @@ def _outcome(target: str, decision: "Decision") -> str:
     return f"version {decision.version} is champion now{how}{way}"
 
 
-def line_of_champions(standing: "Standing", rows: "Sequence[ModelRow]", timezone: str) -> Table:
+def line_of_champions(standing: "VersionHistory", rows: "Sequence[ModelRow]", timezone: str) -> Table:
     """Every decision about who is champion, oldest first, with its day and its reason."""
     table = grid("day", "version", "decision", "by", "reason", numbers=(1,))
     first = next((one for one in rows if one.version == standing.first), None)
@@ -205,7 +205,7 @@ def line_of_champions(standing: "Standing", rows: "Sequence[ModelRow]", timezone
     return table
 
 
-def models(rows: "Mapping[str, Sequence[ModelRow]]", standings: "Mapping[str, Standing]", timezone: str) -> Shown:
+def models(rows: "Mapping[str, Sequence[ModelRow]]", standings: "Mapping[str, VersionHistory]", timezone: str) -> Shown:
     """The registered versions of each target, and below them its line of champions."""
     table = grid("target", "version", "alias", "kind", "grade", "trained as of", "log loss", "AUROC", numbers=(1, 6, 7))
     for target, versions in rows.items():
@@ -232,7 +232,7 @@ def models(rows: "Mapping[str, Sequence[ModelRow]]", standings: "Mapping[str, St
     return Shown([table, *missing, *lines], without_nan(facts))
 
 
-def _about(row: "ModelRow", standing: "Standing") -> list[dict[str, Any]]:
+def _about(row: "ModelRow", standing: "VersionHistory") -> list[dict[str, Any]]:
     return [one.to_json() for one in standing.decisions if one.version == row.version]
 
 

@@ -8,7 +8,8 @@ import pytest
 from training_company import company, rule_model
 
 from features.catalog import named
-from registry.writer import load_model, log_and_register
+from registry.versions import load_alias
+from registry.writer import log_and_register
 from serving.scoring.scores import percentile_in as served
 from training.backtest.series import dates_between, losses, percentile_in, track
 from training.data.dataset import labelled
@@ -30,7 +31,7 @@ def record(history, blank_store, tmp_path_factory):
     (folder / "mlflow.db").write_bytes(blank_store.read_bytes())
     log_and_register(rule_model(10.0, -10.0 * np.log(16.0) + 2.2, trained_as_of=DATES[6]), uri)
     ask = {"name": "acme-churn", "tracking_uri": uri, "known_by": KNOWN_BY}
-    return track(history, DATES, report_to=folder / "page.html", **ask), load_model(uri, "acme-churn")[1]
+    return track(history, DATES, report_to=folder / "page.html", **ask), load_alias(uri, "acme-churn")
 
 
 def reckoned():
@@ -76,7 +77,7 @@ def test__track__each_date__as_if_asked_for_alone(record, history):
     """Many dates in one go give what a table of one date gives."""
     found, model = record
     alone = labelled(history, ChurnTarget("churn", 60, 180), [DATES[3]], named(model.features), KNOWN_BY)
-    said, point = model.probability(alone.matrix), found.points[3]
+    said, point = model.answers(alone.matrix), found.points[3]
     assert point.as_of == DATES[3]
     assert point.evaluation.rows == len(alone)
     assert (point.happened, point.foreseen) == pytest.approx((alone.labels.mean(), said.mean()))
