@@ -146,7 +146,7 @@ def register(tracking_uri, card, booster=None):
     """The version under which the registry holds it."""
     begin_store(tracking_uri)
     logged = Logged(
-        f"wholesaler-{card['target']['name']}", ModelCard.from_json(card), booster, parameters={}, metrics={}
+        f"wholesaler-{card['target']['name']}", ModelCard.model_validate(card), booster, parameters={}, metrics={}
     )
     return str(log_and_register(logged, tracking_uri).version)
 

@@ -15,6 +15,7 @@ from registry.card import ModelCard
 from registry.registered_model import FORMAT, ScoreModel
 from registry.writer import Logged, log_and_register
 from training.data.dataset import Dataset
+from training.data.targets import ChurnTarget
 from training.models.bgnbd import BgNbd, Buying
 from training.models.calibration import Calibration
 from training.models.ladder import BUYING_FEATURES, LOG_RFM_FEATURES, BoostedRung, BuyingRung, LinearRung
