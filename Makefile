@@ -1,5 +1,5 @@
-# Five verbs, the same for people and for CI. Each does its own set-up; Python >= 3.11 and make are all it needs.
-.PHONY: demo test check bench soak serve bento
+# The same verbs for people and for CI. Each does its own set-up; Python >= 3.11 and make are all it needs.
+.PHONY: demo test check docs bench soak serve bento
 
 # The interpreter that is there; never one to be downloaded. Override: make test PYTHON=python3.12
 PYTHON ?= python3
@@ -22,6 +22,7 @@ export UV_PYTHON_DOWNLOADS = never
 unexport VIRTUAL_ENV
 export MLFLOW_DISABLE_TELEMETRY = true
 export BENTOML_DO_NOT_TRACK = True
+export NO_MKDOCS_2_WARNING = 1
 
 demo: $(READY)    ## The whole way on real data: ingest, train, evaluate, score, report, a night
 	$(RUN)/foresail demo $(PROJECT)
@@ -36,6 +37,10 @@ check: $(READY)   ## Formatter, linter, types, import contracts, unused dependen
 	$(RUN)/mypy
 	$(RUN)/lint-imports
 	$(RUN)/deptry .
+
+docs: $(READY)    ## The documentation site, into site/; needs no network, fails on a dead link
+	$(RUN)/mkdocs build --strict
+	@echo "site/index.html"
 
 # BENCH_EVENTS=20_000_000 for the full size
 bench: $(READY)   ## Every stage beside its peers on the same input; needs some minutes

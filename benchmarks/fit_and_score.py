@@ -26,7 +26,7 @@ from features.catalog import CATALOG
 from features.engine.feature_names import Names
 from features.timestamps import read_moment
 from foresail import operations
-from foresail.demo import demo
+from foresail.demo.demo import demo
 from registry.loader import LoadedModel, Target
 from registry.model_code import model_code
 from serving.scoring.scores import Rows, score_rows

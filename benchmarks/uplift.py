@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from data import Absent, data_file
 from measure import Line, note
 from peers.environment import Unanswered, interpreter
 
@@ -29,7 +30,6 @@ from training.uplift.coding import Coding
 from training.uplift.curves import Ranked, Standing
 from training.uplift.trial import Trial
 
-HILLSTROM = Path(__file__).resolve().parents[2] / "shared/data/hillstrom/hillstrom.parquet"
 PEER = Path(__file__).parent / "peers/with_econml.py"
 BUDGET, NEW = 0.05, 50_000
 END = datetime(2025, 1, 1, tzinfo=UTC)
@@ -41,10 +41,10 @@ def main() -> None:
     parser.add_argument("--company", type=int, default=0, help="accounts of the simulated company")
     arguments = parser.parse_args()
     known_truth(arguments.rows)
-    if HILLSTROM.is_file():
-        hillstrom()
-    else:
-        print(f"{HILLSTROM} is not here: Hillstrom is left out")
+    try:
+        hillstrom(pd.read_parquet(data_file("hillstrom/hillstrom.parquet")))
+    except Absent as absent:
+        print(f"Hillstrom is left out: {absent}")
     if arguments.company:
         company(arguments.company)
 
@@ -100,9 +100,8 @@ def share_of_oracle(new: pd.DataFrame, gain) -> float:
     return saved[np.argsort(-np.asarray(gain))[:most]].sum() / np.sort(saved)[-most:].sum()
 
 
-def hillstrom() -> None:
+def hillstrom(rows: pd.DataFrame) -> None:
     """Known averages on all rows, and Qini on a third that nobody has learnt from."""
-    rows = pd.read_parquet(HILLSTROM)
     features = rows[["recency", "history", "mens", "womens", "zip_code", "newbie", "channel"]]
     averages = estimate_effects(features, rows["segment"], rows["visit"], control="No E-Mail", learners=()).averages()
     print(

@@ -64,7 +64,7 @@ def number_words(codes: Array, words: int, offsets: Array, labels: Array) -> int
 
 @compiled
 def order_in_time(occurred_at: Array, offsets: Array, order: Array) -> bool:
-    """Write the stable order of events by moment within each account; whether any stands elsewhere than it did."""
+    """Write the stable order of events by moment within each account; whether any event changes its place."""
     moved = False
     for account in range(offsets.shape[0] - 1):
         start, end = offsets[account], offsets[account + 1]

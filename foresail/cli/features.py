@@ -69,11 +69,11 @@ def features(
 def audit_features(
     project: ProjectOption = HERE,
     as_of: AsOfOption = None,
-    accounts: Annotated[int, typer.Option(min=1, help="How many accounts to poison, drawn at random.")] = 200,
+    accounts: Annotated[int, typer.Option(min=1, help="How many accounts get probes, drawn at random.")] = 200,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Prove that no feature sees the future: poison what becomes known after a moment, and see whether anything moves.
+    """Prove that no feature sees the future: put probes into what becomes known after a moment, and see whether any feature moves.
 
     Into the histories of a sample of accounts come events that arrive late, lie a microsecond after --as-of, or happen
     later, and attributes that change. Not one bit of any feature may move; exit code 6 if one does, with its name.

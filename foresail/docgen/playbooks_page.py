@@ -1,4 +1,4 @@
-"""docs/playbooks.md: the ready library, written from its declarations."""
+"""docs/reference/playbooks.md: the ready library, written from its declarations."""
 
 from collections.abc import Iterator
 
@@ -45,9 +45,9 @@ def _promises() -> Iterator[str]:
         "  control has shown what it is; a cost is in the project's currency, at some 60 an hour of work. Put in your own.",
         "- A rule whose playbook is not in use only warns. One whose playbook is in use begins it **whatever it brings**, before all else and from the same",
         "  budget: look at `foresail decide --dry-run` before you choose all of them. Each playbook keeps a tenth of its accounts as control.",
-        "- `h` is working time, `d` and `w` working days: 24h are about three days of a team that works from nine to six ([interventions](interventions.md)).",
+        "- `h` is working time, `d` and `w` working days: 24h are about three days of a team that works from nine to six ([interventions](../guides/interventions.md)).",
         "",
-        "[rules.md](rules.md) says what the columns of a condition mean, `foresail rules test` whom it means today. Written by",
+        "[Rules](rules.md) says what the columns of a condition mean, `foresail rules test` whom it means today. Written by",
         "`python -m foresail.docgen.reference`.",
     ]
 
@@ -97,7 +97,7 @@ def _tiers() -> Iterator[str]:
         "",
         "## Tiers by rule",
         "",
-        "Who is `strategic` can be said by rule, too, as [standing.md](standing.md) has it; `foresail init` writes this template:",
+        "Who is `strategic` can be said by rule, too, as [segmentation](../explanation/segmentation.md) has it; `foresail init` writes this template:",
         "",
         "```toml",
         "[[tiers.rules]]",

@@ -1,4 +1,4 @@
-"""docs/targets.md: what can be predicted, written from the declarations."""
+"""docs/reference/targets.md: what can be predicted, written from the declarations."""
 
 from collections.abc import Iterator
 from dataclasses import MISSING, fields

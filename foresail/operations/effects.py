@@ -164,10 +164,10 @@ def _others(project: "Project", chosen: pd.DataFrame, first: pd.DataFrame, seed:
 
 def _accounts(project: "Project") -> "np.ndarray[Any, Any]":
     """Every account of the history, in the order of ids."""
-    from features.engine.events import Roll
+    from features.engine.events import KnownAccounts
 
     history = project.history
-    found = [Roll.of_bucket(history, bucket).accounts.to_pylist() for bucket in range(history.buckets)]
+    found = [KnownAccounts.of_bucket(history, bucket).accounts.to_pylist() for bucket in range(history.buckets)]
     return np.array(sorted(account for part in found for account in part), dtype=object)
 
 

@@ -121,9 +121,9 @@ def _differs(found: "ModelCard", table: "pd.DataFrame") -> str:
 def audit(
     project: "Project", as_of: datetime, *, accounts: int, seed: int, progress: StepProgress | None = None
 ) -> "AuditReport":
-    """Poison the future of a sample of accounts and report every feature that moved."""
+    """Put probes into the future of a sample of accounts and report every feature that moved."""
     from features.leakage_audit.audit import audit
 
     return audit(
-        project.history, as_of, project.catalog, seed=seed, accounts=accounts, progress=by_bucket(progress, "poisoning")
+        project.history, as_of, project.catalog, seed=seed, accounts=accounts, progress=by_bucket(progress, "probing")
     )

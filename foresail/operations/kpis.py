@@ -38,7 +38,7 @@ def kpis(
         timezone=project.timezone,
         churn_days=churn_days(project),
         by=by,
-        given=given,
+        labels=given,
         progress=by_bucket(progress, "KPIs"),
     )
     if found.empty:

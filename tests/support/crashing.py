@@ -55,8 +55,8 @@ def reported(writer, folder, arguments, started, outcome):
     try:
         writer(folder, *arguments)
         outcome.put("done")
-    except HistoryError as told:
-        outcome.put(str(told))
+    except HistoryError as error:
+        outcome.put(str(error))
 
 
 def begun(writer, folder, *arguments):
@@ -99,13 +99,13 @@ def moments(seed, count, longest):
 
 def events_of(history):
     """{event number: account}, after looking that each is whole, there once, and in its place."""
-    found = {}
+    events = {}
     for bucket in range(BUCKETS):
         rows = history.read("purchases", bucket, ["account_id", "known_at", "event_id", "amount"]).to_pylist()
         assert rows == sorted(rows, key=lambda row: (row["account_id"], row["known_at"]))
         for row in rows:
             assert row["event_id"] == str(int(row["amount"]))
-            assert int(row["amount"]) not in found, f"event {row} is there twice"
+            assert int(row["amount"]) not in events, f"event {row} is there twice"
             assert history.bucket_of(row["account_id"]) == bucket
-            found[int(row["amount"])] = row["account_id"]
-    return found
+            events[int(row["amount"])] = row["account_id"]
+    return events

@@ -12,9 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from features.arrays import Floats
-
-Integers = NDArray[np.intp]
+from features.arrays import Floats, Integers
 
 NEAREST_TO_CERTAIN = 1e-12  # a probability of exactly 0 that proves wrong would cost an infinite log loss
 CALIBRATION_BINS = 10

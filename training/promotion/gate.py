@@ -22,10 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom
 
-from features.arrays import Floats
+from features.arrays import Floats, Integers
 from registry.promotion_log import Check
 from training.evaluation.comparison import REPLICATES, Estimate, Evaluation, judge
-from training.metrics.probabilities import Integers, Ranking, bootstrap_weights, calibration_bins, rate_interval
+from training.metrics.probabilities import Ranking, bootstrap_weights, calibration_bins, rate_interval
 from training.models.calibration import Answering
 
 CHALLENGER, CHAMPION = "challenger", "champion"

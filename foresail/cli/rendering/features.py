@@ -51,13 +51,13 @@ def rebuilt(found: "TrainingTable", path: Path) -> Shown:
 
 
 def audited(report: "AuditReport") -> Shown:
-    """Which features noticed poison put into the future, and of which nothing could be proved."""
-    poison = ", ".join(f"{name} {rows:,}" for name, rows in report.poison.items())
-    parts: list[RenderableType] = [f"{len(report.features)} features of {report.accounts:,} accounts; poison: {poison}"]
+    """Which features noticed a probe in the future, and of which nothing could be proved."""
+    probes = ", ".join(f"{name} {rows:,}" for name, rows in report.probes.items())
+    parts: list[RenderableType] = [f"{len(report.features)} features of {report.accounts:,} accounts; probes: {probes}"]
     if report.moved:
         moved = grid("feature", "moved by", "accounts", "one of them", "before", "after", numbers=(2,))
         for one in report.moved:
-            moved.add_row(one.feature, one.poison, f"{one.accounts:,}", one.account_id, str(one.before), str(one.after))
+            moved.add_row(one.feature, one.probe, f"{one.accounts:,}", one.account_id, str(one.before), str(one.after))
         parts.append(moved)
     parts += [
         Text(f"{name} does not see what is known at the very moment it speaks for", style="yellow")
@@ -65,9 +65,7 @@ def audited(report: "AuditReport") -> Shown:
     ]
     if report.unexercised:
         parts.append(
-            Text(
-                f"nothing is proved of {', '.join(report.unexercised)}: no poison could move them here", style="yellow"
-            )
+            Text(f"nothing is proved of {', '.join(report.unexercised)}: no probe could move them here", style="yellow")
         )
     verdict = "0 features moved" if report.passed else f"{len(report.leaking)} features see the future"
     parts.append(Text(verdict, style="bold green" if report.passed else "bold red"))

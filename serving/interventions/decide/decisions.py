@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from features.arrays import Integers
 from serving.interventions.decide.candidates import (
     DECISION,
     RULE,
@@ -38,7 +39,6 @@ NEAR_MISSES = 1_000
 """So many are explained, those that would have brought the most."""
 NOBODY = "–"
 """The member of a division that an account belongs to of which nothing is known."""
-Places = NDArray[np.intp]
 Because = Mapping[tuple[str, str], Sequence[str]]
 """By account and target, the reasons of its score in words, the strongest first."""
 
@@ -114,7 +114,7 @@ def choose(pairs: pd.DataFrame, told: InterventionSettings, before: Before, as_o
     return Choice(plan, pairs.iloc[offered].reset_index(drop=True), own, pairs.loc[kept].reset_index(drop=True))
 
 
-def _settled(pairs: pd.DataFrame, resources: Resources, budget: float) -> tuple[Plan, Places, Places]:
+def _settled(pairs: pd.DataFrame, resources: Resources, budget: float) -> tuple[Plan, Integers, Integers]:
     """The plan, the candidates that it was made of, and those of control and holdout that it would have chosen.
 
     Whom something is kept from gets nothing else in its place. What falls free goes to others, who are worth less, and
@@ -195,7 +195,7 @@ def intervention_id(playbook: str, account_id: str, as_of: datetime) -> str:
     return f"iv_{hashlib.sha256(told.encode()).hexdigest()[:24]}"
 
 
-def _candidates(pairs: pd.DataFrame, resources: Resources, at: Places) -> Candidates:
+def _candidates(pairs: pd.DataFrame, resources: Resources, at: Integers) -> Candidates:
     own = pairs.iloc[at]
     gain, cost = own["gain"].to_numpy(np.float64), own["cost"].to_numpy(np.float64)
     return Candidates(
@@ -217,7 +217,9 @@ def _obligation(pairs: pd.DataFrame) -> NDArray[np.float64]:
     return np.where(pairs["must"].to_numpy(bool), 1.0 + severity * (len(pairs) + 1) + at_stake, 0.0)
 
 
-def _would_have_been(pairs: pd.DataFrame, resources: Resources, budget: float, plan: Plan, offered: Places) -> Places:
+def _would_have_been(
+    pairs: pd.DataFrame, resources: Resources, budget: float, plan: Plan, offered: Integers
+) -> Integers:
     """Candidates of control and holdout that are the best for their account by the plan's own prices."""
     obligation, net, cost = _obligation(pairs), pairs["net"].to_numpy(np.float64), pairs["cost"].to_numpy(np.float64)
     prices = plan.threshold[resources.of_pair] + plan.budget_price * cost
@@ -238,7 +240,7 @@ def _would_have_been(pairs: pd.DataFrame, resources: Resources, budget: float, p
 
 
 def _least_served(
-    obligation: NDArray[np.float64], resources: Resources, plan: Plan, offered: Places
+    obligation: NDArray[np.float64], resources: Resources, plan: Plan, offered: Integers
 ) -> NDArray[np.float64]:
     """Of each resource the least obligation that it was enough for; 0 where it was enough for all."""
     served = np.zeros(len(offered), dtype=np.bool_)

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from features.locked_duckdb import locked_duckdb
 from serving.interventions.declare.columns import ARROW, Column
 
 if TYPE_CHECKING:
@@ -304,15 +305,4 @@ def _asked(rows: pa.Table, expressions: Iterable[str]) -> Iterator["duckdb.DuckD
 @cache
 def _connection() -> "duckdb.DuckDBPyConnection":
     """One per process: a connection takes a tenth of a second to open, a cursor of it nothing."""
-    import duckdb
-
-    return duckdb.connect(
-        ":memory:",
-        config={
-            "enable_external_access": False,
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-            "python_enable_replacements": False,
-            "lock_configuration": True,
-        },
-    )
+    return locked_duckdb(lock_configuration=True)

@@ -73,8 +73,8 @@ def test__ingest__random_dirty_rows__nothing_is_lost_and_pandas_agrees(given_row
     """Read = kept + duplicates + quarantined; the kept are those that pandas would keep; twice changes nothing."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        one = source(folder, csv(given_rows))
-        report = bring(folder, one)
+        declaration = source(folder, csv(given_rows))
+        report = bring(folder, declaration)
         kept, refused = expected(given_rows)
 
         assert counts(report) == (len(given_rows), len(kept), len(given_rows) - len(kept) - refused, refused)
@@ -83,7 +83,7 @@ def test__ingest__random_dirty_rows__nothing_is_lost_and_pandas_agrees(given_row
         assert stored == sorted(kept[columns].itertuples(index=False, name=None))
         assert sum(report.reasons.values()) == len(quarantined(History(folder / "history", buckets=4))) == refused
 
-        again = bring(folder, one)
+        again = bring(folder, declaration)
         assert counts(again) == (len(given_rows), 0, len(given_rows) - refused, refused)
         assert again.versions == report.versions
 
@@ -96,12 +96,12 @@ def test__ingest__rows_with_content_ids_in_any_order_and_portions__end_in_the_sa
     shuffled = chance.sample(given_rows, len(given_rows))
     cut = chance.randint(1, len(shuffled) - 1)
     with tempfile.TemporaryDirectory() as one_name, tempfile.TemporaryDirectory() as two_name:
-        one, two = Path(one_name), Path(two_name)
-        bring(one, source(one, csv(given_rows)))
-        bring(two, source(two, csv(shuffled[:cut])))
-        bring(two, source(two, csv(shuffled[cut:])))
+        first, second = Path(one_name), Path(two_name)
+        bring(first, source(first, csv(given_rows)))
+        bring(second, source(second, csv(shuffled[:cut])))
+        bring(second, source(second, csv(shuffled[cut:])))
 
-        assert rows(one) == rows(two)
+        assert rows(first) == rows(second)
 
 
 KILLED = """

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from features.history.erasure import forget
 from features.history.identities import merge
-from features.history.ingest.progress import TABLE as BOOKMARKS
+from features.history.ingest.progress import MARKS_TABLE as BOOKMARKS
 from features.history.quarantine import quarantined
 from features.history.status import status
 from features.history.store import History

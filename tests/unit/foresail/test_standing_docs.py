@@ -1,4 +1,4 @@
-"""docs/standing.md names every setting of standings with the default that holds."""
+"""docs/explanation/segmentation.md names every setting of standings with the default that holds."""
 
 import pytest
 
@@ -24,6 +24,6 @@ def defaults(table, name):
 
 @pytest.mark.parametrize("name", TABLES)
 def test__standing_page__every_default__is_the_one_that_holds(name):
-    page = (DOCS / "standing.md").read_text(encoding="utf-8")
+    page = (DOCS / "explanation" / "segmentation.md").read_text(encoding="utf-8")
     for key, value in defaults(File.model_fields[name].default, name).items():
         assert f"| `{key}` | {value} |" in page, key
