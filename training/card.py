@@ -32,8 +32,8 @@ from training.data.splits import Split
 from training.data.targets import Target
 from training.evaluation.selection import Climb, Refitted
 from training.evaluation.summary import Summary
-from training.models.answering import answering_for
 from training.models.ladder import Fitted
+from training.models.task import task_for
 from training.reports import model_card
 
 REFERENCE_POINTS = 1001
@@ -77,7 +77,7 @@ def describe(
     the accounts that would be scored today: the reference for percentiles and drift. `leaks` are the suspects of the leakage
     audit before the fit; `summary` says what the answers are worth.
     """
-    happened = answering_for(origin.target).happened(data.labels)
+    happened = task_for(origin.target).happened(data.labels)
     recipe = _recipe(recipes.final, origin.catalog)
     dates = _dates(origin.days)
     target = TargetCard.from_json(origin.target.to_json())

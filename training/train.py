@@ -21,13 +21,13 @@ from training.data.splits import Split, as_of_dates, split
 from training.data.targets import Target
 from training.evaluation.comparison import Evaluation
 from training.evaluation.drivers import drivers
-from training.evaluation.examples import Teller
+from training.evaluation.examples import ReasonWriter
 from training.evaluation.profit import NOTHING_GIVEN, Campaign
 from training.evaluation.selection import Climb, NotEnoughLabels, Refitted, climb_ladder, refit
 from training.evaluation.summary import Judged, Summary, groups_at, summarise
-from training.models.answering import answering_for, ladder
 from training.models.calibration import Calibration
 from training.models.ladder import Fitted, informative, learnable
+from training.models.task import ladder, task_for
 from training.models.tuning import Budget, search_files, search_notes, search_parameters, with_search
 from training.reports import model_card, report
 
@@ -80,14 +80,14 @@ def train(  # noqa: PLR0913  # all but three are given by name
     catalog: FeatureSet = CATALOG,
     budget: Budget | None = None,
     campaign: Campaign = NOTHING_GIVEN,
-    tell: Teller | None = None,
+    reason_writer: ReasonWriter | None = None,
 ) -> TrainingResult:
     """Fit, choose, judge, register and report one target.
 
     `catalog` is what there is to learn from: with a company's own features, what `features.catalog.custom` made of them.
     With a `budget` the settings of the trees are searched within it; without, they are the defaults.
-    `campaign` is what the company said of costs and capacity. With `tell`, which puts contributions into words, the
-    report looks at a few accounts. `project` is the slug that begins the registered name. NotEnoughHistory, StaleHistory and NotEnoughLabels say
+    `campaign` is what the company said of costs and capacity. With `reason_writer`, which puts contributions into words,
+    the report shows a few accounts. `project` is the slug that begins the registered name. NotEnoughHistory, StaleHistory and NotEnoughLabels say
     what there is, what is needed and what to do; NoModel that the model store cannot be opened; ValueError that the seed
     is negative or as_of naive. The report goes to MLflow and, if given, to the file `report_to`.
     """
@@ -107,7 +107,7 @@ def train(  # noqa: PLR0913  # all but three are given by name
     ticks("what it is worth, and where it holds")
     judged = at_test(climb, data, days)
     groups = groups_at(history, days.test, judged.rows.account_id.tolist())
-    summary = summarise(judged, target, campaign, groups, seed, catalog=catalog, tell=tell)
+    summary = summarise(judged, target, campaign, groups, seed, catalog=catalog, reason_writer=reason_writer)
     final, baseline = refit(climb.winner, data, seed), refit(climb.baseline, data, seed)
     population = today.only(final.model.features)
     recipes = Recipes(final, baseline, judged.model.recipe)
@@ -182,7 +182,7 @@ def split_for(history: History, target: Target, as_of: datetime, settings: Setti
 
 def _leaks(learnt: Dataset, today: Dataset, target: Target, seed: int) -> list[Suspect]:
     """What the audit finds; of amounts and days it is asked whether there was an order."""
-    happened = replace(learnt, labels=answering_for(target).happened(learnt.labels).astype(float))
+    happened = replace(learnt, labels=task_for(target).happened(learnt.labels).astype(float))
     return suspects(happened, outcome=telling((target.kind, target.name), CATALOG.names), scored=today, seed=seed)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from foresail.config.project import Project
     from registry.loader import LoadedModel
     from serving.segmentation.assign import Stood
-    from training.evaluation.health import HealthRecord, Told
+    from training.evaluation.health import HealthRecord, HealthScores
 
 
 @dataclass(frozen=True)
@@ -122,20 +122,25 @@ def _night(
     return stand(table, scores, attributes, pd.DataFrame(), as_of, project.standing)
 
 
-def _told(night: "Stood", leaving: str, labels: Mapping[str, float]) -> "Told":
+def _told(night: "Stood", leaving: str, labels: Mapping[str, float]) -> "HealthScores":
     """What was told of the accounts that could leave; those without a health are left out."""
-    from training.evaluation.health import Told
+    from training.evaluation.health import HealthScores
 
     standings = night.standings.set_index("account_id")
     its = night.scores[night.scores["target"] == leaving].set_index("account_id")["probability"]
     known = standings[standings["health"].notna() & standings.index.isin(list(labels))]
     parts = {name: known[name].to_numpy() for name in ("satisfaction", "contribution", "exposure")}
     happened = known.index.map(labels).to_numpy(dtype=float)
-    return Told(known["health"].to_numpy(), parts, its.reindex(known.index).to_numpy(), happened)
+    return HealthScores(known["health"].to_numpy(), parts, its.reindex(known.index).to_numpy(), happened)
 
 
 def _record(
-    project: "Project", leaving: str, told: "Told", chosen: Chosen, moments: tuple[datetime, datetime], seed: int
+    project: "Project",
+    leaving: str,
+    told: "HealthScores",
+    chosen: Chosen,
+    moments: tuple[datetime, datetime],
+    seed: int,
 ) -> "HealthRecord":
     from training.evaluation.health import HealthRecord, Left, groups_of, separations
 

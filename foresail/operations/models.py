@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from registry.card import ModelCard
     from registry.promotion_log import Decision, VersionHistory
     from registry.versions import ModelRow
-    from training.backtest.backtest import Hindsight
-    from training.backtest.series import TrackRecord
+    from training.backtest.backtest import Backtest
+    from training.backtest.series import BacktestSeries
     from training.models.tuning import Budget
     from training.promotion.promotion import Order
     from training.train import TrainingResult
@@ -66,7 +66,7 @@ def train(
         catalog=project.catalog,
         budget=budget,
         campaign=project.campaign,
-        tell=partial(reasons_of, currency=project.currency),
+        reason_writer=partial(reasons_of, currency=project.currency),
     )
 
 
@@ -87,7 +87,7 @@ def evaluate(
     *,
     seed: int = 0,
     progress: StepProgress | None = None,
-) -> "Hindsight":
+) -> "Backtest":
     """What the champion would have said at as_of, beside what was known to have happened by `known_by`."""
     from serving.scoring.reasons import reasons_of
     from training.backtest.backtest import evaluate
@@ -104,7 +104,7 @@ def evaluate(
         report_to=report_path(project, target, "evaluation", as_of),
         catalog=project.catalog,
         campaign=project.campaign,
-        tell=partial(reasons_of, currency=project.currency),
+        reason_writer=partial(reasons_of, currency=project.currency),
     )
     report(1, 1, "scoring in hindsight")
     return found
@@ -118,12 +118,12 @@ def track(
     *,
     seed: int = 0,
     progress: StepProgress | None = None,
-) -> "TrackRecord":
+) -> "BacktestSeries":
     """What the champion would have said at each of the dates, beside what was known to have happened by `known_by`."""
-    from training.backtest.series import track
+    from training.backtest.series import evaluate_series
 
     report = progress or silent
-    return track(
+    return evaluate_series(
         project.history,
         dates,
         name=model_name(project, target),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from foresail.simulation.company import Written
     from foresail.simulation.truth_report import Opened
     from foresail.simulation.world.settings import Settings
-    from training.backtest.backtest import Hindsight
+    from training.backtest.backtest import Backtest
 
 
 def simulation_settings(file: Path | None, changes: Sequence[str] = ()) -> "Settings":
@@ -51,7 +51,7 @@ def simulate(settings: "Settings", folder: Path, truth: Path, progress: StepProg
     return write_company(settings, folder, truth, progress)
 
 
-def open_truth(project: "Project", target: str, found: "Hindsight", truth: Path) -> "tuple[Opened, Path]":
+def open_truth(project: "Project", target: str, found: "Backtest", truth: Path) -> "tuple[Opened, Path]":
     """What a model said, beside the true probabilities, and the picture of it among the reports; TruthError if there is none."""
     from foresail.simulation.truth_report import draw, opened
 

@@ -19,7 +19,7 @@ from training.metrics.probabilities import TOP_SHARE, Ranking, lift_at, measure
 from training.reports.plots import BASELINE, LINE, MODEL, QUIET, STYLE
 
 if TYPE_CHECKING:
-    from training.backtest.backtest import Hindsight
+    from training.backtest.backtest import Backtest
 
 TRUE, PALE = "#3d8b40", "#8fc1d6"
 TRUTH = "the truth"
@@ -78,7 +78,7 @@ class Opened:
         return {key: value for key, value in asdict(self).items() if key not in {"said", "true", "curves"}}
 
 
-def opened(found: "Hindsight", truth: Path) -> Opened:
+def opened(found: "Backtest", truth: Path) -> Opened:
     """Hold the scores of a closed horizon against the truth as of the same moment; TruthError if it is not that of them."""
     if found.evaluation is None:
         raise ValueError(f"the horizon has not closed: {found.open_because}")

@@ -18,11 +18,11 @@ from training.data.coverage import StaleHistory, known_at
 from training.data.dataset import Dataset, labelled, unlabelled
 from training.data.targets import HorizonOpen, Target, target_from
 from training.evaluation.comparison import Evaluation, judge
-from training.evaluation.examples import Teller
+from training.evaluation.examples import ReasonWriter
 from training.evaluation.profit import NOTHING_GIVEN, Campaign
 from training.evaluation.summary import Judged, Summary, groups_at, needed_for_value, summarise
 from training.metrics.probabilities import rate_interval
-from training.models.answering import answering_for
+from training.models.task import task_for
 from training.reports import report
 
 LOSSES = ("log_loss", "deviance", "crps")
@@ -34,7 +34,7 @@ class OtherFeatures(ValueError):
 
 
 @dataclass(frozen=True)
-class Hindsight:
+class Backtest:
     """Scores as of a moment; `evaluation` is None, and `open_because` says why, while the horizon has not closed."""
 
     version: int
@@ -69,8 +69,8 @@ def evaluate(  # noqa: PLR0913  # all but two are given by name
     report_to: Path | None = None,
     catalog: FeatureSet = CATALOG,
     campaign: Campaign = NOTHING_GIVEN,
-    tell: Teller | None = None,
-) -> Hindsight:
+    reason_writer: ReasonWriter | None = None,
+) -> Backtest:
     """Score with the model behind `alias` from what was known at as_of, and compare with what was known by `known_by`.
 
     The baseline beside it is the one that was trained together with the model. NoModel, OtherFeatures; ValueError if a
@@ -90,7 +90,7 @@ def evaluate(  # noqa: PLR0913  # all but two are given by name
         index=pd.Index(data.account_id, name="account_id"),
     )
     notes = _fairness(card, as_of, target)
-    found = Hindsight(
+    found = Backtest(
         version, card.rung, as_of, target.horizon_days, scores, None, open_because, notes, None, target.kind,
         target.happened, None, card.grade.letter if card.grade else None,
     )  # fmt: skip
@@ -100,8 +100,8 @@ def evaluate(  # noqa: PLR0913  # all but two are given by name
     notes = (*notes, *shortcomings(scored, evaluation, card.rung))
     judged = Judged(data, scored.model, scored.baseline, model, evaluation, card.rung)
     groups = groups_at(history, as_of, data.account_id.tolist())
-    summary = summarise(judged, target, campaign, groups, seed, catalog=catalog, tell=tell)
-    page = report.of_hindsight(card, version, as_of, evaluation, summary, scored, notes)
+    summary = summarise(judged, target, campaign, groups, seed, catalog=catalog, reason_writer=reason_writer)
+    page = report.of_backtest(card, version, as_of, evaluation, summary, scored, notes)
     written = report.write(page, report_to)
     return replace(found, evaluation=evaluation, notes=notes, report_path=written, summary=summary)
 
@@ -144,8 +144,8 @@ def answers_for(model: Scorer, data: Dataset) -> Floats:
 def _judge(data: Dataset, scored: report.Scored, model: ModelVersion, target: Target, seed: int) -> Evaluation:
     baseline = model.baseline_recipe.rung
     answers = {baseline: scored.baseline, model.card.rung: scored.model}
-    answering = answering_for(target)
-    return judge(answers, data.labels, data.account, baseline=baseline, seed=seed, answering=answering)
+    task = task_for(target)
+    return judge(answers, data.labels, data.account, baseline=baseline, seed=seed, task=task)
 
 
 def refuse_other_features(recipe: Recipe, name: str, version: int, catalog: FeatureSet) -> None:

@@ -1,4 +1,4 @@
-"""How a model has done at many past moments, and how long before a loss it had warned of it."""
+"""A backtest at many past moments: quality over time, and how long before a loss the model had warned of it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ class Loss:
 
 
 @dataclass(frozen=True)
-class TrackRecord:
+class BacktestSeries:
     """Quality over time, oldest first, and the losses within the record."""
 
     version: int
@@ -120,7 +120,7 @@ def dates_between(first: datetime, last: datetime, every_days: int) -> tuple[dat
     return tuple(first + step * every_days * DAY for step in range((last - first) // (every_days * DAY) + 1))
 
 
-def track(  # noqa: PLR0913  # all but two are given by name
+def evaluate_series(  # noqa: PLR0913  # all but two are given by name
     history: History,
     dates: Sequence[datetime],
     *,
@@ -131,11 +131,11 @@ def track(  # noqa: PLR0913  # all but two are given by name
     report_to: Path | None = None,
     catalog: FeatureSet = CATALOG,
     progress: Progress | None = None,
-) -> TrackRecord:
+) -> BacktestSeries:
     """What the champion would have said at each date whose horizon has closed by `known_by`, beside what happened.
 
     Every date sees what was known then; labels, and who was lost when, what was known by `known_by`. Dates that cannot be
-    judged yet are left out and noted; HorizonOpen if that leaves none. NoModel, OtherFeatures as `hindsight.evaluate`.
+    judged yet are left out and noted; HorizonOpen if that leaves none. NoModel, OtherFeatures as `backtest.evaluate`.
     """
     model = load_alias(tracking_uri, name)
     card, version = model.card, model.version
@@ -149,7 +149,7 @@ def track(  # noqa: PLR0913  # all but two are given by name
     closed, notes = _closed(history, sorted(map(in_utc, dates)), target, in_utc(known_by))
     rows = _scored(history, closed, model, target, in_utc(known_by), catalog, progress)
     points = tuple(_points(rows, closed, card, target, seed))
-    record = TrackRecord(
+    record = BacktestSeries(
         version,
         card.rung,
         model.baseline_recipe.rung,
@@ -295,17 +295,17 @@ def _fairness(points: Sequence[Point]) -> tuple[str, ...]:
     )
 
 
-def _page(record: TrackRecord, title: str) -> str:
+def _page(record: BacktestSeries, title: str) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(report.TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
     )
-    return environment.get_template("track_record.html").render(record=record, title=title, picture=picture(record))
+    return environment.get_template("backtest_series.html").render(record=record, title=title, picture=picture(record))
 
 
-def picture(record: TrackRecord) -> str:
+def picture(record: BacktestSeries) -> str:
     """Log loss and AUROC of model and baseline over the dates, as SVG."""
     titles = {"log_loss": "log loss (lower is better)", "auroc": "AUROC (higher is better)"}
     courses = {
@@ -315,6 +315,6 @@ def picture(record: TrackRecord) -> str:
     return plots.quality_over_time(dates, seen, courses, (record.rung, f"{record.baseline} (baseline)"))
 
 
-def _course(record: TrackRecord, name: str, metric: str) -> plots.Course:
+def _course(record: BacktestSeries, name: str, metric: str) -> plots.Course:
     found = [point.evaluation.metrics[name][metric] for point in record.points]
     return plots.Course(*(np.array([getattr(one, key) for one in found]) for key in ("value", "low", "high")))

@@ -12,7 +12,7 @@ from scipy.stats import norm, t
 from features.arrays import Floats
 from registry.target_kinds import AnswerKind
 from training.metrics.probabilities import METRICS, Metric, bootstrap_weights
-from training.models.calibration import PROBABILITIES, Answering
+from training.models.calibration import PROBABILITIES, Task
 
 REPLICATES = 500
 
@@ -63,7 +63,7 @@ def judge(
     baseline: str,
     replicates: int = REPLICATES,
     seed: int = 0,
-    answering: Answering = PROBABILITIES,
+    task: Task = PROBABILITIES,
 ) -> Evaluation:
     """Judge several models' answers for the same rows; `baseline` names the one the others must beat.
 
@@ -74,9 +74,9 @@ def judge(
     if baseline not in probabilities:
         raise ValueError(f"the baseline '{baseline}' is not among the judged models: {', '.join(probabilities)}")
     y = np.asarray(labels, dtype=np.float64)
-    beyond = tail(answering.shown(y, np.asarray(accounts)))
-    values = {model: answering.measure(p, y) for model, p in probabilities.items()}
-    replicated = _replicated(probabilities, y, accounts, replicates, seed, answering)
+    beyond = tail(task.shown(y, np.asarray(accounts)))
+    values = {model: task.measure(p, y) for model, p in probabilities.items()}
+    replicated = _replicated(probabilities, y, accounts, replicates, seed, task)
     metrics = {model: _estimates(values[model], replicated[model], beyond) for model in probabilities}
     differences = {
         model: _estimates(
@@ -85,7 +85,7 @@ def judge(
         for model in probabilities
         if model != baseline
     }
-    happened = int(np.sum(answering.happened(y)))
+    happened = int(np.sum(task.happened(y)))
     return Evaluation(
         baseline,
         len(y),
@@ -93,8 +93,8 @@ def judge(
         happened,
         metrics,
         differences,
-        answering.answer,
-        answering.metrics,
+        task.answer,
+        task.metrics,
     )
 
 
@@ -104,12 +104,12 @@ def _replicated(
     accounts: ArrayLike,
     replicates: int,
     seed: int,
-    answering: Answering,
+    task: Task,
 ) -> dict[str, dict[str, Floats]]:
     parts: dict[str, list[dict[str, Floats]]] = {model: [] for model in probabilities}
     for weights in bootstrap_weights(accounts, replicates, seed):
         for model, p in probabilities.items():
-            parts[model].append(answering.measure(p, labels, weights))
+            parts[model].append(task.measure(p, labels, weights))
     return {
         model: {name: np.concatenate([part[name] for part in each]) for name in each[0]}
         for model, each in parts.items()

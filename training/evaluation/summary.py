@@ -20,7 +20,7 @@ from registry.versions import Scorer
 from training.data.dataset import Dataset
 from training.data.targets import Target
 from training.evaluation.comparison import Evaluation
-from training.evaluation.examples import Example, Teller, examples
+from training.evaluation.examples import Example, ReasonWriter, examples
 from training.evaluation.grade import Grade, grade, grade_of_numbers
 from training.evaluation.profit import Campaign, Profit, earn
 from training.evaluation.reliability import Reliability, reliability
@@ -116,9 +116,9 @@ def summarise(
     seed: int,
     *,
     catalog: FeatureSet,
-    tell: Teller | None = None,
+    reason_writer: ReasonWriter | None = None,
 ) -> Summary:
-    """Summarise the judged rows; with `tell`, which puts reasons into words, a few accounts are looked at one by one.
+    """Summarise the judged rows; with `reason_writer`, which puts reasons into words, a few accounts are shown one by one.
 
     Amounts and days have a grade; probabilities also reliability and slices; those of a risk also what they are worth.
     """
@@ -132,7 +132,11 @@ def summarise(
         return Summary(honest, None, parts, graded)
     terms = campaign.terms(judged.yearly_net)
     profit = earn(judged.by_model, rows.labels, rows.account, terms, baseline=evaluation.baseline, seed=seed)
-    shown = examples(rows, judged.answers, judged.yearly_net, judged.model, catalog, tell) if tell is not None else ()
+    shown = (
+        examples(rows, judged.answers, judged.yearly_net, judged.model, catalog, reason_writer)
+        if reason_writer is not None
+        else ()
+    )
     return Summary(honest, profit, parts, graded, shown)
 
 

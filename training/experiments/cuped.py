@@ -1,4 +1,4 @@
-"""CUPED: an outcome less what was known of it before the lot, which no arm can have changed.
+"""CUPED: an outcome less what was known of it before the assignment, which no arm can have changed.
 
 Deng, Xu, Kohavi & Walker, "Improving the sensitivity of online controlled experiments by utilizing pre-experiment data"
 (WSDM 2013), eq. 3–5: Y − θ(X − X̄) with θ = cov(Y, X)/var(X). Its mean differs between the arms as that of Y does, and its

@@ -41,7 +41,7 @@ class Difference:
 def difference(outcome: Floats, arms: Arms, covariates: Floats | None = None) -> Difference:
     """Mean outcome in treatment less that in control, each account weighted by one over the chance of its arm.
 
-    With `covariates` (accounts, k), known before the lot, it is adjusted by CUPED if that narrows the interval.
+    With `covariates` (accounts, k), known before the assignment, it is adjusted by CUPED if that narrows the interval.
     """
     # From the first one on, so that an outcome that is the same for all differs by exactly nothing.
     outcome = outcome - outcome[0]

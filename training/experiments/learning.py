@@ -43,7 +43,7 @@ def learn(
 ) -> Learnt | None:
     """What a playbook does as far as it can be told; None with fewer than 30 accounts in an arm.
 
-    With `features` (the accounts' rows, known before the lot) and 300 accounts in each arm the learners of `training.uplift`
+    With `features` (the accounts' rows, known before the assignment) and 300 accounts in each arm the learners of `training.uplift`
     compete to tell accounts apart, if anything shows that they differ; else all have the average effect. Of what an account
     is said to differ from the average, only as much is kept as held up on accounts that the learner had not seen (`trust`).
     """
@@ -105,10 +105,10 @@ def held_up(outcomes: Outcomes, share: float, changes: Floats) -> float:
 
 
 def _chosen(outcomes: Outcomes, features: pd.DataFrame | None, seed: int) -> tuple[Effect | None, str]:
-    """The estimate whose learner won the contest, if there was one, and why."""
+    """The estimate of the selected learner, if there was a selection, and why."""
     arms = outcomes.arms
     if features is None or min(arms.treatment, arms.control) < LEARNER_NEEDS:
-        return None, f"{LEARNER_NEEDS} accounts in each arm are needed to tell who gains more"
+        return None, f"{LEARNER_NEEDS} accounts in each arm are needed to tell which accounts gain more"
     try:
         effect = estimate_effects(
             features, arms.treated, outcomes.missed, direction="lower_is_better", value=outcomes.unit,

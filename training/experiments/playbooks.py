@@ -33,7 +33,7 @@ class Outcomes:
     unit: Floats
     """What one account that is kept, or won, is worth."""
     covariates: Floats
-    """(accounts, k): known before the lot; NaN is absent."""
+    """(accounts, k): known before the assignment; NaN is absent."""
     quadrant: NDArray[np.object_]
     """Where each stood; None where it stood nowhere."""
 

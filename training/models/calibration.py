@@ -66,7 +66,7 @@ class Margins:
     """Of days: how far they spread about the margin, as the model saw it in what it learnt from."""
 
 
-class Answering(Protocol):
+class Task(Protocol):
     """How margins of one kind become answers, and how those are judged: probabilities here, others in files of their own."""
 
     @property
@@ -171,13 +171,13 @@ def fit(method: str, margin: Floats, labels: Floats) -> Calibration:
     raise ValueError(f"calibration method '{method}' is not known; it must be one of {', '.join(METHODS)}")
 
 
-def choose(folds: Sequence[Margins], seed: int, answering: Answering = PROBABILITIES) -> tuple[str, str]:
+def choose(folds: Sequence[Margins], seed: int, task: Task = PROBABILITIES) -> tuple[str, str]:
     """The method to use and the reason in words: the simplest within noise of the best on later folds.
 
     Each fold is judged with a calibration fitted on the folds whose horizon had closed by its as_of. Without any such
     pair of folds there is no evidence, and the answer is none.
     """
-    judged = [(fold, earlier) for fold in folds if len(earlier := _closed_by(fold, folds, answering))]
+    judged = [(fold, earlier) for fold in folds if len(earlier := _closed_by(fold, folds, task))]
     if not judged:
         return (
             "none",
@@ -185,37 +185,34 @@ def choose(folds: Sequence[Margins], seed: int, answering: Answering = PROBABILI
         )
     labels = np.concatenate([fold.labels for fold, _ in judged])
     accounts = np.concatenate([fold.accounts for fold, _ in judged])
-    if (there := answering.shown(labels, accounts)) < FEW:
+    if (there := task.shown(labels, accounts)) < FEW:
         # Cut down to 50 accounts, CDNOW lost .7 nats by a Platt correction that two folds had agreed on.
-        return answering.methods[
-            0
-        ], f"{there} accounts show {answering.shows} on later folds: a correction needs about {FEW}"
+        return task.methods[0], f"{there} accounts show {task.shows} on later folds: a correction needs about {FEW}"
     candidates = [
-        Candidate(method, answering.losses(_calibrated_later(method, judged, answering), labels))
-        for method in answering.methods
+        Candidate(method, task.losses(_calibrated_later(method, judged, task), labels)) for method in task.methods
     ]
-    chosen = simplest_within_noise(candidates, accounts, seed, answering.loss)
+    chosen = simplest_within_noise(candidates, accounts, seed, task.loss)
     return chosen.name, f"{chosen.reason}, on {len(judged)} later {'fold' if len(judged) == 1 else 'folds'}"
 
 
-def as_then(method: str, fold: Margins, folds: Sequence[Margins], answering: Answering = PROBABILITIES) -> Floats:
+def as_then(method: str, fold: Margins, folds: Sequence[Margins], task: Task = PROBABILITIES) -> Floats:
     """A fold's answers with the calibration one could have fitted then; uncalibrated if there was none yet."""
-    earlier = _closed_by(fold, folds, answering)
-    fitted = answering.fit(method, earlier) if earlier else answering.uncalibrated(fold)
+    earlier = _closed_by(fold, folds, task)
+    fitted = task.fit(method, earlier) if earlier else task.uncalibrated(fold)
     return fitted.answers(fold.margin)
 
 
 Judged = Sequence[tuple[Margins, Sequence[Margins]]]
 
 
-def _closed_by(fold: Margins, folds: Sequence[Margins], answering: Answering) -> list[Margins]:
+def _closed_by(fold: Margins, folds: Sequence[Margins], task: Task) -> list[Margins]:
     earlier = [other for other in folds if other.closes <= fold.at]
     labels = np.concatenate([other.labels for other in earlier]) if earlier else np.empty(0)
-    return earlier if answering.can_fit(labels) else []
+    return earlier if task.can_fit(labels) else []
 
 
-def _calibrated_later(method: str, judged: Judged, answering: Answering) -> Floats:
-    return np.concatenate([answering.fit(method, earlier).answers(fold.margin) for fold, earlier in judged])
+def _calibrated_later(method: str, judged: Judged, task: Task) -> Floats:
+    return np.concatenate([task.fit(method, earlier).answers(fold.margin) for fold, earlier in judged])
 
 
 def _platt(margin: Floats, labels: Floats) -> Calibration:

@@ -26,7 +26,7 @@ from features.arrays import Floats, Integers
 from registry.promotion_log import Check
 from training.evaluation.comparison import REPLICATES, Estimate, Evaluation, judge
 from training.metrics.probabilities import Ranking, bootstrap_weights, calibration_bins, rate_interval
-from training.models.calibration import Answering
+from training.models.calibration import Task
 
 CHALLENGER, CHAMPION = "challenger", "champion"
 Booleans = NDArray[np.bool_]
@@ -117,11 +117,11 @@ def examine(compared: Compared, gate: Gate | None = None, seed: int = 0, *, at_r
     )
 
 
-def examine_numbers(compared: Compared, answering: Answering, gate: Gate, seed: int = 0) -> tuple[Check, ...]:
+def examine_numbers(compared: Compared, task: Task, gate: Gate, seed: int = 0) -> tuple[Check, ...]:
     """Of amounts and days: the loss that models are chosen by, and the jump of the scores."""
     both = {CHAMPION: compared.champion, CHALLENGER: compared.challenger}
-    evaluation = judge(both, compared.labels, compared.account, baseline=CHAMPION, seed=seed, answering=answering)
-    loss = answering.metrics[0].name
+    evaluation = judge(both, compared.labels, compared.account, baseline=CHAMPION, seed=seed, task=task)
+    loss = task.metrics[0].name
     return (_loss(evaluation, loss), _scores(compared, evaluation, gate, loss))
 
 

@@ -36,7 +36,7 @@ from training.data.splits import NotEnoughHistory
 from training.data.targets import HorizonOpen, Target, target_from
 from training.evaluation.profit import NOTHING_GIVEN, Campaign
 from training.evaluation.summary import ORDERED, RETURNED, groups_at
-from training.models.answering import answering_for
+from training.models.task import task_for
 from training.promotion.gate import Compared, Gate, examine, examine_numbers
 
 
@@ -186,7 +186,7 @@ def _checks(pair: _Pair, history: History, demands: _Demands) -> Sequence[Check]
         return [Check("comparable", False, f"no account was eligible at {pair.judged_on.isoformat()}")]
     compared = _compared(pair, history, rows)
     if pair.target.answer != "probability":
-        return examine_numbers(compared, answering_for(pair.target), demands.gate, demands.seed)
+        return examine_numbers(compared, task_for(pair.target), demands.gate, demands.seed)
     return examine(compared, demands.of(compared.value), demands.seed, at_risk=pair.target.kind in RISKS)
 
 

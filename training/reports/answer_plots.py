@@ -30,8 +30,12 @@ def amounts_by_tenth(foreseen: Floats, real: Floats) -> str:
 
 
 def amounts_captured(real: Floats, model: Floats, baseline: Floats, names: tuple[str, str]) -> str:
-    """Share of all that was ordered that the accounts foreseen highest ordered; hindsight is the best order there is."""
-    curves = ((real, QUIET, "in hindsight"), (baseline, BASELINE, f"{names[1]} (baseline)"), (model, MODEL, names[0]))
+    """Share of all that was ordered that the accounts foreseen highest ordered; the best possible order knows the outcome."""
+    curves = (
+        (real, QUIET, "best possible order"),
+        (baseline, BASELINE, f"{names[1]} (baseline)"),
+        (model, MODEL, names[0]),
+    )
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(6.4, 4.4), layout="constrained")
         axes = figure.subplots()

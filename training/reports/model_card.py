@@ -8,7 +8,7 @@ from datetime import datetime
 
 from registry.card import AsOfDates, Interval, Leakage, ModelCard, TargetCard
 from training.data.targets import Target, target_from
-from training.models.answering import answering_for
+from training.models.task import task_for
 
 PURPOSES = {
     "churn": "How probable it is that an account churns, to decide whom to call first and what is at stake",
@@ -69,7 +69,7 @@ def _metrics(card: ModelCard) -> Iterator[str]:
     if card.test_date and card.baseline:
         yield f"As of {card.test_date:%Y-%m-%d}, which no choice had seen. The baseline is {card.baseline.rung}."
     yield from ("", f"| metric | {' | '.join(rungs)} |", f"| --- |{' --- |' * len(rungs)}")
-    for metric in answering_for(target_from(card.target.to_json())).metrics:
+    for metric in task_for(target_from(card.target.to_json())).metrics:
         yield f"| {metric.title} | {' | '.join(_estimate(card.metrics[rung][metric.name]) for rung in rungs)} |"
 
 

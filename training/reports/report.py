@@ -64,7 +64,7 @@ def of_training(
     )
 
 
-def of_hindsight(  # what a page is made of
+def of_backtest(  # what a page is made of
     card: ModelCard,
     version: int,
     as_of: datetime,
@@ -81,7 +81,7 @@ def of_hindsight(  # what a page is made of
         scored,
         drivers=(),
         notes=notes,
-        title=f"{card.project} · {card.target.name} · version {version} in hindsight",
+        title=f"{card.project} · {card.target.name} · backtest of version {version}",
         judged_at=as_of,
         shown=card.rung,
         version=version,

@@ -1,4 +1,4 @@
-"""Whether an effect can be estimated at all: enough accounts, treatment by lot, and accounts of every kind in both arms."""
+"""Whether an effect can be estimated at all: enough accounts, a randomised treatment, and accounts of every kind in both arms."""
 
 from dataclasses import dataclass, replace
 
@@ -30,7 +30,7 @@ class TooSmall(CannotEstimate):
 
 
 class NotRandomised(CannotEstimate):
-    """Who was treated was not decided by lot, or not by the lot that was stated."""
+    """The treatment was not randomised, or not with the probability that was stated."""
 
 
 class NoOverlap(CannotEstimate):
@@ -48,16 +48,16 @@ class Imbalance:
 
 @dataclass(frozen=True)
 class Randomisation:
-    """What speaks for and against a lot."""
+    """What speaks for and against randomisation."""
 
     auroc: Estimate
-    """How well the features tell who was treated, out of fold; 0.5 if by lot."""
+    """How well the features tell who was treated, out of fold; 0.5 if randomised."""
     treated_share: float
     stated_share: float | None
     imbalances: tuple[Imbalance, ...]
     """The largest, worst first."""
     objections: tuple[str, ...]
-    """Why it was no lot, or not the stated one; none if nothing speaks against it."""
+    """Why it was not randomised, or not as stated; none if nothing speaks against it."""
 
     @property
     def is_passed(self) -> bool:
@@ -208,7 +208,7 @@ def _foreseeable(auroc: Estimate) -> tuple[str, ...]:
     if auroc.value - 0.5 <= norm.isf(FALSE_ALARMS) * auroc.standard_error:
         return ()
     return (
-        f"the features tell who was treated: AUROC {auroc.value:.3f} ({auroc.low:.3f} to {auroc.high:.3f}), by lot it is 0.5",
+        f"the features tell who was treated: AUROC {auroc.value:.3f} ({auroc.low:.3f} to {auroc.high:.3f}), of a randomised treatment it is 0.5",
     )
 
 

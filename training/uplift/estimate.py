@@ -186,41 +186,41 @@ class _Settings:
     seed: int
 
 
-def _estimate(trial: Trial, index: pd.Index, asked: _Settings) -> Effect:
-    refuse_too_small(trial, asked.treatment)
-    fold = folds_of(trial, FOLDS, asked.seed)
-    grower = Grower(tuple(trial.coding.categories), asked.seed)
-    lot = randomisation(trial, fold, grower)
-    if not lot.is_passed and not asked.allow_observational:
-        raise NotRandomised(_no_lot(asked.treatment, lot))
-    nuisances = Nuisances(trial, fold, grower, is_randomised=lot.is_passed)
-    if not lot.is_passed:
+def _estimate(trial: Trial, index: pd.Index, settings: _Settings) -> Effect:
+    refuse_too_small(trial, settings.treatment)
+    fold = folds_of(trial, FOLDS, settings.seed)
+    grower = Grower(tuple(trial.coding.categories), settings.seed)
+    check = randomisation(trial, fold, grower)
+    if not check.is_passed and not settings.allow_observational:
+        raise NotRandomised(_not_randomised(settings.treatment, check))
+    nuisances = Nuisances(trial, fold, grower, is_randomised=check.is_passed)
+    if not check.is_passed:
         nuisances = replace(nuisances, trial=replace(trial, propensity=nuisances.propensity()))
-    return _judged(nuisances, index, asked, lot)
+    return _judged(nuisances, index, settings, check)
 
 
-def _judged(nuisances: Nuisances, index: pd.Index, asked: _Settings, lot: Randomisation) -> Effect:
+def _judged(nuisances: Nuisances, index: pd.Index, settings: _Settings, check: Randomisation) -> Effect:
     trial, scores = nuisances.trial, nuisances.scores_without(frozenset())
     chances = overlap(trial.propensity)
     refuse_no_overlap(chances)
     average = mean_of(scores, trial.account)
-    refuse_too_coarse(trial, average, asked.worth_finding)
-    contenders = compete(nuisances, asked.budget, asked.learners, asked.seed)
+    refuse_too_coarse(trial, average, settings.worth_finding)
+    contenders = compete(nuisances, settings.budget, settings.learners, settings.seed)
     choice = choose(contenders, trial.account)
     chosen = next(one for one in contenders if one.name == choice.name)
     net = trial.net(chosen.effects)
     return Effect(
-        asked.treatment, asked.control, trial.accounts_in(trial.treated), trial.accounts_in(~trial.treated),
-        difference_in_means(trial), average, mean_of(trial.net(scores), trial.account), lot.is_passed, lot, chances,
+        settings.treatment, settings.control, trial.accounts_in(trial.treated), trial.accounts_in(~trial.treated),
+        difference_in_means(trial), average, mean_of(trial.net(scores), trial.account), check.is_passed, check, chances,
         contenders, choice, pd.DataFrame({"effect": chosen.effects, "net": net}, index=index),
         targeting(trial, scores, net, nuisances.fold), chosen.learner.fit(nuisances, frozenset()), trial.coding,
     )  # fmt: skip
 
 
-def _no_lot(treatment: str, lot: Randomisation) -> str:
+def _not_randomised(treatment: str, check: Randomisation) -> str:
     return (
-        f"{treatment}: who was treated was not decided by lot, so a comparison shows how the arms differ and not what the treatment "
-        f"does: {'; '.join(lot.objections)}. Use features that were known before the assignment alone; if they are, "
+        f"{treatment}: the treatment was not randomised, so a comparison shows how the arms differ and not what the treatment "
+        f"does: {'; '.join(check.objections)}. Use features that were known before the assignment alone; if they are, "
         "allow_observational=True gives a doubly robust estimate, marked as such"
     )
 

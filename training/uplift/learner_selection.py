@@ -135,7 +135,7 @@ def choose(contenders: Sequence[Contender], account: Codes) -> Choice:
 
 def _alike(contenders: Sequence[Contender], telling: Contender) -> str:
     if len(contenders) == 1:
-        return f"{CONSTANT} alone was in the contest: {LEARNER_NEEDS} accounts in each arm are needed to tell who gains more"
+        return f"{CONSTANT} is the only candidate: {LEARNER_NEEDS} accounts in each arm are needed to tell which accounts gain more"
     return (
         f"nothing shows that the treatment helps some more than others, so everybody has the average effect: ranked by "
         f"{telling.name} the rank-weighted effect is {telling.rate}"

@@ -17,8 +17,8 @@ from foresail.cli.rendering.summaries import NOT_GRADED, graded, summarised
 if TYPE_CHECKING:
     from registry.promotion_log import Decision, VersionHistory
     from registry.versions import ModelRow
-    from training.backtest.backtest import Hindsight
-    from training.backtest.series import TrackRecord
+    from training.backtest.backtest import Backtest
+    from training.backtest.series import BacktestSeries
     from training.evaluation.comparison import Evaluation
     from training.train import TrainingResult
 
@@ -45,7 +45,7 @@ def trained(result: "TrainingResult") -> Shown:
     return Shown(parts, without_nan(facts))
 
 
-def hindsight(found: "Hindsight", timezone: str) -> Shown:
+def hindsight(found: "Backtest", timezone: str) -> Shown:
     """What a model would have said at a moment, beside what happened; or why that cannot be told yet."""
     facts: dict[str, Any] = {
         "version": found.version, "rung": found.rung, "as_of": found.as_of, "accounts": len(found.scores),
@@ -70,7 +70,7 @@ def hindsight(found: "Hindsight", timezone: str) -> Shown:
     return Shown([*parts, f"report: {from_here(found.report_path)}"], without_nan(facts))
 
 
-def _level(found: "Hindsight") -> str:
+def _level(found: "Backtest") -> str:
     """What was foreseen of all accounts together, and what happened."""
     said, real = found.scores["foreseen"], found.scores["happened"]
     answer = found.evaluation.answer if found.evaluation else "probability"
@@ -82,7 +82,7 @@ def _level(found: "Hindsight") -> str:
     return f"foreseen {said.mean():.1%} {found.happened}, happened {real.mean():.1%}"
 
 
-def track_record(record: "TrackRecord", timezone: str) -> Shown:
+def track_record(record: "BacktestSeries", timezone: str) -> Shown:
     """A model's quality at many past moments, and how long before a loss it had warned."""
     heading = (
         f"version {record.version} ({record.rung}), trained as of {day(record.trained_as_of, timezone)}, at past dates"
@@ -102,7 +102,7 @@ def track_record(record: "TrackRecord", timezone: str) -> Shown:
     return Shown(parts, without_nan(facts))
 
 
-def _over_time(record: "TrackRecord", timezone: str) -> Table:
+def _over_time(record: "BacktestSeries", timezone: str) -> Table:
     table = grid(
         "as of", "accounts", "happened", "foreseen", "log loss", record.baseline, "AUROC", record.baseline,
         "high band", "seen", numbers=range(1, 9),
@@ -118,7 +118,7 @@ def _over_time(record: "TrackRecord", timezone: str) -> Table:
     return table
 
 
-def _lead(record: "TrackRecord") -> list[str]:
+def _lead(record: "BacktestSeries") -> list[str]:
     """How long before a loss (the last order + the horizon) the account had crossed into the high band for good."""
     lead = record.lead
     lost = f"{lead['lost']:,} accounts fell silent within the record, and were lost {record.horizon_days} days after their last order"

@@ -228,7 +228,7 @@ def test__train__everything_known_after_t__is_invisible(result, history, tmp_pat
 
 def test__evaluate__horizon_closed__champion_beside_the_baseline(result, history, store_uri, tmp_path):
     """At T the model is judged on (T, T + 60 days], which it has not seen."""
-    page = tmp_path / "hindsight.html"
+    page = tmp_path / "backtest.html"
     seen = evaluate(
         history, T, name="acme-churn", tracking_uri=store_uri, known_by=T + timedelta(days=90), report_to=page
     )  # fmt: skip
@@ -237,7 +237,7 @@ def test__evaluate__horizon_closed__champion_beside_the_baseline(result, history
     assert seen.evaluation.rows == len(seen.scores) == result.card.reference.accounts
     assert sorted(seen.scores["foreseen"]) == list(result.card.reference.scores)
     assert seen.scores["happened"].isin([0.0, 1.0]).all()
-    assert "in hindsight" in page.read_text()
+    assert "backtest of version 1" in page.read_text()
 
 
 def test__evaluate__horizon_open__scores_without_a_judgement(result, history, store_uri):

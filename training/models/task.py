@@ -1,15 +1,15 @@
-"""Which way of answering belongs to a target, and the ladder that it is climbed with."""
+"""Which way of task belongs to a target, and the ladder that it is climbed with."""
 
 from collections.abc import Sequence
 
 from training.data.targets import Target
 from training.models import amounts, next_order
-from training.models.calibration import PROBABILITIES, Answering
+from training.models.calibration import PROBABILITIES, Task
 from training.models.ladder import Rung
 from training.models.ladder import ladder as probability_ladder
 
 
-def answering_for(target: Target) -> Answering:
+def task_for(target: Target) -> Task:
     """How margins of the target's models become answers, and how these are judged."""
     if target.answer == "amount":
         return amounts.AMOUNTS
