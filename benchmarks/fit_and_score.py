@@ -32,7 +32,7 @@ from registry.model_code import model_code
 from serving.scoring.scores import Rows, score_rows
 from training.data.dataset import Dataset, labelled
 from training.data.targets import ChurnTarget
-from training.models.ladder import BOOSTING, BoostedRung, informative
+from training.models.boosting import BOOSTING, BoostedRung, informative
 
 ROUNDS, SEED, FEATURES = 300, 0, 150
 TARGET = ChurnTarget("churn", horizon_days=90, active_within_days=None)

@@ -44,7 +44,7 @@ from serving.nightly import Explained, Plan, run_night
 from serving.publish import Destination
 from serving.segmentation.settings import StandingSettings, TargetOf
 from training.data.targets import ChurnTarget, ContractionTarget, Target, UpsellTarget
-from training.models.ladder import BOOSTING
+from training.models.boosting import BOOSTING
 
 ROUNDS, FEATURES, SAMPLE = 300, 150, 20_000
 TARGETS: tuple[Target, ...] = (

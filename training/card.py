@@ -32,8 +32,8 @@ from training.data.splits import Split
 from training.data.targets import Target
 from training.evaluation.selection import Climb, Refitted
 from training.evaluation.summary import Summary
-from training.models.ladder import Fitted
-from training.models.task import task_for
+from training.models.ladder import task_for
+from training.models.rung import Fitted
 from training.reports import model_card
 
 REFERENCE_POINTS = 1001

@@ -25,9 +25,10 @@ from training.evaluation.examples import ReasonWriter
 from training.evaluation.profit import NOTHING_GIVEN, Campaign
 from training.evaluation.selection import Climb, NotEnoughLabels, Refitted, climb_ladder, refit
 from training.evaluation.summary import Judged, Summary, groups_at, summarise
+from training.models.boosting import informative, learnable
 from training.models.calibration import Calibration
-from training.models.ladder import Fitted, informative, learnable
-from training.models.task import ladder, task_for
+from training.models.ladder import ladder, task_for
+from training.models.rung import Fitted
 from training.models.tuning import Budget, search_files, search_notes, search_parameters, with_search
 from training.reports import model_card, report
 
@@ -203,7 +204,8 @@ def _refuse_nobody(history: History, target: Target, as_of: datetime) -> None:
     if not len(unlabelled(history, target, as_of, ())):
         raise NotEnoughLabels(
             f"target '{target.name}': 0 accounts are eligible at {as_of.isoformat()} ({target.definition}), so the model would have "
-            f"nobody to score or to rank among. Ingest what came since, take an earlier as_of, or widen active_within_days."
+            f"nobody to score or to rank among",
+            "Ingest what came since, take an earlier as_of, or widen active_within_days.",
         )
 
 

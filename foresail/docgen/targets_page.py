@@ -5,7 +5,7 @@ from dataclasses import MISSING, fields
 
 from foresail.config.project import OF_KINDS
 from training.data.targets import TARGETS, Target, target_from
-from training.models.task import ladder, task_for
+from training.models.ladder import ladder, task_for
 
 EXAMPLES = {
     "churn": {"horizon_days": 90, "active_within_days": 365},

@@ -183,7 +183,7 @@ def _eligible_features(project: "Project", pairs: pd.MultiIndex, target: "Target
 
 def learnable_columns(project: "Project", table: pd.DataFrame) -> list[str]:
     """The catalog's features that vary among these rows; the point in the year only where every season was seen twice."""
-    from training.models.ladder import learnable
+    from training.models.boosting import learnable
 
     moments = table.index.get_level_values("as_of")
     names, _ = learnable(project.catalog, [moments.min(), moments.max()])

@@ -9,6 +9,7 @@ import pandas as pd
 from features.arrays import Floats
 from features.catalog import CATALOG, UnknownFeature, fingerprint, named
 from features.engine.plan import FeatureSet
+from features.errors import ExitCode, ForesailError
 from features.history.store import History
 from features.timestamps import in_utc
 from registry.card import ModelCard, Recipe
@@ -22,15 +23,17 @@ from training.evaluation.examples import ReasonWriter
 from training.evaluation.profit import NOTHING_GIVEN, Campaign
 from training.evaluation.summary import Judged, Summary, groups_at, needed_for_value, summarise
 from training.metrics.probabilities import rate_interval
-from training.models.task import task_for
+from training.models.ladder import task_for
 from training.reports import report
 
 LOSSES = ("log_loss", "deviance", "crps")
 """By kind of answer, the metric that models are chosen by."""
 
 
-class OtherFeatures(ValueError):
+class OtherFeatures(ForesailError, ValueError):
     """The catalog no longer computes what the model was trained on."""
+
+    exit_code = ExitCode.MODEL
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from features.catalog import CATALOG, named
 from features.engine.plan import FeatureSet
 from features.engine.table import build_feature_table
+from features.errors import ExitCode, ForesailError
 from features.history.store import History
 from features.percentiles import percentile_in
 from features.progress import Progress
@@ -108,8 +109,10 @@ class BacktestSeries:
         }
 
 
-class NotRecorded(ValueError):
+class NotRecorded(ForesailError, ValueError):
     """A record over many dates is not kept of such a target."""
+
+    exit_code = ExitCode.MODEL
 
 
 def dates_between(first: datetime, last: datetime, every_days: int) -> tuple[datetime, ...]:

@@ -16,6 +16,7 @@ import pandas as pd
 from features.arrays import Floats
 from features.definitions import Feature, difference, events
 from features.engine.table import build_feature_table
+from features.errors import ExitCode, ForesailError
 from features.families.contracts import changed, newest, running, uncancelled
 from features.families.eligibility import Population, had_purchase, of_target
 from features.families.purchases import YEAR, amount, came_since, order_lines, since_first, since_last
@@ -30,8 +31,10 @@ LEAST_SEEN = 90
 """In days: an account younger than that has shown too little to scale up to a year."""
 
 
-class HorizonOpen(ValueError):
+class HorizonOpen(ForesailError, ValueError):
     """A label was asked for before its horizon had closed."""
+
+    exit_code = ExitCode.MODEL
 
 
 @dataclass(frozen=True)
@@ -156,8 +159,8 @@ class Target(ABC):
             if not self.closed(moment, known_by):
                 raise HorizonOpen(
                     f"target '{self.name}' at {moment.isoformat()}: its horizon of {self.closes_after.days} days closes at "
-                    f"{(moment + self.closes_after).isoformat()}, after {known_by.isoformat()}, up to which history is used. "
-                    f"Take an as_of no later than {(known_by - self.closes_after).isoformat()}."
+                    f"{(moment + self.closes_after).isoformat()}, after {known_by.isoformat()}, up to which history is used",
+                    f"Take an as_of no later than {(known_by - self.closes_after).isoformat()}.",
                 )
 
     def to_json(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from datetime import timedelta
 import numpy as np
 
 from features.arrays import Floats
+from features.errors import ExitCode, ForesailError
 from training.data.dataset import Dataset
 from training.data.splits import Fold, Split
 from training.data.targets import Target
@@ -19,13 +20,16 @@ from training.models.bgnbd import NoRhythm
 from training.models.calibration import PROBABILITIES, Calibration, Margins, Task, as_then
 from training.models.calibration import choose as choose_calibration
 from training.models.choice import Candidate, Choice, lowest_loss, simplest_within_noise
-from training.models.ladder import BASELINES, Fitted, FoldData, PooledRung, Rung
+from training.models.ladder import task_for
+from training.models.rules import BASELINES, PooledRung
+from training.models.rung import Fitted, FoldData, Rung
 from training.models.shrinkage import FEW
-from training.models.task import task_for
 
 
-class NotEnoughLabels(ValueError):
+class NotEnoughLabels(ForesailError, ValueError):
     """Too few accounts show one of the two labels for even the simplest rung."""
+
+    exit_code = ExitCode.MODEL
 
 
 @dataclass(frozen=True)

@@ -20,17 +20,12 @@ from training.data.targets import Target
 from training.metrics.probabilities import TOP_SHARE, Metric, Ranking
 from training.models import bgnbd, gammagamma
 from training.models.bgnbd import Buying
+from training.models.boosting import BOOSTING, BoostedRung
+from training.models.buying import BUYING_FEATURES
 from training.models.calibration import Calibration, Margins
-from training.models.ladder import (
-    BOOSTING,
-    BUYING_FEATURES,
-    LOG_RFM_FEATURES,
-    AsItIs,
-    BoostedRung,
-    Fitted,
-    Rung,
-    standardised,
-)
+from training.models.linear import standardised
+from training.models.rules import LOG_RFM_FEATURES
+from training.models.rung import AsItIs, Fitted, Rung
 
 POWER = 1.5
 YEAR = 365.0

@@ -19,20 +19,11 @@ from registry.target_kinds import AnswerKind
 from training.data.dataset import Dataset
 from training.data.targets import Target
 from training.metrics.probabilities import Metric, Ranking, auroc
+from training.models.boosting import BOOSTING, DEFAULT_ROUNDS, MAX_ROUNDS, PATIENCE, BoostedRung
 from training.models.calibration import Calibration, Margins
-from training.models.ladder import (
-    BOOSTING,
-    DEFAULT_ROUNDS,
-    LOG_RFM_FEATURES,
-    MAX_ROUNDS,
-    PATIENCE,
-    AsItIs,
-    BoostedRung,
-    Fitted,
-    FoldData,
-    Rung,
-    standardised,
-)
+from training.models.linear import standardised
+from training.models.rules import LOG_RFM_FEATURES
+from training.models.rung import AsItIs, Fitted, FoldData, Rung
 
 RHYTHM = ("purchases_gap_days_median",)
 RHYTHM_AND_RFM = (*RHYTHM, "purchases_gap_days_std", "purchases_orders_distinct_90d", *LOG_RFM_FEATURES)

@@ -22,8 +22,9 @@ from features.arrays import Floats
 from registry.model_code import model_code
 from training.data.dataset import Dataset
 from training.metrics.probabilities import log_losses
+from training.models.boosting import BoostedRung
 from training.models.choice import Candidate, Choice, simplest_within_noise
-from training.models.ladder import BoostedRung, Fitted, FoldData, Rung
+from training.models.rung import Fitted, FoldData, Rung
 
 if TYPE_CHECKING:
     import optuna

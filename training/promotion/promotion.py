@@ -15,6 +15,7 @@ import numpy as np
 from features.arrays import Floats
 from features.catalog import CATALOG, named
 from features.engine.plan import FeatureSet
+from features.errors import ExitCode, ForesailError
 from features.history.store import History
 from features.timestamps import in_utc
 from registry.card import ModelCard
@@ -36,12 +37,14 @@ from training.data.splits import NotEnoughHistory
 from training.data.targets import HorizonOpen, Target, target_from
 from training.evaluation.profit import NOTHING_GIVEN, Campaign
 from training.evaluation.summary import ORDERED, RETURNED, groups_at
-from training.models.task import task_for
+from training.models.ladder import task_for
 from training.promotion.gate import Compared, Gate, examine, examine_numbers
 
 
-class NotPromoted(RuntimeError):
+class NotPromoted(ForesailError, RuntimeError):
     """A decision that did not move the champion: refused by a check, or overtaken by another decision."""
+
+    exit_code = ExitCode.NOT_PROMOTED
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from registry.card import AsOfDates, Interval, Leakage, ModelCard, TargetCard
 from training.data.targets import Target, target_from
-from training.models.task import task_for
+from training.models.ladder import task_for
 
 PURPOSES = {
     "churn": "How probable it is that an account churns, to decide whom to call first and what is at stake",

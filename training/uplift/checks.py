@@ -6,6 +6,7 @@ import numpy as np
 from scipy.stats import norm, rankdata, t
 
 from features.arrays import Floats
+from features.errors import ExitCode, ForesailError
 from training.uplift.average import Estimate, around, detectable, difference_in_means, mean_of
 from training.uplift.trees import Grower
 from training.uplift.trial import Codes, Trial
@@ -21,8 +22,10 @@ OVERLAP = (0.05, 0.95)
 MOST_OUTSIDE = 0.10
 
 
-class CannotEstimate(ValueError):
+class CannotEstimate(ForesailError, ValueError):
     """The effect cannot be told from such data; the message says what there is and what is needed."""
+
+    exit_code = ExitCode.MODEL
 
 
 class TooSmall(CannotEstimate):

@@ -17,8 +17,11 @@ from registry.writer import Logged, log_and_register
 from training.data.dataset import Dataset
 from training.data.targets import ChurnTarget
 from training.models.bgnbd import BgNbd, Buying
+from training.models.boosting import BoostedRung
+from training.models.buying import BUYING_FEATURES, BuyingRung
 from training.models.calibration import Calibration
-from training.models.ladder import BUYING_FEATURES, LOG_RFM_FEATURES, BoostedRung, BuyingRung, LinearRung
+from training.models.linear import LinearRung
+from training.models.rules import LOG_RFM_FEATURES
 
 CALIBRATIONS = {
     "none": Calibration("none"),
