@@ -33,7 +33,7 @@ class _Part(BaseModel):
         try:
             return cls.model_validate(stored)
         except ValidationError as error:
-            wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+            wrong = "; ".join(f"{'.'.join(map(str, mistake['loc']))}: {mistake['msg']}" for mistake in error.errors())
             raise CardUnreadable(f"the model card cannot be read ({wrong})", "Train the model again") from error
 
     def to_json(self) -> dict[str, Any]:

@@ -124,11 +124,11 @@ def train(  # noqa: PLR0913  # all but three are given by name
 def _rows(history: History, origin: Origin, settings: Settings, ticks: "_Ticks") -> tuple[Dataset, Dataset]:
     """What there is to learn from and to judge on, and the accounts of today, without labels."""
 
-    def told(done: int, of: int) -> None:
+    def built(done: int, of: int) -> None:
         ticks(f"features of date {done}/{of}")
 
     target, catalog, as_of = origin.target, origin.catalog, origin.as_of
-    data = labelled(history, target, origin.days.closed, catalog, as_of, told, settings.half_life_days)
+    data = labelled(history, target, origin.days.closed, catalog, as_of, built, settings.half_life_days)
     ticks("features of the accounts of today")
     return data, unlabelled(history, target, as_of, catalog)
 
@@ -187,9 +187,9 @@ def _leaks(learnt: Dataset, today: Dataset, target: Target, seed: int) -> list[S
     return suspects(happened, outcome=telling((target.kind, target.name), CATALOG.names), scored=today, seed=seed)
 
 
-def _suspicion(one: Suspect) -> str:
+def _suspicion(suspect: Suspect) -> str:
     return (
-        f"{one.column} may be a leak: {one.words}. Ask when it is known: if only after the outcome, give its source a known_at, "
+        f"{suspect.column} may be a leak: {suspect.words}. Ask when it is known: if only after the outcome, give its source a known_at, "
         "or leave it out"
     )
 
@@ -288,12 +288,12 @@ class _Ticks:
     def __init__(self, total: int, progress: StepProgress | None) -> None:
         self._done, self._total, self._progress = 0, total, progress
 
-    def __call__(self, what: str) -> None:
+    def __call__(self, step: str) -> None:
         self._done += 1
         if self._progress:
-            self._progress(self._done, self._total, what)
+            self._progress(self._done, self._total, step)
 
-    def last(self, what: str) -> None:
+    def last(self, step: str) -> None:
         """The final step, whatever was left out on the way (a rung with too few labels)."""
         self._done = self._total - 1
-        self(what)
+        self(step)

@@ -93,12 +93,12 @@ def evaluate(  # noqa: PLR0913  # all but two are given by name
         index=pd.Index(data.account_id, name="account_id"),
     )
     notes = _fairness(card, as_of, target)
-    found = Backtest(
+    backtest = Backtest(
         version, card.rung, as_of, target.horizon_days, scores, None, open_because, notes, None, target.kind,
         target.happened, None, card.grade.letter if card.grade else None,
     )  # fmt: skip
     if open_because or not len(data):
-        return replace(found, open_because=open_because or "no account was eligible")
+        return replace(backtest, open_because=open_because or "no account was eligible")
     evaluation = _judge(data, scored, model, target, seed)
     notes = (*notes, *shortcomings(scored, evaluation, card.rung))
     judged = Judged(data, scored.model, scored.baseline, model, evaluation, card.rung)
@@ -106,7 +106,7 @@ def evaluate(  # noqa: PLR0913  # all but two are given by name
     summary = summarise(judged, target, campaign, groups, seed, catalog=catalog, reason_writer=reason_writer)
     page = report.of_backtest(card, version, as_of, evaluation, summary, scored, notes)
     written = report.write(page, report_to)
-    return replace(found, evaluation=evaluation, notes=notes, report_path=written, summary=summary)
+    return replace(backtest, evaluation=evaluation, notes=notes, report_path=written, summary=summary)
 
 
 def _rows(
@@ -191,8 +191,8 @@ def _off_level(scored: report.Scored) -> str:
 
 def _no_better(evaluation: Evaluation, rung: str) -> str:
     """A loss that is not below the baseline's; "" if it is, or if the model is the baseline."""
-    baseline, loss = evaluation.baseline, next(each for each in evaluation.described if each.name in LOSSES)
-    ours, theirs = (evaluation.metrics[each][loss.name].value for each in (rung, baseline))
+    baseline, loss = evaluation.baseline, next(metric for metric in evaluation.described if metric.name in LOSSES)
+    ours, theirs = (evaluation.metrics[model][loss.name].value for model in (rung, baseline))
     if rung == baseline or ours < theirs:
         return ""
     difference, name = evaluation.differences[rung][loss.name], loss.name.replace("_", " ")

@@ -176,9 +176,9 @@ def losses(rows: pd.DataFrame, horizon: timedelta, since: datetime) -> Iterator[
     high (bool, in the high band) and churned (1.0, 0.0). An account that comes back and falls silent again is lost twice.
     """
     silences = rows.loc[(rows["churned"] == 1.0) & (rows["last_order"] >= since), ["account_id", "last_order"]]
-    own = rows[rows["account_id"].isin(set(silences["account_id"]))].sort_values(["account_id", "as_of"])
+    scored_rows = rows[rows["account_id"].isin(set(silences["account_id"]))].sort_values(["account_id", "as_of"])
     begun = silences.drop_duplicates().sort_values("last_order").groupby("account_id")["last_order"]
-    for account, scored in own.groupby("account_id", sort=False):
+    for account, scored in scored_rows.groupby("account_id", sort=False):
         silent = begun.get_group(account)
         yield from (_loss(str(account), last_order, scored, horizon) for last_order in silent)
 
@@ -259,7 +259,7 @@ def _answers(
     needed = {feature.name: feature for feature in (*named(names, catalog), *target.population.features)}
     table = build_feature_table(history, dates, needed.values())
     table = table[target.population.eligible(table)]
-    ours, theirs = (each.answers(table[list(each.features)].to_numpy()) for each in (model, model.baseline))
+    ours, theirs = (scorer.answers(table[list(scorer.features)].to_numpy()) for scorer in (model, model.baseline))
     rank = percentile_in(np.asarray(model.card.reference.scores), ours)
     return pd.DataFrame({MODEL: ours, BASELINE: theirs, "high": rank >= target.band_high}, index=table.index)
 
@@ -319,5 +319,7 @@ def picture(record: BacktestSeries) -> str:
 
 
 def _course(record: BacktestSeries, name: str, metric: str) -> plots.Course:
-    found = [point.evaluation.metrics[name][metric] for point in record.points]
-    return plots.Course(*(np.array([getattr(one, key) for one in found]) for key in ("value", "low", "high")))
+    estimates = [point.evaluation.metrics[name][metric] for point in record.points]
+    return plots.Course(
+        *(np.array([getattr(estimate, key) for estimate in estimates]) for key in ("value", "low", "high"))
+    )

@@ -220,15 +220,15 @@ class ContractChurnTarget(_WithGrace):
 
     @property
     def after(self) -> tuple[Feature, ...]:
-        given = newest.where(kind="cancelled").count(days=self.closes_after.days)
-        return (_label("notice", given, "contracts"), _LAPSED)
+        notices = newest.where(kind="cancelled").count(days=self.closes_after.days)
+        return (_label("notice", notices, "contracts"), _LAPSED)
 
     @property
     def before(self) -> tuple[Feature, ...]:
         return (_LAPSED,)
 
     def label(self, after: pd.DataFrame, before: pd.DataFrame | None) -> Floats:
-        lapsed = after[_LAPSED.name] > _given(before)[_LAPSED.name].fillna(0.0)
+        lapsed = after[_LAPSED.name] > _required(before)[_LAPSED.name].fillna(0.0)
         return _truth((after["label_notice"] > 0) | lapsed)
 
     @property
@@ -311,7 +311,7 @@ class ContractionTarget(_PaceTarget):
         return f"contracted: ordered less than {1 - self.share:.0%} {self._window} of what {self._expected}"
 
     def label(self, after: pd.DataFrame, before: pd.DataFrame | None) -> Floats:
-        return _truth(after["label_ordered"] < (1.0 - self.share) * self.expected(_given(before)))
+        return _truth(after["label_ordered"] < (1.0 - self.share) * self.expected(_required(before)))
 
 
 @dataclass(frozen=True)
@@ -333,7 +333,7 @@ class UpsellTarget(_PaceTarget):
 
     def label(self, after: pd.DataFrame, before: pd.DataFrame | None) -> Floats:
         ordered = after["label_ordered"]
-        more = (ordered > 0) & (ordered > (1.0 + self.share) * self.expected(_given(before)))
+        more = (ordered > 0) & (ordered > (1.0 + self.share) * self.expected(_required(before)))
         return _truth(more | (after["label_upgrades"] > 0))
 
 
@@ -445,7 +445,7 @@ def target_from(card: Mapping[str, Any]) -> Target:
     if card["kind"] not in TARGETS:
         raise ValueError(f"the target's kind is '{card['kind']}'; it must be one of {', '.join(TARGETS)}")
     of_kind = TARGETS[card["kind"]]
-    settings = {each.name for each in fields(of_kind)}
+    settings = {field.name for field in fields(of_kind)}
     return of_kind(**{key: value for key, value in card.items() if key in settings})
 
 
@@ -467,7 +467,7 @@ def _truth(happened: Any) -> Floats:
     return np.asarray(happened, dtype=np.float64)
 
 
-def _given(before: pd.DataFrame | None) -> pd.DataFrame:
+def _required(before: pd.DataFrame | None) -> pd.DataFrame:
     """The comparison that a target with `before` is always given."""
     if before is None:
         raise ValueError("this target compares with what was known at as_of, and was given nothing of it")

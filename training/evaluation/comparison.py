@@ -47,7 +47,7 @@ class Evaluation:
     def beats_baseline(self, model: str, metric: str) -> bool:
         """Whether the whole interval of the paired difference lies on the better side of zero."""
         difference = self.differences[model][metric]
-        higher_is_better = {each.name: each.higher_is_better for each in self.described}[metric]
+        higher_is_better = {described.name: described.higher_is_better for described in self.described}[metric]
         return difference.low > 0 if higher_is_better else difference.high < 0
 
     def to_json(self) -> dict[str, Any]:

@@ -100,7 +100,7 @@ def groups_of(health: Floats, labels: Floats) -> tuple[Group, ...]:
     """Ten groups of like size by health, the least healthy first."""
     edges = np.quantile(health, np.arange(1, GROUPS) / GROUPS)
     group = np.searchsorted(edges, health, side="right")
-    return tuple(_group(health[group == each], labels[group == each]) for each in np.unique(group))
+    return tuple(_group(health[group == number], labels[group == number]) for number in np.unique(group))
 
 
 def _group(health: Floats, labels: Floats) -> Group:

@@ -89,12 +89,12 @@ class Climb:
     @property
     def rungs(self) -> tuple[Rung, ...]:
         """All of them, as tuned."""
-        return tuple(each.contender.rung for each in self.judged)
+        return tuple(judged.contender.rung for judged in self.judged)
 
     @property
     def winner(self) -> Judged:
         """The chosen rung."""
-        return next(each for each in self.judged if each.contender.rung.name == self.choice.name)
+        return next(judged for judged in self.judged if judged.contender.rung.name == self.choice.name)
 
 
 def climb_ladder(
@@ -113,9 +113,9 @@ def climb_ladder(
             judged.append(judge_at_test(contender, data, days, target.closes_after, seed))
         except NoRhythm as nothing:
             notes.append(f"{rung.name} was left out: {nothing}")
-    choice = choose([each.contender for each in judged], seed)  # which looks at the folds alone
+    choice = choose([rung_judged.contender for rung_judged in judged], seed)  # which looks at the folds alone
     test = judged[0].margins
-    answers = {each.contender.rung.name: each.answers for each in judged}
+    answers = {rung_judged.contender.rung.name: rung_judged.answers for rung_judged in judged}
     evaluation = judge(answers, test.labels, test.accounts, baseline=rungs[0].name, seed=seed, task=task)
     return Climb(tuple(judged), choice, evaluation, tuple(notes))
 
@@ -155,7 +155,9 @@ def contend(
     """Tune a rung, take its out-of-time margins, and choose its calibration."""
     usable = [FoldData(data, fold) for fold in folds]
     tuned = rung.tuned(usable, seed)
-    margins = tuple(_margins(tuned.fit(each.train, seed), each.later, each.fold, horizon) for each in usable)
+    margins = tuple(
+        _margins(tuned.fit(fold_data.train, seed), fold_data.later, fold_data.fold, horizon) for fold_data in usable
+    )
     method, reason = choose_calibration(margins, seed, task)
     return Contender(tuned, margins, method, reason, task)
 
@@ -181,7 +183,7 @@ def choose(contenders: Sequence[Contender], seed: int) -> Choice:
     labels = np.concatenate([fold.labels for fold in contenders[0].margins])
     accounts = np.concatenate([fold.accounts for fold in contenders[0].margins])
     task = contenders[0].task
-    candidates = [Candidate(each.rung.name, task.losses(each.answers, labels)) for each in contenders]
+    candidates = [Candidate(contender.rung.name, task.losses(contender.answers, labels)) for contender in contenders]
     there = task.shown(labels, accounts)
     if there < FEW:
         return lowest_loss(candidates, f"{there} accounts of {task.shows}", task.loss)
@@ -201,10 +203,10 @@ def refit(judged: Judged, data: Dataset, seed: int) -> Refitted:
     return Refitted(judged.contender.rung.fit(data, seed), _calibration(judged.contender, margins, judged.margins))
 
 
-def _calibration(contender: Contender, margins: Sequence[Margins], own: Margins) -> Calibration:
+def _calibration(contender: Contender, margins: Sequence[Margins], test: Margins) -> Calibration:
     """Fitted on out-of-time margins; without any, what the model itself has learnt, of which its `own` margins tell."""
     task = contender.task
-    fitted = task.fit(contender.method, margins) if margins else task.uncalibrated(own)
+    fitted = task.fit(contender.method, margins) if margins else task.uncalibrated(test)
     return replace(fitted, reason=contender.reason)
 
 

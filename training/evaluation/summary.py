@@ -74,7 +74,7 @@ class Summary:
             "grade": self.grade.to_json(),
             "reliability": self.reliability.to_json() if self.reliability else None,
             "profit": self.profit.to_json() if self.profit else None,
-            "slices": [each.to_json() for each in self.slices],
+            "slices": [part.to_json() for part in self.slices],
         }
         return {name: _plain(fact) for name, fact in facts.items()}
 
@@ -94,12 +94,16 @@ class Summary:
         flat = {"ece_by_chance": honest.ece_by_chance, "foreseen": honest.foreseen} if honest else {}
         earned = (("empc", profit.empc), ("profit_at_capacity", profit.at_capacity)) if profit else ()
         for name, by_model in earned:
-            for model, one in by_model.items():
-                flat |= {f"{model}/{name}": one.value, f"{model}/{name}_low": one.low, f"{model}/{name}_high": one.high}
-        for each in self.slices:
-            place = f"slices/{_safe(each.attribute)}/{_safe(each.value)}"
-            flat |= {f"{place}/{name}": one.value for name, one in each.metrics.items()}
-            flat |= {f"{place}/foreseen": each.foreseen, f"{place}/happened": each.happened}
+            for model, estimate in by_model.items():
+                flat |= {
+                    f"{model}/{name}": estimate.value,
+                    f"{model}/{name}_low": estimate.low,
+                    f"{model}/{name}_high": estimate.high,
+                }
+        for part in self.slices:
+            place = f"slices/{_safe(part.attribute)}/{_safe(part.value)}"
+            flat |= {f"{place}/{name}": estimate.value for name, estimate in part.metrics.items()}
+            flat |= {f"{place}/foreseen": part.foreseen, f"{place}/happened": part.happened}
         return flat
 
 

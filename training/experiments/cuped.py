@@ -31,9 +31,9 @@ def adjusted(outcome: Floats, covariates: Floats, arms: Arms) -> Adjusted:
     if not known.shape[1]:
         return Adjusted(outcome, np.zeros(len(outcome)))
     root = np.sqrt(arms.weights)
-    own, *within = (_centred(column, arms) * root for column in (outcome, *known.T))
+    centred, *within = (_centred(column, arms) * root for column in (outcome, *known.T))
     basis, _ = np.linalg.qr(np.column_stack(within))
-    theta, *_ = np.linalg.lstsq(np.column_stack(within), own, rcond=None)
+    theta, *_ = np.linalg.lstsq(np.column_stack(within), centred, rcond=None)
     return Adjusted(np.asarray(outcome - known @ theta), np.asarray((basis**2).sum(axis=1)))
 
 

@@ -39,7 +39,7 @@ class _Part:
 
 
 def learn(
-    outcomes: Outcomes, found: PlaybookEffect, features: pd.DataFrame | None = None, *, seed: int = 0
+    outcomes: Outcomes, effect: PlaybookEffect, features: pd.DataFrame | None = None, *, seed: int = 0
 ) -> Learnt | None:
     """What a playbook does as far as it can be told; None with fewer than 30 accounts in an arm.
 
@@ -47,18 +47,18 @@ def learn(
     compete to tell accounts apart, if anything shows that they differ; else all have the average effect. Of what an account
     is said to differ from the average, only as much is kept as held up on accounts that the learner had not seen (`trust`).
     """
-    if found.share is None:
+    if effect.share is None:
         return None
     chosen, why = _chosen(outcomes, features, seed)
     trust = 0.0
     if chosen is not None and not isinstance(chosen.model, Same):
-        trust = held_up(outcomes, found.share.value, chosen.chosen.effects)
+        trust = held_up(outcomes, effect.share.value, chosen.chosen.effects)
         why = why if trust > 0 else f"{why}; but on accounts not seen {BEYOND_NOISE}"
     parts = [] if chosen is None or trust == 0 else list(_parts(chosen.model))
     names = {part.trees: f"trees-{number}.txt" for number, part in enumerate(parts)}
     card = LearntEffect(
         format=FORMAT,
-        **_average(found, found.share),
+        **_average(effect, effect.share),
         learner=CONSTANT if chosen is None or not parts else chosen.choice.name,
         learner_why=why,
         trust=trust,
@@ -68,18 +68,18 @@ def learn(
     return Learnt(card, {name: trees.booster.model_to_string() for trees, name in names.items()})
 
 
-def _average(found: PlaybookEffect, share: Difference) -> dict[str, Any]:
+def _average(effect: PlaybookEffect, share: Difference) -> dict[str, Any]:
     """The average effect, how well it is known, and whether the playbook must stop."""
     return {
         "share": share.value,
         "standard_error": share.once.standard_error,
         "always_low": share.always.low,
         "always_high": share.always.high,
-        "treatment": found.treatment,
-        "control": found.control,
-        "accounts": found.as_even_split,
-        "harmful": found.is_harmful,
-        "verdict": found.verdict,
+        "treatment": effect.treatment,
+        "control": effect.control,
+        "accounts": effect.as_even_split,
+        "harmful": effect.is_harmful,
+        "verdict": effect.verdict,
     }
 
 
@@ -96,11 +96,11 @@ def held_up(outcomes: Outcomes, share: float, changes: Floats) -> float:
     arm = outcomes.arms.treated - treated
     expected = chance * (1.0 - share * treated)
     left = outcomes.missed - expected * outcomes.missed.mean() / expected.mean() + arm * share * chance
-    said = arm * (changes + share * chance)
-    if not said.any():
+    foretold = arm * (changes + share * chance)
+    if not foretold.any():
         return 0.0
-    slope = float((said * left).sum() / (said**2).sum())
-    error = float(np.sqrt(((said * (left - slope * said)) ** 2).sum()) / (said**2).sum())
+    slope = float((foretold * left).sum() / (foretold**2).sum())
+    error = float(np.sqrt(((foretold * (left - slope * foretold)) ** 2).sum()) / (foretold**2).sum())
     return float(np.clip(slope - Z * error, 0.0, 1.0))
 
 
@@ -122,8 +122,8 @@ def _chosen(outcomes: Outcomes, features: pd.DataFrame | None, seed: int) -> tup
 def _parts(model: EffectModel, weight: float = 1.0) -> Iterator[_Part]:
     match model:
         case Averaged(models):
-            for one in models:
-                yield from _parts(one, weight / len(models))
+            for member in models:
+                yield from _parts(member, weight / len(models))
         case Switched(outcome):
             yield from (_Part(weight, outcome, 1.0), _Part(-weight, outcome, 0.0))
         case Apart(control, treated):

@@ -58,8 +58,8 @@ class Amounts:
         """level: the factor for all that makes the total right, whatever a few accounts without a past may have ordered."""
         if method == "none":
             return Calibration("none", answer=self.answer)
-        margin = np.concatenate([each.margin for each in folds])
-        real = np.maximum(np.concatenate([each.labels for each in folds]), 0.0)
+        margin = np.concatenate([fold.margin for fold in folds])
+        real = np.maximum(np.concatenate([fold.labels for fold in folds]), 0.0)
         most = float(margin.max())
         shift = float(np.log(real.sum() / np.exp(margin - most).sum())) - most
         return Calibration("level", {"slope": 1.0, "intercept": shift}, answer=self.answer)
@@ -252,5 +252,5 @@ def _captured(answers: Floats, labels: Floats, weights: Floats) -> Floats:
     mass, amount = _lorenz(answers, labels, weights)
     before = np.cumsum(mass, axis=1) - mass
     taken = np.clip(TOP_SHARE * mass.sum(axis=1, keepdims=True) - before, 0.0, mass)
-    each = np.divide(amount, mass, out=np.zeros_like(amount), where=mass > 0)
-    return np.asarray((taken * each).sum(axis=1) / amount.sum(axis=1))
+    mean = np.divide(amount, mass, out=np.zeros_like(amount), where=mass > 0)
+    return np.asarray((taken * mean).sum(axis=1) / amount.sum(axis=1))

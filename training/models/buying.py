@@ -28,8 +28,8 @@ class BuyingRung(AsItIs):
         """The seed is not used: the search begins at one point."""
         rows = data.columns(self.features)[data.as_of == data.as_of.max()]
         orders, first, last = np.maximum(rows[~np.isnan(rows).any(axis=1)], 0.0).T
-        found = fit_bgnbd(Buying.of(np.maximum(orders - 1.0, 0.0), np.maximum(first - last, 0.0), first))
+        rhythm = fit_bgnbd(Buying.of(np.maximum(orders - 1.0, 0.0), np.maximum(first - last, 0.0), first))
         reference = [float(np.median(column)) for column in (orders, first, last)]
         return Fitted(
-            self.name, self.features, buying={**asdict(found), "horizon": self.horizon_days, "reference": reference}
+            self.name, self.features, buying={**asdict(rhythm), "horizon": self.horizon_days, "reference": reference}
         )

@@ -134,7 +134,7 @@ class Probabilities:
         if method == "none":  # also where there is no fold at all
             return Calibration("none")
         return fit(
-            method, np.concatenate([each.margin for each in folds]), np.concatenate([each.labels for each in folds])
+            method, np.concatenate([fold.margin for fold in folds]), np.concatenate([fold.labels for fold in folds])
         )
 
     def uncalibrated(self, fold: Margins) -> Calibration:  # noqa: ARG002  # as the protocol says

@@ -54,8 +54,8 @@ class LinearRung:
 
     def _later_losses(self, penalty: float, folds: Sequence[FoldData], seed: int) -> Floats:
         rung, code = replace(self, penalty=penalty), model_code()
-        said = ((code.sigmoid(rung.fit(fold.train, seed).margin(fold.later)), fold.later.labels) for fold in folds)
-        return np.concatenate([log_losses(probability, labels) for probability, labels in said])
+        answers = ((code.sigmoid(rung.fit(fold.train, seed).margin(fold.later)), fold.later.labels) for fold in folds)
+        return np.concatenate([log_losses(probability, labels) for probability, labels in answers])
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,9 @@ class Standardised:
 
     def linear(self, intercept: float, weights: Floats) -> dict[str, Any]:
         """The linear model of these weights (2k,), as a card tells it."""
-        own, missing = np.split(np.asarray(weights, dtype=np.float64), 2)
-        described = zip(self.features, self.centres, self.scales, own.tolist(), missing.tolist(), strict=True)
-        return {"intercept": intercept, "terms": [linear_term(*each) for each in described]}
+        present, missing = np.split(np.asarray(weights, dtype=np.float64), 2)
+        described = zip(self.features, self.centres, self.scales, present.tolist(), missing.tolist(), strict=True)
+        return {"intercept": intercept, "terms": [linear_term(*term) for term in described]}
 
 
 def standardised(features: tuple[str, ...], data: Dataset) -> Standardised:

@@ -83,18 +83,18 @@ def promote(  # noqa: PLR0913  # all but three are given by name
     """
     challenger = _usable(tracking_uri, name, version, catalog)
     champion = version_history(tracking_uri, name).champion
-    wish = Decision(PROMOTED, version, champion, in_utc(order.decided_at), order.by, order.reason)
+    decision = Decision(PROMOTED, version, champion, in_utc(order.decided_at), order.by, order.reason)
     if champion == version:
-        return wish
+        return decision
     as_of, known_by = in_utc(as_of), in_utc(known_by or as_of)
     try:
         rival = None if champion is None else _usable(tracking_uri, name, champion, catalog)
     except (NoModel, OtherFeatures) as gone:
-        rival, wish = None, replace(wish, notes=(f"nothing to compare with: {gone}",))
+        rival, decision = None, replace(decision, notes=(f"nothing to compare with: {gone}",))
     if rival is not None:
         pair = _Pair(rival, challenger, as_of, known_by, catalog)
-        wish = _judged(wish, pair, history, order.force, _Demands(gate or Gate(), campaign, seed))
-    return settle(tracking_uri, name, wish)
+        decision = _judged(decision, pair, history, order.force, _Demands(gate or Gate(), campaign, seed))
+    return settle(tracking_uri, name, decision)
 
 
 def rollback(order: Order, *, name: str, tracking_uri: str, catalog: FeatureSet = CATALOG) -> Decision:
@@ -167,12 +167,12 @@ class _Demands:
         return replace(self.gate, capacity=terms.capacity, saved_share=terms.accept_rate, contact_cost=cost)
 
 
-def _judged(wish: Decision, pair: _Pair, history: History, force: bool, demands: _Demands) -> Decision:
+def _judged(decision: Decision, pair: _Pair, history: History, force: bool, demands: _Demands) -> Decision:
     checks = _checks(pair, history.at(history.versions()), demands)
     failed = not all(check.passed for check in checks)
     kind = PROMOTED if not failed else FORCED if force else REFUSED
-    fair = _fairness(wish, pair)
-    return replace(wish, kind=kind, judged_on=pair.judged_on, checks=tuple(checks), notes=(*wish.notes, *fair))
+    fair = _fairness(decision, pair)
+    return replace(decision, kind=kind, judged_on=pair.judged_on, checks=tuple(checks), notes=(*decision.notes, *fair))
 
 
 def _checks(pair: _Pair, history: History, demands: _Demands) -> Sequence[Check]:
@@ -209,9 +209,9 @@ def _compared(pair: _Pair, history: History, rows: Dataset) -> Compared:
     )
 
 
-def _fairness(wish: Decision, pair: _Pair) -> tuple[str, ...]:
+def _fairness(decision: Decision, pair: _Pair) -> tuple[str, ...]:
     """Which of the two has seen the answer; how it is judged all the same, or when there will be a fair horizon."""
-    both = ((wish.version, pair.challenger), (wish.before, pair.champion))
+    both = ((decision.version, pair.challenger), (decision.before, pair.champion))
     seen = [(version, model) for version, model in both if _seen(model.card, pair)]
     as_then = [
         f"version {version} has seen {_seen(model.card, pair)} this horizon in training; it is judged as it was fitted on "

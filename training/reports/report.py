@@ -181,8 +181,8 @@ def figure(value: float) -> str:
 
 def _caught(scored: Scored, share: float) -> float:
     """The share of all churners among the riskiest `share` of the accounts."""
-    shares, found = plots.gains(scored.model, scored.labels)
-    return float(np.interp(share, shares, found))
+    shares, captured = plots.gains(scored.model, scored.labels)
+    return float(np.interp(share, shares, captured))
 
 
 def _number(value: float) -> str:
