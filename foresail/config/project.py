@@ -22,7 +22,8 @@ from pydantic import BaseModel, ValidationError
 
 from features.errors import ExitCode, ForesailError
 from features.history.ingest.sources import Source
-from foresail.config.project_file import KINDS, NAMED, TABLES, File, NightlyTable, TargetTable
+from foresail.config.project_file import NAMED, TABLES, File, NightlyTable, TargetTable
+from registry.target_kinds import KINDS, LEAVING
 from serving.interventions.declare.inconsistent import misdeclared
 from serving.interventions.declare.library import with_library
 from serving.interventions.declare.settings import InterventionSettings, Library
@@ -337,7 +338,7 @@ def _target(table: TargetTable) -> dict[str, Any]:
 
 OF_KINDS = {
     "active_within_days": tuple(kind for kind in KINDS if kind != "contract_churn"),
-    "grace_days": ("churn", "contract_churn"),
+    "grace_days": LEAVING,
     "min_tenure_days": tuple(kind for kind in KINDS if kind != "contract_churn"),
     "share": ("contraction", "upsell"),
     "seasonal": ("contraction", "upsell"),

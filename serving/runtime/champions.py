@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from features.catalog import CATALOG
 from features.engine.plan import FeatureSet
 from registry import loader
-from registry.loader import CHAMPION, LoadedModel, ModelUnavailable, NoChampion, RegistryUnavailable
+from registry.errors import ModelUnavailable, NoChampion, RegistryUnavailable
+from registry.loader import LoadedModel
+from registry.store import CHAMPION
 from serving.api.problems import MODEL_REFUSED, NO_CHAMPION, REGISTRY_UNAVAILABLE, Kind, Problem
 
 LOOKS_BETWEEN_TRIES = 12

@@ -88,7 +88,7 @@ def test__train__every_rung_beside_the_rule_by_its_own_metrics(acme):
     for result in acme.trained.values():
         page = result.report_path.read_text(encoding="utf-8")
         assert page.count("<svg") >= 2
-        assert result.card["target"]["definition"].split(";")[0] in page.replace("&gt;", ">").replace(
+        assert result.card.target.definition.split(";")[0] in page.replace("&gt;", ">").replace(
             "Value:", "value:"
         ).replace("Days", "days")
 
