@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from foresail.config.project import Project
-    from serving.interventions.deliver.leases import Dispatched
-    from serving.interventions.deliver.outbox_admin import Letter
-    from serving.interventions.run.deadlines import Swept
+    from serving.interventions.deliver.leases import DispatchCounts
+    from serving.interventions.deliver.outbox_admin import OutboxMessage
+    from serving.interventions.run.deadlines import SweepResult
 
 STOP_SECONDS = 30.0
 """How long a dispatcher that is told to stop may finish what is under way."""
 COMMAND = "foresail outbox"
 
 
-def dispatch_once(project: "Project", clock: Callable[[], datetime]) -> "tuple[Swept, Dispatched]":
+def dispatch_once(project: "Project", clock: Callable[[], datetime]) -> "tuple[SweepResult, DispatchCounts]":
     """Sweep the deadlines that are due, and deliver what may go now. DatabaseUnavailable."""
     from serving.interventions.deliver import dispatch
     from serving.interventions.run import deadlines
@@ -48,12 +48,14 @@ def dispatch(project: "Project", clock: Callable[[], datetime]) -> None:
 
 def outbox(
     project: "Project", state: str | None, channel: str | None, most: int
-) -> "tuple[dict[tuple[str, str], int], list[Letter]]":
+) -> "tuple[dict[tuple[str, str], int], list[OutboxMessage]]":
     """How many messages by channel and state, and the newest of them. DatabaseUnavailable."""
     from serving.interventions.deliver import outbox_admin
 
     engine = _database(project)
-    return outbox_admin.counted(engine), outbox_admin.letters(engine, state=state, channel=channel, most=most)
+    return outbox_admin.count_by_state(engine), outbox_admin.list_messages(
+        engine, state=state, channel=channel, most=most
+    )
 
 
 def replay(project: "Project", ids: Sequence[str], at: datetime) -> int:

@@ -16,10 +16,10 @@ def interventions(
     """Up to `limit` of those that have all that is `asked`, the earliest due first, and whether there are others. DatabaseUnavailable."""
     from serving.database.engine import reading
     from serving.database.intervention_states import CLOSED, OPEN
-    from serving.interventions.run.listing import page
+    from serving.interventions.run.listing import interventions_page
 
     having = {name: [word] for name, word in asked.items() if word is not None}
     states = [*OPEN, *CLOSED] if with_closed else [*OPEN]
     with reading(database(project)) as connection:
-        found, after = page(connection, {**having, "status": states}, due_before, limit, None)
+        found, after = interventions_page(connection, {**having, "status": states}, due_before, limit, None)
     return found, after is not None

@@ -67,9 +67,9 @@ def entries(project: "Project") -> list[Entry]:
 
 def rules_left_out(project: "Project") -> dict[str, str]:
     """Playbooks of the library that "all" does not bring along, and why."""
-    from serving.interventions.declare.library import left_out
+    from serving.interventions.declare.library import unusable_playbooks
 
-    return left_out(project.library, project.standing.targets)
+    return unusable_playbooks(project.library, project.standing.targets)
 
 
 def try_rules(

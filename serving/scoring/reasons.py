@@ -30,11 +30,11 @@ MANIFOLD = 10
 _NEUTRAL = ("against", "manifold", "fraction")
 """Cases of trends whose words do not say what they would mean by plain sense."""
 
-TOLD_WITH = (LAST, GAP)
+PHRASE_FEATURES = (LAST, GAP)
 """Features that phrases tell of, whether or not the model reads them."""
 
 Values = Mapping[str, float]
-Told = tuple[float, Feature]
+Contribution = tuple[float, Feature]
 """How much a feature did, and which."""
 
 
@@ -49,7 +49,7 @@ class Reason:
     words: str
 
 
-class Wording(NamedTuple):
+class ValueWords(NamedTuple):
     """How a feature's value is told: its place in the catalogue of phrases, and what is written into it."""
 
     key: str
@@ -73,14 +73,14 @@ def reasons_of(
     `contributions` are signed log-odds, one for each of `features`; `values` has at least the values of those,
     NaN where absent, and may have more (the usual gap between orders, say) for the phrases to use.
     """
-    stories: dict[str, list[Told]] = {}
+    stories: dict[str, list[Contribution]] = {}
     for feature, contribution in zip(features, contributions, strict=True):
         if not _is_gap_in_records(feature, values):
             stories.setdefault(theme(feature.name, values), []).append((float(contribution), feature))
     largest = sorted(stories.items(), key=lambda story: (-abs(_size(story[1])), story[0]))
     worth_telling = (story for _, story in largest if abs(_size(story)) >= SMALLEST_SIZE)
-    told = (_reason(story, values, currency, language) for story in worth_telling)
-    return list(islice((reason for reason in told if reason), most))
+    reasons = (_reason(story, values, currency, language) for story in worth_telling)
+    return list(islice((reason for reason in reasons if reason), most))
 
 
 def _is_gap_in_records(feature: Feature, values: Values) -> bool:
@@ -88,24 +88,24 @@ def _is_gap_in_records(feature: Feature, values: Values) -> bool:
     return feature.name.startswith("account_") and math.isnan(values[feature.name])
 
 
-def _size(story: Sequence[Told]) -> float:
+def _size(story: Sequence[Contribution]) -> float:
     return math.fsum(contribution for contribution, _ in story)
 
 
-def _reason(story: Sequence[Told], values: Values, currency: str, language: Language) -> Reason | None:
+def _reason(story: Sequence[Contribution], values: Values, currency: str, language: Language) -> Reason | None:
     """The story in words; None where none of its features has anything to say."""
     size = _size(story)
     feature = _speaker(story, values, raises=size > 0)
     if feature is None:
         return None
-    told = wording(feature, values, raises=size > 0, language=language)
+    words = value_words(feature, values, raises=size > 0, language=language)
     value = values[feature.name]
     return Reason(
         feature=feature.name,
         value=None if math.isnan(value) else value,
         direction="raises" if size > 0 else "lowers",
         size=size,
-        words=language.say(told.key, currency, told.fields),
+        words=language.say(words.key, currency, words.fields),
     )
 
 
@@ -115,7 +115,7 @@ _HARD_TO_READ = re.compile(
 """A reader has to think about what these features mean."""
 
 
-def _speaker(story: Sequence[Told], values: Values, raises: bool) -> Feature | None:
+def _speaker(story: Sequence[Contribution], values: Values, raises: bool) -> Feature | None:
     """Who tells the story: recency where it is in it, else the feature that did most in the story's direction.
 
     One that is hard to read gives way to any that did a quarter as much; one that reads against plain sense to any
@@ -125,16 +125,20 @@ def _speaker(story: Sequence[Told], values: Values, raises: bool) -> Feature | N
         if feature.name == LAST:
             return feature
     strength = [(contribution if raises else -contribution, feature) for contribution, feature in story]
-    able = [(size, each) for size, each in strength if size > 0 and not wording(each, values, raises).says_nothing]
-    by_strength = sorted(able, key=lambda told: (-told[0], told[1].name))
-    easy = [told for told in by_strength if not _HARD_TO_READ.search(told[1].name)]
+    able = [(size, each) for size, each in strength if size > 0 and not value_words(each, values, raises).says_nothing]
+    by_strength = sorted(able, key=lambda contribution: (-contribution[0], contribution[1].name))
+    easy = [contribution for contribution in by_strength if not _HARD_TO_READ.search(contribution[1].name)]
     candidates = _strong_enough(easy, by_strength, 1 / 4)
-    plain = [told for told in candidates if not wording(told[1], values, raises).against_plain_sense]
+    plain = [
+        contribution
+        for contribution in candidates
+        if not value_words(contribution[1], values, raises).against_plain_sense
+    ]
     chosen = _strong_enough(plain, candidates, 1 / 2)
     return chosen[0][1] if chosen else None
 
 
-def _strong_enough(preferred: list[Told], others: list[Told], share: float) -> list[Told]:
+def _strong_enough(preferred: list[Contribution], others: list[Contribution], share: float) -> list[Contribution]:
     """Those preferred, if the first of them did at least that share of what the first of the others did."""
     return preferred if preferred and preferred[0][0] >= others[0][0] * share else others
 
@@ -182,9 +186,9 @@ def theme(name: str, values: Values) -> str:
 @cache
 def _declared_theme(name: str) -> str:
     """By name alone: names are few, and a night asks for each of them once for every score that it explains."""
-    for told, pattern in _THEME_OF:
+    for name_of_theme, pattern in _THEME_OF:
         if pattern.match(name):
-            return told
+            return name_of_theme
     return name.split("_", 1)[0]
 
 
@@ -200,7 +204,7 @@ def _is_empty_since_last_order(name: str, values: Values) -> bool:
 # --- cases ---
 
 
-def wording(feature: Feature, values: Values, raises: bool, language: Language = ENGLISH) -> Wording:
+def value_words(feature: Feature, values: Values, raises: bool, language: Language = ENGLISH) -> ValueWords:
     """The phrase that fits a feature's value and direction; its declaration's own words where it has none."""
     value = values[feature.name]
     pattern, fields = _place(feature.name)
@@ -208,11 +212,11 @@ def wording(feature: Feature, values: Values, raises: bool, language: Language =
     case = _case(feature, value, values, raises, fields)
     for key in (f"{pattern}.{case}", f"{pattern}.some" if case in ("none", "beyond", "past") else ""):
         if key in language.phrases:
-            return Wording(key, fields, feature.unit == TREND and (value > 0) == raises and case in _NEUTRAL)
+            return ValueWords(key, fields, feature.unit == TREND and (value > 0) == raises and case in _NEUTRAL)
     fields["unit"] = _unit(feature, value, language)
     absent = math.isnan(value)
     silent = absent or case in ("unclear", "off")
-    return Wording("declared.absent" if absent else "declared.some", fields, says_nothing=silent)
+    return ValueWords("declared.absent" if absent else "declared.some", fields, says_nothing=silent)
 
 
 def _unit(feature: Feature, value: float, language: Language) -> str:

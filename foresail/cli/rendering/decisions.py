@@ -12,7 +12,7 @@ from foresail.cli.rendering.interventions import NEVER, NOBODY
 if TYPE_CHECKING:
     import pandas as pd
 
-    from serving.interventions.decide.decisions import Decided
+    from serving.interventions.decide.decisions import Decision
     from serving.interventions.declare.settings import InterventionSettings
     from serving.nightly import Planned
 
@@ -48,7 +48,7 @@ def _headline(planned: "Planned", currency: str, timezone: str) -> str:
     )
 
 
-def _interventions(found: "Decided", currency: str, timezone: str) -> RenderableType:
+def _interventions(found: "Decision", currency: str, timezone: str) -> RenderableType:
     names = found.choice.chosen.set_index("account_id")["name"]
     shown = grid("who", "does what", "for whom", "by when", "brings", "why", numbers=[4])
     shown.title = f"what is to be done first (amounts in {currency})"
@@ -67,7 +67,7 @@ def _more(others: int) -> list[RenderableType]:
     return [Text(f"and {others:,} more: --json has all", style="dim")] if others > 0 else []
 
 
-def _playbooks(found: "Decided", currency: str) -> RenderableType:
+def _playbooks(found: "Decision", currency: str) -> RenderableType:
     headings = ("playbook", "begun", "kept as control", "effect", f"cost, {currency}", f"brings, {currency}")
     shown = grid(*headings, numbers=[1, 2, 4, 5])
     shown.title = "by playbook"
@@ -78,7 +78,7 @@ def _playbooks(found: "Decided", currency: str) -> RenderableType:
     return shown
 
 
-def _by_rules(found: "Decided", currency: str) -> Iterator[RenderableType]:
+def _by_rules(found: "Decision", currency: str) -> Iterator[RenderableType]:
     """What rules begin comes first, whatever it brings: a plan should not hide what that costs."""
     own = found.choice.chosen[found.choice.chosen["must"].astype(bool)]
     if len(own):
@@ -92,7 +92,7 @@ def _effect(effect: float, source: str) -> str:
     return said if source == "learnt" else f"{said} {'assumed' if source == 'assumed' else 'assumed and learnt'}"
 
 
-def _by_playbook(found: "Decided") -> dict[str, dict[str, Any]]:
+def _by_playbook(found: "Decision") -> dict[str, dict[str, Any]]:
     chosen, kept = found.choice.chosen, found.choice.kept
     control = kept.loc[kept["arm"] == "control", "playbook"].value_counts()
     return {
@@ -109,7 +109,7 @@ def _by_playbook(found: "Decided") -> dict[str, dict[str, Any]]:
     }
 
 
-def _worth(found: "Decided", told: "InterventionSettings", currency: str) -> Iterator[RenderableType]:
+def _worth(found: "Decision", told: "InterventionSettings", currency: str) -> Iterator[RenderableType]:
     """What more capacity would be worth, of the resources that are used up."""
     scarce = sorted((row for row in _resources(found, told) if row["one_more"] > 0), key=lambda row: -row["one_more"])
     for row in scarce[:MOST_RESOURCES]:
@@ -120,7 +120,7 @@ def _worth(found: "Decided", told: "InterventionSettings", currency: str) -> Ite
         yield f"the budget is used up: one more {currency} is worth {price:,.2f} {currency} after costs"
 
 
-def _resources(found: "Decided", told: "InterventionSettings") -> list[dict[str, Any]]:
+def _resources(found: "Decision", told: "InterventionSettings") -> list[dict[str, Any]]:
     from serving.interventions.decide.resources import one_more_member
 
     own, choice = found.choice.resources, found.choice.plan
@@ -140,7 +140,7 @@ def _resources(found: "Decided", told: "InterventionSettings") -> list[dict[str,
     ]
 
 
-def _allocation(found: "Decided", division: str, currency: str) -> list[RenderableType]:
+def _allocation(found: "Decision", division: str, currency: str) -> list[RenderableType]:
     """Where the plan puts its interventions; nothing of a division that is not known of anybody."""
     rows = _divided(found, division)
     if len(rows) < 2:
@@ -154,14 +154,14 @@ def _allocation(found: "Decided", division: str, currency: str) -> list[Renderab
     return [shown, *_more(len(rows) - MOST_MEMBERS)]
 
 
-def _divided(found: "Decided", division: str) -> list[dict[str, Any]]:
+def _divided(found: "Decision", division: str) -> list[dict[str, Any]]:
     if found.choice.offered.empty:
         return []
     rows = found.choice.by(division).reset_index(names="label").sort_values("expected_value", ascending=False)
     return _records(rows)
 
 
-def _missed(found: "Decided") -> Iterator[RenderableType]:
+def _missed(found: "Decision") -> Iterator[RenderableType]:
     for row in _records(found.not_chosen.head(MOST_MISSED)):
         yield f"not chosen: {row['account_id']}, {row['playbook']} ({row['expected']:,.0f}): {row['why']}"
 

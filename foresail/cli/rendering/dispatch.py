@@ -8,9 +8,9 @@ from rich.table import Table
 from foresail.cli.rendering.answers import Shown, counted, day, grid
 
 if TYPE_CHECKING:
-    from serving.interventions.deliver.leases import Dispatched
-    from serving.interventions.deliver.outbox_admin import Letter
-    from serving.interventions.run.deadlines import Swept
+    from serving.interventions.deliver.leases import DispatchCounts
+    from serving.interventions.deliver.outbox_admin import OutboxMessage
+    from serving.interventions.run.deadlines import SweepResult
 
 _SAID = {
     "delivered": "delivered",
@@ -21,7 +21,7 @@ _SAID = {
 }
 
 
-def dispatched(swept: "Swept", found: "Dispatched") -> Shown:
+def dispatched(swept: "SweepResult", found: "DispatchCounts") -> Shown:
     """One round of a dispatcher."""
     facts = {**vars(swept), **vars(found)}
     deadlines = f"deadlines missed: {swept.missed}, of them escalated: {swept.escalated}; expired: {swept.expired}"
@@ -30,7 +30,7 @@ def dispatched(swept: "Swept", found: "Dispatched") -> Shown:
 
 
 def outbox(
-    counts: Mapping[tuple[str, str], int], found: "Sequence[Letter]", channels: Sequence[str], timezone: str
+    counts: Mapping[tuple[str, str], int], found: "Sequence[OutboxMessage]", channels: Sequence[str], timezone: str
 ) -> Shown:
     """How many messages, and the newest of them."""
     totals = [{"channel": channel, "state": state, "messages": count} for (channel, state), count in counts.items()]
@@ -53,7 +53,7 @@ def _totals(counts: Mapping[tuple[str, str], int], channels: Sequence[str]) -> T
     return table
 
 
-def _letters(found: "Sequence[Letter]", timezone: str) -> Table:
+def _letters(found: "Sequence[OutboxMessage]", timezone: str) -> Table:
     table = grid("message", "channel", "type", "state", "tried", "next", "problem")
     for one in found:
         waits = day(one.next_at, timezone) if one.state == "pending" else ""

@@ -12,7 +12,7 @@ GROWTH = ("upsell", "cross_sell")
 SECRET = re.compile(r"\$\{\w+\}")
 
 
-def misdeclared(settings: InterventionSettings, targets: Mapping[str, TargetOf]) -> list[str]:
+def inconsistencies(settings: InterventionSettings, targets: Mapping[str, TargetOf]) -> list[str]:
     """Each problem as key = value: what is wrong and what to do; empty where all fits together."""
     return [
         *_of_playbooks(settings, targets),

@@ -10,7 +10,7 @@ from standardwebhooks import Webhook
 from standardwebhooks.webhooks import EmptyWebhookSecretError, WebhookVerificationError
 
 from serving.interventions.declare.settings import IncomingWebhook
-from serving.interventions.deliver.secrets import Environment, NotUsable
+from serving.interventions.deliver.secrets import ChannelUnusable, Environment
 
 log = logging.getLogger("bentoml.foresail")
 
@@ -22,20 +22,20 @@ class BadSignature(Exception):
     """The message is not signed as declared; the message says what was looked for, and nothing of the secret."""
 
 
-def check_signature(declared: IncomingWebhook, body: bytes, headers: Mapping[str, str]) -> None:
+def verify_signature(declared: IncomingWebhook, body: bytes, headers: Mapping[str, str]) -> None:
     """BadSignature unless one of the secrets signed exactly this body; a standard one not longer than five minutes ago."""
     check = _is_standard if declared.signature == "standard" else _is_hub
-    if not any(check(secret, body, headers) for secret in _known(declared)):
+    if not any(check(secret, body, headers) for secret in _secrets_of(declared)):
         raise BadSignature(_looked_for(declared.signature))
 
 
-def _known(declared: IncomingWebhook) -> Iterator[str]:
+def _secrets_of(declared: IncomingWebhook) -> Iterator[str]:
     """The secrets that the environment has: a new one that is not set everywhere yet keeps the old one good."""
     environment = Environment(os.environ)
     for secret in declared.secrets:
         try:
             yield environment.filled(secret)
-        except NotUsable as unset:
+        except ChannelUnusable as unset:
             log.warning("a secret of [webhooks] cannot be used: %s", unset)
 
 
