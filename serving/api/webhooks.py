@@ -14,8 +14,8 @@ from serving.api.schemas.interventions import Reported
 from serving.database.engine import writing
 from serving.database.intervention_states import CLAIMED
 from serving.interventions.declare.settings import IncomingWebhook
-from serving.interventions.deliver.reports import StatusReport, UnreadableReport, read_status_report
-from serving.interventions.deliver.signatures import BadSignature, verify_signature
+from serving.interventions.deliver.status_reports import StatusReport, UnreadableReport, read_status_report
+from serving.interventions.deliver.webhook_signatures import BadSignature, verify_signature
 from serving.interventions.run.lifecycle import Change, NoIntervention, NotAllowed, change, lock_intervention
 from serving.online.in_service import InService
 from serving.online.schemas import Text

@@ -17,7 +17,7 @@ from serving.database.tables import scores, standings, tier_moves
 from serving.interventions.decide.candidates import Accounts
 from serving.interventions.decide.decisions import Decision, decide_interventions, raising_reasons
 from serving.interventions.decide.earlier_decisions import INSTANT, EarlierDecisions, read_earlier_decisions
-from serving.interventions.run.begin import portions, replace_warnings_and_not_chosen, write_portion
+from serving.interventions.run.write_decisions import portions, replace_warnings_and_not_chosen, write_portion
 from serving.nightly.night.columns import as_text
 from serving.nightly.night.journal import Journal, NightRefused
 from serving.nightly.night.lock import only_night

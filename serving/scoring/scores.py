@@ -15,7 +15,8 @@ from features.definitions import Feature
 from features.engine.feature_names import Names
 from features.percentiles import percentile_in, percentile_of
 from registry.loader import LoadedModel, Target
-from serving.scoring.reasons import PHRASE_FEATURES, Reason, reasons_of
+from serving.scoring.reason_words import PHRASE_FEATURES
+from serving.scoring.reasons import Reason, reasons_of
 
 Band = Literal["low", "medium", "high"]
 LOW: Band = "low"

@@ -26,7 +26,7 @@ from serving.interventions.declare.settings import (
 )
 from serving.interventions.deliver import webhooks
 from serving.interventions.deliver.dispatch import dispatch_once
-from serving.interventions.run import begin, deadlines
+from serving.interventions.run import deadlines, write_decisions
 from serving.interventions.run.deadlines import sweep
 from serving.nightly import decide_now
 
@@ -87,7 +87,7 @@ def deliver(engine, settings, _, at, writes):
 
 def in_a_process(work, url, settings, folder, at, writing, outcome):
     """Many small transactions instead of a few large ones: more moments between which a kill can fall."""
-    begin.AT_ONCE, deadlines.AT_ONCE = 2, 3
+    write_decisions.AT_ONCE, deadlines.AT_ONCE = 2, 3
     webhooks.AT_ONCE, webhooks.READ_SECONDS, webhooks.BODY_SECONDS = 16, 0.2, 0.2
     try:
         work(opened(url, wait_seconds=20), settings, folder, at, writing.set)

@@ -201,6 +201,6 @@ def _facts(planned: "Planned", told: "InterventionSettings") -> Any:
 
 
 def _records(rows: "pd.DataFrame") -> list[dict[str, Any]]:
-    from serving.interventions.run.begin import records
+    from serving.interventions.run.write_decisions import records
 
     return records(rows)

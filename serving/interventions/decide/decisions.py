@@ -27,9 +27,9 @@ from serving.interventions.decide.candidates import (
 )
 from serving.interventions.decide.earlier_decisions import EarlierDecisions
 from serving.interventions.decide.experiments import ALL, HOLDOUT, TREATMENT
+from serving.interventions.decide.intervention_reason import intervention_reason
 from serving.interventions.decide.policy import Candidates, Plan, best_plan, by_group
 from serving.interventions.decide.resources import Resources, budget_left, owners_of, resources_of
-from serving.interventions.decide.wording import intervention_reason
 from serving.interventions.declare.calendar import WorkingTime
 from serving.interventions.declare.settings import InterventionSettings, Playbook
 from serving.interventions.run.lifecycle import Deadline, NewIntervention

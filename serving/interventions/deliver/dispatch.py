@@ -23,7 +23,7 @@ from serving.interventions.deliver.leases import (
     lease,
     record_results,
 )
-from serving.interventions.deliver.messages import text_together
+from serving.interventions.deliver.message_texts import text_together
 from serving.interventions.deliver.people import PeopleChannel
 from serving.interventions.deliver.secrets import ChannelUnusable, Environment
 from serving.interventions.deliver.webhooks import WebhookChannel

@@ -7,7 +7,7 @@ from typing import Any
 from serving.interventions.declare.settings import Channel
 from serving.interventions.deliver.addresses import allowed_addresses, resolve
 from serving.interventions.deliver.attempt import SUCCESS, DeliveryResult
-from serving.interventions.deliver.messages import MOST_TOGETHER, Text
+from serving.interventions.deliver.message_texts import MOST_TOGETHER, Text
 from serving.interventions.deliver.secrets import ChannelUnusable, Environment
 
 AT_ONCE = 4

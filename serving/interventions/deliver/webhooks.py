@@ -1,21 +1,18 @@
-"""Webhooks out: signed as Standard Webhooks has it, sent once, and what the receiver made of it."""
+"""Outgoing webhooks: one attempt to send a signed message, and the meaning of the receiver's answer."""
 
 import asyncio
-import base64
-import binascii
 import re
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 import httpx
-from standardwebhooks import Webhook
 
 from serving.interventions.declare.settings import Channel
 from serving.interventions.deliver.addresses import GuardedTransport, check_url
 from serving.interventions.deliver.attempt import LONGEST_WAIT, SUCCESS, DeliveryResult
 from serving.interventions.deliver.secrets import ChannelUnusable, Environment
+from serving.interventions.deliver.webhook_signatures import sign_headers, signing_key
 
 AT_ONCE = 64
 """Messages of one channel under way at the same time."""
@@ -30,7 +27,7 @@ class WebhookChannel:
 
     def __init__(self, channel: Channel, environment: Environment) -> None:
         self._url = check_url(environment.filled(channel.url), channel.allow_private)
-        self._secrets = [_signer(environment.filled(secret), secret) for secret in channel.secrets]
+        self._secrets = [signing_key(environment.filled(secret), secret) for secret in channel.secrets]
         self._client = httpx.AsyncClient(
             transport=GuardedTransport(channel.allow_private, AT_ONCE),
             timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
@@ -70,15 +67,6 @@ async def _drain(answer: httpx.Response) -> None:
                     return
 
 
-def sign_headers(secrets: Sequence[Webhook], message_id: str, payload: str, at: datetime) -> dict[str, str]:
-    """The headers of Standard Webhooks: every secret signs, so that a receiver may change to a new one in its own time."""
-    moment = at.astimezone(UTC)
-    headers = {"webhook-id": message_id, "webhook-timestamp": str(int(moment.timestamp()))}
-    if secrets:
-        headers["webhook-signature"] = " ".join(secret.sign(message_id, moment, payload) for secret in secrets)
-    return headers
-
-
 def read_answer(status: int, headers: httpx.Headers, at: datetime) -> DeliveryResult:
     """What a receiver's status and headers mean."""
     if 200 <= status < 300:
@@ -105,22 +93,6 @@ def _asked_to_wait(text: str | None, at: datetime) -> timedelta | None:
         return None
     until = until if until.tzinfo else until.replace(tzinfo=UTC)
     return min(max(until - at, timedelta(0)), LONGEST_WAIT)
-
-
-def _signer(secret: str, declared: str) -> Webhook:
-    encoded = secret.removeprefix("whsec_")
-    try:
-        key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
-    except binascii.Error:
-        key = b""
-    if not key:
-        raise ChannelUnusable(f"the secret {_name(declared)} must be whsec_ and base64")
-    return Webhook(key)
-
-
-def _name(declared: str) -> str:
-    """A secret as it may be spoken of: by the variable that holds it."""
-    return declared if re.fullmatch(r"\$\{\w+\}", declared) else "in the file"
 
 
 def _words(failed: httpx.TransportError) -> str:

@@ -13,9 +13,9 @@ from serving.interventions.decide.candidates import Accounts
 from serving.interventions.decide.decisions import Decision, decide_interventions, raising_reasons
 from serving.interventions.decide.earlier_decisions import SCHEMAS, TIME, EarlierDecisions
 from serving.interventions.declare.columns import NEEDED_ATTRIBUTES, account_rows
-from serving.interventions.run.begin import Portion, portions, replace_warnings_and_not_chosen
-from serving.interventions.run.begin import write_portion as act_on
 from serving.interventions.run.lifecycle import Deadline, NewIntervention
+from serving.interventions.run.write_decisions import Portion, portions, replace_warnings_and_not_chosen
+from serving.interventions.run.write_decisions import write_portion as act_on
 from serving.nightly.night.night import Night
 
 ACTOR = "the night"

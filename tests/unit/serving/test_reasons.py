@@ -9,8 +9,10 @@ from features.catalog import CATALOG, named
 from features.definitions import Feature
 from features.families.purchases import orders
 from features.history.streams import ENGAGEMENT_KINDS
-from serving.scoring.phrases import ENGLISH, LANGUAGES, money, number, percent
-from serving.scoring.reasons import reasons_of, theme, value_words
+from serving.scoring.language import money, number, percent
+from serving.scoring.phrases import ENGLISH, LANGUAGES
+from serving.scoring.reason_words import value_words
+from serving.scoring.reasons import reasons_of, theme
 
 NAN = math.nan
 LAST, GAP = "purchases_days_since_last", "purchases_gap_days_mean"

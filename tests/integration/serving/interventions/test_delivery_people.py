@@ -20,7 +20,7 @@ from serving.database.tables import standings
 from serving.interventions.declare.settings import Channel
 from serving.interventions.deliver.dispatch import dispatch_once
 from serving.interventions.deliver.leases import DispatchCounts
-from serving.interventions.deliver.messages import Text, text_of, text_together
+from serving.interventions.deliver.message_texts import Text, text_of, text_together
 
 MINUTE = timedelta(minutes=1)
 PAYLOAD = {"type": "intervention.escalated", "data": DATA}

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from serving.scoring.phrases import money, percent
+from serving.scoring.language import money, percent
 
 REASONS = 2
 """Of a score so many are told: the rest stands in the profile."""
