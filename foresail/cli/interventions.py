@@ -29,7 +29,7 @@ def interventions(
     from foresail.cli.rendering.decisions import intervention_list
     from serving.database.engine import reading
     from serving.database.intervention_states import CLOSED, OPEN
-    from serving.interventions.run.listing import page
+    from serving.interventions.run.listing import interventions_page
 
     project = load_project(folder)
     wanted = {"owner": owner, "playbook": playbook, "account_id": account}
@@ -37,7 +37,7 @@ def interventions(
     filters["status"] = [*OPEN, *CLOSED] if closed else [*OPEN]
     until = None if due_before is None else moment(project, due_before)
     with reading(project.engine()) as connection:
-        rows, next_page = page(connection, filters, until, last, None)
+        rows, next_page = interventions_page(connection, filters, until, last, None)
     show(intervention_list(rows, next_page is not None, project.currency, project.timezone), as_json)
 
 

@@ -43,8 +43,8 @@ def list_messages(
 
     project = load_project(folder)
     engine = project.engine()
-    messages = outbox_admin.letters(engine, state=state and state.value, channel=channel, most=top)
-    counts = outbox_admin.counted(engine)
+    messages = outbox_admin.list_messages(engine, state=state and state.value, channel=channel, most=top)
+    counts = outbox_admin.count_by_state(engine)
     show(outbox(counts, messages, list(project.interventions.channels), project.timezone), as_json)
 
 
