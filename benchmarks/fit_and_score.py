@@ -29,11 +29,11 @@ from foresail.demo import demo
 from foresail.operations.history import ingest_sources
 from foresail.operations.models import train
 from registry.loader import LoadedModel, Target
-from registry.writer import model_code
+from registry.model_code import model_code
 from serving.scoring.scores import Rows, score_rows
 from training.data.dataset import Dataset, labelled
 from training.data.targets import ChurnTarget
-from training.models.ladder import BOOSTING, BoostedRung, informative
+from training.models.boosting import BOOSTING, BoostedRung, informative
 
 ROUNDS, SEED, FEATURES = 300, 0, 150
 TARGET = ChurnTarget("churn", horizon_days=90, active_within_days=None)
@@ -84,8 +84,9 @@ def _bare(given: Dataset) -> str:
 
 def loaded(booster: str, names: tuple[str, ...]) -> LoadedModel:
     card = {
-        "format": 1, "rung": "lightgbm", "features": list(names), "linear": None,
-        "calibration": {"method": "none"}, "reference": {"scores": np.linspace(0, 1, 1001).tolist()},
+        "format": 1, "rung": "lightgbm", "features": list(names), "linear": None, "calibration": {"method": "none"},
+        "fingerprint": "of no catalog", "target": TARGET.to_json(), "trained_as_of": "2024-01-01T00:00:00+00:00",
+        "reference": {"scores": np.linspace(0, 1, 1001).tolist()},
     }  # fmt: skip
     target = Target("churn", "churn", 90, 0.7, 0.9, "", settings=TARGET.to_json())
     return LoadedModel("benchmark", "1", model_code().ScoreModel(card, booster), target)

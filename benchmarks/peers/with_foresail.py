@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
-from answering import answer
+from task import answer
 from training_shape import Question
 
 from features.definitions import Aggregate, Feature, events, times

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from foresail.cli.rendering.answers import Shown
     from foresail.config.project import Project
     from registry.promotion_log import Decision
-    from training.backtest.backtest import Hindsight
+    from training.backtest.backtest import Backtest
     from training.models.tuning import Budget
     from training.promotion.promotion import Order
 
@@ -125,7 +125,7 @@ def evaluate(  # noqa: PLR0913, PLR0917  # a command's options
     show(answer if truth is None else _with_truth(answer, project, target, backtest, truth), as_json)
 
 
-def _with_truth(answer: "Shown", project: "Project", target: str, backtest: "Hindsight", truth: Path) -> "Shown":
+def _with_truth(answer: "Shown", project: "Project", target: str, backtest: "Backtest", truth: Path) -> "Shown":
     """The answer followed by the truth report of a simulated company."""
     from foresail.cli.rendering.answers import Shown
     from foresail.cli.rendering.simulation import truth_report

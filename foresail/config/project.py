@@ -22,8 +22,9 @@ from pydantic import BaseModel, ValidationError
 
 from features.errors import ExitCode, ForesailError
 from features.history.ingest.sources import Source
-from foresail.config.project_file import KINDS, NAMED, TABLES, File, NightlyTable, TargetTable
-from serving.interventions.declare.inconsistent import misdeclared
+from foresail.config.project_file import NAMED, TABLES, File, NightlyTable, TargetTable
+from registry.target_kinds import KINDS, LEAVING
+from serving.interventions.declare.inconsistent import inconsistencies
 from serving.interventions.declare.library import with_library
 from serving.interventions.declare.settings import InterventionSettings, Library
 from serving.segmentation.settings import StandingSettings
@@ -213,7 +214,7 @@ def load(directory: str | Path) -> Project:
     _refuse(path, problems)
     interventions, wrong_choices = _interventions(file)
     # Names can be looked up only where all tables are as they should be.
-    _refuse(path, [*wrong_choices, *misdeclared(interventions, file.standing().targets)])
+    _refuse(path, [*wrong_choices, *inconsistencies(interventions, file.standing().targets)])
     return _project(directory, file, interventions)
 
 
@@ -337,7 +338,7 @@ def _target(table: TargetTable) -> dict[str, Any]:
 
 OF_KINDS = {
     "active_within_days": tuple(kind for kind in KINDS if kind != "contract_churn"),
-    "grace_days": ("churn", "contract_churn"),
+    "grace_days": LEAVING,
     "min_tenure_days": tuple(kind for kind in KINDS if kind != "contract_churn"),
     "share": ("contraction", "upsell"),
     "seasonal": ("contraction", "upsell"),

@@ -7,13 +7,14 @@ import math
 import re
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, Field, StrictInt, model_validator
 
 from features.history.ingest.sources import FORMATS, POSTED, RESERVED, Database, Source
 from features.history.streams import STREAMS
+from registry.target_kinds import KINDS, Kind
 from serving.interventions.declare.settings import (
     Calendar,
     Channel,
@@ -43,10 +44,6 @@ from serving.segmentation.settings import (
 )
 
 MOST_DAYS = 36_500
-
-Kind = Literal["churn", "contract_churn", "contraction", "upsell", "cross_sell", "value", "next_order"]
-KINDS = get_args(Kind)
-"""What can be predicted: training/data/targets.py says what each means, and is not imported before it is needed."""
 
 
 def _known_timezone(value: str) -> str:

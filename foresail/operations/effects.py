@@ -84,7 +84,7 @@ def playbook_trial(
     ('treatment' or 'control'). Those count whose horizon had closed and whose account was eligible for the target. Where the
     playbook was not given by lot, each treated account is set beside one that had not been assigned by then, drawn with `seed`.
     """
-    from training.data.targets import RISKS
+    from registry.target_kinds import RISKS
 
     checked = _checked(assignments, playbook)
     first = checked.sort_values("assigned_at", kind="stable").drop_duplicates("account_id")
@@ -187,7 +187,7 @@ def _eligible_features(project: "Project", pairs: pd.MultiIndex, target: "Target
 
 def learnable_columns(project: "Project", table: pd.DataFrame) -> list[str]:
     """The catalog's features that vary among these rows; the point in the year only where every season was seen twice."""
-    from training.models.ladder import learnable
+    from training.models.boosting import learnable
 
     moments = table.index.get_level_values("as_of")
     names, _ = learnable(project.catalog, [moments.min(), moments.max()])

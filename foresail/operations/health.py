@@ -8,16 +8,14 @@ from zoneinfo import ZoneInfo
 
 from features.progress import StepProgress
 from foresail.operations.progress import by_bucket
+from registry.target_kinds import LEAVING
 
 if TYPE_CHECKING:
     from features.history.store import History
     from foresail.config.project import Project
     from registry.loader import LoadedModel
     from serving.segmentation.assign import Stood
-    from training.evaluation.health import HealthRecord, Told
-
-LEAVING = ("churn", "contract_churn")
-"""The kinds of target whose labels say who left; the first in the project is taken."""
+    from training.evaluation.health import HealthRecord, HealthScores
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ def health(
 
 
 def _leaving(project: "Project") -> str:
-    """The target whose label says who left."""
+    """The target whose label says which accounts left; the first of its kind in the project is taken."""
     from foresail.config.project import FILE_NAME, ProjectError
 
     of_kind = [name for kind in LEAVING for name, table in project.target_tables.items() if table["kind"] == kind]
@@ -64,7 +62,8 @@ def _leaving(project: "Project") -> str:
 
 def _models_by(project: "Project", leaving: str, as_of: datetime) -> Chosen:
     """Of every target the newest model trained by as_of, else the champion; a target without either is left out."""
-    from registry.loader import NoChampion, load, load_version
+    from registry.errors import NoChampion
+    from registry.loader import load, load_version
 
     models, notes = [], []
     for target in project.targets:
@@ -85,9 +84,9 @@ def _models_by(project: "Project", leaving: str, as_of: datetime) -> Chosen:
 
 
 def _trained_by(project: "Project", target: str, as_of: datetime) -> str | None:
-    from registry.writer import list_models
+    from registry.versions import list_versions
 
-    rows = list_models(project.tracking_uri, project.model_name(target))
+    rows = list_versions(project.tracking_uri, project.model_name(target))
     return next((str(row.version) for row in rows if datetime.fromisoformat(row.trained_as_of) <= as_of), None)
 
 
@@ -114,20 +113,25 @@ def _night(
     return stand(table, scores, attributes, pd.DataFrame(), as_of, project.standing)
 
 
-def _told(night: "Stood", leaving: str, labels: Mapping[str, float]) -> "Told":
+def _told(night: "Stood", leaving: str, labels: Mapping[str, float]) -> "HealthScores":
     """What was told of the accounts that could leave; those without a health are left out."""
-    from training.evaluation.health import Told
+    from training.evaluation.health import HealthScores
 
     standings = night.standings.set_index("account_id")
     its = night.scores[night.scores["target"] == leaving].set_index("account_id")["probability"]
     known = standings[standings["health"].notna() & standings.index.isin(list(labels))]
     parts = {name: known[name].to_numpy() for name in ("satisfaction", "contribution", "exposure")}
     happened = known.index.map(labels).to_numpy(dtype=float)
-    return Told(known["health"].to_numpy(), parts, its.reindex(known.index).to_numpy(), happened)
+    return HealthScores(known["health"].to_numpy(), parts, its.reindex(known.index).to_numpy(), happened)
 
 
 def _record(
-    project: "Project", leaving: str, told: "Told", chosen: Chosen, moments: tuple[datetime, datetime], seed: int
+    project: "Project",
+    leaving: str,
+    told: "HealthScores",
+    chosen: Chosen,
+    moments: tuple[datetime, datetime],
+    seed: int,
 ) -> "HealthRecord":
     from training.evaluation.health import HealthRecord, Left, groups_of, separations
 

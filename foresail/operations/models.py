@@ -4,17 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from features.progress import StepProgress
 from foresail.operations.progress import silent
 
 if TYPE_CHECKING:
     from foresail.config.project import Project
-    from registry.promotion_log import Decision, Standing
-    from registry.writer import ModelRow
-    from training.backtest.backtest import Hindsight
-    from training.backtest.series import TrackRecord
+    from registry.card import ModelCard
+    from registry.promotion_log import Decision, VersionHistory
+    from registry.versions import ModelRow
+    from training.backtest.backtest import Backtest
+    from training.backtest.series import BacktestSeries
     from training.models.tuning import Budget
     from training.promotion.promotion import Order
     from training.train import TrainingResult
@@ -62,7 +63,7 @@ def train(
         catalog=project.catalog,
         budget=budget,
         campaign=project.campaign,
-        tell=partial(reasons_of, currency=project.currency),
+        reason_writer=partial(reasons_of, currency=project.currency),
     )
 
 
@@ -74,7 +75,7 @@ def evaluate(
     *,
     seed: int = 0,
     progress: StepProgress | None = None,
-) -> "Hindsight":
+) -> "Backtest":
     """What the champion would have said at as_of, beside what was known to have happened by `known_by`."""
     from serving.scoring.reasons import reasons_of
     from training.backtest.backtest import evaluate
@@ -91,7 +92,7 @@ def evaluate(
         report_to=project.report_path(target, "evaluation", as_of),
         catalog=project.catalog,
         campaign=project.campaign,
-        tell=partial(reasons_of, currency=project.currency),
+        reason_writer=partial(reasons_of, currency=project.currency),
     )
     report(1, 1, "scoring in hindsight")
     return found
@@ -105,12 +106,12 @@ def track(
     *,
     seed: int = 0,
     progress: StepProgress | None = None,
-) -> "TrackRecord":
+) -> "BacktestSeries":
     """What the champion would have said at each of the dates, beside what was known to have happened by `known_by`."""
-    from training.backtest.series import track
+    from training.backtest.series import evaluate_series
 
     report = progress or silent
-    return track(
+    return evaluate_series(
         project.history,
         dates,
         name=project.model_name(target),
@@ -125,9 +126,9 @@ def track(
 
 def models(project: "Project") -> "dict[str, list[ModelRow]]":
     """The registered versions of every target, newest first."""
-    from registry.writer import list_models
+    from registry.versions import list_versions
 
-    return {target: list_models(project.tracking_uri, project.model_name(target)) for target in project.targets}
+    return {target: list_versions(project.tracking_uri, project.model_name(target)) for target in project.targets}
 
 
 def promote(
@@ -162,11 +163,11 @@ def promote(
     return decision
 
 
-def standings(project: "Project") -> "dict[str, Standing]":
+def standings(project: "Project") -> "dict[str, VersionHistory]":
     """Of every target: who is champion, and what has been decided so far."""
-    from registry.writer import standing
+    from registry.promotion_log import version_history
 
-    return {target: standing(project.tracking_uri, project.model_name(target)) for target in project.targets}
+    return {target: version_history(project.tracking_uri, project.model_name(target)) for target in project.targets}
 
 
 def trained_on(project: "Project", *, unreadable_is_unknown: bool = False) -> list[TrainedOn]:
@@ -174,13 +175,13 @@ def trained_on(project: "Project", *, unreadable_is_unknown: bool = False) -> li
 
     NoModel for a model whose card cannot be read, unless it is enough to list it with no versions.
     """
-    from registry.writer import NoModel
+    from registry.errors import NoModel
 
     found = []
     for target, rows in models(project).items():
         for row in rows:
             try:
-                versions = dict(card(project, target, row.version)["data_versions"])
+                versions = dict(card(project, target, row.version).data_versions)
             except NoModel:
                 if not unreadable_is_unknown:
                     raise
@@ -189,9 +190,8 @@ def trained_on(project: "Project", *, unreadable_is_unknown: bool = False) -> li
     return found
 
 
-def card(project: "Project", target: str, version: int) -> Mapping[str, Any]:
+def card(project: "Project", target: str, version: int) -> "ModelCard":
     """The card of one version of a target's model; NoModel if there is none, or if it cannot be read."""
-    from registry.writer import load_version
+    from registry.versions import load_version
 
-    known: Mapping[str, Any] = load_version(project.tracking_uri, project.model_name(target), version).card
-    return known
+    return load_version(project.tracking_uri, project.model_name(target), version).card

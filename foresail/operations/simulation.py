@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from foresail.config.project import Project
     from foresail.simulation.truth_report import TruthReport
     from foresail.simulation.world.settings import Settings
-    from training.backtest.backtest import Hindsight
+    from training.backtest.backtest import Backtest
 
 
 def simulation_settings(file: Path | None, changes: Sequence[str] = ()) -> "Settings":
@@ -40,7 +40,7 @@ def truth_beside(folder: Path) -> Path:
     )
 
 
-def truth_report(project: "Project", target: str, backtest: "Hindsight", truth: Path) -> "tuple[TruthReport, Path]":
+def truth_report(project: "Project", target: str, backtest: "Backtest", truth: Path) -> "tuple[TruthReport, Path]":
     """A backtest beside the true probabilities, and the picture of it among the reports; TruthError without a truth."""
     from foresail.simulation.truth_report import compare, draw
 

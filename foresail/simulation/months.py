@@ -271,8 +271,8 @@ def _learn_one(
     learnt = learn(outcomes, found, features if tell_apart else None, seed=seed)
     if learnt is None:
         return PlaybookRound(found, False, "assumed"), None
-    effect = LearntEffect(name, str(len(own)), EffectModel(dict(learnt.card), learnt.boosters))
-    return PlaybookRound(found, is_harmful(effect), learnt.card["learner"]), effect
+    effect = LearntEffect(name, str(len(own)), EffectModel(learnt.card.to_json(), learnt.boosters))
+    return PlaybookRound(found, is_harmful(effect), learnt.card.learner), effect
 
 
 def _experiment(true: World, playbook: Playbook, own: pd.DataFrame) -> tuple[Outcomes, pd.DataFrame]:

@@ -14,11 +14,12 @@ from matplotlib.ticker import MaxNLocator
 
 from features.arrays import Array, Floats
 from foresail.simulation.truth.tables import TruthError, read, targets
+from registry.target_kinds import WITH_PROBABILITY
 from training.metrics.probabilities import TOP_SHARE, Ranking, lift_at, measure
 from training.reports.plots import BASELINE, LINE, MODEL, QUIET, STYLE
 
 if TYPE_CHECKING:
-    from training.backtest.backtest import Hindsight
+    from training.backtest.backtest import Backtest
 
 TRUE, PALE = "#3d8b40", "#8fc1d6"
 TRUTH = "the truth"
@@ -26,8 +27,6 @@ PLAYBOOK = "win_back_offer"
 """What is compared by whom it is offered: it helps some, annoys others, and costs something."""
 BINS = 10
 SELDOM = 0.005
-KINDS = ("churn", "contract_churn", "contraction", "upsell", "cross_sell")
-"""The kinds of target whose true probability is known."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +78,13 @@ class TruthReport:
         return {key: value for key, value in asdict(self).items() if key not in {"predicted", "true", "curves"}}
 
 
-def compare(backtest: "Hindsight", truth: Path) -> TruthReport:
+def compare(backtest: "Backtest", truth: Path) -> TruthReport:
     """Hold the scores of a closed horizon against the truth as of the same moment; TruthError if it is not that of them."""
     if backtest.evaluation is None:
         raise ValueError(f"the horizon has not closed: {backtest.open_because}")
-    if backtest.kind not in KINDS:
+    if backtest.kind not in WITH_PROBABILITY:
         raise TruthError(
-            f"the truth is held against {', '.join(KINDS)}; a model of {backtest.kind} answers something else"
+            f"the truth is held against {', '.join(WITH_PROBABILITY)}; a model of {backtest.kind} answers something else"
         )
     truths = targets(truth, backtest.as_of, backtest.horizon_days, backtest.scores.index)
     rows = truths.join(backtest.scores)

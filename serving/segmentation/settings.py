@@ -6,11 +6,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, model_validator
 
+from registry.target_kinds import RISKS
+
 YEAR = 365
 """Days over which value is computed."""
 MOST_DAYS = 36_500
-RISKS = ("churn", "contract_churn", "contraction")
-"""The kinds of target that put value at stake."""
 QUADRANTS = ("strategic_core", "stable_contributor", "high_potential_growth", "routine")
 TIERS = ("strategic", "growth", "potential")
 SEGMENTS = ("silent", "new", "at_risk", "low_frequency", "high_value", "potential")

@@ -12,13 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from foresail.cli.rendering.answers import Shown, day, from_here, grid, without_nan
-from foresail.cli.rendering.summaries import NOT_GRADED, appraised, graded
+from foresail.cli.rendering.summaries import NOT_GRADED, graded, summarised
 
 if TYPE_CHECKING:
-    from registry.promotion_log import Decision, Standing
-    from registry.writer import ModelRow
-    from training.backtest.backtest import Hindsight
-    from training.backtest.series import TrackRecord
+    from registry.promotion_log import Decision, VersionHistory
+    from registry.versions import ModelRow
+    from training.backtest.backtest import Backtest
+    from training.backtest.series import BacktestSeries
     from training.evaluation.comparison import Evaluation
     from training.train import TrainingResult
 
@@ -27,10 +27,10 @@ def training_result(result: "TrainingResult") -> Shown:
     """A fresh model: how good each rung is out of time, which was chosen and why."""
     parts: list[RenderableType] = [
         Text(f"{result.name} version {result.version} is now {result.alias}", style="bold"),
-        f"judged on {result.card['as_of_dates']['test'][:10]}, the newest closed horizon, which no choice had seen",
-        comparison(result.evaluation, result.card["target"]["happened"]),
-        graded(result.appraisal.grade.letter, result.appraisal.grade.meaning),
-        *appraised(result.appraisal, result.rung, result.evaluation.baseline),
+        f"judged on {result.card.test_date:%Y-%m-%d}, the newest closed horizon, which no choice had seen",
+        comparison(result.evaluation, result.card.target.happened),
+        graded(result.summary.grade.letter, result.summary.grade.meaning),
+        *summarised(result.summary, result.rung, result.evaluation.baseline),
         f"chosen on earlier dates: {result.choice}",
         f"calibration, chosen there too: {result.calibration.method}; {result.calibration.reason}",
         *(Text(f"note: {note}", style="yellow") for note in result.notes),
@@ -40,37 +40,37 @@ def training_result(result: "TrainingResult") -> Shown:
         "name": result.name, "version": result.version, "alias": result.alias, "run_id": result.run_id,
         "rung": result.rung, "choice": result.choice, "calibration": result.calibration.method,
         "notes": list(result.notes), "evaluation": result.evaluation.to_json(), "report": str(result.report_path),
-        **result.appraisal.to_json(),
+        **result.summary.to_json(),
     }  # fmt: skip
     return Shown(parts, without_nan(facts))
 
 
-def backtest(result: "Hindsight", timezone: str) -> Shown:
+def backtest(result: "Backtest", timezone: str) -> Shown:
     """What a model would have said at a moment, beside what happened; or why that cannot be told yet."""
     facts: dict[str, Any] = {
         "version": result.version, "rung": result.rung, "as_of": result.as_of, "accounts": len(result.scores),
         "notes": list(result.notes), "open_because": result.open_because,
         "evaluation": result.evaluation.to_json() if result.evaluation else None,
         "report": str(result.report_path) if result.report_path else None, "trained_grade": result.trained_grade,
-        **(result.appraisal.to_json() if result.appraisal else {}),
+        **(result.summary.to_json() if result.summary else {}),
     }  # fmt: skip
     heading = f"version {result.version} ({result.rung}) as of {day(result.as_of, timezone)}: {len(result.scores):,} eligible accounts"
     notes = [Text(f"note: {note}", style="yellow") for note in result.notes]
-    if result.evaluation is None or result.appraisal is None:
+    if result.evaluation is None or result.summary is None:
         return Shown([heading, *notes, f"not to be judged yet: {result.open_because}"], without_nan(facts))
-    grade = result.appraisal.grade
+    grade = result.summary.grade
     parts: list[RenderableType] = [
         heading,
         *notes,
         comparison(result.evaluation, result.happened),
         _level(result),
         graded(grade.letter, f"{grade.meaning} (when trained: {result.trained_grade or NOT_GRADED})"),
-        *appraised(result.appraisal, result.rung, result.evaluation.baseline),
+        *summarised(result.summary, result.rung, result.evaluation.baseline),
     ]
     return Shown([*parts, f"report: {from_here(result.report_path)}"], without_nan(facts))
 
 
-def _level(result: "Hindsight") -> str:
+def _level(result: "Backtest") -> str:
     """What was foreseen of all accounts together, and what happened."""
     foreseen, happened = result.scores["foreseen"], result.scores["happened"]
     answer = result.evaluation.answer if result.evaluation else "probability"
@@ -82,7 +82,7 @@ def _level(result: "Hindsight") -> str:
     return f"foreseen {foreseen.mean():.1%} {result.happened}, happened {happened.mean():.1%}"
 
 
-def backtest_series(series: "TrackRecord", timezone: str) -> Shown:
+def backtest_series(series: "BacktestSeries", timezone: str) -> Shown:
     """A model's quality at many past moments, and how long before a loss it had warned."""
     heading = (
         f"version {series.version} ({series.rung}), trained as of {day(series.trained_as_of, timezone)}, at past dates"
@@ -102,7 +102,7 @@ def backtest_series(series: "TrackRecord", timezone: str) -> Shown:
     return Shown(parts, without_nan(facts))
 
 
-def _over_time(series: "TrackRecord", timezone: str) -> Table:
+def _over_time(series: "BacktestSeries", timezone: str) -> Table:
     table = grid(
         "as of", "accounts", "happened", "foreseen", "log loss", series.baseline, "AUROC", series.baseline,
         "high band", "seen", numbers=range(1, 9),
@@ -120,7 +120,7 @@ def _over_time(series: "TrackRecord", timezone: str) -> Table:
     return table
 
 
-def _lead(series: "TrackRecord") -> list[str]:
+def _lead(series: "BacktestSeries") -> list[str]:
     """How long before a loss (the last order + the horizon) the account had crossed into the high band for good."""
     lead = series.lead
     lost = f"{lead['lost']:,} accounts fell silent within the record, and were lost {series.horizon_days} days after their last order"
@@ -196,7 +196,7 @@ def _outcome(target: str, decision: "Decision") -> str:
     return f"version {decision.version} is champion now{how}{way}"
 
 
-def line_of_champions(standing: "Standing", rows: "Sequence[ModelRow]", timezone: str) -> Table:
+def line_of_champions(standing: "VersionHistory", rows: "Sequence[ModelRow]", timezone: str) -> Table:
     """Every decision about who is champion, oldest first, with its day and its reason."""
     table = grid("day", "version", "decision", "by", "reason", numbers=(1,))
     first = next((decision for decision in rows if decision.version == standing.first), None)
@@ -211,7 +211,7 @@ def line_of_champions(standing: "Standing", rows: "Sequence[ModelRow]", timezone
     return table
 
 
-def models(rows: "Mapping[str, Sequence[ModelRow]]", standings: "Mapping[str, Standing]", timezone: str) -> Shown:
+def models(rows: "Mapping[str, Sequence[ModelRow]]", standings: "Mapping[str, VersionHistory]", timezone: str) -> Shown:
     """The registered versions of each target, and below them its line of champions."""
     table = grid("target", "version", "alias", "kind", "grade", "trained as of", "log loss", "AUROC", numbers=(1, 6, 7))
     for target, versions in rows.items():
@@ -238,7 +238,7 @@ def models(rows: "Mapping[str, Sequence[ModelRow]]", standings: "Mapping[str, St
     return Shown([table, *missing, *lines], without_nan(facts))
 
 
-def _about(row: "ModelRow", standing: "Standing") -> list[dict[str, Any]]:
+def _about(row: "ModelRow", standing: "VersionHistory") -> list[dict[str, Any]]:
     return [decision.to_json() for decision in standing.decisions if decision.version == row.version]
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from training.evaluation.comparison import Estimate
     from training.evaluation.profit import Profit
     from training.evaluation.slices import Slice
-    from training.evaluation.summary import Appraisal
+    from training.evaluation.summary import Summary
 
 NOT_GRADED = "not graded"
 GRADE_STYLES = {"A": "bold green", "B": "green", "C": "yellow", "none": "bold red"}
@@ -22,16 +22,16 @@ def graded(letter: str | None, meaning: str = "") -> Text:
     return Text(f"{text}: {meaning}" if meaning else text, style=GRADE_STYLES.get(letter or "", "bright_black"))
 
 
-def appraised(appraisal: "Appraisal", rung: str, baseline: str) -> Iterator[RenderableType]:
+def summarised(summary: "Summary", rung: str, baseline: str) -> Iterator[RenderableType]:
     """What kept the grade from a better one, profit beside the baseline's, and each part that is out of line."""
-    yield from (f"  {reason}" for reason in appraisal.grade.reasons if reason.startswith("not "))
-    if appraisal.profit:
-        yield _worth(appraisal.profit, rung, baseline)
-    if appraisal.slices:
-        by = ", ".join(dict.fromkeys(part.attribute for part in appraisal.slices))
-        wrong = [part for part in appraisal.slices if not part.holds]
+    yield from (f"  {reason}" for reason in summary.grade.reasons if reason.startswith("not "))
+    if summary.profit:
+        yield _worth(summary.profit, rung, baseline)
+    if summary.slices:
+        by = ", ".join(dict.fromkeys(part.attribute for part in summary.slices))
+        wrong = [part for part in summary.slices if not part.holds]
         verdict = f"{len(wrong)} out of line" if wrong else "all as foreseen"
-        yield f"{len(appraisal.slices)} parts by {by}: {verdict}"
+        yield f"{len(summary.slices)} parts by {by}: {verdict}"
         yield from map(_out_of_line, wrong)
 
 

@@ -286,7 +286,7 @@ def measure_an_effect(names):
     assert names["effects"]["dedicated_team"].choice.name == "constant"
     assert names["effects"]["joint_growth_plan"].choice.name != "constant"
     assert names["agreement"] > 0.5
-    assert "not decided by lot" in names["refusal"]
+    assert "was not randomised" in names["refusal"]
     assert not names["folder"].exists()
 
 

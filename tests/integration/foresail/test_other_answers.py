@@ -17,8 +17,8 @@ from foresail.config.project import load
 from foresail.operations.models import train
 from foresail.operations.scoring import score, write_scores
 from foresail.operations.serving import bring_up_to_date, serving_settings
-from serving.online.request import answer
 from serving.online.schemas import ScoreRequest
+from serving.online.score_request import answer
 from serving.online.settings import VARIABLE
 from serving.publish.tables import SCORES
 from serving.runtime.model_watcher import Watch
@@ -88,7 +88,7 @@ def test__train__every_rung_beside_the_rule_by_its_own_metrics(acme):
     for result in acme.trained.values():
         page = result.report_path.read_text(encoding="utf-8")
         assert page.count("<svg") >= 2
-        assert result.card["target"]["definition"].split(";")[0] in page.replace("&gt;", ">").replace(
+        assert result.card.target.definition.split(";")[0] in page.replace("&gt;", ">").replace(
             "Value:", "value:"
         ).replace("Days", "days")
 
@@ -112,7 +112,7 @@ def test__service__same_bits_as_the_night(acme, service):
     night = {target: of(acme, target) for target in ("value", "next_order")}
     asked = sorted(set(night["value"].index) & set(night["next_order"].index))[:20]
     found = answer(ScoreRequest(account_ids=asked, explain="top"), service, T)
-    for entry in found.accounts:
+    for entry in found:
         value, days = (next(each for each in entry.scores if each.target == target) for target in night)
         assert value.amount == night["value"].loc[entry.account_id, "amount"]
         assert value.probability is None

@@ -17,8 +17,7 @@ from serving_company import SOON, answers, card, free_port, register, wait_until
 from features.timestamps import now
 from foresail.config.project import load
 from foresail.operations.nightly import nightly
-from registry.promotion_log import PROMOTED, Decision
-from registry.writer import settle
+from registry.promotion_log import PROMOTED, Decision, settle
 from serving.client import Client
 from serving.database.engine import opened
 from serving.database.tables import event_inbox, job_runs, scores
