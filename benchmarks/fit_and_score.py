@@ -25,8 +25,9 @@ from measure import BENCH, Line, Run, note, once
 from features.catalog import CATALOG
 from features.engine.feature_names import Names
 from features.timestamps import read_moment
-from foresail import operations
-from foresail.demo.demo import demo
+from foresail.demo import demo
+from foresail.operations.history import ingest_sources
+from foresail.operations.models import train
 from registry.loader import LoadedModel, Target
 from registry.model_code import model_code
 from serving.scoring.scores import Rows, score_rows
@@ -106,9 +107,9 @@ def train_demo() -> Run:
     """From the demo's history to a registered model, with the report."""
     with tempfile.TemporaryDirectory() as folder:
         project, story = demo.prepare(Path(folder)), demo.YEAR_OF_SHOPPING
-        operations.ingest_sources(project, read_moment(story.ingested, project.timezone))
+        ingest_sources(project, read_moment(story.ingested_as_of, project.timezone))
         return replace(
-            once(operations.train, project, demo.TARGET, read_moment(story.trained, project.timezone)), answer=None
+            once(train, project, demo.TARGET, read_moment(story.trained_as_of, project.timezone)), answer=None
         )
 
 

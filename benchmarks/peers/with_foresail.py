@@ -11,7 +11,7 @@ from training_shape import Question
 from features.definitions import Aggregate, Feature, events, times
 from features.engine.table import build_feature_table
 from features.history.store import History
-from foresail.operations import write_table
+from foresail.operations.features import write_table
 
 lines = events("purchases")
 DECLARED: dict[str, Callable[[float], Aggregate]] = {

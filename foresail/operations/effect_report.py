@@ -1,4 +1,4 @@
-"""What every playbook did, from the assignments in the operational database and the history's outcomes."""
+"""The effect of every playbook, from the assignments in the operational database and the outcomes in the history."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,6 @@ import pandas as pd
 
 from features.progress import StepProgress
 from foresail.operations.effects import CONTROL, TREATMENT, NoExperiment, labels_after, learnable_columns, measurable
-from foresail.operations.keys import database
 
 if TYPE_CHECKING:
     from foresail.config.project import Project
@@ -24,7 +23,7 @@ NOT_CARRIED_OUT = ("dismissed", "expired")
 
 @dataclass(frozen=True)
 class PlaybookReport:
-    """One playbook: who was assigned, what was done, and what came of it. An account counts by its first assignment."""
+    """One playbook: its assignments, interventions and effect. An account counts by its first assignment."""
 
     playbook: str
     target: str
@@ -84,7 +83,7 @@ def _assigned(project: "Project", known_by: datetime) -> pd.DataFrame:
     from serving.database.intervention_states import ASSIGNED
     from serving.interventions.decide.outcomes import assigned
 
-    with reading(database(project)) as connection:
+    with reading(project.engine()) as connection:
         rows = assigned(connection)
     for name in ("assigned_at", "closed_at"):
         rows[name] = pd.to_datetime(rows[name], utc=True).dt.as_unit("us")

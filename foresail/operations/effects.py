@@ -1,4 +1,4 @@
-"""What a playbook did: its assignments beside the history, and the effect by lot, or marked where there was none."""
+"""The effect of a playbook: its assignments beside the history; a randomised effect, or a marked observational one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+
+from features.errors import ExitCode, ForesailError
 
 if TYPE_CHECKING:
     from features.definitions import Feature
@@ -21,15 +23,17 @@ AT_STAKE = "purchases_amount_sum_365d"
 """What an account that is kept is worth: a year of its orders, as of the assignment."""
 
 
-class NoExperiment(ValueError):
-    """There is nothing to learn from a playbook's assignments; the message says what there is and what is needed."""
+class NoExperiment(ForesailError, ValueError):
+    """A playbook's assignments cannot be measured; the message names what there is and what is needed."""
+
+    exit_code = ExitCode.MODEL
 
 
 @dataclass(frozen=True)
 class PlaybookTrial:
     """A playbook's assignments as an experiment: one row per (account_id, as_of), as_of being when it was assigned.
 
-    An account counts once, from its first assignment on: who is assigned again is who the first one did not help.
+    An account counts once, from its first assignment on: an account is assigned again where the first did not help.
     """
 
     playbook: str

@@ -1,4 +1,4 @@
-"""Feature tables: of a moment, of an earlier training, and the proof that they do not see the future."""
+"""Feature tables of a moment, and of an earlier training."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from features.engine.plan import FeatureSet
-    from features.leakage_audit.audit import AuditReport
     from foresail.config.project import Project
     from registry.card import ModelCard
 
@@ -115,15 +114,4 @@ def _differs(found: "ModelCard", table: "pd.DataFrame") -> str:
     return (
         f"the table is not the one that the model was trained on: {rows}. Its features, dates and history versions are those "
         "of the card, so the stored files or the library that computes (numpy, numba) have changed; nothing was written"
-    )
-
-
-def audit(
-    project: "Project", as_of: datetime, *, accounts: int, seed: int, progress: StepProgress | None = None
-) -> "AuditReport":
-    """Put probes into the future of a sample of accounts and report every feature that moved."""
-    from features.leakage_audit.audit import audit
-
-    return audit(
-        project.history, as_of, project.catalog, seed=seed, accounts=accounts, progress=by_bucket(progress, "probing")
     )

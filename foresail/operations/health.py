@@ -1,14 +1,12 @@
-"""The health score held against what happened afterwards."""
+"""The health score validated on outcomes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from features.progress import StepProgress
-from foresail.operations.models import model_name
 from foresail.operations.progress import by_bucket
 from registry.target_kinds import LEAVING
 
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Chosen:
-    """The models that speak for a moment, and what is to be said about them."""
+    """The models of a moment, and notes about them."""
 
     models: "Sequence[LoadedModel]"
     notes: tuple[str, ...]
@@ -31,7 +29,7 @@ class Chosen:
 def health(
     project: "Project", as_of: datetime, known_by: datetime, *, seed: int = 0, progress: StepProgress | None = None
 ) -> "HealthRecord":
-    """What was healthy as of a moment by what was known then, and who had left by what was known by `known_by`.
+    """Health as of a moment from what was known then, beside the losses that were known by `known_by`.
 
     Every target is scored by its newest model that was trained by as_of; where there is none, by its champion, and that
     is noted: it may have seen the answer. HorizonOpen, StaleHistory; NoChampion where the target that says who left has
@@ -48,13 +46,6 @@ def health(
     night = _night(project, history, chosen.models, as_of, progress)
     told = _told(night, leaving, dict(zip(happened.account_id, happened.labels, strict=True)))
     return _record(project, leaving, told, chosen, (as_of, known_by), seed)
-
-
-def draw_health(found: "HealthRecord", path: Path) -> None:
-    """Its picture, as the path's suffix says."""
-    from foresail.operations.plots import health
-
-    health(found, path)
 
 
 def _leaving(project: "Project") -> str:
@@ -76,7 +67,7 @@ def _models_by(project: "Project", leaving: str, as_of: datetime) -> Chosen:
 
     models, notes = [], []
     for target in project.targets:
-        name, version = model_name(project, target), _trained_by(project, target, as_of)
+        name, version = project.model_name(target), _trained_by(project, target, as_of)
         try:
             if version is None:
                 models.append(load(project.tracking_uri, name, catalog=project.catalog))
@@ -95,7 +86,7 @@ def _models_by(project: "Project", leaving: str, as_of: datetime) -> Chosen:
 def _trained_by(project: "Project", target: str, as_of: datetime) -> str | None:
     from registry.versions import list_versions
 
-    rows = list_versions(project.tracking_uri, model_name(project, target))
+    rows = list_versions(project.tracking_uri, project.model_name(target))
     return next((str(row.version) for row in rows if datetime.fromisoformat(row.trained_as_of) <= as_of), None)
 
 

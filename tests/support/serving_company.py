@@ -191,7 +191,7 @@ def answers(client, path):
         return False
 
 
-def wait_until(holds, process, log, seconds=60):
+def wait_until(holds, process, log, seconds=180):
     for _ in range(seconds * 10):
         if holds():
             return

@@ -67,7 +67,7 @@ def small_model(feature="purchases_gone"):
 def register_together(uri, barrier, aliases):
     """For a process of its own: open a store and register at the very moment when the others do."""
     model_code()  # importing MLflow takes longer than what is to coincide
-    barrier.wait(60)
+    barrier.wait(180)
     open_store(uri)
     aliases.put(log_and_register(small_model(), uri).alias)
 
@@ -99,7 +99,7 @@ def promote_together(root, uri, version, barrier, answers):
     settle = promotion.settle
 
     def when_all_have_judged(*given):
-        barrier.wait(120)
+        barrier.wait(180)
         return settle(*given)
 
     promotion.settle = when_all_have_judged

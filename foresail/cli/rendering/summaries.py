@@ -18,8 +18,8 @@ GRADE_STYLES = {"A": "bold green", "B": "green", "C": "yellow", "none": "bold re
 
 def graded(letter: str | None, meaning: str = "") -> Text:
     """A grade in a line; a model from before there were grades is said to have none."""
-    said = f"grade {letter}" if letter else NOT_GRADED
-    return Text(f"{said}: {meaning}" if meaning else said, style=GRADE_STYLES.get(letter or "", "bright_black"))
+    text = f"grade {letter}" if letter else NOT_GRADED
+    return Text(f"{text}: {meaning}" if meaning else text, style=GRADE_STYLES.get(letter or "", "bright_black"))
 
 
 def summarised(summary: "Summary", rung: str, baseline: str) -> Iterator[RenderableType]:
@@ -28,8 +28,8 @@ def summarised(summary: "Summary", rung: str, baseline: str) -> Iterator[Rendera
     if summary.profit:
         yield _worth(summary.profit, rung, baseline)
     if summary.slices:
-        by = ", ".join(dict.fromkeys(each.attribute for each in summary.slices))
-        wrong = [each for each in summary.slices if not each.holds]
+        by = ", ".join(dict.fromkeys(part.attribute for part in summary.slices))
+        wrong = [part for part in summary.slices if not part.holds]
         verdict = f"{len(wrong)} out of line" if wrong else "all as foreseen"
         yield f"{len(summary.slices)} parts by {by}: {verdict}"
         yield from map(_out_of_line, wrong)
@@ -37,17 +37,17 @@ def summarised(summary: "Summary", rung: str, baseline: str) -> Iterator[Rendera
 
 def _worth(profit: "Profit", rung: str, baseline: str) -> str:
     terms = profit.terms
-    at_capacity, at_best = (_amounts(each, rung, baseline) for each in (profit.at_capacity, profit.empc))
+    at_capacity, at_best = (_amounts(values, rung, baseline) for values in (profit.at_capacity, profit.empc))
     heading = " ".join(filter(None, ("expected profit an account,", terms.currency)))
     assumed = f"; assumed: {', '.join(terms.assumed)}" if terms.assumed else ""
     return f"{heading}: {at_capacity} by contacting {terms.capacity:.0%}; {at_best} at the best share{assumed}"
 
 
 def _amounts(values: "Mapping[str, Estimate]", rung: str, baseline: str) -> str:
-    own = f"{values[rung].value:,.2f} ({values[rung].low:,.2f} to {values[rung].high:,.2f})"
-    return own if rung == baseline else f"{own}, baseline {values[baseline].value:,.2f},"
+    amount = f"{values[rung].value:,.2f} ({values[rung].low:,.2f} to {values[rung].high:,.2f})"
+    return amount if rung == baseline else f"{amount}, baseline {values[baseline].value:,.2f},"
 
 
-def _out_of_line(one: "Slice") -> Text:
-    rates = f"foreseen {one.foreseen:.1%}, happened {one.happened:.1%}"
-    return Text(f"note: {one.attribute} {one.value}: {one.verdict}, {rates} of {one.accounts:,}", style="yellow")
+def _out_of_line(part: "Slice") -> Text:
+    rates = f"foreseen {part.foreseen:.1%}, happened {part.happened:.1%}"
+    return Text(f"note: {part.attribute} {part.value}: {part.verdict}, {rates} of {part.accounts:,}", style="yellow")

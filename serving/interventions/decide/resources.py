@@ -82,7 +82,10 @@ def week_of(moment: datetime) -> datetime:
 
 
 def one_more_member(resource: Resource, told: InterventionSettings, price: float) -> float:
-    """What one more person with the capacity of the role would bring in a month, at the price of one more place a week."""
+    """What one more person with the capacity of the role would bring in a month, if each place did what the first one more does.
+
+    `price`: `Plan.price`, what one more place a week would bring; 0 where nobody waits for one, whatever the last one brings.
+    """
     return (told.roles[resource.role].capacity_per_week or 0) * WEEKS_A_MONTH * price
 
 

@@ -17,7 +17,7 @@ from features.definitions import Season
 from features.engine.digest import table_digest
 from features.engine.table import build_feature_table
 from foresail.config.project import ProjectError, load
-from foresail.operations import bring_up_to_date, serving_settings
+from foresail.operations.serving import bring_up_to_date, serving_settings
 from registry.errors import FingerprintMismatch
 from registry.loader import load as load_model
 from serving.api.problems import Problem
