@@ -17,10 +17,10 @@ def list_rules(folder: ProjectOption = HERE, as_json: JsonOption = False) -> Non
     """Every playbook, rule and SLA in use: the project's own, and those of the library that [library] chooses."""
     from foresail.cli.rendering.rules import rule_list
     from foresail.operations.rules import entries
-    from serving.interventions.declare.library import left_out
+    from serving.interventions.declare.library import unusable_playbooks
 
     project = load_project(folder)
-    show(rule_list(entries(project), left_out(project.library, project.standing.targets)), as_json)
+    show(rule_list(entries(project), unusable_playbooks(project.library, project.standing.targets)), as_json)
 
 
 @app.command("test")
@@ -40,9 +40,9 @@ def try_rules(
     from foresail.cli.rendering.answers import progress
     from foresail.cli.rendering.rules import rule_tests
     from foresail.operations.rules import try_rules
-    from serving.interventions.declare.library import left_out
+    from serving.interventions.declare.library import unusable_playbooks
 
     project = load_project(folder)
     with progress() as bars:
         tested = try_rules(project, tuple(rule or ()), first, progress=bars)
-    show(rule_tests(tested, left_out(project.library, project.standing.targets), project.timezone), as_json)
+    show(rule_tests(tested, unusable_playbooks(project.library, project.standing.targets), project.timezone), as_json)

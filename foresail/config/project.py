@@ -24,7 +24,7 @@ from features.errors import ExitCode, ForesailError
 from features.history.ingest.sources import Source
 from foresail.config.project_file import NAMED, TABLES, File, NightlyTable, TargetTable
 from registry.target_kinds import KINDS, LEAVING
-from serving.interventions.declare.inconsistent import misdeclared
+from serving.interventions.declare.inconsistent import inconsistencies
 from serving.interventions.declare.library import with_library
 from serving.interventions.declare.settings import InterventionSettings, Library
 from serving.segmentation.settings import StandingSettings
@@ -214,7 +214,7 @@ def load(directory: str | Path) -> Project:
     _refuse(path, problems)
     interventions, wrong_choices = _interventions(file)
     # Names can be looked up only where all tables are as they should be.
-    _refuse(path, [*wrong_choices, *misdeclared(interventions, file.standing().targets)])
+    _refuse(path, [*wrong_choices, *inconsistencies(interventions, file.standing().targets)])
     return _project(directory, file, interventions)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from serving.interventions.declare.library import SORTS, library
+from serving.interventions.declare.library import TARGET_KINDS, library
 from serving.interventions.declare.settings import Playbook, Sla, Step
 
 
@@ -33,7 +33,7 @@ def playbooks_page() -> str:
 
 
 def _promises() -> Iterator[str]:
-    growth, risk = " or ".join(SORTS["growth"]), ", ".join(SORTS["risk"])
+    growth, risk = " or ".join(TARGET_KINDS["growth"]), ", ".join(TARGET_KINDS["risk"])
     roles = ", ".join(f"`{name}`" for name in library().roles)
     yield from [
         "- A table of the same name in `foresail.toml` replaces an entry: `[playbooks.win_back_offer]` with a `when` of your own.",

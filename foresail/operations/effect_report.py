@@ -81,10 +81,10 @@ def _assigned(project: "Project", known_by: datetime) -> pd.DataFrame:
     """The first assignment of each account to each playbook, of those made by then, with what had become of it by then."""
     from serving.database.engine import reading
     from serving.database.intervention_states import ASSIGNED
-    from serving.interventions.decide.outcomes import assigned
+    from serving.interventions.decide.outcomes import experiment_outcomes
 
     with reading(project.engine()) as connection:
-        rows = assigned(connection)
+        rows = experiment_outcomes(connection)
     for name in ("assigned_at", "closed_at"):
         rows[name] = pd.to_datetime(rows[name], utc=True).dt.as_unit("us")
     rows["status"] = rows["status"].mask(rows["closed_at"] > pd.Timestamp(known_by), ASSIGNED)

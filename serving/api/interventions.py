@@ -1,8 +1,7 @@
 """/v1/interventions: what is to be done for whom by when, and how people take it on, hand it over and end it."""
 
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -16,7 +15,7 @@ from starlette.responses import Response
 from features.timestamps import now
 from serving.api.cursors import cursor_of, place_of
 from serving.api.dependencies import Caller, Served, Threads
-from serving.api.problems import UNKNOWN_INTERVENTION, WRONG_STATE, Problem
+from serving.api.problems import UNKNOWN_INTERVENTION, WRONG_STATE
 from serving.api.routes import problems
 from serving.api.schemas.interventions import (
     By,
@@ -32,8 +31,8 @@ from serving.api.schemas.interventions import (
 from serving.database.engine import reading, writing
 from serving.database.intervention_states import ASSIGNED, CLAIMED, DISMISSED, DONE, IN_PROGRESS, OPEN
 from serving.interventions.run import listing
-from serving.interventions.run.lifecycle import Change, NoIntervention, NotAllowed, change, comment, finish_step
-from serving.interventions.run.listing import FILTERS, After
+from serving.interventions.run.lifecycle import Change, change, comment, finish_step
+from serving.interventions.run.listing import FILTERS, PageEnd
 from serving.online.in_service import InService
 from serving.online.schemas import Text
 from serving.runtime.idempotency import Answer, Asked, once
@@ -95,7 +94,7 @@ class Changing:
             change(connection, actor, at)
             return _told(connection, intervention_id)
 
-        with _as_problems(), writing(self.service.database) as connection:
+        with writing(self.service.database) as connection:
             return changed() if asked is None else once(connection, asked, at, changed)
 
 
@@ -173,19 +172,19 @@ async def _moved(at_hand: Changing, intervention_id: str, body: By, to: str, **h
 def _page(service: InService, query: InterventionQuery) -> Interventions:
     having = {"status": OPEN} | {name: words for name in FILTERS if (words := getattr(query, name))}
     place = place_of(query.cursor, InterventionPlace) if query.cursor else None
-    after = After(place.due_at, place.intervention_id) if place else None
+    after = PageEnd(place.due_at, place.intervention_id) if place else None
     with reading(service.database) as connection:
-        rows, last = listing.page(connection, having, query.due_before, query.limit, after)
+        rows, last = listing.interventions_page(connection, having, query.due_before, query.limit, after)
     return Interventions(interventions=rows, next=cursor_of(InterventionPlace(**vars(last))) if last else None)
 
 
 def _one(service: InService, intervention_id: str) -> Answer:
-    with _as_problems(), reading(service.database) as connection:
+    with reading(service.database) as connection:
         return _told(connection, intervention_id)
 
 
 def _told(connection: sa.Connection, intervention_id: str) -> Answer:
-    found = listing.in_full(connection, intervention_id)
+    found = listing.intervention_details(connection, intervention_id)
     parts = {"steps": found.steps, "deadlines": found.deadlines, "comments": found.comments}
     told: BaseModel = Intervention.model_validate({**found.intervention._mapping, **parts})  # noqa: SLF001  as in profile.py
     return Answer(HTTPStatus.OK, told.model_dump_json())
@@ -193,14 +192,3 @@ def _told(connection: sa.Connection, intervention_id: str) -> Answer:
 
 def _as_json(answer: Answer) -> Response:
     return Response(answer.body, answer.status, media_type="application/json")
-
-
-@contextmanager
-def _as_problems() -> Iterator[None]:
-    """What an intervention does not allow, in the words of the service."""
-    try:
-        yield
-    except NoIntervention as unknown:
-        raise Problem(UNKNOWN_INTERVENTION, str(unknown)) from unknown
-    except NotAllowed as refused:
-        raise Problem(WRONG_STATE, str(refused)) from refused

@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from registry.card import ModelCard
 from registry.loader import LoadedModel
 from serving.api.dependencies import Served
-from serving.api.problems import NOT_READY
+from serving.api.problems import NOT_READY, problem_of
 from serving.api.routes import problems
 from serving.api.schemas.models import Measured, Missing, Model, Models
 from serving.online.schemas import ProblemDetail
@@ -17,8 +17,8 @@ router = APIRouter()
 async def models(service: Served) -> Models:
     """The champions in service, and what a reader needs to judge their scores."""
     missing = [
-        Missing(target=target, problem=ProblemDetail(**problem.members()))
-        for target, problem in service.problems.items()
+        Missing(target=target, problem=ProblemDetail(**problem_of(unavailable).members()))
+        for target, unavailable in service.missing.items()
     ]
     return Models(models=[_model(loaded) for loaded in service.models.values()], missing=missing)
 

@@ -23,7 +23,7 @@ from serving.interventions.declare.settings import (
 )
 from serving.interventions.deliver import webhooks
 from serving.interventions.deliver.dispatch import dispatch_once
-from serving.interventions.run import begin, deadlines
+from serving.interventions.run import deadlines, write_decisions
 from serving.interventions.run.deadlines import sweep
 from serving.nightly import decide_now
 
@@ -87,7 +87,7 @@ def in_a_process(work, url, settings, folder, at, kill_after, outcome):
 
     `kill_after`: seconds of work after the beginning and after the first write, None for never.
     """
-    begin.AT_ONCE, deadlines.AT_ONCE = 2, 3
+    write_decisions.AT_ONCE, deadlines.AT_ONCE = 2, 3
     webhooks.AT_ONCE, webhooks.READ_SECONDS, webhooks.BODY_SECONDS = 16, 0.2, 0.2
     until_it_writes = []
     with at_work(kill_after[0]) as seconds:

@@ -11,7 +11,7 @@ from foresail.cli.rendering.answers import Shown, counted, day, grid, without_na
 if TYPE_CHECKING:
     import pandas as pd
 
-    from serving.interventions.decide.decisions import Decided
+    from serving.interventions.decide.decisions import Decision
     from serving.interventions.declare.settings import InterventionSettings
     from serving.nightly import Planned
 
@@ -48,7 +48,7 @@ def _headline(planned: "Planned", currency: str, timezone: str) -> str:
     )
 
 
-def _interventions(decided: "Decided", currency: str, timezone: str) -> RenderableType:
+def _interventions(decided: "Decision", currency: str, timezone: str) -> RenderableType:
     names = decided.choice.chosen.set_index("account_id")["name"]
     shown = grid("who", "does what", "for whom", "by when", "brings", "why", numbers=[4])
     shown.title = f"what is to be done first (amounts in {currency})"
@@ -67,7 +67,7 @@ def _more(others: int) -> list[RenderableType]:
     return [Text(f"and {others:,} more: --json has all", style="dim")] if others > 0 else []
 
 
-def _playbooks(decided: "Decided", currency: str) -> RenderableType:
+def _playbooks(decided: "Decision", currency: str) -> RenderableType:
     headings = ("playbook", "begun", "kept as control", "effect", f"cost, {currency}", f"brings, {currency}")
     shown = grid(*headings, numbers=[1, 2, 4, 5])
     shown.title = "by playbook"
@@ -78,7 +78,7 @@ def _playbooks(decided: "Decided", currency: str) -> RenderableType:
     return shown
 
 
-def _by_rules(decided: "Decided", currency: str) -> Iterator[RenderableType]:
+def _by_rules(decided: "Decision", currency: str) -> Iterator[RenderableType]:
     """What rules begin comes first, whatever it brings: a plan should not hide what that costs."""
     rows = decided.choice.chosen[decided.choice.chosen["must"].astype(bool)]
     if len(rows):
@@ -92,7 +92,7 @@ def _effect(effect: float, source: str) -> str:
     return text if source == "learnt" else f"{text} {'assumed' if source == 'assumed' else 'assumed and learnt'}"
 
 
-def _by_playbook(decided: "Decided") -> dict[str, dict[str, Any]]:
+def _by_playbook(decided: "Decision") -> dict[str, dict[str, Any]]:
     chosen, kept = decided.choice.chosen, decided.choice.kept
     control = kept.loc[kept["arm"] == "control", "playbook"].value_counts()
     return {
@@ -109,7 +109,7 @@ def _by_playbook(decided: "Decided") -> dict[str, dict[str, Any]]:
     }
 
 
-def _worth(decided: "Decided", settings: "InterventionSettings", currency: str) -> Iterator[RenderableType]:
+def _worth(decided: "Decision", settings: "InterventionSettings", currency: str) -> Iterator[RenderableType]:
     """What more capacity would be worth, of the resources that are used up."""
     scarce = sorted(
         (row for row in _resources(decided, settings) if row["one_more"] > 0), key=lambda row: -row["one_more"]
@@ -122,7 +122,7 @@ def _worth(decided: "Decided", settings: "InterventionSettings", currency: str) 
         yield f"the budget is used up: one more {currency} is worth {price:,.2f} {currency} after costs"
 
 
-def _resources(decided: "Decided", settings: "InterventionSettings") -> list[dict[str, Any]]:
+def _resources(decided: "Decision", settings: "InterventionSettings") -> list[dict[str, Any]]:
     from serving.interventions.decide.resources import one_more_member
 
     resources, choice = decided.choice.resources, decided.choice.plan
@@ -142,7 +142,7 @@ def _resources(decided: "Decided", settings: "InterventionSettings") -> list[dic
     ]
 
 
-def _allocation(decided: "Decided", division: str, currency: str) -> list[RenderableType]:
+def _allocation(decided: "Decision", division: str, currency: str) -> list[RenderableType]:
     """Where the plan puts its interventions; nothing of a division that is not known of anybody."""
     rows = _divided(decided, division)
     if len(rows) < 2:
@@ -156,14 +156,14 @@ def _allocation(decided: "Decided", division: str, currency: str) -> list[Render
     return [shown, *_more(len(rows) - MOST_MEMBERS)]
 
 
-def _divided(decided: "Decided", division: str) -> list[dict[str, Any]]:
+def _divided(decided: "Decision", division: str) -> list[dict[str, Any]]:
     if decided.choice.offered.empty:
         return []
     rows = decided.choice.by(division).reset_index(names="label").sort_values("expected_value", ascending=False)
     return _records(rows)
 
 
-def _missed(decided: "Decided") -> Iterator[RenderableType]:
+def _missed(decided: "Decision") -> Iterator[RenderableType]:
     for row in _records(decided.not_chosen.head(MOST_MISSED)):
         yield f"not chosen: {row['account_id']}, {row['playbook']} ({row['expected']:,.0f}): {row['why']}"
 
@@ -206,7 +206,7 @@ def _facts(planned: "Planned", settings: "InterventionSettings") -> Any:
 
 
 def _records(rows: "pd.DataFrame") -> list[dict[str, Any]]:
-    from serving.interventions.run.begin import records
+    from serving.interventions.run.write_decisions import records
 
     return records(rows)
 

@@ -8,9 +8,9 @@ from rich.table import Table
 from foresail.cli.rendering.answers import Shown, counted, day, grid
 
 if TYPE_CHECKING:
-    from serving.interventions.deliver.leases import Dispatched
-    from serving.interventions.deliver.outbox_admin import Letter
-    from serving.interventions.run.deadlines import Swept
+    from serving.interventions.deliver.leases import DispatchCounts
+    from serving.interventions.deliver.outbox_admin import OutboxMessage
+    from serving.interventions.run.deadlines import SweepResult
 
 _WORDS = {
     "delivered": "delivered",
@@ -21,7 +21,7 @@ _WORDS = {
 }
 
 
-def dispatch_round(swept: "Swept", delivered: "Dispatched") -> Shown:
+def dispatch_round(swept: "SweepResult", delivered: "DispatchCounts") -> Shown:
     """One round of a dispatcher."""
     facts = {**vars(swept), **vars(delivered)}
     deadlines = f"deadlines missed: {swept.missed}, of them escalated: {swept.escalated}; expired: {swept.expired}"
@@ -30,7 +30,7 @@ def dispatch_round(swept: "Swept", delivered: "Dispatched") -> Shown:
 
 
 def outbox(
-    counts: Mapping[tuple[str, str], int], messages: "Sequence[Letter]", channels: Sequence[str], timezone: str
+    counts: Mapping[tuple[str, str], int], messages: "Sequence[OutboxMessage]", channels: Sequence[str], timezone: str
 ) -> Shown:
     """How many messages, and the newest of them."""
     totals = [{"channel": channel, "state": state, "messages": count} for (channel, state), count in counts.items()]
@@ -53,7 +53,7 @@ def _totals(counts: Mapping[tuple[str, str], int], channels: Sequence[str]) -> T
     return table
 
 
-def _letters(messages: "Sequence[Letter]", timezone: str) -> Table:
+def _letters(messages: "Sequence[OutboxMessage]", timezone: str) -> Table:
     table = grid("message", "channel", "type", "state", "tried", "next", "problem")
     for message in messages:
         waits = day(message.next_at, timezone) if message.state == "pending" else ""

@@ -11,7 +11,7 @@ from serving.segmentation.settings import TargetOf
 SECRET = re.compile(r"\$\{\w+\}")
 
 
-def misdeclared(settings: InterventionSettings, targets: Mapping[str, TargetOf]) -> list[str]:
+def inconsistencies(settings: InterventionSettings, targets: Mapping[str, TargetOf]) -> list[str]:
     """Each problem as key = value: what is wrong and what to do; empty where all fits together."""
     return [
         *_of_playbooks(settings, targets),

@@ -16,7 +16,7 @@ from features.engine.table import build_bucket_table
 from serving.accounts.event_inbox import clear, fold
 from serving.accounts.states import refresh_states
 from serving.database.engine import writing
-from serving.interventions.decide.earlier_decisions import INSTANT, read_before
+from serving.interventions.decide.earlier_decisions import INSTANT, read_earlier_decisions
 from serving.nightly.night.journal import AGAIN, REFUSED, Pinned
 from serving.nightly.night.night import Night
 from serving.nightly.night.pins import champions, data_as_of, learnt_effects
@@ -83,7 +83,7 @@ def look_back(night: Night) -> None:
     for bucket, rows in enumerate(by_bucket(batches, night.history, SCORES_BEFORE)):
         night.folder.write("scores before", bucket, rows)
     if night.decides:
-        found = read_before(night.engine, night.plan.interventions, night.as_of, _decided_until(night))
+        found = read_earlier_decisions(night.engine, night.plan.interventions, night.as_of, _decided_until(night))
         for name, table in found.items():
             night.folder.write("decided before", name, table)
     stood = pa.Table.from_batches(list(standings_before(night.engine, night.as_of)), STANDINGS_BEFORE)

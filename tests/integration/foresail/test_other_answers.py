@@ -17,8 +17,8 @@ from foresail.config.project import load
 from foresail.operations.models import train
 from foresail.operations.scoring import score, write_scores
 from foresail.operations.serving import bring_up_to_date, serving_settings
-from serving.online.request import answer
 from serving.online.schemas import ScoreRequest
+from serving.online.score_request import answer
 from serving.online.settings import VARIABLE
 from serving.publish.tables import SCORES
 from serving.runtime.model_watcher import Watch
@@ -112,7 +112,7 @@ def test__service__same_bits_as_the_night(acme, service):
     night = {target: of(acme, target) for target in ("value", "next_order")}
     asked = sorted(set(night["value"].index) & set(night["next_order"].index))[:20]
     found = answer(ScoreRequest(account_ids=asked, explain="top"), service, T)
-    for entry in found.accounts:
+    for entry in found:
         value, days = (next(each for each in entry.scores if each.target == target) for target in night)
         assert value.amount == night["value"].loc[entry.account_id, "amount"]
         assert value.probability is None

@@ -20,9 +20,9 @@ from foresail.config.project import ProjectError, load
 from foresail.operations.serving import bring_up_to_date, serving_settings
 from registry.errors import FingerprintMismatch
 from registry.loader import load as load_model
-from serving.api.problems import Problem
-from serving.online.request import answer
+from serving.api.problems import FORESEEN, problem_of
 from serving.online.schemas import ScoreRequest
+from serving.online.score_request import answer
 from serving.runtime.model_watcher import Watch
 from serving.scoring.scores import needed_features, score_table
 from training.backtest.backtest import OtherFeatures, evaluate
@@ -149,7 +149,7 @@ def test__own_features__batch_and_service__give_bit_equal_scores(trained):
     night = score_table(loaded, table, explain_top=5)
     in_service = watch(project).in_service()
     asked = ScoreRequest(account_ids=night["account_id"].tolist()[:200])
-    served = [entry.scores[0].probability for entry in answer(asked, in_service, T).accounts]
+    served = [entry.scores[0].probability for entry in answer(asked, in_service, T)]
     expected = [None if math.isnan(one) else one for one in night["probability"].tolist()[:200]]
     assert served == expected
     assert sum(one is not None for one in served) > 50
@@ -163,7 +163,7 @@ def test__own_feature_changed__every_door_refuses_the_model_with_words(moved):
         load_model(project.tracking_uri, NAME, catalog=project.catalog)
     with pytest.raises(OtherFeatures, match=r"computes differently: train again, or go back.*\[features\] extend"):
         evaluate(project.history, T, name=NAME, tracking_uri=project.tracking_uri, known_by=T, catalog=project.catalog)
-    with pytest.raises(Problem, match="computed differently here"):
+    with pytest.raises(FORESEEN, match="computed differently here"):
         watch(project).check_ready()
 
 
@@ -185,9 +185,9 @@ def test__feature_file_no_longer_named__the_model_is_refused_by_the_feature(move
 def test__feature_file_gone__the_service_says_so(moved):
     """It starts, and tells whoever asks which file it misses."""
     (moved / "our_features.py").unlink()
-    with pytest.raises(Problem, match=r"our_features.py: the feature file cannot be read") as problem:
+    with pytest.raises(FORESEEN, match=r"our_features.py: the feature file cannot be read") as problem:
         watch(load(moved)).in_service()
-    assert problem.value.kind.status == 503
+    assert problem_of(problem.value).kind.status == 503
 
 
 ELSEWHERE = """

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Mount, Route
 
 from serving.api.middleware.limits import ProblemAnswers
-from serving.api.problems import UNKNOWN_ACCOUNT, Problem, pointer
+from serving.errors import UnknownAccount, pointer
 
 
 async def fine(request):
@@ -22,7 +22,7 @@ async def fails(request):
 
 
 async def refuses(request):
-    raise Problem(UNKNOWN_ACCOUNT, "nobody of that name", pointer="#/account_ids/0")
+    raise UnknownAccount("nobody of that name", pointer="#/account_ids/0")
 
 
 async def forbids(request):

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-NEWS = {
+NEWS_OF_TYPE = {
     "intervention.assigned": "to do",
     "intervention.claimed": "claimed",
     "intervention.in_progress": "begun",
@@ -23,7 +23,7 @@ WHO, UNTIL, WHY, HOW, DOES = "Account", "Until", "Why", "How", "Who does it"
 ANYBODY = "anybody of {role}"
 MANY = "{count} messages"
 MORE = "and {count} more"
-MOST = 20
+MOST_TOGETHER = 20
 """Messages that are told together; of more there is only the number."""
 
 
@@ -39,28 +39,28 @@ def text_of(payload: Mapping[str, Any], name: str | None, timezone: str) -> Text
     lines = [
         (WHO, _account(about, name)),
         (DOES, _doer(about)),
-        (UNTIL, _moment(about.get("due_at"), timezone)),
+        (UNTIL, _local_time(about.get("due_at"), timezone)),
         (WHY, about.get("reason")),
         (HOW, about.get("say")),
     ]
-    return Text(_headline(payload), "\n".join(f"{label}: {_line(value)}" for label, value in lines if value))
+    return Text(_headline(payload), "\n".join(f"{label}: {_one_line(value)}" for label, value in lines if value))
 
 
 def text_together(payloads: Sequence[tuple[Mapping[str, Any], str | None]], timezone: str) -> Text:
     """Several messages in one, a paragraph each, in their order."""
     if len(payloads) == 1:
         return text_of(*payloads[0], timezone)
-    told = [text_of(payload, name, timezone) for payload, name in payloads[:MOST]]
-    paragraphs = [f"{one.title}\n{one.body}" for one in told]
-    if len(payloads) > MOST:
-        paragraphs.append(MORE.format(count=len(payloads) - MOST))
+    texts = [text_of(payload, name, timezone) for payload, name in payloads[:MOST_TOGETHER]]
+    paragraphs = [f"{text.title}\n{text.body}" for text in texts]
+    if len(payloads) > MOST_TOGETHER:
+        paragraphs.append(MORE.format(count=len(payloads) - MOST_TOGETHER))
     return Text(MANY.format(count=len(payloads)), "\n\n".join(paragraphs))
 
 
 def _headline(payload: Mapping[str, Any]) -> str:
     about = payload["data"]
-    what = _line(about["playbook"]).replace("_", " ")
-    return f"[{about['severity']}] {what}: {NEWS.get(payload['type'], payload['type'])}"
+    what = _one_line(about["playbook"]).replace("_", " ")
+    return f"[{about['severity']}] {what}: {NEWS_OF_TYPE.get(payload['type'], payload['type'])}"
 
 
 def _account(about: Mapping[str, Any], name: str | None) -> str:
@@ -72,10 +72,10 @@ def _doer(about: Mapping[str, Any]) -> str:
     return f"{about['owner']}, {role}" if about.get("owner") else ANYBODY.format(role=role)
 
 
-def _moment(text: str | None, timezone: str) -> str | None:
+def _local_time(text: str | None, timezone: str) -> str | None:
     return text and f"{datetime.fromisoformat(text).astimezone(ZoneInfo(timezone)):%a %Y-%m-%d %H:%M} {timezone}"
 
 
-def _line(value: object) -> str:
+def _one_line(value: object) -> str:
     """On one line: a name with a line break in it must not look like a message of ours."""
     return " ".join(str(value).split())

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from serving.database.engine import insert_missing
 from serving.database.tables import assignments, not_chosen, warnings
 from serving.interventions.declare.settings import InterventionSettings
-from serving.interventions.run.lifecycle import Begun, begin
+from serving.interventions.run.lifecycle import NewIntervention, begin
 
 AT_ONCE = 300
 """Interventions in one transaction. While it lasts nobody else can write to SQLite, and the service must be able to post events."""
@@ -25,11 +25,11 @@ ROWS_AT_ONCE = 5_000
 class Portion:
     """Interventions that are begun together, and the assignments that are written with them."""
 
-    begun: Sequence[Begun]
+    begun: Sequence[NewIntervention]
     assignments: Sequence[Mapping[str, Any]]
 
 
-def portions(begun: Sequence[Begun], assigned: pd.DataFrame) -> Iterator[Portion]:
+def portions(begun: Sequence[NewIntervention], assigned: pd.DataFrame) -> Iterator[Portion]:
     """All of it, in parts: control and holdout first, then interventions, each beside its assignment."""
     kept = records(assigned[assigned["intervention_id"].isna()])
     for start in range(0, len(kept), ROWS_AT_ONCE):
@@ -40,14 +40,16 @@ def portions(begun: Sequence[Begun], assigned: pd.DataFrame) -> Iterator[Portion
         yield Portion(own, [by_id[one.intervention_id] for one in own])
 
 
-def act(connection: sa.Connection, portion: Portion, actor: str, at: datetime, told: InterventionSettings) -> int:
+def write_portion(
+    connection: sa.Connection, portion: Portion, actor: str, at: datetime, settings: InterventionSettings
+) -> int:
     """Log the assignments, then begin the interventions, in the transaction of the connection; how many were new."""
     if portion.assignments:
         connection.execute(insert_missing(connection, assignments), list(portion.assignments))
-    return begin(connection, portion.begun, actor, at, told)
+    return begin(connection, portion.begun, actor, at, settings)
 
 
-def replace_found(connection: sa.Connection, warned: pd.DataFrame, missed: pd.DataFrame) -> None:
+def replace_warnings_and_not_chosen(connection: sa.Connection, warned: pd.DataFrame, missed: pd.DataFrame) -> None:
     """Put the warnings and near misses of this decision in the place of those before it."""
     for table, rows in ((warnings, warned), (not_chosen, missed)):
         connection.execute(sa.delete(table))

@@ -6,7 +6,7 @@ from typing import Any
 from serving.database.intervention_states import CLAIMED, DISMISSED, DONE, IN_PROGRESS
 from serving.interventions.declare.settings import IncomingWebhook
 
-OWN_WORDS = {word: word for word in (CLAIMED, IN_PROGRESS, DONE, DISMISSED)}
+FORESAIL_WORDS = {word: word for word in (CLAIMED, IN_PROGRESS, DONE, DISMISSED)}
 """What needs no declaration: Foresail's own."""
 
 
@@ -15,7 +15,7 @@ class UnreadableReport(ValueError):
 
 
 @dataclass(frozen=True)
-class Report:
+class StatusReport:
     """Which intervention, the sender's word for its status, and the state that it means: None for a word that nobody declared."""
 
     intervention_id: str
@@ -24,14 +24,14 @@ class Report:
     actor: str | None
 
 
-def read_report(declared: IncomingWebhook, body: Any) -> Report:
+def read_status_report(declared: IncomingWebhook, body: Any) -> StatusReport:
     """The report in a message. UnreadableReport."""
-    own, word = _text(body, declared.intervention_id), _text(body, declared.status)
-    actor = _text(body, declared.actor) if declared.actor else None
-    return Report(own, word, {**OWN_WORDS, **declared.words}.get(word), actor)
+    own, word = _text_at(body, declared.intervention_id), _text_at(body, declared.status)
+    actor = _text_at(body, declared.actor) if declared.actor else None
+    return StatusReport(own, word, {**FORESAIL_WORDS, **declared.words}.get(word), actor)
 
 
-def _text(body: Any, path: str) -> str:
+def _text_at(body: Any, path: str) -> str:
     found = body
     for name in path.split("."):
         found = found.get(name) if isinstance(found, dict) else None
