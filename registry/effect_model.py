@@ -1,8 +1,8 @@
-"""The code of a playbook's learnt effect: logged with it, so that whoever loads it needs nothing of this project.
+"""The code of a playbook's learnt effect: logged with the effect, so that loading it needs nothing of this project.
 
-Effects are shares of what is at stake that acting keeps or wins. Either all accounts have the same, or trees tell whom
-the playbook helps more; then an account has the average effect, and of what the trees say it differs from that the share `trust`,
-which held up on accounts that they had not seen. No pickles: a card of JSON, and the trees as LightGBM writes them.
+An effect is the share of the value at stake that acting keeps or wins. Either all accounts have the same effect, or trees tell
+which accounts the playbook helps more; then an account has the average effect and the share `trust` of its difference from the
+average: as much of it as held up on accounts that the trees had not seen. No pickles: a card of JSON, and the trees as LightGBM writes them.
 """
 
 import json
@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 CARD, FORMAT = "effect.json", 1
 CHANCE = "chance"
-"""The column of the chance of what the playbook is to avoid, for those who ask by a frame."""
+"""The column, in a frame, of the chance of the outcome that the playbook is to avoid."""
 LEAST_CHANCE = 0.02
-"""What hardly happens can hardly be avoided: smaller chances are taken for this, lest a share of nearly nothing be huge."""
+"""An outcome that hardly happens can hardly be avoided: smaller chances count as this, so that no share of nearly nothing is huge."""
 
 
 class EffectModel:
-    """What a playbook does, for each account. `matrix` is (n, k) float64 with the columns of `features`; NaN is absent."""
+    """The effect of a playbook, for each account. `matrix` is (n, k) float64 with the columns of `features`; NaN is absent."""
 
     def __init__(self, card: dict[str, Any], boosters: Mapping[str, str]) -> None:
         if card.get("format") != FORMAT:
@@ -46,11 +46,11 @@ class EffectModel:
 
     @property
     def tells_apart(self) -> bool:
-        """Whether accounts have effects of their own."""
+        """Whether the effects of accounts differ."""
         return bool(self.card["parts"])
 
     def shares(self, matrix: Floats, chance: Floats) -> Floats:
-        """The share of what is at stake that acting keeps or wins, (n,), by the chance (n,) of what it is to avoid."""
+        """The share of the value at stake that acting keeps or wins, (n,), by the chance (n,) of the outcome to avoid."""
         average = np.full(len(chance), float(self.card["share"]))
         if not self.tells_apart:
             return average
@@ -58,7 +58,7 @@ class EffectModel:
         return np.asarray(average + self.card["trust"] * (said - average))
 
     def _changes(self, matrix: Floats) -> Floats:
-        """By how much acting changes the chance of what it is to avoid, (n,)."""
+        """By how much acting changes the chance of the outcome to avoid, (n,)."""
         changes = np.zeros(len(matrix))
         for part in self.card["parts"]:
             switch = part["switch"]
@@ -68,7 +68,7 @@ class EffectModel:
 
 
 class EffectPyfunc(PythonModel):
-    """The same for whoever loads it with `mlflow.pyfunc`: a frame with `chance` and the features in, shares out."""
+    """The same effect for readers by `mlflow.pyfunc`: a frame with `chance` and the features in, shares out."""
 
     model: EffectModel
 

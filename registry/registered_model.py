@@ -132,7 +132,7 @@ def purchases_expected(buying: Mapping[str, Any], filled: Floats) -> Floats:
         # Euler's transformation of the same series, for accounts whose many orders in no time let the printed one overflow.
         turned = stays ** (a - 1.0) * hyp2f1(a + b - 1.0 - r, a - 1.0, a + b + repeats - 1.0, 1.0 - stays)
     left = np.where(np.isfinite(as_printed), as_printed, turned)
-    # Where neither can be computed, as if nobody stopped: the limit of the formula for b → ∞.
+    # Where neither can be computed, as if no account stopped: the limit of the formula for b → ∞.
     never_stops = (r + repeats) / (alpha + known) * horizon
     while_alive = np.where(np.isfinite(left), (a + b + repeats - 1.0) / (a - 1.0) * (1.0 - left), never_stops)
     while_alive = np.clip(while_alive, 0.0, never_stops)
@@ -198,7 +198,7 @@ class ScoreModel:
         return self._boosted(matrix, raw_score=True) + self.card.get("offset", 0.0) if len(matrix) else np.empty(0)
 
     def answers(self, matrix: Floats) -> Floats:
-        """What the model says: probability (n,), amount (n,), or days (n, 3): median, 10 and 90 % bounds."""
+        """The answers: probability (n,), amount (n,), or days (n, 3): median, 10 and 90 % bounds."""
         return answered(self.answer, self.margin(matrix), self.card["calibration"])
 
     def probability(self, matrix: Floats) -> Floats:
@@ -307,7 +307,7 @@ class _OneRow:
 
 
 class ScorePyfunc(PythonModel):
-    """The same model for whoever loads it with `mlflow.pyfunc`: a frame with the feature columns in, answers out."""
+    """The same model for readers by `mlflow.pyfunc`: a frame with the feature columns in, answers out."""
 
     model: ScoreModel
 

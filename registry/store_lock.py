@@ -16,7 +16,7 @@ def turn_at(database: Path) -> Iterator[None]:
     database.parent.mkdir(parents=True, exist_ok=True)
     try:
         file = database.with_name(f"{database.name}.lock").open("a")
-    except OSError:  # who cannot write here (a read-only disk) has nothing to take turns for
+    except OSError:  # a process that cannot write here (a read-only disk) has nothing to take turns for
         yield
         return
     with file:

@@ -1,4 +1,4 @@
-"""Train a target as of a moment T: what became known after T is invisible, to features and to labels alike."""
+"""Train a target as of a moment T: nothing known after T reaches a feature or a label."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -46,7 +46,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """A registered model, and what is known about how good it is."""
+    """A registered model, and how good it is."""
 
     name: str
     """The registered name: <project slug>-<target name>."""
@@ -85,7 +85,7 @@ def train(  # noqa: PLR0913  # all but three are given by name
 ) -> TrainingResult:
     """Fit, choose, judge, register and report one target.
 
-    `catalog` is what there is to learn from: with a company's own features, what `features.catalog.custom` made of them.
+    `catalog` holds the features to learn from: a company's own features come from `features.custom`.
     With a `budget` the settings of the trees are searched within it; without, they are the defaults.
     `campaign` is what the company said of costs and capacity. With `reason_writer`, which puts contributions into words,
     the report shows a few accounts. `project` is the slug that begins the registered name. NotEnoughHistory, StaleHistory and NotEnoughLabels say
@@ -122,7 +122,7 @@ def train(  # noqa: PLR0913  # all but three are given by name
 
 
 def _rows(history: History, origin: Origin, settings: Settings, ticks: "_Ticks") -> tuple[Dataset, Dataset]:
-    """What there is to learn from and to judge on, and the accounts of today, without labels."""
+    """The labelled rows to learn from and to judge on, and the accounts of today, without labels."""
 
     def built(done: int, of: int) -> None:
         ticks(f"features of date {done}/{of}")
@@ -141,7 +141,7 @@ def _climbed(
     ticks: "_Ticks",
     progress: StepProgress | None,
 ) -> Climb:
-    """The ladder climbed, with notes of what was found before and left out."""
+    """The ladder climbed, with notes of suspects and of what was left out."""
     names, left_out = learnable(origin.catalog, origin.days.closed)
     rungs = with_search(ladder(informative(data, names), origin.target), budget, progress)
     climb = climb_ladder(rungs, data, origin.days, origin.target, origin.seed, ticks)
@@ -182,7 +182,7 @@ def split_for(history: History, target: Target, as_of: datetime, settings: Setti
 
 
 def _leaks(learnt: Dataset, today: Dataset, target: Target, seed: int) -> list[Suspect]:
-    """What the audit finds; of amounts and days it is asked whether there was an order."""
+    """The suspects of the leakage audit; of amounts and days it looks at whether there was an order."""
     happened = replace(learnt, labels=task_for(target).happened(learnt.labels).astype(float))
     return suspects(happened, outcome=telling((target.kind, target.name), CATALOG.names), scored=today, seed=seed)
 
@@ -223,7 +223,7 @@ def scored_at_test(climb: Climb, target: Target) -> report.Scored:
 
 
 def at_test(climb: Climb, data: Dataset, days: Split) -> Judged:
-    """The test's accounts, and what was said of them by the chosen rung as it was fitted then."""
+    """The test's accounts, and the answers of the chosen rung as it was fitted then."""
     winner = climb.winner
     parts = {"format": FORMAT, **winner.fitted.to_json(), "calibration": winner.calibration.to_json()}
     model = scorer(Recipe.from_json(parts), winner.fitted.booster)
@@ -283,7 +283,7 @@ def flat_metrics(climb: Climb) -> dict[str, float]:
 
 
 class _Ticks:
-    """Counts steps, so that those who do the work need not know how many there are."""
+    """Counts steps, so that the functions that do the work need not know how many there are."""
 
     def __init__(self, total: int, progress: StepProgress | None) -> None:
         self._done, self._total, self._progress = 0, total, progress

@@ -128,10 +128,7 @@ _NOT_YET_FORESAIL_ERRORS = {
     "KeyRefused": ExitCode.USAGE, "KeyNeeded": ExitCode.USAGE, "NoMessage": ExitCode.USAGE,
     "IngestError": ExitCode.DATA, "HistoryError": ExitCode.DATA, "AuditError": ExitCode.DATA,
     "DatabaseUnavailable": ExitCode.DATA, "PublishError": ExitCode.DATA, "NightRefused": ExitCode.DATA,
-    "ModelUnavailable": ExitCode.MODEL, "NoChampion": ExitCode.MODEL, "NoModel": ExitCode.MODEL,
-    "OtherFeatures": ExitCode.MODEL, "NotEnoughHistory": ExitCode.MODEL, "NotEnoughLabels": ExitCode.MODEL,
-    "StaleHistory": ExitCode.MODEL, "HorizonOpen": ExitCode.MODEL, "NotRecorded": ExitCode.MODEL,
-    "NotPromoted": ExitCode.NOT_PROMOTED, "NightRunning": ExitCode.ALREADY_RUNNING,
+    "NightRunning": ExitCode.ALREADY_RUNNING,
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Training models, judging them in hindsight, and listing them."""
+"""Training models, backtests, promotion, and listing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -81,7 +81,7 @@ def evaluate(
     from training.backtest.backtest import evaluate
 
     report = progress or silent
-    report(0, 1, "scoring in hindsight")
+    report(0, 1, "scoring the past moment")
     found = evaluate(
         project.history,
         as_of,
@@ -94,7 +94,7 @@ def evaluate(
         campaign=project.campaign,
         reason_writer=partial(reasons_of, currency=project.currency),
     )
-    report(1, 1, "scoring in hindsight")
+    report(1, 1, "scoring the past moment")
     return found
 
 

@@ -1,4 +1,4 @@
-"""A registered model at past moments: what it would have said then, and what happened."""
+"""Backtests: a registered model put back to past moments, its answers beside what happened."""
 
 __all__ = [
     "backtest",

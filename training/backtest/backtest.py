@@ -1,4 +1,4 @@
-"""A registered model put back to a moment: what it would have said then, and what happened."""
+"""A backtest: a registered model put back to a moment, its answers then beside what happened."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -172,7 +172,7 @@ def main(answers: Floats) -> Floats:
 
 
 def shortcomings(scored: report.Scored, evaluation: Evaluation, rung: str) -> tuple[str, ...]:
-    """What a reader of the numbers must not overlook, in words; a row of `scored` is one account."""
+    """Shortcomings that a reader of the numbers must not overlook, in words; a row of `scored` is one account."""
     off = _off_level(scored) if evaluation.answer == "probability" else ""
     return tuple(note for note in (off, _no_better(evaluation, rung)) if note)
 

@@ -110,7 +110,7 @@ class BacktestSeries:
 
 
 class NotRecorded(ForesailError, ValueError):
-    """A record over many dates is not kept of such a target."""
+    """A backtest series is not made for the target: its answers are no probabilities."""
 
     exit_code = ExitCode.MODEL
 
@@ -135,9 +135,9 @@ def evaluate_series(  # noqa: PLR0913  # all but two are given by name
     catalog: FeatureSet = CATALOG,
     progress: Progress | None = None,
 ) -> BacktestSeries:
-    """What the champion would have said at each date whose horizon has closed by `known_by`, beside what happened.
+    """The champion's answers at each date whose horizon has closed by `known_by`, beside what happened.
 
-    Every date sees what was known then; labels, and who was lost when, what was known by `known_by`. Dates that cannot be
+    Every date sees what was known then; labels and losses see what was known by `known_by`. Dates that cannot be
     judged yet are left out and noted; HorizonOpen if that leaves none. NoModel, OtherFeatures as `backtest.evaluate`.
     """
     model = load_alias(tracking_uri, name)
@@ -147,7 +147,7 @@ def evaluate_series(  # noqa: PLR0913  # all but two are given by name
     target, history = target_from(card.target.to_json()), history.at(history.versions())
     if target.answer != "probability":
         raise NotRecorded(
-            f"'{target.name}' answers with {target.answer}; a record over many dates is kept of probabilities alone"
+            f"'{target.name}' answers with {target.answer}; a backtest series is made for probabilities alone"
         )
     closed, notes = _closed(history, sorted(map(in_utc, dates)), target, in_utc(known_by))
     rows = _scored(history, closed, model, target, in_utc(known_by), catalog, progress)

@@ -1,4 +1,4 @@
-"""What is predicted: who is eligible at as_of, and what counts as having happened by the end of the horizon.
+"""Targets: which accounts are eligible at as_of, and what counts as having happened by the end of the horizon.
 
 A label is the only thing in this project that may look past its as_of, and only up to the moment `known_by` that
 the training (or the evaluation) speaks for. Returns are not orders.
@@ -85,7 +85,7 @@ class Target(ABC):
 
     @property
     def population(self) -> Population:
-        """Who may be scored: churned accounts may not."""
+        """The accounts that may be scored: churned ones may not."""
         return of_target({**asdict(self), "kind": self.kind})
 
     @property

@@ -1,4 +1,4 @@
-"""What moves the scores of a model's population, and which way."""
+"""The drivers of a model's scores, and their direction."""
 
 from dataclasses import dataclass
 

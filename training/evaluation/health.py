@@ -1,4 +1,4 @@
-"""Whether health tells who leaves: a health score held against what became of the accounts."""
+"""Whether the health score tells which accounts leave: the score held against what happened."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -58,7 +58,7 @@ class HealthRecord:
     """Who was called healthy."""
     reinforce_below: float
     weak: Left
-    """For whom a reinforcement plan was due."""
+    """The accounts for which a reinforcement plan was due."""
     groups: tuple[Group, ...]
     """Ten of like size, the least healthy first; equal healths stay together, so they may be fewer."""
     auroc: Mapping[str, Estimate]
@@ -117,5 +117,5 @@ def _separation(part: Floats, labels: Floats, seed: int) -> Estimate:
 
 
 def _ill(health: Floats) -> Floats:
-    """Health turned round, 0 to 1: what ranks who leaves above who stays."""
+    """Health reversed, 0 to 1: it ranks accounts that leave above accounts that stay."""
     return 1.0 - health / 100.0

@@ -79,7 +79,7 @@ ASSUMABLE = ("account_value", "contact_cost", "incentive_cost", "accept_rate", "
 
 @dataclass(frozen=True)
 class Terms:
-    """The figures of a campaign, amounts in `currency` an account, and which of them nobody has given.
+    """The figures of a campaign, amounts in `currency` an account, and which of them the company has not given.
 
     `capacity` is a share of the accounts. `assumed` names settings that are no more than the paper's, `measured` those
     that were taken from the accounts' own purchases.

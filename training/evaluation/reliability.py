@@ -10,7 +10,7 @@ from training.metrics.probabilities import Ranking, calibration_bins, ece, rate_
 
 REPLICATES = 300
 TOLERANCE = 0.10
-"""Of the rarer outcome's rate. Being off by less than a tenth of what happens changes nobody's plan."""
+"""Of the rarer outcome's rate. Being off by less than a tenth of what happens changes no plan."""
 
 
 @dataclass(frozen=True)

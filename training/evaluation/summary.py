@@ -1,4 +1,4 @@
-"""An evaluation that a company can act on: what the judged probabilities are worth, where they hold, and their grade."""
+"""The summary of an evaluation: what the judged answers are worth, where they hold, and their grade."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ ORDERED, RETURNED = "purchases_amount_sum_365d", "purchases_returns_amount_sum_3
 
 @dataclass(frozen=True)
 class Judged:
-    """The rows of one date, one an account, with what the chosen model and the baseline said of them.
+    """The rows of one date, one an account, with the answers of the chosen model and of the baseline.
 
     `model` gave the answers.
     """
@@ -58,7 +58,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Summary:
-    """What follows from an evaluation, beside the metrics themselves."""
+    """What an evaluation is worth, beside the metrics themselves."""
 
     reliability: Reliability | None
     """Of probabilities."""
@@ -145,7 +145,7 @@ def summarise(
 
 
 def groups_at(history: History, as_of: datetime, accounts: Sequence[str]) -> Groups:
-    """Segment, industry and region of these accounts as was known at as_of; an attribute nobody has is left out."""
+    """Segment, industry and region of these accounts as was known at as_of; an attribute that no account has is left out."""
     known = attributes_as_of(history, as_of, ATTRIBUTES).reindex(list(accounts))
     return {
         name: np.array([value if isinstance(value, str) else None for value in known[name]], dtype=object)

@@ -27,7 +27,7 @@ class Outcomes:
     revenue: Floats
     """Ordered within the horizon, returns taken off."""
     chance: Floats
-    """The probability of `missed` if nobody acts, as it was scored when assigned; NaN where it was not."""
+    """The probability of `missed` without acting, as scored when assigned; NaN where not scored."""
     at_stake: Floats
     """What was expected to be lost, or not to be won, when it was assigned: chance × `unit`."""
     unit: Floats
@@ -59,7 +59,7 @@ class QuadrantEffect:
 
 @dataclass(frozen=True)
 class PlaybookEffect:
-    """What a playbook did to those who were assigned to treatment, all of them together."""
+    """The effect of a playbook on the accounts assigned to treatment, all of them together."""
 
     treatment: int
     control: int
@@ -71,7 +71,7 @@ class PlaybookEffect:
     None, as all that follow, with fewer than 30 accounts in an arm, or where the same became of all of an arm.
     """
     share: Difference | None
-    """`avoided` of those of whom it was expected: the effect in the sense of foresail.toml, a share of what is at stake.
+    """`avoided` among the accounts of which it was expected: the effect in the sense of foresail.toml, a share of the value at stake.
 
     By accounts and not by money: a few large accounts would decide the money alone.
     """
@@ -128,7 +128,7 @@ def measured(outcomes: Outcomes, cost: float) -> PlaybookEffect:
 
 
 def _mean(chances: Floats) -> float:
-    """Of those that were scored; 0 of nobody."""
+    """Of the scored accounts; 0 without any."""
     scored = chances[~np.isnan(chances)]
     return float(scored.mean()) if len(scored) else 0.0
 

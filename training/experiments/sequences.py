@@ -1,4 +1,4 @@
-"""Intervals that hold at every look at once: whoever looks each night, and stops when it pleases, errs no more than 5 %.
+"""Intervals that hold at every look at once: a reader who looks each night, and stops at any time, errs no more than 5 %.
 
 An asymptotic confidence sequence by Robbins' normal mixture (Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas, "Time-uniform
 central limit theory and asymptotic confidence sequences", Annals of Statistics 2024, Theorem 2.2; for

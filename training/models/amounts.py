@@ -191,7 +191,7 @@ def _least(data: Dataset) -> float:
 
 
 def _mean_of_new(data: Dataset, orders: str) -> float:
-    """What accounts that had never ordered went on to order, on average: who has no rhythm yet is told by nothing else."""
+    """The average that accounts without an order went on to order: nothing else says what an account without a rhythm will order."""
     new = ~(data.columns([orders])[:, 0] > 0)
     return float(np.maximum(data.labels[new], 0.0).mean()) if new.any() else 0.0
 

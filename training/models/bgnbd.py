@@ -1,4 +1,4 @@
-"""The BG/NBD model of repeat buying: who is still alive, and what to expect of them, from three numbers an account.
+"""The BG/NBD model of repeat buying: which accounts are still alive and what to expect of them, from three numbers an account.
 
 Fader, Hardie & Lee (2005), "Counting Your Customers" the Easy Way: An Alternative to the Pareto/NBD Model, Marketing
 Science 24(2). While alive an account buys at its own rate (gamma with r and α), and after each purchase it drops out with
@@ -53,7 +53,7 @@ class BgNbd:
     b: float
 
     def alive(self, buying: Buying) -> Floats:
-        """Probability of being alive at the end of the observation, (n,) (eq. 7; 1 for who never bought again)."""
+        """Probability of being alive at the end of the observation, (n,) (eq. 7; 1 for an account that never bought again)."""
         return np.asarray(1.0 / (1.0 + np.exp(self._log_odds_of_gone(buying))))
 
     def none_within(self, buying: Buying, horizon: float) -> Floats:
@@ -96,7 +96,7 @@ def log_likelihood(model: BgNbd, buying: Buying) -> float:
 
 
 def fit(buying: Buying) -> BgNbd:
-    """The model of maximum likelihood; NoRhythm if nobody ever bought again, for then there is nothing to see."""
+    """The model of maximum likelihood; NoRhythm if no account bought again, for then there is nothing to fit."""
     from scipy.optimize import minimize
 
     if not (buying.repeats > 0).any():

@@ -241,7 +241,7 @@ def measure(answers: Floats, labels: Floats, horizon_days: float, weights: Float
     median, low, high = np.minimum(answers, horizon_days).T
     cut = np.minimum(labels, horizon_days)
     by_end = chance_by(answers, horizon_days)
-    # Beyond the horizon nobody looked: what came later counts by the chance that it lies inside, given that it came later.
+    # Nothing is known beyond the horizon: an order that came later counts by the chance that it lies inside, given that it came later.
     later = np.maximum(0.9 - np.maximum(by_end, 0.1), 0.0) / np.maximum(1.0 - by_end, 1e-9)
     inside = np.where(np.isinf(labels), later, (answers[:, 1] <= labels) & (labels <= answers[:, 2]))
     ranking = Ranking.of(by_end, np.isfinite(labels).astype(np.float64))
@@ -255,7 +255,7 @@ def measure(answers: Floats, labels: Floats, horizon_days: float, weights: Float
 
 
 def _standing(margin: Floats, labels: Floats, horizon_days: float) -> tuple[Floats, Floats]:
-    """(log days − margin), of who did not order up to the horizon; and 1.0 for who did, else 0.0."""
+    """(log days − margin), with the horizon where no order came up to it; and 1.0 where one came, else 0.0."""
     came = labels <= horizon_days
     days = np.clip(np.where(came, labels, horizon_days), SOONEST, None)
     return np.log(days) - margin, came.astype(np.float64)

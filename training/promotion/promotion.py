@@ -1,4 +1,4 @@
-"""Champion and challenger: who serves, decided on what happened, and the way back.
+"""Champion and challenger: the version in service, decided on what happened, and the way back.
 
 Both models are put back to the newest as_of whose horizon has closed, score the same eligible accounts, and meet the
 checks of `training.promotion.gate`. What a training has seen of the newest horizon, it has seen more of before, so no older one would
@@ -49,7 +49,7 @@ class NotPromoted(ForesailError, RuntimeError):
 
 @dataclass(frozen=True)
 class Order:
-    """Who wants what, when and why: what a decision keeps of the person behind it."""
+    """The person behind a decision: the moment, the name and the reason."""
 
     decided_at: datetime
     by: str = ""

@@ -1,4 +1,4 @@
-"""What an intervention does: on average, to whom more, and whether that can be told at all.
+"""The effect of an intervention: on average, on which accounts it is larger, and whether either can be told.
 
 `estimate_effects` takes any plain table of features, treatment and outcome. See docs/uplift.md for the definitions.
 """

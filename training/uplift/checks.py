@@ -23,7 +23,7 @@ MOST_OUTSIDE = 0.10
 
 
 class CannotEstimate(ForesailError, ValueError):
-    """The effect cannot be told from such data; the message says what there is and what is needed."""
+    """The effect cannot be told from the data; the message says what there is and what is needed."""
 
     exit_code = ExitCode.MODEL
 
@@ -54,7 +54,7 @@ class Randomisation:
     """What speaks for and against randomisation."""
 
     auroc: Estimate
-    """How well the features tell who was treated, out of fold; 0.5 if randomised."""
+    """How well the features tell which rows were treated, out of fold; 0.5 if randomised."""
     treated_share: float
     stated_share: float | None
     imbalances: tuple[Imbalance, ...]
@@ -107,7 +107,7 @@ def refuse_too_coarse(trial: Trial, average: Estimate, worth_finding: float | No
 
 
 def randomisation(trial: Trial, fold: Codes, grower: Grower) -> Randomisation:
-    """Whether the features tell who was treated more than chance allows, given the chances that were stated.
+    """Whether the features tell which rows were treated better than chance allows, given the chances that were stated.
 
     Three checks, each with one false alarm in a thousand: the share of the treated against the stated one (Fabijan et al.
     2019 call it sample ratio mismatch); AUROC of a model that forecasts treatment; and each feature's own balance,

@@ -1,4 +1,4 @@
-"""How well a ranking by effect finds whom to treat: Qini, AUUC, and the value of treating a share of the accounts.
+"""How well a ranking by effect finds the accounts to treat: Qini, AUUC, and the value of treating a share of the accounts.
 
 Rows are ranked within their fold, because each fold's ranking comes from a model of its own; those of equal rank are
 treated at random. Where the chance of treatment differs, each row is weighted by one over the chance of its arm.

@@ -100,7 +100,7 @@ class Effects:
     of: Mapping[str, Effect]
 
     def __getitem__(self, treatment: str) -> Effect:
-        """The effect of a treatment; KeyError that names the treatments if there is no such one."""
+        """The effect of a treatment; KeyError that names the treatments if there is none of that name."""
         if treatment not in self.of:
             raise KeyError(f"there is no treatment '{treatment}'; there are {', '.join(self.of)}")
         return self.of[treatment]
@@ -142,7 +142,7 @@ def estimate_effects(  # noqa: PLR0913  # each is a question that the caller alo
     allow_observational: bool = False,
     seed: int = 0,
 ) -> Effects:
-    """What each treatment does on average, and to whom it does more.
+    """The effect of each treatment on average, and the accounts on which it is larger.
 
         One row per assignment: `features` known before it, who got which `treatment`, what the `outcome` was (a number, or 0
         and 1). A treatment of yes and no, or 1 and 0, has no for control; else `control` names the arm that was left alone.

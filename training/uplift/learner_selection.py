@@ -110,7 +110,7 @@ def forecasts(learner: Learner, nuisances: Nuisances) -> Floats:
 
 
 def policy_gains(nuisances: Nuisances, effects: Floats, budget: float | None) -> Floats:
-    """What the policy of such forecasts brings by treating each row; 0 for whom it does not treat."""
+    """What a policy by these forecasts brings by treating each row; 0 for a row that it does not treat."""
     trial = nuisances.trial
     expected = trial.net(effects)
     treated = Standing.of(expected, nuisances.fold).treated(budget) * (expected > 0)

@@ -1,4 +1,4 @@
-"""Pictures of whom to treat, as SVG in the style of the training's report."""
+"""Plots of the accounts to treat, as SVG in the style of the training's report."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""One treatment against control, as plain arrays: who was treated, what came of it, what it is worth."""
+"""One treatment against control, as plain arrays: the treated rows, the outcome, and its value."""
 
 from dataclasses import dataclass, replace
 
@@ -31,7 +31,7 @@ class Trial:
     propensity: Floats
     """The chance with which each row was treated: as stated, or the share of the treated."""
     is_stated: bool
-    """Whether the propensity was stated by whoever made the experiment."""
+    """Whether the propensity was stated by the maker of the experiment."""
 
     def __len__(self) -> int:
         return len(self.outcome)

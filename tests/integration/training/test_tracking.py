@@ -100,7 +100,7 @@ def test__store__server_that_does_not_answer__given_up_and_not_tried_for_minutes
     assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "1"
 
 
-def test__list_models__name_with_an_apostrophe__found_under_it(small_uri):
+def test__list_versions__name_with_an_apostrophe__found_under_it(small_uri):
     """MLflow's filters would end the name at the apostrophe, and find nothing."""
     log_and_register(dataclasses.replace(small_model(), name="o'brien-churn"), small_uri)
     assert [row.version for row in list_versions(small_uri, "o'brien-churn")] == [1]
