@@ -118,18 +118,7 @@ def _exit_code(error: Exception) -> ExitCode | None:
     """The exit code of an error that Foresail foresees, None for any other error."""
     if isinstance(error, ForesailError):
         return error.exit_code
-    if isinstance(error, OSError):
-        return ExitCode.DATA
-    names = (kind.__name__ for kind in type(error).__mro__)
-    return next((_NOT_YET_FORESAIL_ERRORS[name] for name in names if name in _NOT_YET_FORESAIL_ERRORS), None)
-
-
-_NOT_YET_FORESAIL_ERRORS = {
-    "KeyRefused": ExitCode.USAGE, "KeyNeeded": ExitCode.USAGE, "NoMessage": ExitCode.USAGE,
-    "IngestError": ExitCode.DATA, "HistoryError": ExitCode.DATA, "AuditError": ExitCode.DATA,
-    "DatabaseUnavailable": ExitCode.DATA, "PublishError": ExitCode.DATA, "NightRefused": ExitCode.DATA,
-    "NightRunning": ExitCode.ALREADY_RUNNING,
-}  # fmt: skip
+    return ExitCode.DATA if isinstance(error, OSError) else None
 
 
 if __name__ == "__main__":

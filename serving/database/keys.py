@@ -14,6 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from features.errors import ExitCode, ForesailError
 from serving.database.audit_log import Act, append
 from serving.database.engine import reading, writing
 from serving.database.tables import api_keys
@@ -29,12 +30,16 @@ SCOPES = {
 ACTOR = "foresail keys"
 
 
-class KeyRefused(ValueError):
+class KeyRefused(ForesailError, ValueError):
     """A key cannot be made or revoked as asked; the message says why and what to do."""
 
+    exit_code = ExitCode.USAGE
 
-class KeyNeeded(Exception):
+
+class KeyNeeded(ForesailError):
     """The service must not be started like this as long as there is no key."""
+
+    exit_code = ExitCode.USAGE
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,17 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from features.errors import ExitCode, ForesailError
 from serving.database.audit_log import Act, append
 from serving.database.engine import reading, writing
 from serving.database.tables import channel_states, outbox
 from serving.interventions.run.outbox import DEAD, GONE, PENDING
 
 
-class NoMessage(LookupError):
+class NoMessage(ForesailError, LookupError):
     """There is no such message to be sent again; the message says why."""
+
+    exit_code = ExitCode.USAGE
 
 
 @dataclass(frozen=True)

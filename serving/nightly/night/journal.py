@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from features.errors import ExitCode, ForesailError
 from serving.database.engine import reading, writing
 from serving.database.tables import job_runs, job_steps
 
@@ -20,8 +21,10 @@ REFUSED = "refused"
 """Noted of what was posted and could not become part of the history: how many events, by stream and reason."""
 
 
-class NightRefused(Exception):
+class NightRefused(ForesailError):
     """The night cannot run for the moment that was asked for; the message says why and what to do."""
+
+    exit_code = ExitCode.DATA
 
 
 @dataclass(frozen=True)

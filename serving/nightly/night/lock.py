@@ -7,6 +7,7 @@ from time import monotonic, sleep
 
 import sqlalchemy as sa
 
+from features.errors import ExitCode, ForesailError
 from features.history.file_lock import file_lock
 from serving.database.engine import available, shown
 from serving.nightly.night.journal import NightRefused
@@ -18,8 +19,10 @@ PATIENCE = 3.0
 """Seconds that the database may take to see that the session of a night that is over has ended."""
 
 
-class NightRunning(Exception):
+class NightRunning(ForesailError):
     """Another night is at work; the message says whose."""
+
+    exit_code = ExitCode.ALREADY_RUNNING
 
 
 @contextmanager

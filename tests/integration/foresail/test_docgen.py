@@ -6,7 +6,7 @@ import pytest
 import typer
 from documented import ROOT
 
-from foresail.cli.main import EXIT_CODES, app
+from foresail.cli.main import app
 from foresail.config.project_file import TABLES
 from foresail.docgen.cli_page import cli_page
 from foresail.docgen.http_page import http_page
@@ -42,7 +42,7 @@ def test__cli_page__has_every_command_and_every_exit_code():
     assert set(re.findall(r"^## (foresail .+)$", page, re.MULTILINE)) == leaves(typer.main.get_command(app))
     codes = re.findall(r"^\| (\d+) \| \w", page, re.MULTILINE)
     assert codes == [str(code) for code in range(11)]
-    assert all(f"{code} " in EXIT_CODES for code in codes)
+    assert all(f"{code} " in app.info.epilog for code in codes)
 
 
 def test__http_page__has_every_resource_with_its_scope():

@@ -15,7 +15,7 @@ from foresail.operations.rules import entries, try_rules
 from serving.database.engine import opened, writing
 from serving.database.tables import scores, standings, tier_moves
 from serving.database.upgrade import upgrade
-from serving.interventions.declare.library import left_out
+from serving.interventions.declare.library import unusable_playbooks
 
 NIGHT = datetime(2026, 3, 1, tzinfo=UTC)
 PROJECT = """
@@ -154,7 +154,7 @@ def test__entries__say_where_they_come_from_and_what_follows(folder):
     declared = {entry.name: entry for entry in entries(project)}
     assert (declared["silent"].origin, declared["silent"].does) == ("project", "high warning")
     assert (declared["win_back_offer"].origin, declared["win_back_offer"].does) == ("library", "by success_manager")
-    shown = rule_list(list(declared.values()), left_out(project.library, project.standing.targets))
+    shown = rule_list(list(declared.values()), unusable_playbooks(project.library, project.standing.targets))
     assert shown.facts["left_out"]["upgrade_plan"].startswith("it needs a target of kind upsell")
 
 
