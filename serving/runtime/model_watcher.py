@@ -32,7 +32,7 @@ START_SECONDS = 15.0
 log = logging.getLogger("bentoml.foresail")
 
 
-class Watch:
+class ModelWatcher:
     """Looks after champions every `refresh_seconds`, from a thread of its own.
 
     Settings that are absent or wrong do not stop the service: it starts, and says what is wrong to whoever asks.
@@ -65,7 +65,7 @@ class Watch:
             return
         asked = f"the model registry {without_credentials(self.settings.tracking_uri)} has not answered yet"
         self._why_not = NotReady(f"{asked}; if this lasts, the service's log says why")
-        threading.Thread(target=self._go_on, args=(self.settings,), name="watch", daemon=True).start()
+        threading.Thread(target=self._go_on, args=(self.settings,), name="model-watcher", daemon=True).start()
         if not self._looked.wait(within_seconds):
             log.warning("%s", asked)
 
@@ -129,7 +129,7 @@ class Watch:
         try:
             self.look()
         except Exception:
-            # Neither the service nor the watch may end with whatever it meets: what is in service stays, and the next
+            # Neither the service nor the watcher may end with whatever it meets: what is in service stays, and the next
             # look may succeed.
             log.exception("the look at the registry failed")
 

@@ -18,7 +18,7 @@ from serving.interventions.declare.settings import InterventionSettings
 from serving.interventions.deliver.dispatch import EVERY_SECONDS, dispatch_until, entry
 from serving.interventions.run.deadlines import Swept, sweep
 from serving.online.settings import Settings
-from serving.runtime.periodic import Rounds
+from serving.runtime.periodic import PeriodicWork
 
 log = logging.getLogger("bentoml.foresail")
 
@@ -35,7 +35,7 @@ class Keeping:
     ) -> None:
         self._database, self._told, self._variables, self._clock = database, told, variables, clock
         self._stopped = threading.Event()
-        self._sweeping = Rounds(self._sweep, EVERY_SECONDS, "deadlines")
+        self._sweeping = PeriodicWork(self._sweep, EVERY_SECONDS, "deadlines")
         self._thread = threading.Thread(target=self._keep, name="keeping", daemon=True)
 
     def start(self) -> None:

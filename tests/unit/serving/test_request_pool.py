@@ -1,4 +1,4 @@
-"""Heavy work is bounded: what cannot be answered in time is refused at once."""
+"""RequestPool work is bounded: what cannot be answered in time is refused at once."""
 
 import asyncio
 import threading
@@ -6,14 +6,14 @@ import threading
 import pytest
 
 from serving.errors import Busy
-from serving.runtime.request_pool import Heavy
+from serving.runtime.request_pool import RequestPool
 
 
 def test__heavy__all_places_taken__503_and_a_place_is_free_again_when_work_ends():
     """One under way and one waiting are let in, the third is told to come back; nothing leaks."""
 
     async def scenario():
-        heavy, go_on = Heavy(at_once=1, waiting=1), threading.Event()
+        heavy, go_on = RequestPool(at_once=1, waiting=1), threading.Event()
         first, second = (asyncio.create_task(heavy.run(go_on.wait, 5)) for _ in range(2))
         await asyncio.sleep(0)
         with pytest.raises(Busy, match="too many requests") as raised:
@@ -31,7 +31,7 @@ def test__heavy__caller_no_longer_waits__the_place_is_taken_until_the_work_ends(
     """A request that timed out still keeps a thread busy."""
 
     async def scenario():
-        heavy, go_on = Heavy(at_once=1, waiting=0), threading.Event()
+        heavy, go_on = RequestPool(at_once=1, waiting=0), threading.Event()
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(heavy.run(go_on.wait, 5), 0.05)
         with pytest.raises(Busy, match="too many requests"):
