@@ -132,5 +132,7 @@ def _names_this_machine(address: str) -> bool:
 def _keep_rate_limit(limit: RateLimit | None, caller: str) -> None:
     wait = limit.wait_seconds(caller) if limit else 0.0
     if wait > 0:
-        asked = f"at most {limit.per_second:g} requests a second, and {limit.burst} at once, are answered" if limit else ""
+        asked = (
+            f"at most {limit.per_second:g} requests a second, and {limit.burst} at once, are answered" if limit else ""
+        )
         raise Problem(TOO_MANY_REQUESTS, asked, headers={"retry-after": str(math.ceil(wait))})

@@ -170,6 +170,12 @@ class Night:
             name: Outcome(target.kind, target.settings.get("share") or GROWTH_SHARE) for name, target in targets.items()
         }
 
+    def missing_buckets(self, step: str, files: str) -> list[int]:
+        """The buckets of which a step is not noted, or has lost its file."""
+        return [
+            bucket for bucket in self.buckets if not (self.journal.has(step, bucket) and self.folder.has(files, bucket))
+        ]
+
     @contextmanager
     def timed(self, step: str) -> Iterator[None]:
         """Adds up what a step takes."""

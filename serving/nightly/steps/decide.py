@@ -1,4 +1,4 @@
-"""The decisions of a night: made from its files alone, then begun in the database, each thing once."""
+"""The steps `decide` and `act`: the decisions of a night, made from its files alone, then begun in the database, each thing once."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

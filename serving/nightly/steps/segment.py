@@ -1,4 +1,4 @@
-"""Standings of all accounts, from the files of all buckets, and back into files of buckets."""
+"""The step `stand`: the segmentation of all accounts, from the files of all buckets, and back into files of buckets."""
 
 import numpy as np
 import pandas as pd

@@ -114,7 +114,7 @@ def test__admin__is_good_for_everything_and_others_for_what_they_name(database):
     assert [scope for scope in keys.SCOPES if crm.may(scope)] == ["score"]
 
 
-def test__keyring__database_goes_away__stays_good_for_a_while_and_then_says_so(database):
+def test__api_keys__database_goes_away__stays_good_for_a_while_and_then_says_so(database):
     """An outage must not lock out callers; nor may cutting the service off keep a revoked key alive for ever."""
     _, text = keys.create(database, "CRM", ["score"], NOON)
     elsewhere, moment = database, 0.0
@@ -133,7 +133,7 @@ def test__keyring__database_goes_away__stays_good_for_a_while_and_then_says_so(d
     assert found.recognised(text) is not None
 
 
-def test__keyring__never_read__lets_nobody_in(database):
+def test__api_keys__never_read__lets_nobody_in(database):
     """Nobody can tell whether there are keys: neither 'open to this machine' nor 'wrong key' would be true."""
     found = ApiKeys(lambda: database)
     for ask in (lambda: found.is_empty, lambda: found.recognised("fsk_a_b")):

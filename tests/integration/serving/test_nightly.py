@@ -183,7 +183,7 @@ def test__again__cut_off_before_a_slice_is_loaded__loses_no_move(company, two_ni
     work, database, _ = two_nights
     expected = left_behind(database)
     with monkeypatch.context() as patched:
-        patched.setattr("serving.nightly.steps.steps.ready", cut_off)
+        patched.setattr("serving.nightly.steps.load.ready", cut_off)
         with pytest.raises(RuntimeError):
             run(plan_of(company, NEXT, work), database, again=True)
     run(plan_of(company, NEXT, work), database, again=True)
@@ -287,7 +287,7 @@ def test__a_new_champion_in_the_middle__is_taken_by_the_next_night_alone(company
         patched.setitem(STEPS, "score", cut)
         with pytest.raises(RuntimeError):
             run(plan_of(company, work=tmp_path), engine)
-        patched.setattr("serving.nightly.steps.steps.champions", lambda *_: {"churn": "99", "soon": "99"})
+        patched.setattr("serving.nightly.steps.pin.champions", lambda *_: {"churn": "99", "soon": "99"})
     run(plan_of(company, work=tmp_path), engine)
     assert {row["model_version"] for row in table_of(engine, scores)} == {"1"}
 
