@@ -1,5 +1,5 @@
-# Five verbs, the same for people and for CI. Each does its own set-up; Python >= 3.11 and make are all it needs.
-.PHONY: demo test check bench soak serve bento
+# The same verbs for people and for CI. Each does its own set-up; Python >= 3.11 and make are all it needs.
+.PHONY: demo test check docs bench soak serve bento
 
 # The interpreter that is there; never one to be downloaded. Override: make test PYTHON=python3.12
 PYTHON ?= python3
@@ -22,6 +22,7 @@ export UV_PYTHON_DOWNLOADS = never
 unexport VIRTUAL_ENV
 export MLFLOW_DISABLE_TELEMETRY = true
 export BENTOML_DO_NOT_TRACK = True
+export NO_MKDOCS_2_WARNING = 1
 
 demo: $(READY)    ## The whole way on real data: ingest, train, evaluate, score, report, a night
 	$(RUN)/foresail demo $(PROJECT)
@@ -37,12 +38,17 @@ check: $(READY)   ## Formatter, linter, types, import contracts, unused dependen
 	$(RUN)/lint-imports
 	$(RUN)/deptry .
 
+docs: $(READY)    ## The documentation site, into site/; needs no network, fails on a dead link
+	$(RUN)/mkdocs build --strict
+	@echo "site/index.html"
+
 # BENCH_EVENTS=20_000_000 for the full size
 bench: $(READY)   ## Every stage beside its peers on the same input; needs some minutes
 	$(RUN)/python benchmarks --events $(or $(BENCH_EVENTS),2_000_000)
 
-soak: $(READY)    ## A hundred kills -9 each of ingest, merge, erasure, the night, deciding and delivering, minutes of made-up requests; needs an hour
+soak: $(READY)    ## A hundred kills -9 each of ingest, merge, erasure, the night, deciding and delivering, minutes of made-up requests, property tests with new cases; needs an hour
 	FORESAIL_SOAK_KILLS=100 FORESAIL_SOAK_SECONDS=300 $(RUN)/pytest tests/soak tests/integration/serving/test_resources.py -q
+	HYPOTHESIS_PROFILE=explore $(RUN)/pytest -m hypothesis -q -n auto
 
 bento: $(READY)   ## Pack the service, for `bentoml serve foresail:latest` anywhere
 	PATH=$(CURDIR)/.uv/bin:$$PATH $(RUN)/bentoml build
@@ -56,5 +62,5 @@ $(UV):
 	.uv/bin/python -m pip install --quiet --disable-pip-version-check "uv>=0.13,<0.14"
 
 $(READY): $(UV) pyproject.toml uv.lock
-	$(UV) sync --locked --all-groups --compile-bytecode --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')"
+	$(UV) sync --locked --all-extras --all-groups --compile-bytecode --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')"
 	@touch $(READY)

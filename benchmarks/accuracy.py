@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
-from contests import SETS, Absent, Set, laid_out
+from contests import SETS, Set, laid_out
+from data import Absent
 from measure import BENCH, Line, note
 from peers.environment import Unanswered, run_script
 
@@ -59,7 +60,8 @@ def main() -> None:
         except Absent as absent:
             print(f"{name} was skipped: {absent}")
     print("\n" + "\n".join([*HEADER, *rows]))
-    note("accuracy", "accuracy: from the files to calibrated probabilities of the test, choosing included", lines)
+    if lines:
+        note("accuracy", "accuracy: from the files to calibrated probabilities of the test, choosing included", lines)
 
 
 def contested(found: Set, lines: list[Line]) -> list[str]:

@@ -16,7 +16,7 @@ from measure import Line, Run, measured, note
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array, vstack
 
-from serving.interventions.decide.policy import Candidates, decide
+from serving.interventions.decide.policy import Candidates, best_plan
 
 PLAYBOOKS, ROLES, ONE_IN = 8, 4, 50
 HIGHS_SECONDS = 120.0
@@ -106,7 +106,7 @@ def kept(accounts: int, has_budget: bool) -> tuple[Candidates, np.ndarray, float
 
 
 def ours(accounts: int, has_budget: bool) -> tuple[float, float]:
-    plan = decide(*kept(accounts, has_budget))
+    plan = best_plan(*kept(accounts, has_budget))
     return plan.value, plan.gap
 
 

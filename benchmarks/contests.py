@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
+from data import data_file
 from measure import BENCH
 from peers.contest import Contest, Dates
 
@@ -22,10 +23,11 @@ from features.catalog import CATALOG
 from features.history.ingest.ingestion import Source, ingest
 from features.history.store import History
 from features.timestamps import read_moment
-from foresail import operations
 from foresail.config.project import Project, load
 from foresail.demo import demo
 from foresail.demo import simulated as simulated_demo
+from foresail.operations.history import ingest_sources
+from foresail.operations.simulation import truth_beside
 from foresail.simulation.truth.tables import targets
 from training.data.dataset import Dataset, labelled
 from training.data.splits import Fold, Split, split
@@ -33,7 +35,6 @@ from training.data.targets import ChurnTarget
 from training.train import Settings, split_for
 
 HERE = Path(__file__).parent
-SHARED = HERE.parents[1] / "shared" / "data"
 PARTS, TEST_PARTS, SEED = 8, 2, 0
 """Of a flat table: eighths at random, two of which are the test; the others are folds of each other."""
 CDNOW_DATES = tuple(datetime(1997, month, day, tzinfo=UTC) for month, day in ((6, 30), (7, 31), (8, 31), (9, 30)))
@@ -61,13 +62,9 @@ class Set:
     note: str = ""
 
 
-class Absent(Exception):
-    """The data is not here; the message says what is missing."""
-
-
 def cdnow(folder: Path) -> Set:
     """CDNOW's master file under the fixed protocol: all 23,570 accounts, 90 days, judged at 1998-01-01."""
-    file = _there(SHARED / "cdnow" / "CDNOW_master.parquet")
+    file = data_file("cdnow/CDNOW_master.parquet")
     history = History(folder / "history")
     source = Source("cdnow", "purchases", str(file), select=CDNOW_SELECT)
     ingest(
@@ -83,7 +80,7 @@ def cdnow(folder: Path) -> Set:
 
 def online_retail(folder: Path) -> Set:
     """Online Retail II, 90-day churn as of 2011-01-01."""
-    file = _there(SHARED / "online_retail" / "online_retail.parquet")
+    file = data_file("online_retail/online_retail.parquet")
     shutil.copyfile(HERE / "online_retail.toml", folder / "foresail.toml")
     (folder / file.name).symlink_to(file)
     return _of_project("Online Retail II", folder, load(folder), "2011-01-01", "2011-06-01")
@@ -104,7 +101,7 @@ def simulated(folder: Path) -> Set:
     contest = found.contest
     accounts = pd.Index(contest.account_id[contest.at(contest.dates.test)])
     as_of = pd.Timestamp(contest.dates.test, unit="us", tz="UTC")
-    told = targets(operations.truth_beside(company), as_of, settings.truth.horizon_days, accounts)
+    told = targets(truth_beside(company), as_of, settings.truth.horizon_days, accounts)
     return Set(found.name, contest, found.labels, told["churn"].reindex(accounts).to_numpy())
 
 
@@ -138,16 +135,10 @@ def laid_out(name: str):
         yield found
 
 
-def _there(file: Path) -> Path:
-    if not file.exists():
-        raise Absent(f"{file} is not there")
-    return file
-
-
 def _of_project(name: str, folder: Path, project: Project, as_of: str, known_by: str) -> Set:
     """Dates as `foresail train` would take them as of that moment, and the moment itself to be judged at."""
     learnt, known = (read_moment(text, project.timezone) for text in (as_of, known_by))
-    operations.ingest_sources(project, known)
+    ingest_sources(project, known)
     target, settings = project.target("churn"), Settings(min_history_days=project.min_history_days("churn"))
     days = split_for(project.history, target, learnt, settings)
     return _of_history(name, folder, project.history, target, days.closed, learnt, known)

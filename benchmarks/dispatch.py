@@ -25,7 +25,7 @@ from serving.database.upgrade import upgrade
 from serving.interventions.declare.settings import Channel, InterventionSettings, Role
 from serving.interventions.deliver.dispatch import dispatch_once
 from serving.interventions.run.deadlines import sweep
-from serving.interventions.run.lifecycle import Begun, Deadline, begin
+from serving.interventions.run.lifecycle import Deadline, NewIntervention, begin
 from serving.interventions.run.outbox import Message, enqueue
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -90,7 +90,7 @@ def sweeping(engine: sa.Engine, count: int, one_in: int) -> Line:
     )
     for start in range(0, count, AT_ONCE):
         many = [
-            Begun(f"iv_{one_in}_{number}", f"A-{number}", "urgent", "sla", "manager", "Ada", "critical", "urgent case", DECIDED,
+            NewIntervention(f"iv_{one_in}_{number}", f"A-{number}", "urgent", "sla", "manager", "Ada", "critical", "urgent case", DECIDED,
                   deadlines=(Deadline("claim", LATER if number % one_in else DUE, escalate_to="director"),))
             for number in range(start, min(start + AT_ONCE, count))
         ]  # fmt: skip

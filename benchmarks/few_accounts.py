@@ -14,19 +14,20 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+from data import Absent, data_file
 
 from features.catalog import CATALOG
 from features.history.ingest.ingestion import Source, ingest
 from features.history.store import History
-from training.data.coverage import purchases_known
+from training.data.coverage import known_at
 from training.data.dataset import Dataset, labelled
 from training.data.splits import Split, as_of_dates, split
 from training.data.targets import ChurnTarget
 from training.evaluation.selection import Climb, NotEnoughLabels, climb_ladder
 from training.metrics.probabilities import log_losses, measure
-from training.models.ladder import informative, ladder, learnable
+from training.models.boosting import informative, learnable
+from training.models.ladder import ladder
 
-DATA = Path(__file__).resolve().parents[2] / "shared/data"
 LONG_AGO = datetime(1990, 1, 1, tzinfo=UTC)
 CDNOW = """
     select customer_id::text as account_id, date as occurred_at, n_cds as quantity, amount,
@@ -86,8 +87,12 @@ class Cut:
 def main(accounts: int, cuts: int) -> None:
     """Print a block for every company."""
     for company in COMPANIES:
-        with tempfile.TemporaryDirectory() as folder:
-            data, dates = load(company, Path(folder))
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                data, dates = load(company, Path(folder))
+        except Absent as absent:
+            print(f"{company.name} is left out: {absent}")
+            continue
         ended = [
             climbed(data, split(dates[: len(dates) - back], company.target.horizon), company.target, accounts, cut)
             for back in (0, 1, 2)
@@ -99,9 +104,9 @@ def main(accounts: int, cuts: int) -> None:
 def load(company: Company, folder: Path) -> tuple[Dataset, tuple[datetime, ...]]:
     """Features and labels of every account at every date that `foresail train` would have used."""
     history = History(folder / "history")
-    source = Source("orders", "purchases", str(DATA / company.path), select=company.select)
+    source = Source("orders", "purchases", str(data_file(company.path)), select=company.select)
     ingest(history, source, as_of=company.newest.replace(year=2026), timezone="UTC", earliest=LONG_AGO)
-    first = purchases_known(history, company.newest).first
+    first = known_at(history, company.newest).first
     every, least = timedelta(days=30), timedelta(days=90)
     dates = as_of_dates(company.newest, company.target.horizon, every, 12, first, least)
     return labelled(history, company.target, dates, CATALOG, company.newest), dates

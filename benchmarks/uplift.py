@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from data import Absent, data_file
 from measure import Line, note
 from peers.environment import Unanswered, interpreter
 
@@ -29,7 +30,6 @@ from training.uplift.coding import Coding
 from training.uplift.curves import Ranked, Standing
 from training.uplift.trial import Trial
 
-HILLSTROM = Path(__file__).resolve().parents[2] / "shared/data/hillstrom/hillstrom.parquet"
 PEER = Path(__file__).parent / "peers/with_econml.py"
 BUDGET, NEW = 0.05, 50_000
 END = datetime(2025, 1, 1, tzinfo=UTC)
@@ -41,10 +41,10 @@ def main() -> None:
     parser.add_argument("--company", type=int, default=0, help="accounts of the simulated company")
     arguments = parser.parse_args()
     known_truth(arguments.rows)
-    if HILLSTROM.is_file():
-        hillstrom()
-    else:
-        print(f"{HILLSTROM} is not here: Hillstrom is left out")
+    try:
+        hillstrom(pd.read_parquet(data_file("hillstrom/hillstrom.parquet")))
+    except Absent as absent:
+        print(f"Hillstrom is left out: {absent}")
     if arguments.company:
         company(arguments.company)
 
@@ -100,9 +100,8 @@ def share_of_oracle(new: pd.DataFrame, gain) -> float:
     return saved[np.argsort(-np.asarray(gain))[:most]].sum() / np.sort(saved)[-most:].sum()
 
 
-def hillstrom() -> None:
+def hillstrom(rows: pd.DataFrame) -> None:
     """Known averages on all rows, and Qini on a third that nobody has learnt from."""
-    rows = pd.read_parquet(HILLSTROM)
     features = rows[["recency", "history", "mens", "womens", "zip_code", "newbie", "channel"]]
     averages = estimate_effects(features, rows["segment"], rows["visit"], control="No E-Mail", learners=()).averages()
     print(
@@ -173,24 +172,27 @@ def econml(train: pd.DataFrame, new: pd.DataFrame) -> dict:
 
 def company(size: int) -> None:
     """The experiments of a simulated company's own history, and the truth about the accounts in their situations."""
-    from foresail import operations
     from foresail.config.project import load
+    from foresail.operations.effects import playbook_trial
+    from foresail.operations.history import ingest_sources
+    from foresail.operations.simulation import simulation_settings
+    from foresail.simulation.company import write_company
 
-    settings = operations.simulation_settings(
+    settings = simulation_settings(
         None,
         [f"company.accounts={size}", "company.seed=1", "truth.futures=4", "truth.days_before_end=[90,180,270,360]"],
     )
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        operations.simulate(settings, root / "company", root / "truth")
+        write_company(settings, root / "company", root / "truth")
         project = load(root / "company")
-        operations.ingest_sources(project, END)
+        ingest_sources(project, END)
         files = sorted((root / "company/data/programme").glob("*.csv"))
         assignments = pd.concat(map(pd.read_csv, files)).rename(columns={"account_no": "account_id"})
         true = true_effects(root / "truth")
         print(f"\n{'playbook':24}{'true':>8}{'found':>9}  interval")
         for playbook in assignments["playbook"].unique():
-            trial = operations.playbook_trial(project, assignments, playbook, "churn", END)
+            trial = playbook_trial(project, assignments, playbook, "churn", END)
             print(f"{playbook:24}{true[playbook]:+8.4f}{told(trial)}", flush=True)
 
 

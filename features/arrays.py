@@ -8,3 +8,4 @@ from numpy.typing import NDArray
 Array = np.ndarray[Any, Any]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Integers = NDArray[np.intp]

@@ -3,7 +3,7 @@
     orders = events("purchases", kind="order")
     Feature("purchases_amount_sum_90d", orders.sum("amount", days=90), "net value ordered in 90 days", "currency", "0")
 
-A declaration says what is computed, never how: `features.engine.kernel` computes all of them, in training,
+A declaration names the value, not the computation: `features.engine.kernel` computes all of them, in training,
 at night, online and on a cluster alike.
 """
 
@@ -18,7 +18,7 @@ ALL_TIME = math.inf
 
 
 class Stat(IntEnum):
-    """What is computed over the events of one window. NaN where there is nothing to compute from."""
+    """The statistic over the events of one window. NaN where there is nothing to compute from."""
 
     COUNT = 0
     """how many events; 0 without any"""
@@ -131,7 +131,7 @@ class Product:
 
 
 Value = str | Weights | Product
-"""What a stat is computed over: a column (a time column as UTC microseconds), weighted words, or a product."""
+"""The input of a stat: a column (a time column as UTC microseconds), weighted words, or a product."""
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ class Feature:
     meaning: str
     unit: str
     absent: str
-    """What NaN (or 0, for counts and sums) tells about the account."""
+    """The meaning of NaN (or 0, for counts and sums) for the account."""
 
 
 @dataclass(frozen=True)

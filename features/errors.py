@@ -5,7 +5,7 @@ from typing import ClassVar, Self
 
 
 class ExitCode(IntEnum):
-    """How a command ends, for schedulers and scripts. `meaning` is what the documentation says of the code."""
+    """How a command ends, for schedulers and scripts. `meaning` is the description of the code in the documentation."""
 
     DONE = 0, "done"
     FAULT = 1, "a fault of Foresail itself"
@@ -30,7 +30,7 @@ class ExitCode(IntEnum):
 
 
 class ForesailError(Exception):
-    """What Foresail foresees to go wrong: the message names the thing and the value, the remedy says what to do.
+    """An error that Foresail foresees: the message names the thing and the value, the remedy says what to do.
 
     `str(error)` is the message followed by the remedy. A subclass names a kind; its `exit_code` is how a command ends.
     """

@@ -1,4 +1,4 @@
-"""Where a score stands among those of a population: training and serving must rank alike, and do not know each other."""
+"""The percentile of a score in a population: training and serving must rank alike, and do not import each other."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence

@@ -16,6 +16,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel
 
+from features.rows import Row
 from serving.api.schemas.accounts import Account, Accounts, ListedAccount
 from serving.api.schemas.events import EventResults
 from serving.api.schemas.interventions import Intervention, Interventions
@@ -24,7 +25,6 @@ from serving.online.schemas import PROBLEM_MEDIA_TYPE, ScoreResponse
 from serving.online.what_if_schemas import WhatIf
 
 Answer = TypeVar("Answer", bound=BaseModel)
-Row = Mapping[str, Any]
 
 MOST_SECONDS = 30.0
 BUSY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from features.definitions import Feature
 from features.engine.kernel import KERNEL_VERSION
 from features.engine.plan import FeatureSet
+from features.errors import ExitCode, ForesailError
 from features.families import (
     accounts,
     contacts,
@@ -20,6 +21,8 @@ from features.families import (
     telemetry,
 )
 
+__all__ = ["CATALOG", "FAMILIES", "UnknownFeature", "fingerprint", "named"]
+
 FAMILIES = (
     purchases, engagement, meetings, surveys, telemetry, service, contracts, contacts, accounts, signals,
 )  # fmt: skip
@@ -28,8 +31,10 @@ FAMILIES = (
 CATALOG = FeatureSet(feature for family in FAMILIES for feature in family.FEATURES)
 
 
-class UnknownFeature(KeyError):
-    """A feature was asked for that the catalog does not have."""
+class UnknownFeature(ForesailError, KeyError):
+    """The catalog has no feature of this name."""
+
+    exit_code = ExitCode.MODEL
 
     def __str__(self) -> str:
         return str(self.args[0])

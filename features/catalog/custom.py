@@ -8,7 +8,7 @@
         Feature("our_spares_amount_sum_90d", spares.sum("amount", days=90), "spare parts ordered in 90 days", "currency", "0: none"),
     ]
 
-A file is run once, alone, and only for its `FEATURES`. What it leaves behind are declarations, plain data that travels to
+A file is run once, alone, and only for its `FEATURES`. The results are declarations: plain data that travels to
 any process; nothing asks for the file again.
 """
 
@@ -24,6 +24,7 @@ from features.catalog import CATALOG
 from features.definitions import Aggregate, Constant, Definition, Derived, Feature, Season
 from features.engine.plan import FeatureSet, make_plan
 from features.engine.validation import DeclarationError, check
+from features.errors import ExitCode, ForesailError
 
 DECLARES = "FEATURES"
 _NOTHING = object()
@@ -31,8 +32,10 @@ KEPT_FOR_US = ("population_", "rfm_", "standing_")
 """Beginnings of names that stand beside the catalog's in tables and must stay ours."""
 
 
-class ExtensionError(ValueError):
+class ExtensionError(ForesailError, ValueError):
     """A feature file cannot be used; each line of the message names file, line, feature and remedy."""
+
+    exit_code = ExitCode.PROJECT
 
 
 def catalog_with(paths: Iterable[Path]) -> FeatureSet:
@@ -42,10 +45,10 @@ def catalog_with(paths: Iterable[Path]) -> FeatureSet:
     whose name is taken: all problems of a file at once, the first file with problems first.
     """
     files = tuple(paths)
-    found: list[Feature] = list(CATALOG)
+    features: list[Feature] = list(CATALOG)
     for path in files:
-        found += _declared_in(path, taken={feature.name for feature in found})
-    return FeatureSet(found) if files else CATALOG
+        features += _declared_in(path, taken={feature.name for feature in features})
+    return FeatureSet(features) if files else CATALOG
 
 
 def _declared_in(path: Path, taken: set[str]) -> tuple[Feature, ...]:
@@ -75,7 +78,7 @@ def _source(path: Path) -> bytes:
 
 
 def _run(path: Path, source: bytes) -> tuple[Feature, ...]:
-    """What the file's FEATURES holds, whatever it is.
+    """The value of the file's FEATURES, of any type.
 
     The source is compiled here and not imported: Python would take a cached compilation of a file that was changed
     within the same second, and leave a __pycache__ beside it.
@@ -87,7 +90,7 @@ def _run(path: Path, source: bytes) -> tuple[Feature, ...]:
         exec(compile(source, str(path), "exec"), module.__dict__)  # noqa: S102  # the company's own file
         return tuple(getattr(module, DECLARES, (_NOTHING,)))
     except (Exception, SystemExit) as error:  # a file of others may fail in any way
-        raise ExtensionError(f"{path}, line {_line_of(error, path)}: {_told(error)}; put it right") from error
+        raise ExtensionError(f"{path}, line {_line_of(error, path)}: {_cause(error)}; put it right") from error
     finally:
         del sys.modules[module.__name__]
 
@@ -96,11 +99,11 @@ def _line_of(error: BaseException, path: Path) -> int | None:
     """Where in the file it went wrong: the innermost of its own lines."""
     if isinstance(error, SyntaxError) and error.filename == str(path):
         return error.lineno
-    own = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-    return own[-1] if own else 1
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return lines[-1] if lines else 1
 
 
-def _told(error: BaseException) -> str:
+def _cause(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError):
         return f"{error}. A feature file stands alone: it may import Foresail and what is installed, not its neighbours"
     return f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
@@ -114,7 +117,7 @@ def _lines_of_texts(source: bytes) -> dict[str, int]:
 
 
 def _problems(feature: Feature, number: int, taken: set[str]) -> Iterator[str]:
-    """What is wrong with one entry of FEATURES, in words."""
+    """The problems of one entry of FEATURES, in words."""
     if type(feature) is not Feature:  # of a class of the file's own, another process could not make it
         yield f"entry {number} of {DECLARES} is {_shown(feature)}; give a Feature(name, definition, meaning, unit, absent)"
         return
@@ -128,7 +131,7 @@ def _problems(feature: Feature, number: int, taken: set[str]) -> Iterator[str]:
             yield f"{feature.name}: {_shown(feature.definition)} is no definition; give what events(...) and its methods return"
     except DeclarationError as error:
         yield str(error) if str(error).startswith(f"{feature.name}:") else f"{feature.name}: {error}"
-    # A dataclass takes anything for a field, and what comes of it may fail anywhere.
+    # A dataclass accepts any value for a field, and a wrong value may fail anywhere later.
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         yield f"{feature.name}: it cannot be computed ({type(error).__name__}: {error}); declare it with events(...) and its methods"
 

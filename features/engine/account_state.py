@@ -1,4 +1,4 @@
-"""Compact states: all that is known of one account as a few bytes an event, whatever features will be asked of it.
+"""Account states: everything known of one account in a few bytes per event, for any set of features.
 
 A state is `MAGIC`, the version of the format (a byte), the CRC-32 of what follows (4 bytes), when the account was first
 known (UTC µs, 8 bytes), and each stream that has events: its number, how many columns are filled (a byte each), the number
@@ -24,6 +24,7 @@ from features.arrays import Array
 from features.engine import codec
 from features.engine.codec import MISSING
 from features.engine.events import NO_CODE, Events, StreamEvents, Words
+from features.errors import ExitCode, ForesailError
 from features.history.streams import STREAMS, Column, Stream
 from features.timestamps import moment
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 MAGIC = b"FS"
 VERSION = 1
 _HEADER = len(MAGIC) + 1 + 4
-"""Bytes before what the check sum is of."""
+"""Bytes before the content that the check sum covers."""
 BODY = _HEADER + 8
 """Where the streams begin."""
 MOST_STREAMS, MOST_COLUMNS = 8, 32
@@ -44,8 +45,10 @@ _SOURCE = Column("source", "text", "the source that the row came from", "it was 
 _ORDER = list(STREAMS)
 
 
-class CompactError(ValueError):
-    """Bytes that are no state, or not one of this version's; the message says which."""
+class CompactError(ForesailError, ValueError):
+    """Bytes that are no state, or a state of another version; the message says which."""
+
+    exit_code = ExitCode.DATA
 
 
 def numbered(stream: Stream) -> tuple[Column, ...]:
@@ -176,7 +179,7 @@ _Column = tuple[int, int, int, int, int]
 
 
 class State:
-    """One account's state, each column read when it is asked for.
+    """One account's state, each column read on first use.
 
     CompactError for bytes that are no state, torn, or of another version of the format.
     """
@@ -190,90 +193,90 @@ class State:
     def events(self, stream: str) -> list[dict[str, Any]]:
         """The rows of one stream in the order of `features.engine.events`: all its columns but account_id, and `source`.
 
-        Times are aware, numbers floats; what is missing is None.
+        Times are aware, numbers floats; missing values are None.
         """
-        found = self._found(stream)
-        if not found:
+        places = self._places(stream)
+        if not places:
             return []
-        absent = [None] * found[OCCURRED_AT][codec.EVENTS]
+        absent = [None] * places[OCCURRED_AT][codec.EVENTS]
         columns = {
-            column.name: self._plain(column, found[number]) if number in found else absent
+            column.name: self._plain(column, places[number]) if number in places else absent
             for number, column in enumerate(numbered(STREAMS[stream]))
         }
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
     def stream(self, stream: str, columns: Collection[str]) -> StreamEvents | None:
         """The events of one stream with these columns of its own; None where it has none."""
-        found = self._found(stream)
-        if not found:
+        places = self._places(stream)
+        if not places:
             return None
-        events = found[OCCURRED_AT][codec.EVENTS]
+        events = places[OCCURRED_AT][codec.EVENTS]
         return StreamEvents(
             np.array([0, events], np.int64),
-            self._whole(found[OCCURRED_AT]),
-            self._whole(found[KNOWN_AT]),
+            self._whole(places[OCCURRED_AT]),
+            self._whole(places[KNOWN_AT]),
             {
-                column.name: self._array(column, found.get(number), events)
+                column.name: self._array(column, places.get(number), events)
                 for number, column in enumerate(numbered(STREAMS[stream]))
                 if column.name in columns
             },
         )
 
     def event_ids(self, stream: str) -> set[str]:
-        """What identifies the events of one stream."""
-        found = self._found(stream)
-        return {word for word in self._words(found[EVENT_ID]) if word is not None} if EVENT_ID in found else set()
+        """The event_ids of one stream."""
+        places = self._places(stream)
+        return {word for word in self._words(places[EVENT_ID]) if word is not None} if EVENT_ID in places else set()
 
-    def _found(self, stream: str) -> dict[int, _Column]:
-        """Where each column of a stream stands, by its number."""
-        found = {one[codec.COLUMN]: one for one in self._columns if one[codec.STREAM] == stream_number(stream)}
-        if found and found[KNOWN_AT][codec.ENCODING] == codec.SAME:
-            found[KNOWN_AT] = found[OCCURRED_AT]
-        return found
+    def _places(self, stream: str) -> dict[int, _Column]:
+        """Where each column of a stream is, by its number."""
+        places = {place[codec.COLUMN]: place for place in self._columns if place[codec.STREAM] == stream_number(stream)}
+        if places and places[KNOWN_AT][codec.ENCODING] == codec.SAME:
+            places[KNOWN_AT] = places[OCCURRED_AT]
+        return places
 
     @cached_property
     def _columns(self) -> list[_Column]:
-        found = np.empty((MOST_STREAMS * MOST_COLUMNS, 5), np.int64)
-        count = codec.find_columns(self.content, BODY, found)
-        return [(stream, column, how, at, events) for stream, column, how, at, events in found[:count].tolist()]
+        places = np.empty((MOST_STREAMS * MOST_COLUMNS, 5), np.int64)
+        count = codec.find_columns(self.content, BODY, places)
+        return [(stream, column, how, at, events) for stream, column, how, at, events in places[:count].tolist()]
 
-    def _plain(self, column: Column, one: _Column) -> list[Any]:
+    def _plain(self, column: Column, place: _Column) -> list[Any]:
         if column.type == "text":
-            return self._words(one)
+            return self._words(place)
         if column.type == "time":
-            return [None if value == MISSING else moment(value) for value in self._whole(one).tolist()]
-        return [None if isnan(value) else value for value in self._numbers(one).tolist()]
+            return [None if value == MISSING else moment(value) for value in self._whole(place).tolist()]
+        return [None if isnan(value) else value for value in self._numbers(place).tolist()]
 
-    def _array(self, column: Column, one: _Column | None, events: int) -> Words | Array:
+    def _array(self, column: Column, place: _Column | None, events: int) -> Words | Array:
         if column.type == "text":
-            words = [] if one is None else self._distinct_words(one)
-            return Words(np.full(events, NO_CODE, np.int32) if one is None else self._codes(one), words)
-        return np.full(events, np.nan) if one is None else self._numbers(one)
+            words = [] if place is None else self._distinct_words(place)
+            return Words(np.full(events, NO_CODE, np.int32) if place is None else self._codes(place), words)
+        return np.full(events, np.nan) if place is None else self._numbers(place)
 
-    def _whole(self, one: _Column) -> Array:
-        _, _, how, at, events = one
+    def _whole(self, place: _Column) -> Array:
+        _, _, how, at, events = place
         out = np.empty(events, np.int64)
         codec.read_whole(self.content, at, how, events, out)
         return out
 
-    def _numbers(self, one: _Column) -> Array:
-        _, _, how, at, events = one
+    def _numbers(self, place: _Column) -> Array:
+        _, _, how, at, events = place
         out = np.empty(events, np.float64)
         codec.read_numbers(self.content, at, how, events, out, out.view(np.int64))
         return out
 
-    def _codes(self, one: _Column) -> Array:
-        _, _, how, at, events = one
+    def _codes(self, place: _Column) -> Array:
+        _, _, how, at, events = place
         codes = np.empty(events, np.int32)
         codec.read_codes(self.content, at, how, events, codes)
         return codes
 
-    def _words(self, one: _Column) -> list[str | None]:
-        words = [*self._distinct_words(one), None]
-        return [words[code] for code in self._codes(one).tolist()]
+    def _words(self, place: _Column) -> list[str | None]:
+        words = [*self._distinct_words(place), None]
+        return [words[code] for code in self._codes(place).tolist()]
 
-    def _distinct_words(self, one: _Column) -> list[str]:
-        _, _, how, at, events = one
+    def _distinct_words(self, place: _Column) -> list[str]:
+        _, _, how, at, events = place
         if how == codec.HEX:
             digits = self.content[at : at + events * 16].tobytes().hex()
             return [digits[begin : begin + 32] for begin in range(0, 32 * events, 32)]

@@ -18,7 +18,7 @@ WHOLE = 64
 """Whole numbers of a unit (bits 3 and 4), counted from the least of them, in 0, 1, 2, 4 or 8 bytes (bits 0 to 2)."""
 ONES, SECONDS, DAYS, HUNDREDTHS = range(4)
 MISSING = np.iinfo(np.int64).min
-"""Stands among whole numbers where there is none; in the bytes all bits are set."""
+"""A missing whole number; in the bytes all bits are set."""
 
 _SECOND = 1_000_000
 _DAY = DAY
@@ -39,7 +39,7 @@ def put_varint(number: int, out: Array, at: int) -> int:
 
 @compiled
 def varint(state: Array, at: int) -> tuple[int, int]:
-    """The number that stands at a position, and the position after it."""
+    """The number at a position, and the position after it."""
     number: Any = np.int64(0)
     shift = 0
     while state[at] >= 128:
@@ -68,7 +68,7 @@ def from_bytes(state: Array, at: int, width: int) -> Any:
 
 @compiled
 def write_moments(moments: Array, same_as: Array, offsets: Array, number: int, out: Array, ends: Array) -> None:
-    """A column of UTC µs, account by account; `same_as` is another that it may repeat, or empty. `ends` says where each ends."""
+    """A column of UTC µs, account by account; `same_as` is another that it may repeat, or empty. `ends` is where each account ends."""
     scratch = np.empty(moments.shape[0], dtype=np.int64)
     at = 0
     for account in range(offsets.shape[0] - 1):
@@ -124,7 +124,7 @@ def _put_whole(values: Array, unit: int, number: int, out: Array, at: int) -> in
 
 @compiled
 def write_numbers(numbers: Array, bits: Array, offsets: Array, number: int, out: Array, ends: Array) -> None:
-    """A column of floats, NaN where missing, account by account; `bits` are the same as int64. `ends` says where each ends."""
+    """A column of floats, NaN where missing, account by account; `bits` are the same as int64. `ends` is where each account ends."""
     scratch = np.empty(numbers.shape[0], dtype=np.int64)
     at = 0
     for account in range(offsets.shape[0] - 1):
@@ -167,7 +167,7 @@ def write_words(
 ) -> None:
     """A column of text, account by account: −1 is missing, word w is letters[starts[w] : starts[w + 1]]."""
     place, owner = np.empty(starts.shape[0], dtype=np.int64), np.full(starts.shape[0], -1, dtype=np.int64)
-    own = np.empty(codes.shape[0], dtype=np.int64)
+    distinct = np.empty(codes.shape[0], dtype=np.int64)
     at = 0
     for account in range(offsets.shape[0] - 1):
         start, end = offsets[account], offsets[account + 1]
@@ -176,19 +176,19 @@ def write_words(
             code = codes[event]
             missing = missing or code < 0
             if code >= 0 and owner[code] != account:
-                owner[code], place[code], own[different] = account, different, code
+                owner[code], place[code], distinct[different] = account, different, code
                 different += 1
         if different:
-            kind = _kind_of_words(different, missing, end - start, own, starts, letters)
+            kind = _kind_of_words(different, missing, end - start, distinct, starts, letters)
             out[at], out[at + 1] = number, kind
-            at = _put_words(codes[start:end], kind, place, own[:different], starts, letters, out, at + 2)
+            at = _put_words(codes[start:end], kind, place, distinct[:different], starts, letters, out, at + 2)
         ends[account] = at
 
 
 @compiled
-def _kind_of_words(different: int, missing: bool, events: int, own: Array, starts: Array, letters: Array) -> int:
+def _kind_of_words(different: int, missing: bool, events: int, distinct: Array, starts: Array, letters: Array) -> int:
     if different == events and not missing:
-        for word in own[:different]:
+        for word in distinct[:different]:
             if not _is_hex(letters[starts[word] : starts[word + 1]]):
                 return EACH
         return HEX
@@ -209,20 +209,20 @@ def _is_hex(word: Array) -> bool:
 
 @compiled
 def _put_words(
-    codes: Array, kind: int, place: Array, own: Array, starts: Array, letters: Array, out: Array, at: int
+    codes: Array, kind: int, place: Array, distinct: Array, starts: Array, letters: Array, out: Array, at: int
 ) -> int:
     if kind == HEX:
-        for word in own:
+        for word in distinct:
             at = _put_hex(letters, starts[word], out, at)
         return at
-    at = put_varint(own.shape[0], out, at)
+    at = put_varint(distinct.shape[0], out, at)
     if kind >= CODES_1:
         width = 1 << (kind - CODES_1)
         for code in codes:
             at = put_bytes(place[code] + 1 if code >= 0 else 0, width, out, at)
-    for word in own:
+    for word in distinct:
         at = put_varint(starts[word + 1] - starts[word], out, at)
-    for word in own:
+    for word in distinct:
         for letter in range(starts[word], starts[word + 1]):
             out[at] = letters[letter]
             at += 1
@@ -250,7 +250,7 @@ def assemble(
     """Put the columns of each account together: `segments[bounds[c, a] : bounds[c, a + 1]]` is column c of account a.
 
     `streams` are the numbers of those in `offsets`, whose rows are as in `StreamEvents`; `column_stream` says which row
-    a column belongs to, ascending. `ends` says where each account ends in `out`.
+    a column belongs to, ascending. `ends` is where each account ends in `out`.
     """
     at = 0
     for account in range(first_known.shape[0]):
@@ -279,11 +279,11 @@ def _put_columns(segments: Array, begins: Array, ends: Array, out: Array, at: in
 
 
 STREAM, COLUMN, ENCODING, AT, EVENTS = range(5)
-"""What `find_columns` tells of each column."""
+"""The fields that `find_columns` writes for each column."""
 
 
 @compiled
-def find_columns(state: Array, at: int, found: Array) -> int:
+def find_columns(state: Array, at: int, places: Array) -> int:
     """Write a row of `found` for each column from `at` to the end of the state; how many there are."""
     count = 0
     while at < state.shape[0]:
@@ -291,8 +291,8 @@ def find_columns(state: Array, at: int, found: Array) -> int:
         events, at = varint(state, at + 2)
         for _ in range(columns):
             encoding = state[at + 1]
-            one = found[count]
-            one[STREAM], one[COLUMN], one[ENCODING], one[AT], one[EVENTS] = stream, state[at], encoding, at + 2, events
+            row = places[count]
+            row[STREAM], row[COLUMN], row[ENCODING], row[AT], row[EVENTS] = stream, state[at], encoding, at + 2, events
             at = _after(state, at + 2, encoding, events)
             count += 1
     return count

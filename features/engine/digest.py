@@ -23,18 +23,18 @@ def table_digest(table: pd.DataFrame) -> str:
 
 
 def digest(names: Sequence[str], account_id: Array, as_of: Array, matrix: Array) -> str:
-    """The same of what a table is made of: account ids (n,), as_of in UTC µs (n,) and float64 values (n, len(names))."""
-    found = hashlib.sha256(_texts(names))
+    """The same digest from the parts of a table: account ids (n,), as_of in UTC µs (n,), float64 values (n, len(names))."""
+    sha = hashlib.sha256(_texts(names))
     codes, _ = pd.factorize(account_id, sort=True)
     order = np.lexsort((as_of, codes))
     for start in range(0, len(order), ROWS_AT_ONCE):
         rows = order[start : start + ROWS_AT_ONCE]
-        found.update(_texts(account_id[rows]))
-        found.update(as_of[rows].astype("<i8").tobytes())
+        sha.update(_texts(account_id[rows]))
+        sha.update(as_of[rows].astype("<i8").tobytes())
         values = matrix[rows].astype("<f8")
         values[np.isnan(values)] = np.nan
-        found.update(values.tobytes())
-    return found.hexdigest()
+        sha.update(values.tobytes())
+    return sha.hexdigest()
 
 
 def _texts(texts: Sequence[str] | Array) -> bytes:

@@ -1,8 +1,8 @@
 """Events in memory: the accounts of one bucket, or one account, with each stream's events in time order.
 
 Order within an account is (occurred_at, known_at, the stream's own columns as declared, event_id), missing
-before present. It depends on what the events say and not on how they arrived, which is what lets a sum
-of floats come out the same to the last bit wherever it is computed.
+before present. It depends on the content of the events and not on the order of their arrival, so that a sum
+of floats is the same to the last bit wherever it is computed.
 """
 
 import math
@@ -50,47 +50,47 @@ class StreamEvents:
 
     def followed_by(self, later: "StreamEvents") -> "StreamEvents":
         """Of one account these events and others that all occurred later, with the columns that these have."""
-        columns = {name: _together(own, later.columns[name]) for name, own in self.columns.items()}
+        columns = {name: _together(column, later.columns[name]) for name, column in self.columns.items()}
         occurred_at = np.concatenate([self.occurred_at, later.occurred_at])
         known_at = np.concatenate([self.known_at, later.known_at])
         return StreamEvents(self.offsets + later.offsets, occurred_at, known_at, columns)
 
 
-def _together(own: Words | Array, later: Any) -> Words | Array:
-    if not isinstance(own, Words):
-        return np.concatenate([own, later])
-    words = list(dict.fromkeys([*own.words, *later.words]))
+def _together(earlier: Words | Array, later: Any) -> Words | Array:
+    if not isinstance(earlier, Words):
+        return np.concatenate([earlier, later])
+    words = list(dict.fromkeys([*earlier.words, *later.words]))
     place = np.array([*map(words.index, later.words), NO_CODE], dtype=np.int32)
-    return Words(np.concatenate([own.codes, place[later.codes]]), words)
+    return Words(np.concatenate([earlier.codes, place[later.codes]]), words)
 
 
 @dataclass(frozen=True)
-class Roll:
-    """Who is known of: account ids, ascending, and when each was first heard of (UTC µs)."""
+class KnownAccounts:
+    """The accounts that are known: their ids, ascending, and when each became known (UTC µs)."""
 
     accounts: pa.Array
     first_known: Array
 
     @classmethod
-    def of_bucket(cls, history: "History", bucket: int) -> "Roll":
-        """The accounts of one bucket. Every stream is asked, so that an account with events of one kind only has its row."""
+    def of_bucket(cls, history: "History", bucket: int) -> "KnownAccounts":
+        """The accounts of one bucket. Every stream is read, so that an account with events in one stream alone has its row."""
         return cls.of_rows([history.read(name, bucket, ["account_id", "known_at"]) for name in STREAMS])
 
     @classmethod
-    def of_rows(cls, tables: Sequence[pa.Table]) -> "Roll":
+    def of_rows(cls, tables: Sequence[pa.Table]) -> "KnownAccounts":
         """The accounts of rows in canonical order, with account_id and known_at."""
         heard = [_first_heard(table) for table in tables if table.num_rows]
         accounts = _merged([accounts for accounts, _ in heard])
         first_known = np.full(len(accounts), _NEVER, dtype=np.int64)
-        for own, earliest in heard:
-            place = _places(own, accounts)
+        for ids, earliest in heard:
+            place = _places(ids, accounts)
             first_known[place] = np.minimum(first_known[place], earliest)
         return cls(accounts, first_known)
 
 
 @dataclass(frozen=True)
 class Events:
-    """All that is known of some accounts, by stream. `first_known` is when each was first heard of (UTC µs)."""
+    """Everything known of some accounts, by stream. `first_known` is when each became known (UTC µs)."""
 
     accounts: pa.Array
     first_known: Array
@@ -102,7 +102,7 @@ class Events:
 
         Columns that a row leaves out are missing. Unknown streams are a KeyError.
         """
-        streams = {name: _one_account(STREAMS[name], given) for name, given in rows.items() if given}
+        streams = {name: _one_account(STREAMS[name], stream_rows) for name, stream_rows in rows.items() if stream_rows}
         known = [stream.known_at.min() for stream in streams.values()]
         return cls(pa.array([account_id]), np.array([min(known, default=_NEVER)], dtype=np.int64), streams)
 
@@ -110,30 +110,30 @@ class Events:
     def from_history(cls, history: "History", bucket: int, needed: Mapping[str, Iterable[str]]) -> "Events":
         """The accounts of one bucket, sorted by account_id, with the needed columns of the needed streams."""
         tables = {name: history.read(name, bucket, _columns_to_read(name, needed)) for name in STREAMS}
-        roll = Roll.of_rows(list(tables.values()))
+        known = KnownAccounts.of_rows(list(tables.values()))
         streams = {
-            name: _many_accounts(tables[name], roll.accounts, columns)
+            name: _many_accounts(tables[name], known.accounts, columns)
             for name, columns in needed.items()
             if tables[name].num_rows
         }
-        return cls(roll.accounts, roll.first_known, streams)
+        return cls(known.accounts, known.first_known, streams)
 
     @classmethod
     def of_stream(cls, history: "History", bucket: int, stream: str, needed: Iterable[str]) -> "Events":
         """The accounts of one bucket that one stream knows of; the other streams are not looked at."""
         table = history.read(stream, bucket, ["account_id", "known_at", "occurred_at", *sorted(needed)])
-        roll = Roll.of_rows([table])
-        streams = {stream: _many_accounts(table, roll.accounts, needed)} if table.num_rows else {}
-        return cls(roll.accounts, roll.first_known, streams)
+        known = KnownAccounts.of_rows([table])
+        streams = {stream: _many_accounts(table, known.accounts, needed)} if table.num_rows else {}
+        return cls(known.accounts, known.first_known, streams)
 
 
 _NEVER = np.iinfo(np.int64).max
 
 
 def _columns_to_read(stream: str, needed: Mapping[str, Iterable[str]]) -> list[str]:
-    """A stream from which nothing is needed still says who is known of, and since when."""
-    own = ["occurred_at", *sorted(needed[stream])] if stream in needed else []
-    return ["account_id", "known_at", *own]
+    """Every stream tells which accounts are known, and since when, also one of which no column is needed."""
+    columns = ["occurred_at", *sorted(needed[stream])] if stream in needed else []
+    return ["account_id", "known_at", *columns]
 
 
 def _first_heard(table: pa.Table) -> tuple[pa.Array, Array]:
@@ -166,9 +166,9 @@ def _many_accounts(table: pa.Table, accounts: pa.Array, needed: Iterable[str]) -
     """Arrow rows in canonical order, at least one, as events of these accounts."""
     codes = _whole(table["account_id"])
     first = _first_of_each(codes.indices.to_numpy())
-    own = codes.dictionary.take(codes.indices.take(pa.array(first)))
+    ids = codes.dictionary.take(codes.indices.take(pa.array(first)))
     counts = np.zeros(len(accounts) + 1, dtype=np.int64)
-    counts[_places(own, accounts) + 1] = np.diff(np.append(first, table.num_rows))
+    counts[_places(ids, accounts) + 1] = np.diff(np.append(first, table.num_rows))
     columns = {name: _column(table[name]) for name in needed}
     times = _microseconds(table["occurred_at"]), _microseconds(table["known_at"])
     return _in_time_order(StreamEvents(np.cumsum(counts), *times, columns))

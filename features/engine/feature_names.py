@@ -4,7 +4,7 @@ from functools import cached_property
 
 
 class Names(tuple[str, ...]):  # noqa: SLOT001  it keeps its hash
-    """A tuple of names that hashes them once: hundreds of them are the key of what every request looks up."""
+    """A tuple of names that hashes them once: hundreds of names are a key that every request looks up."""
 
     def __hash__(self) -> int:
         return self._hash

@@ -1,7 +1,7 @@
 """The one kernel: every declared stat over every window, for each (account, as_of), in compiled code.
 
-It reads what `features.engine.packing` laid out and goes through the program that `features.engine.plan` made of the declarations.
-The same machine code answers a bucket of a million accounts and one account while a page loads, account by account and
+It reads the arrays of `features.engine.packing` and runs the program that `features.engine.plan` makes of the declarations.
+The same machine code computes a bucket of a million accounts and one account while a page loads, account by account and
 date by date, so the two cannot differ in a single bit.
 
 Shape of the work, for each account and each selection of its events: gather them once, in order of occurred_at; at
@@ -45,7 +45,7 @@ _RADIANS_A_DAY = 2.0 * np.pi / 365.2425
 
 
 class Scratch(NamedTuple):
-    """What one call works with; nothing is allocated per account.
+    """The working memory of one call; nothing is allocated per account.
 
     Two sets of events gathered: `t`, `v`, `w` (values and words, row after row) for all dates, `t2`, `v2`, `w2` for one.
     """
@@ -96,10 +96,10 @@ def _scratch(first_account: int, last_account: int, packed: Packed, program: Pro
             most = max(most, packed.offsets[stream, account + 1] - packed.offsets[stream, account])
     values, labels, edges = 0, 0, 0
     for selection in range(program.selections.shape[0]):
-        one = program.selections[selection]
-        values = max(values, one[_VALUE_TO] - one[_VALUE_FROM])
-        labels = max(labels, one[_LABEL_TO] - one[_LABEL_FROM])
-        edges = max(edges, one[_EDGE_TO] - one[_EDGE_FROM])
+        entry = program.selections[selection]
+        values = max(values, entry[_VALUE_TO] - entry[_VALUE_FROM])
+        labels = max(labels, entry[_LABEL_TO] - entry[_LABEL_FROM])
+        edges = max(edges, entry[_EDGE_TO] - entry[_EDGE_FROM])
     return Scratch(
         np.empty((dates, program.empty.shape[0]), dtype=np.float64),
         np.zeros(dates, dtype=np.bool_),
@@ -121,7 +121,7 @@ def _one_stream(
     stream: int, start: int, end: int, packed: Packed, program: Program, as_of: Array, visible_until: Array,
     scratch: Scratch,
 ) -> None:  # fmt: skip
-    """Answer everything that is asked of one stream's events [start, end) of one account, at every date."""
+    """Answer all selections over one stream's events [start, end) of one account, at every date."""
     is_late = _mark_limbo(packed, start, end, as_of, visible_until, scratch.limbo)
     first_page, last_page = program.stream_pages[stream, 0], program.stream_pages[stream, 1]
     selection = program.stream_selections[stream, 0]
@@ -140,14 +140,14 @@ def _one_stream(
 def _mark_limbo(packed: Packed, start: int, end: int, as_of: Array, visible_until: Array, limbo: Array) -> bool:
     """Note at which dates some event has happened but is not yet known; whether there is any such date."""
     limbo[:] = False
-    found = False
+    is_late = False
     for event in range(start, end):
         if packed.known[event] != packed.moments[event]:
             for date in range(as_of.shape[0]):
                 if packed.moments[event] <= as_of[date] and packed.known[event] > visible_until[date]:
                     limbo[date] = True
-                    found = True
-    return found
+                    is_late = True
+    return is_late
 
 
 @compiled_without_memory
@@ -165,24 +165,24 @@ def _one_selection(
     selection: int, takes_all: bool, is_late: bool, start: int, end: int, packed: Packed, program: Program,
     as_of: Array, visible_until: Array, scratch: Scratch,
 ) -> None:  # fmt: skip
-    one = program.selections[selection]
-    changes = one[_KEY] >= 0 or one[_AHEAD_TO] > one[_AHEAD_FROM]
-    edges = program.edges[one[_EDGE_FROM] : one[_EDGE_TO]]
+    entry = program.selections[selection]
+    changes = entry[_KEY] >= 0 or entry[_AHEAD_TO] > entry[_AHEAD_FROM]
+    edges = program.edges[entry[_EDGE_FROM] : entry[_EDGE_TO]]
     scratch.position[: edges.shape[0]] = 0
     if takes_all:
         count = end - start
         t, v, w = packed.moments[start:end], packed.numbers, packed.labels
-        _point_at_columns(one, packed, program, start, scratch)
+        _point_at_columns(entry, packed, program, start, scratch)
     else:
         count = 0 if changes else _gather(selection, start, end, packed, program, scratch)
         t, v, w = scratch.t[:count], scratch.v, scratch.w
-        _point_at_scratch(one, scratch.t.shape[0], scratch)
+        _point_at_scratch(entry, scratch.t.shape[0], scratch)
     for date in range(as_of.shape[0]):
         if not changes and not scratch.limbo[date]:
             _find_edges(t, as_of[date], edges, scratch.position)
-            _answer(one, t, v, w, scratch.position, as_of[date], program, scratch, scratch.block[date])
+            _answer(entry, t, v, w, scratch.position, as_of[date], program, scratch, scratch.block[date])
     if changes or is_late:
-        _point_at_scratch(one, scratch.t2.shape[0], scratch)
+        _point_at_scratch(entry, scratch.t2.shape[0], scratch)
         for date in range(as_of.shape[0]):
             if changes or scratch.limbo[date]:
                 count = _gather_at(selection, start, end, as_of[date], visible_until[date], packed, program, scratch)
@@ -190,7 +190,7 @@ def _one_selection(
                 t2 = scratch.t2[:count]
                 _find_edges(t2, as_of[date], edges, scratch.position)
                 _answer(
-                    one,
+                    entry,
                     t2,
                     scratch.v2,
                     scratch.w2,
@@ -203,44 +203,46 @@ def _one_selection(
 
 
 @compiled_without_memory
-def _point_at_columns(one: Array, packed: Packed, program: Program, start: int, scratch: Scratch) -> None:
+def _point_at_columns(entry: Array, packed: Packed, program: Program, start: int, scratch: Scratch) -> None:
     """All events are selected: their values and words are read where they lie."""
-    for number in range(one[_VALUE_FROM], one[_VALUE_TO]):
-        scratch.value_at[number - one[_VALUE_FROM]] = start + packed.number_shifts[program.values[number]]
-    for number in range(one[_LABEL_FROM], one[_LABEL_TO]):
-        scratch.label_at[number - one[_LABEL_FROM]] = start + packed.label_shifts[program.labels[number]]
+    for number in range(entry[_VALUE_FROM], entry[_VALUE_TO]):
+        scratch.value_at[number - entry[_VALUE_FROM]] = start + packed.number_shifts[program.values[number]]
+    for number in range(entry[_LABEL_FROM], entry[_LABEL_TO]):
+        scratch.label_at[number - entry[_LABEL_FROM]] = start + packed.label_shifts[program.labels[number]]
 
 
 @compiled_without_memory
-def _point_at_scratch(one: Array, room: int, scratch: Scratch) -> None:
-    for number in range(one[_VALUE_TO] - one[_VALUE_FROM]):
+def _point_at_scratch(entry: Array, room: int, scratch: Scratch) -> None:
+    for number in range(entry[_VALUE_TO] - entry[_VALUE_FROM]):
         scratch.value_at[number] = number * room
-    for number in range(one[_LABEL_TO] - one[_LABEL_FROM]):
+    for number in range(entry[_LABEL_TO] - entry[_LABEL_FROM]):
         scratch.label_at[number] = number * room
 
 
 @compiled_without_memory
 def _gather(selection: int, start: int, end: int, packed: Packed, program: Program, scratch: Scratch) -> int:
     """Copy the selected events to the front of the scratch space; how many there are."""
-    one, need = program.selections[selection], program.needs[selection, 0]
-    shift, room, count = packed.bit_shifts[one[_PAGE]], scratch.t.shape[0], 0
+    entry, need = program.selections[selection], program.needs[selection, 0]
+    shift, room, count = packed.bit_shifts[entry[_PAGE]], scratch.t.shape[0], 0
     for event in range(start, end):
         if packed.bits[event + shift] & need == need:
             scratch.t[count] = packed.moments[event]
-            _copy(one, event, count, room, packed, program, scratch.v, scratch.w)
+            _copy(entry, event, count, room, packed, program, scratch.v, scratch.w)
             count += 1
     return count
 
 
 @compiled_without_memory
-def _copy(one: Array, event: int, to: int, room: int, packed: Packed, program: Program, v: Array, w: Array) -> None:
+def _copy(entry: Array, event: int, to: int, room: int, packed: Packed, program: Program, v: Array, w: Array) -> None:
     """One event's values and words, each into its row."""
-    for number in range(one[_VALUE_FROM], one[_VALUE_TO]):
-        v[(number - one[_VALUE_FROM]) * room + to] = packed.numbers[
+    for number in range(entry[_VALUE_FROM], entry[_VALUE_TO]):
+        v[(number - entry[_VALUE_FROM]) * room + to] = packed.numbers[
             event + packed.number_shifts[program.values[number]]
         ]
-    for number in range(one[_LABEL_FROM], one[_LABEL_TO]):
-        w[(number - one[_LABEL_FROM]) * room + to] = packed.labels[event + packed.label_shifts[program.labels[number]]]
+    for number in range(entry[_LABEL_FROM], entry[_LABEL_TO]):
+        w[(number - entry[_LABEL_FROM]) * room + to] = packed.labels[
+            event + packed.label_shifts[program.labels[number]]
+        ]
 
 
 @compiled_without_memory
@@ -252,44 +254,48 @@ def _gather_at(
 
     Goes backward, so that the first event met of a key is its newest, and turns the order round at the end.
     """
-    one, need, need_of_newest = program.selections[selection], program.needs[selection, 0], program.needs[selection, 1]
-    shift, room, count = packed.bit_shifts[one[_PAGE]], scratch.t2.shape[0], 0
+    entry, need, need_of_newest = (
+        program.selections[selection],
+        program.needs[selection, 0],
+        program.needs[selection, 1],
+    )
+    shift, room, count = packed.bit_shifts[entry[_PAGE]], scratch.t2.shape[0], 0
     scratch.token[0] += 1
     for event in range(end - 1, start - 1, -1):
         if packed.moments[event] > as_of or packed.known[event] > visible_until:
             continue
         if packed.bits[event + shift] & need != need:
             continue
-        if one[_KEY] >= 0:
-            key = packed.labels[event + packed.label_shifts[program.labels[one[_LABEL_FROM] + one[_KEY]]]]
+        if entry[_KEY] >= 0:
+            key = packed.labels[event + packed.label_shifts[program.labels[entry[_LABEL_FROM] + entry[_KEY]]]]
             if key < 0 or scratch.seen[key] == scratch.token[0]:
                 continue
             scratch.seen[key] = scratch.token[0]
             if packed.bits[event + shift] & need_of_newest != need_of_newest:
                 continue
-        if _is_ahead(one, event, as_of, packed, program):
+        if _is_ahead(entry, event, as_of, packed, program):
             scratch.t2[count] = packed.moments[event]
-            _copy(one, event, count, room, packed, program, scratch.v2, scratch.w2)
+            _copy(entry, event, count, room, packed, program, scratch.v2, scratch.w2)
             count += 1
-    _turn_round(one, count, room, scratch)
+    _turn_round(entry, count, room, scratch)
     return count
 
 
 @compiled_without_memory
-def _is_ahead(one: Array, event: int, as_of: int, packed: Packed, program: Program) -> bool:
+def _is_ahead(entry: Array, event: int, as_of: int, packed: Packed, program: Program) -> bool:
     """Whether every moment that must lie after as_of does; a missing one does not."""
-    for number in range(one[_AHEAD_FROM], one[_AHEAD_TO]):
+    for number in range(entry[_AHEAD_FROM], entry[_AHEAD_TO]):
         if not packed.numbers[event + packed.number_shifts[program.aheads[number]]] > as_of:
             return False
     return True
 
 
 @compiled_without_memory
-def _turn_round(one: Array, count: int, room: int, scratch: Scratch) -> None:
+def _turn_round(entry: Array, count: int, room: int, scratch: Scratch) -> None:
     _reverse(scratch.t2, 0, count)
-    for number in range(one[_VALUE_TO] - one[_VALUE_FROM]):
+    for number in range(entry[_VALUE_TO] - entry[_VALUE_FROM]):
         _reverse(scratch.v2, number * room, count)
-    for number in range(one[_LABEL_TO] - one[_LABEL_FROM]):
+    for number in range(entry[_LABEL_TO] - entry[_LABEL_FROM]):
         _reverse(scratch.w2, number * room, count)
 
 
@@ -303,11 +309,11 @@ def _reverse(array: Array, begin: int, count: int) -> None:
 @compiled_without_memory
 def _find_edges(t: Array, as_of: int, edges: Array, position: Array) -> None:
     """Move each edge's position on to the first event after it. With the dates they only ever move forward."""
-    found = 0
+    at = 0
     for edge in range(edges.shape[0] - 1, -1, -1):
         # From the oldest on: what lies before an edge lies before the newer ones too.
-        found = _after(t, max(found, position[edge]), as_of - edges[edge])
-        position[edge] = found
+        at = _after(t, max(at, position[edge]), as_of - edges[edge])
+        position[edge] = at
 
 
 @compiled_without_memory
@@ -330,11 +336,11 @@ def _after(t: Array, position: int, moment: int) -> int:
 
 @compiled_without_memory
 def _answer(
-    one: Array, t: Array, v: Array, w: Array, position: Array, as_of: int, program: Program, scratch: Scratch, row: Array
+    entry: Array, t: Array, v: Array, w: Array, position: Array, as_of: int, program: Program, scratch: Scratch, row: Array
 ) -> None:  # fmt: skip
     """Every run of one selection at one date."""
-    base = one[_EDGE_FROM]
-    for number in range(one[_RUN_FROM], one[_RUN_TO]):
+    base = entry[_EDGE_FROM]
+    for number in range(entry[_RUN_FROM], entry[_RUN_TO]):
         run = program.runs[number]
         hi = position[run[_NEWER_EDGE] - base]
         windows = program.windows[run[_WINDOW_FROM] : run[_WINDOW_TO]]
@@ -368,7 +374,7 @@ def _answer(
 
 @compiled_without_memory
 def _set(row: Array, slot: int, value: float) -> None:
-    """An answer that nobody asked for has no slot."""
+    """An answer that no feature uses has no slot."""
     if slot >= 0:
         row[slot] = value
 
@@ -458,7 +464,7 @@ def _gaps(
     """Mean, standard deviation (Welford's), longest and median of the days between occasions.
 
     An occasion is an event and all those at most `same_occasion_days` before it; the next one begins with the event
-    before them. So somebody who orders twice a day still has a rhythm, and one order's many lines are one occasion.
+    before them. So an account that orders twice a day still has a rhythm, and one order's many lines are one occasion.
     """
     count, total, mean, square, longest = 0, 0.0, 0.0, 0.0, 0.0
     occasion, walked = t[hi - 1], hi - 1
@@ -596,14 +602,14 @@ def _largest_share(
 
 @compiled_without_memory
 def _write_rows(block: Array, program: Program, as_of: Array, rows: Array, first: int, out: Array) -> None:
-    """Derive what follows from the answers, and write one account's wanted rows, the wanted columns of them."""
+    """Compute the derived features from the answers, and write the wanted rows and columns of one account."""
     aggregates = program.empty.shape[0] - program.formulas.shape[0]
     for date in range(as_of.shape[0]):
         row = rows[first + date]
         if row < 0:
             continue
         for step in range(program.formulas.shape[0]):
-            formula, one, other = program.formulas[step]
+            formula, first_slot, second_slot = program.formulas[step]
             if formula == CONSTANT:
                 block[date, aggregates + step] = program.constants[step]
             elif formula == _SINE:
@@ -611,7 +617,9 @@ def _write_rows(block: Array, program: Program, as_of: Array, rows: Array, first
             elif formula == _COSINE:
                 block[date, aggregates + step] = np.cos(as_of[date] / DAY * _RADIANS_A_DAY)
             else:
-                block[date, aggregates + step] = _derive(formula, block[date, one], block[date, other], as_of[date])
+                block[date, aggregates + step] = _derive(
+                    formula, block[date, first_slot], block[date, second_slot], as_of[date]
+                )
         for column in range(program.columns.shape[0]):
             out[row, column] = block[date, program.columns[column]]
 

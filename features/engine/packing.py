@@ -19,8 +19,8 @@ class Packed(NamedTuple):
 
     `offsets[s, a] : offsets[s, a + 1]` are the events of stream s and account a in `moments` and `known` (UTC µs).
     `bits`, `numbers` and `labels` hold the pages, values and words of the plan's reading, each over the events of its
-    stream; what belongs to event e stands at e + shift. A label tells an account's words apart, from 0 on, −1 where
-    there is none; it says nothing beyond its account. `label_count` is one more than the largest.
+    stream; the entry of event e is at e + shift. A label numbers the words of one account, from 0 on, −1 where
+    there is no word; it has no meaning beyond its account. `label_count` is one more than the largest.
     """
 
     moments: Array
@@ -36,12 +36,12 @@ class Packed(NamedTuple):
 
 
 def pack(events: Events, plan: Plan) -> Packed:
-    """Lay out what the plan reads; a stream that is not there counts as empty."""
+    """Lay out the columns that the plan reads; a stream that is not there counts as empty."""
     reading = plan.reading
     nothing = _empty_stream(len(events.accounts))
     streams = {name: events.streams.get(name, nothing) for name in reading.streams}
     starts = dict(
-        zip(streams, np.cumsum([0, *(one.occurred_at.size for one in streams.values())]).tolist(), strict=False)
+        zip(streams, np.cumsum([0, *(stream.occurred_at.size for stream in streams.values())]).tolist(), strict=False)
     )
     bits, bit_shifts = _laid_out(
         [(page.stream, _bits(streams[page.stream], page)) for page in reading.pages], starts, np.uint64
@@ -51,13 +51,13 @@ def pack(events: Events, plan: Plan) -> Packed:
     )
     labels, label_shifts, label_count = _labels(streams, reading, starts)
     return Packed(
-        moments=_read_only(_join([one.occurred_at for one in streams.values()], np.int64)),
-        known=_read_only(_join([one.known_at for one in streams.values()], np.int64)),
+        moments=_read_only(_join([stream.occurred_at for stream in streams.values()], np.int64)),
+        known=_read_only(_join([stream.known_at for stream in streams.values()], np.int64)),
         bits=bits,
         numbers=_read_only(numbers),
         labels=labels,
         offsets=np.array(
-            [one.offsets + starts[name] for name, one in streams.items()], dtype=np.int64
+            [stream.offsets + starts[name] for name, stream in streams.items()], dtype=np.int64
         ).reshape(len(streams), len(events.accounts) + 1),
         bit_shifts=bit_shifts,
         number_shifts=number_shifts,
@@ -92,7 +92,7 @@ def _join(parts: list[Array], dtype: type) -> Array:
 
 
 def _bits(events: StreamEvents, page: Page) -> Array:
-    """For each event a word of 64 bits: bit n says whether it passes the page's test n."""
+    """For each event a word of 64 bits: bit n is set if it passes the page's test n."""
     bits = np.zeros(events.occurred_at.size, dtype=np.uint64)
     if not bits.size:
         return bits

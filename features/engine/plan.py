@@ -1,4 +1,4 @@
-"""Declarations turned into what the kernel reads: which events to select, which windows, what to answer.
+"""Declarations → the program that the kernel runs: which events to select, which windows, which answers.
 
 Two features that rest on the same aggregate share it; two aggregates over the same events share one selection, and
 those that walk over the same values share one run, whose windows continue each other. A plan depends on the
@@ -82,12 +82,12 @@ _ANSWERS = {
 ANSWERS = 7
 """The most answers that a family has."""
 CONSTANT = 102
-"""Stands among the formulas for a number that is given."""
+"""The code of a constant among the formulas."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """At most 64 tests of one stream's columns: the bits of a word beside each event say which ones it passes."""
+    """At most 64 tests of one stream's columns: one bit of a word beside each event for each test that it passes."""
 
     stream: str
     tests: tuple[Condition, ...]
@@ -95,23 +95,23 @@ class Page:
     @cached_property
     def bits_by_word(self) -> dict[str, dict[str, int]]:
         """By text column and word the bits of the tests that the word passes."""
-        found: dict[str, dict[str, int]] = {}
-        for number, (column, test) in enumerate((one.column, one.test) for one in self.tests):
+        by_column: dict[str, dict[str, int]] = {}
+        for number, (column, test) in enumerate((condition.column, condition.test) for condition in self.tests):
             for word in test.allowed if isinstance(test, OneOf) else ():
-                bits = found.setdefault(column, {})
+                bits = by_column.setdefault(column, {})
                 bits[word] = bits.get(word, 0) | 1 << number
-        return found
+        return by_column
 
     @cached_property
     def limits(self) -> list[tuple[str, float, float, int]]:
         """Column, least, greatest and bit of each test of a number."""
-        bounds = [(number, one.column, one.test) for number, one in enumerate(self.tests)]
+        bounds = [(number, condition.column, condition.test) for number, condition in enumerate(self.tests)]
         return [(column, *_limits(test), 1 << number) for number, column, test in bounds if isinstance(test, Bound)]
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What has to be laid out of the streams: tests as pages, values as numbers, words to be told apart as labels."""
+    """The parts of the streams to lay out: tests as pages, values as numbers, words to be told apart as labels."""
 
     streams: tuple[str, ...]
     pages: tuple[Page, ...]
@@ -120,7 +120,7 @@ class Reading:
 
 
 class Program(NamedTuple):
-    """The declarations as arrays; `features.engine.kernel` says how it goes through them.
+    """The declarations as arrays; `features.engine.kernel` describes how it uses them.
 
     selections: one row each, columns as in `SELECTION`; needs: the bits that an event must have to be selected, and
     those that the newest of a key must have as well; stream_selections, stream_pages: the range of each stream's;
@@ -156,7 +156,7 @@ RUN = ("family", "value", "label", "newer_edge", "window_from", "window_to", "ab
 
 @dataclass(frozen=True)
 class Plan:
-    """What to lay out, and the program to run over it."""
+    """The columns to lay out, and the program to run over them."""
 
     reading: Reading
     program: Program
@@ -214,17 +214,17 @@ class FeatureSet(Sequence[Feature]):
 
 def make_plan(definitions: Sequence[Definition]) -> Plan:
     """The plan that computes these definitions, one output column each, in their order."""
-    aggregates = list(dict.fromkeys(one for definition in definitions for one in _aggregates(definition)))
+    aggregates = list(dict.fromkeys(part for definition in definitions for part in _aggregates(definition)))
     derived = list(dict.fromkeys(step for definition in definitions for step in _steps(definition)))
-    slot: dict[Definition, int] = {one: number for number, one in enumerate([*aggregates, *derived])}
+    slot: dict[Definition, int] = {part: number for number, part in enumerate([*aggregates, *derived])}
     writer = _Writer(aggregates, slot)
     return Plan(
         writer.reading,
         writer.program(
-            empty=np.array([_empty(one) for one in slot], dtype=np.float64),
+            empty=np.array([_empty(part) for part in slot], dtype=np.float64),
             formulas=np.array([_formula(step, slot) for step in derived], dtype=np.int64).reshape(-1, 3),
             constants=np.array([_constant(step) for step in derived], dtype=np.float64),
-            columns=np.array([slot[one] for one in definitions], dtype=np.int64),
+            columns=np.array([slot[definition] for definition in definitions], dtype=np.int64),
         ),
     )
 
@@ -238,7 +238,7 @@ def _aggregates(definition: Definition) -> Iterator[Aggregate]:
 
 
 def _steps(definition: Definition) -> Iterator[Derived | Season | Constant]:
-    """What is computed after the aggregates, inputs before what uses them."""
+    """The steps after the aggregates, inputs before the steps that use them."""
     if isinstance(definition, Derived):
         yield from _steps(definition.first)
         yield from _steps(definition.second)
@@ -257,8 +257,8 @@ def _constant(step: Derived | Season | Constant) -> float:
     return step.value if isinstance(step, Constant) else math.nan
 
 
-def _empty(one: Definition) -> float:
-    return 0.0 if isinstance(one, Aggregate) and one.stat in _ZERO_WHEN_EMPTY else math.nan
+def _empty(definition: Definition) -> float:
+    return 0.0 if isinstance(definition, Aggregate) and definition.stat in _ZERO_WHEN_EMPTY else math.nan
 
 
 def _columns_of(value: Value) -> set[str]:
@@ -269,7 +269,7 @@ def _columns_of(value: Value) -> set[str]:
 
 @dataclass(frozen=True)
 class _Selection:
-    """The events of one stream that pass the tests; those of the newest of each key, where that is asked for."""
+    """The events of one stream that pass the tests; those of the newest of each key, where only the newest counts."""
 
     stream: str
     conditions: tuple[Condition, ...]
@@ -277,16 +277,18 @@ class _Selection:
 
     @property
     def tests(self) -> tuple[Condition, ...]:
-        return tuple(one for one in self.conditions if not isinstance(one.test, Ahead))
+        return tuple(condition for condition in self.conditions if not isinstance(condition.test, Ahead))
 
     @property
     def tests_of_newest(self) -> tuple[Condition, ...]:
-        return tuple(one for one in self._later if not isinstance(one.test, Ahead))
+        return tuple(condition for condition in self._later if not isinstance(condition.test, Ahead))
 
     @property
     def aheads(self) -> tuple[str, ...]:
         """The time columns that must name a moment after as_of."""
-        return tuple(one.column for one in (*self.conditions, *self._later) if isinstance(one.test, Ahead))
+        return tuple(
+            condition.column for condition in (*self.conditions, *self._later) if isinstance(condition.test, Ahead)
+        )
 
     @property
     def _later(self) -> tuple[Condition, ...]:
@@ -311,8 +313,10 @@ class _Writer:
     def __init__(self, aggregates: Sequence[Aggregate], slot: dict[Definition, int]) -> None:
         self.slot = slot
         self.by_selection: dict[_Selection, list[Aggregate]] = {}
-        for one in sorted(aggregates, key=lambda one: one.stream):
-            self.by_selection.setdefault(_Selection(one.stream, one.conditions, one.newest), []).append(one)
+        for aggregate in sorted(aggregates, key=lambda aggregate: aggregate.stream):
+            self.by_selection.setdefault(
+                _Selection(aggregate.stream, aggregate.conditions, aggregate.newest), []
+            ).append(aggregate)
         self.page_of, self.pages = _paginated(list(self.by_selection))
         self.streams = list(dict.fromkeys(selection.stream for selection in self.by_selection))
         self.numbers: dict[tuple[str, Value], int] = {}
@@ -326,8 +330,8 @@ class _Writer:
         self.values: list[int] = []
         self.labels: list[int] = []
         self.aheads: list[int] = []
-        for selection, own in self.by_selection.items():
-            self._write_selection(selection, own)
+        for selection, selected in self.by_selection.items():
+            self._write_selection(selection, selected)
 
     @property
     def reading(self) -> Reading:
@@ -351,18 +355,18 @@ class _Writer:
             **derived,
         )
 
-    def _write_selection(self, selection: _Selection, own: Sequence[Aggregate]) -> None:
-        runs = _runs(own)
+    def _write_selection(self, selection: _Selection, aggregates: Sequence[Aggregate]) -> None:
+        runs = _runs(aggregates)
         values = list(
             dict.fromkeys(run.value for run in runs if run.value is not None and run.family is not Family.DISTINCT)
         )
         key = [selection.newest.key] if selection.newest else []
         labels = list(dict.fromkeys([*key, *(run.label for run in runs if run.label)]))
-        edge = {bound: len(self.edges) + number for number, bound in enumerate(_bounds(own))}
+        edge = {bound: len(self.edges) + number for number, bound in enumerate(_bounds(aggregates))}
         self.edges += edge
         begun = len(self.runs), len(self.values), len(self.labels), len(self.aheads)
-        for run, aggregates in runs.items():
-            self._write_run(run, aggregates, values, labels, edge)
+        for run, run_aggregates in runs.items():
+            self._write_run(run, run_aggregates, values, labels, edge)
         self.values += [self._number(selection.stream, value) for value in values]
         self.labels += [self._label(selection.stream, label) for label in labels]
         self.aheads += [self._number(selection.stream, column) for column in selection.aheads]
@@ -374,14 +378,19 @@ class _Writer:
         self.needs.append((_bits(selection.tests, tests), _bits(selection.tests_of_newest, tests)))
 
     def _write_run(
-        self, run: _Run, own: Sequence[Aggregate], values: Sequence[Value], labels: Sequence[str], edge: dict[int, int]
+        self,
+        run: _Run,
+        aggregates: Sequence[Aggregate],
+        values: Sequence[Value],
+        labels: Sequence[str],
+        edge: dict[int, int],
     ) -> None:
         begun = len(self.windows)
-        for days in sorted({one.days for one in own}):
+        for days in sorted({aggregate.days for aggregate in aggregates}):
             answers = [-1] * ANSWERS
-            for one in own:
-                if one.days == days:
-                    answers[_ANSWERS[one.stat][1]] = self.slot[one]
+            for aggregate in aggregates:
+                if aggregate.days == days:
+                    answers[_ANSWERS[aggregate.stat][1]] = self.slot[aggregate]
             self.windows.append([edge[_edge(run.lag_days + days)], *answers])
         value = values.index(run.value) if run.value in values else -1
         label = labels.index(run.label) if run.label else -1
@@ -396,22 +405,35 @@ class _Writer:
         return self.text.setdefault((stream, column), len(self.text))
 
 
-def _runs(own: Sequence[Aggregate]) -> dict[_Run, list[Aggregate]]:
+def _runs(aggregates: Sequence[Aggregate]) -> dict[_Run, list[Aggregate]]:
     """The aggregates of one selection by run."""
     runs: dict[_Run, list[Aggregate]] = {}
-    for one in own:
-        runs.setdefault(_run(one), []).append(one)
+    for aggregate in aggregates:
+        runs.setdefault(_run(aggregate), []).append(aggregate)
     return runs
 
 
-def _run(one: Aggregate) -> _Run:
-    label = str(one.value) if one.stat is Stat.DISTINCT else one.by
-    return _Run(_ANSWERS[one.stat][0], one.value, label, one.lag_days, one.parameter, one.absent_is_own)
+def _run(aggregate: Aggregate) -> _Run:
+    label = str(aggregate.value) if aggregate.stat is Stat.DISTINCT else aggregate.by
+    return _Run(
+        _ANSWERS[aggregate.stat][0],
+        aggregate.value,
+        label,
+        aggregate.lag_days,
+        aggregate.parameter,
+        aggregate.absent_is_own,
+    )
 
 
-def _bounds(own: Sequence[Aggregate]) -> list[int]:
+def _bounds(aggregates: Sequence[Aggregate]) -> list[int]:
     """The edges of all windows, in µs before as_of, ascending."""
-    return sorted({_edge(bound) for one in own for bound in (one.lag_days, one.lag_days + one.days)})
+    return sorted(
+        {
+            _edge(bound)
+            for aggregate in aggregates
+            for bound in (aggregate.lag_days, aggregate.lag_days + aggregate.days)
+        }
+    )
 
 
 def _edge(days: float) -> int:
@@ -424,15 +446,15 @@ def _paginated(selections: Sequence[_Selection]) -> tuple[dict[_Selection, int],
     page_of: dict[_Selection, int] = {}
     pages: list[Page] = []
     for selection in selections:
-        own = dict.fromkeys([*selection.tests, *selection.tests_of_newest])
-        if len(own) > TESTS_PER_PAGE:
-            raise DeclarationError(f"{len(own)} tests of one feature are too many; {TESTS_PER_PAGE} can be made")
+        tests = dict.fromkeys([*selection.tests, *selection.tests_of_newest])
+        if len(tests) > TESTS_PER_PAGE:
+            raise DeclarationError(f"{len(tests)} tests of one feature are too many; {TESTS_PER_PAGE} can be made")
         last = pages[-1] if pages and pages[-1].stream == selection.stream else None
-        together = tuple(dict.fromkeys([*(last.tests if last else ()), *own]))
+        together = tuple(dict.fromkeys([*(last.tests if last else ()), *tests]))
         if last and len(together) <= TESTS_PER_PAGE:
             pages[-1] = Page(selection.stream, together)
         else:
-            pages.append(Page(selection.stream, tuple(own)))
+            pages.append(Page(selection.stream, tuple(tests)))
         page_of[selection] = len(pages) - 1
     return page_of, pages
 

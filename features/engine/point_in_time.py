@@ -1,4 +1,4 @@
-"""Features of chosen accounts, each as of a moment of its own: what a table for every account at every moment cannot hold.
+"""Features of chosen accounts, each as of a moment of its own: a table of every account at every moment would be too large.
 
 An experiment assigns its accounts one by one, over months. The rows are bit for bit those of `features.engine.table`.
 """
@@ -41,9 +41,9 @@ def build_feature_rows(
     pinned = history.at(history.versions())
     buckets = np.array([pinned.bucket_of(str(account)) for account in ids], dtype=np.int64)
     for bucket in np.unique(buckets):
-        own = np.flatnonzero(buckets == bucket)
+        places = np.flatnonzero(buckets == bucket)
         events = Events.from_history(pinned, int(bucket), wanted.plan.streams)
-        known[own] = _fill(events, wanted, ids[own], moments[own], until, own, out)
+        known[places] = _fill(events, wanted, ids[places], moments[places], until, places, out)
     names = pd.Index(wanted.names)
     return pd.DataFrame(out[known], index=pairs[known].set_names(["account_id", "as_of"]), columns=names)
 
@@ -53,14 +53,14 @@ def _fill(
 ) -> Array:
     """Fill the rows of one bucket's accounts; which of them were known."""
     packed, program = pack(events, features.plan), features.plan.program
-    position = {account: place for place, account in enumerate(events.accounts.to_pylist())}
-    account = np.array([position.get(one, -1) for one in ids], dtype=np.int64)
-    known = account >= 0
-    known[known] = events.first_known[account[known]] <= moments[known]
-    for one in np.unique(account[known]):
-        rows = np.flatnonzero(known & (account == one))
+    position = {account_id: place for place, account_id in enumerate(events.accounts.to_pylist())}
+    row_accounts = np.array([position.get(account, -1) for account in ids], dtype=np.int64)
+    known = row_accounts >= 0
+    known[known] = events.first_known[row_accounts[known]] <= moments[known]
+    for account in np.unique(row_accounts[known]):
+        rows = np.flatnonzero(known & (row_accounts == account))
         rows = rows[np.argsort(moments[rows])]
-        _fill_account(packed, program, one, moments[rows], until, places[rows], out)
+        _fill_account(packed, program, account, moments[rows], until, places[rows], out)
     return np.asarray(known)
 
 

@@ -1,4 +1,4 @@
-"""A compact state laid out for the kernel in one compiled step: what `features.engine.packing` does with events, without them.
+"""An account state laid out for the kernel in one compiled step: the work of `features.engine.packing` without its events.
 
 A page load waits for it. Going through arrays of numpy costs half a millisecond for one account, most of it for calls.
 """
@@ -43,7 +43,7 @@ _NONE = -1
 
 
 class Layout(NamedTuple):
-    """What a plan reads, as arrays.
+    """The columns that a plan reads, as arrays.
 
     places: the place of each stream among those read; number_slots, word_slots: of each (stream, column) its place among
     the columns read as numbers or as words; word_from, word_starts, letters: the words that the plan asks each word
@@ -83,7 +83,7 @@ class _Slots:
         """Slots by stream and column number."""
         table = np.full((MOST_STREAMS, MOST_COLUMNS), _NONE, np.int64)
         for (stream, column), slot in self.order.items():
-            names = [one.name for one in numbered(STREAMS[stream])]
+            names = [entry.name for entry in numbered(STREAMS[stream])]
             table[stream_number(stream), names.index(column)] = slot
         return table
 
@@ -95,7 +95,7 @@ class _Writer:
         self.reading = reading
         self.place = {name: place for place, name in enumerate(reading.streams)}
         self.numbers, self.words = _Slots(), _Slots()
-        self.asked = _asked_words(reading)
+        self.needed = _needed_words(reading)
         self.page_words: list[tuple[int, int, int]] = []
         self.word_bits: list[int] = []
         self.limits: list[tuple[int, int]] = []
@@ -110,12 +110,12 @@ class _Writer:
 
     def _write_words(self, page: int, stream: str, column: str, bits: dict[str, int]) -> None:
         self.page_words.append((page, self.words(stream, column), len(self.word_bits)))
-        self.word_bits += [bits.get(word, 0) for word in self.asked[stream, column]]
+        self.word_bits += [bits.get(word, 0) for word in self.needed[stream, column]]
 
     def _number(self, stream: str, value: Value) -> tuple[int, int, int, int]:
         if isinstance(value, Weights):
             first, weights = len(self.weights), dict(value.weights)
-            self.weights += [weights.get(word, np.nan) for word in self.asked[stream, value.column]]
+            self.weights += [weights.get(word, np.nan) for word in self.needed[stream, value.column]]
             return self.place[stream], _WEIGHTS, self.words(stream, value.column), first
         if isinstance(value, Product):
             return (
@@ -129,8 +129,8 @@ class _Writer:
     def layout(self) -> Layout:
         numbers = [self._number(stream, value) for stream, value in self.reading.numbers]
         labels = [(self.place[stream], self.words(stream, column)) for stream, column in self.reading.labels]
-        words = [[word.encode() for word in self.asked.get(key, ())] for key in self.words.order]
-        flat = [word for own in words for word in own]
+        words = [[word.encode() for word in self.needed.get(key, ())] for key in self.words.order]
+        flat = [word for column_words in words for word in column_words]
         lowest, highest, bits = zip(*self.bounds, strict=True) if self.bounds else ((), (), ())
         return Layout(
             places=np.array([self.place.get(name, _NONE) for name in STREAMS], np.int64),
@@ -153,20 +153,20 @@ class _Writer:
 
 
 def layout_of(plan: Plan) -> Layout:
-    """What a plan reads; made once for a plan."""
+    """The layout of a plan; made once for a plan."""
     return _Writer(plan.reading).layout()
 
 
-def _asked_words(reading: Reading) -> dict[tuple[str, str], list[str]]:
-    """By stream and column the words that a test or a weight knows."""
-    asked: dict[tuple[str, str], dict[str, None]] = {}
+def _needed_words(reading: Reading) -> dict[tuple[str, str], list[str]]:
+    """By stream and column the words that a test or a weight names."""
+    needed: dict[tuple[str, str], dict[str, None]] = {}
     for page in reading.pages:
         for column, bits in page.bits_by_word.items():
-            asked.setdefault((page.stream, column), {}).update(dict.fromkeys(bits))
+            needed.setdefault((page.stream, column), {}).update(dict.fromkeys(bits))
     for stream, value in reading.numbers:
         if isinstance(value, Weights):
-            asked.setdefault((stream, value.column), {}).update(dict.fromkeys(dict(value.weights)))
-    return {key: list(words) for key, words in asked.items()}
+            needed.setdefault((stream, value.column), {}).update(dict.fromkeys(dict(value.weights)))
+    return {key: list(words) for key, words in needed.items()}
 
 
 def _starts(parts: Sequence[Sequence[Any] | bytes]) -> Array:
@@ -178,7 +178,7 @@ def _table(rows: Sequence[Sequence[int]], width: int) -> Array:
 
 
 def pack_state(state: State, layout: Layout) -> Packed:
-    """What `features.engine.packing.pack` makes of the account's events, field by field the same."""
+    """The account's events laid out, field by field as `features.engine.packing.pack` does it."""
     packed = Packed(*lay_out(state.content, layout))
     for array in (packed.moments, packed.known, packed.numbers):
         array.flags.writeable = False  # as `pack` has them, so that one kernel serves both
@@ -188,14 +188,14 @@ def pack_state(state: State, layout: Layout) -> Packed:
 @compiled
 def lay_out(state: Array, layout: Layout) -> tuple[Any, ...]:
     """The fields of `Packed`."""
-    found = np.empty((MOST_STREAMS * MOST_COLUMNS, 5), np.int64)
-    found = found[: find_columns(state, BODY, found)]
-    counts = _counts(found, layout)
+    places = np.empty((MOST_STREAMS * MOST_COLUMNS, 5), np.int64)
+    places = places[: find_columns(state, BODY, places)]
+    counts = _counts(places, layout)
     starts = _running(counts)
     moments, known = np.empty(starts[-1], np.int64), np.empty(starts[-1], np.int64)
-    numbers, codes, asked, most = _columns(state, found, counts, starts, layout, moments, known)
-    bits, bit_shifts = _bits(numbers, asked, counts, starts, layout)
-    values, value_shifts = _values(numbers, asked, counts, starts, layout)
+    numbers, codes, word_places, most = _columns(state, places, counts, starts, layout, moments, known)
+    bits, bit_shifts = _bits(numbers, word_places, counts, starts, layout)
+    values, value_shifts = _values(numbers, word_places, counts, starts, layout)
     labels, label_shifts = _labels(codes, counts, starts, layout)
     offsets = np.empty((counts.shape[0], 2), np.int64)
     offsets[:, 0], offsets[:, 1] = starts[:-1], starts[1:]
@@ -203,15 +203,15 @@ def lay_out(state: Array, layout: Layout) -> tuple[Any, ...]:
 
 
 @compiled
-def _counts(found: Array, layout: Layout) -> Array:
+def _counts(places: Array, layout: Layout) -> Array:
     """How many events each stream has that is read."""
     streams = 0
     for place in layout.places:
         streams = max(streams, place + 1)
     counts = np.zeros(streams, np.int64)
-    for one in found:
-        if layout.places[one[STREAM]] >= 0:
-            counts[layout.places[one[STREAM]]] = one[EVENTS]
+    for row in places:
+        if layout.places[row[STREAM]] >= 0:
+            counts[layout.places[row[STREAM]]] = row[EVENTS]
     return counts
 
 
@@ -226,20 +226,20 @@ def _running(counts: Array) -> Array:
 
 @compiled
 def _columns(
-    state: Array, found: Array, counts: Array, starts: Array, layout: Layout, moments: Array, known: Array
+    state: Array, places: Array, counts: Array, starts: Array, layout: Layout, moments: Array, known: Array
 ) -> tuple[Array, Array, Array, int]:
-    """Read what is asked for: numbers, codes of words, which of the words asked for each is; the most words of a label."""
+    """Read the needed columns: numbers, codes of words, the place of each among the needed words; the most words of a label."""
     longest = 0
     for count in counts:
         longest = max(longest, count)
     number_columns, word_columns = layout.number_slots.max() + 1, layout.word_slots.max() + 1
     numbers = np.full((number_columns, longest), np.nan)
     codes = np.full((word_columns, longest), -1, np.int32)
-    asked = np.full((word_columns, longest), -1, np.int32)
+    word_places = np.full((word_columns, longest), -1, np.int32)
     words_of = np.zeros(word_columns, np.int64)
     bits = numbers.view(np.int64)
-    for one in found:
-        stream, column, how, at, events = one[STREAM], one[COLUMN], one[ENCODING], one[AT], one[EVENTS]
+    for row in places:
+        stream, column, how, at, events = row[STREAM], row[COLUMN], row[ENCODING], row[AT], row[EVENTS]
         place = layout.places[stream]
         if place < 0:
             continue
@@ -255,18 +255,18 @@ def _columns(
             codec.read_numbers(state, at, how, events, numbers[number], bits[number])
         if word >= 0:
             codec.read_codes(state, at, how, events, codes[word])
-            words_of[word] = _find_asked(state, at, how, events, word, codes[word], asked[word], layout)
+            words_of[word] = _find_needed(state, at, how, events, word, codes[word], word_places[word], layout)
     most = 0
     for label in layout.labels:
         most = max(most, words_of[label[1]])
-    return numbers, codes, asked, most
+    return numbers, codes, word_places, most
 
 
 @compiled
-def _find_asked(
-    state: Array, at: int, how: int, events: int, column: int, codes: Array, asked: Array, layout: Layout
+def _find_needed(
+    state: Array, at: int, how: int, events: int, column: int, codes: Array, word_places: Array, layout: Layout
 ) -> Any:
-    """For each event, which of the words that are asked for of the column it has; how many words the column has."""
+    """For each event, the place of its word among the needed words of the column; how many words the column has."""
     if how == HEX:
         return events
     words, lengths = find_words(state, at, how, events)
@@ -277,13 +277,13 @@ def _find_asked(
     for word in range(words):
         which[word] = _which(state[ends[word] : ends[word + 1]], column, layout)
     for event in range(events):
-        asked[event] = which[codes[event]] if codes[event] >= 0 else -1
+        word_places[event] = which[codes[event]] if codes[event] >= 0 else -1
     return words
 
 
 @compiled
 def _which(word: Array, column: int, layout: Layout) -> Any:
-    """The place of a word among those that are asked for of a column; −1 if it is none of them."""
+    """The place of a word among the needed words of a column; −1 if it is none of them."""
     for place in range(layout.word_from[column], layout.word_from[column + 1]):
         start, end = layout.word_starts[place], layout.word_starts[place + 1]
         if end - start == word.shape[0] and np.all(layout.letters[start:end] == word):
@@ -302,14 +302,14 @@ def _room(owners: Array, counts: Array, starts: Array) -> tuple[Array, Array]:
 
 
 @compiled
-def _bits(numbers: Array, asked: Array, counts: Array, starts: Array, layout: Layout) -> tuple[Array, Array]:
+def _bits(numbers: Array, word_places: Array, counts: Array, starts: Array, layout: Layout) -> tuple[Array, Array]:
     begins, shifts = _room(layout.page_streams, counts, starts)
     bits = np.zeros(begins[-1], np.uint64)
     for row in layout.page_words:
         page, column, first = row
         for event in range(counts[layout.page_streams[page]]):
-            if asked[column, event] >= 0:
-                bits[begins[page] + event] |= layout.word_bits[first + asked[column, event]]
+            if word_places[column, event] >= 0:
+                bits[begins[page] + event] |= layout.word_bits[first + word_places[column, event]]
     for limit in range(layout.limits.shape[0]):
         page, column = layout.limits[limit]
         events = begins[page + 1] - begins[page]
@@ -321,14 +321,14 @@ def _bits(numbers: Array, asked: Array, counts: Array, starts: Array, layout: La
 
 
 @compiled
-def _values(numbers: Array, asked: Array, counts: Array, starts: Array, layout: Layout) -> tuple[Array, Array]:
+def _values(numbers: Array, word_places: Array, counts: Array, starts: Array, layout: Layout) -> tuple[Array, Array]:
     begins, shifts = _room(layout.numbers[:, 0], counts, starts)
     values = np.empty(begins[-1])
     for part in range(layout.numbers.shape[0]):
         _, how, first, second = layout.numbers[part]
         for event in range(begins[part + 1] - begins[part]):
             if how == _WEIGHTS:
-                which = asked[first, event]
+                which = word_places[first, event]
                 value = layout.weights[second + which] if which >= 0 else np.nan
             else:
                 value = numbers[first, event]

@@ -1,4 +1,4 @@
-"""The only door out of the features room: one row of features per (account_id, as_of)."""
+"""The feature table: one row of features per (account_id, as_of)."""
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from features.arrays import Array
 from features.definitions import Feature
 from features.engine import kernel
-from features.engine.events import Events, Roll
+from features.engine.events import Events, KnownAccounts
 from features.engine.packing import Packed, pack
 from features.engine.plan import FeatureSet, Program
 from features.progress import Progress
@@ -41,8 +41,8 @@ def build_feature_table(
     known_at among its attributes and events on; it keeps its row when a stream, or all, have nothing for it.
     Memory: the table itself and, at any time, the events of as many buckets as there are threads.
 
-    `leak_until` is for labels alone: rows then see what became known up to that moment, after their
-    as_of. Nothing that a model is fed may be computed with it. It may not lie before the last as_of.
+    `leak_until` is for labels alone: rows then see everything that became known up to that moment, after their
+    as_of. No input of a model may be computed with it. It may not lie before the last as_of.
 
     `threads` (default: the cores at hand) and the number of buckets do not change a bit of the result.
     `progress(done, total)` is called after each bucket.
@@ -55,8 +55,8 @@ def build_feature_table(
     pinned = history.at(history.versions())
     workers = min(threads or cpu_count() or 1, pinned.buckets)
     with ThreadPoolExecutor(workers) as pool:
-        rolls = list(pool.map(lambda bucket: Roll.of_bucket(pinned, bucket), range(pinned.buckets)))
-        blank = _Blank.of(rolls, dates, len(wanted))
+        known_accounts = list(pool.map(lambda bucket: KnownAccounts.of_bucket(pinned, bucket), range(pinned.buckets)))
+        blank = _Blank.of(known_accounts, dates, len(wanted))
         jobs = [
             pool.submit(_fill_bucket, pinned, bucket, wanted, dates, visible_until, blank)
             for bucket in range(pinned.buckets)
@@ -73,7 +73,7 @@ def build_bucket_table(history: "History", bucket: int, as_of: datetime, feature
     """
     wanted, dates = FeatureSet.of(features), _dates(as_of)
     events = Events.from_history(history, bucket, wanted.plan.streams)
-    blank = _Blank.of([Roll(events.accounts, events.first_known)], dates, len(wanted))
+    blank = _Blank.of([KnownAccounts(events.accounts, events.first_known)], dates, len(wanted))
     _fill(events, wanted, dates, dates, blank.rows[0], blank.matrix)
     return blank.table(wanted.names)
 
@@ -98,8 +98,8 @@ _FIRST_ROW = np.zeros(1, dtype=np.int64)
 
 def _dates(as_of: datetime | Sequence[datetime]) -> Array:
     """Distinct as_of moments in UTC µs, ascending."""
-    given = [as_of] if isinstance(as_of, datetime | str) else as_of
-    return np.array(sorted({microseconds(one) for one in given}), dtype=np.int64)
+    moments = [as_of] if isinstance(as_of, datetime | str) else as_of
+    return np.array(sorted({microseconds(moment) for moment in moments}), dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -111,15 +111,15 @@ class _Blank:
     index: pd.MultiIndex
 
     @classmethod
-    def of(cls, rolls: Sequence[Roll], dates: Array, columns: int) -> "_Blank":
+    def of(cls, known_accounts: Sequence[KnownAccounts], dates: Array, columns: int) -> "_Blank":
         """Rows in the order of account ids, whatever bucket they are in. Nothing is written into the matrix yet."""
-        accounts = pa.chunked_array([roll.accounts for roll in rolls], type=pa.string()).combine_chunks()
+        accounts = pa.chunked_array([part.accounts for part in known_accounts], type=pa.string()).combine_chunks()
         order = _order(accounts)
-        known = np.concatenate([roll.first_known for roll in rolls])[order, None] <= dates[None, :]
+        known = np.concatenate([part.first_known for part in known_accounts])[order, None] <= dates[None, :]
         row_in_order = np.where(known, np.cumsum(known.ravel()).reshape(known.shape) - 1, -1)
         rows = np.empty_like(row_in_order)
         rows[order] = row_in_order
-        ends = np.cumsum([len(roll.accounts) for roll in rolls])[:-1]
+        ends = np.cumsum([len(part.accounts) for part in known_accounts])[:-1]
         return cls(
             np.empty((int(known.sum()), columns), dtype=np.float64),
             [part.ravel() for part in np.split(rows, ends)],
@@ -149,7 +149,7 @@ def _fill(events: Events, features: FeatureSet, dates: Array, visible_until: Arr
 
 
 def _wait(jobs: Sequence["Future[None]"], progress: Progress | None) -> None:
-    """Until all are done; the first failure is raised, and what has not begun is not begun any more."""
+    """Wait until all jobs are done; the first failure is raised, and jobs that have not begun are cancelled."""
     try:
         for done, job in enumerate(as_completed(jobs), start=1):
             job.result()

@@ -1,4 +1,4 @@
-"""Checks a declaration against the streams when a feature set is made, not when the data happens to show the mistake."""
+"""Checks declarations against the streams when a feature set is made, before any data shows a mistake."""
 
 import difflib
 import math
@@ -22,6 +22,7 @@ from features.definitions import (
     Value,
     Weights,
 )
+from features.errors import ExitCode, ForesailError
 from features.history.streams import STREAMS, Stream
 
 _COUNTS_WORDS = {Stat.DISTINCT}
@@ -32,12 +33,14 @@ _NEEDS_NO_VALUE = {
 _NEEDS_PARAMETER = {Stat.DECAYED_SUM}
 
 
-class DeclarationError(ValueError):
-    """A feature is declared over something that does not exist or makes no sense; the message names feature and cause."""
+class DeclarationError(ForesailError, ValueError):
+    """A declaration names a column, word or window that does not exist or makes no sense; the message names feature and cause."""
+
+    exit_code = ExitCode.PROJECT
 
 
 def check(features: Sequence[Feature]) -> None:
-    """DeclarationError that lists what is wrong with any of the features."""
+    """DeclarationError that lists every problem of the features."""
     problems = [f"{feature.name}: {problem}" for feature in features for problem in _problems(feature.definition)]
     if problems:
         raise DeclarationError("; ".join(dict.fromkeys(problems)))
@@ -55,45 +58,49 @@ def _problems(definition: Definition) -> Iterator[str]:
         yield from _aggregate_problems(definition)
 
 
-def _aggregate_problems(one: Aggregate) -> Iterator[str]:
-    if not isinstance(one.stream, str) or one.stream not in STREAMS:
-        yield f"there is no stream '{one.stream}'; the streams are {', '.join(STREAMS)}"
+def _aggregate_problems(aggregate: Aggregate) -> Iterator[str]:
+    if not isinstance(aggregate.stream, str) or aggregate.stream not in STREAMS:
+        yield f"there is no stream '{aggregate.stream}'; the streams are {', '.join(STREAMS)}"
         return
-    stream = STREAMS[one.stream]
-    yield from _value_problems(one, stream)
-    yield from _newest_problems(one, stream)
-    for condition in one.conditions:
+    stream = STREAMS[aggregate.stream]
+    yield from _value_problems(aggregate, stream)
+    yield from _newest_problems(aggregate, stream)
+    for condition in aggregate.conditions:
         yield from _condition_problems(condition, stream)
-    if not one.days > 0:
-        yield f"a window of {one.days} days holds nothing; give a number above 0"
-    if not 0 <= one.lag_days < math.inf:
-        yield f"a lag of {one.lag_days} days would look into the future or nowhere; give 0 or more"
-    yield from _parameter_problems(one)
+    if not aggregate.days > 0:
+        yield f"a window of {aggregate.days} days holds nothing; give a number above 0"
+    if not 0 <= aggregate.lag_days < math.inf:
+        yield f"a lag of {aggregate.lag_days} days would look into the future or nowhere; give 0 or more"
+    yield from _parameter_problems(aggregate)
 
 
-def _parameter_problems(one: Aggregate) -> Iterator[str]:
-    if one.stat is Stat.QUANTILE:
-        if not 0 <= one.parameter <= 1:
-            yield f"a quantile of {one.parameter} does not exist; give a share between 0 and 1"
-    elif not one.parameter >= 0 or (one.stat in _NEEDS_PARAMETER and one.parameter == 0):
-        yield f"{one.stat.name.lower()} with {one.parameter} days makes no sense; give a number above 0"
+def _parameter_problems(aggregate: Aggregate) -> Iterator[str]:
+    if aggregate.stat is Stat.QUANTILE:
+        if not 0 <= aggregate.parameter <= 1:
+            yield f"a quantile of {aggregate.parameter} does not exist; give a share between 0 and 1"
+    elif not aggregate.parameter >= 0 or (aggregate.stat in _NEEDS_PARAMETER and aggregate.parameter == 0):
+        yield f"{aggregate.stat.name.lower()} with {aggregate.parameter} days makes no sense; give a number above 0"
 
 
-def _value_problems(one: Aggregate, stream: Stream) -> Iterator[str]:
-    if one.stat in _NEEDS_NO_VALUE:
+def _value_problems(aggregate: Aggregate, stream: Stream) -> Iterator[str]:
+    if aggregate.stat in _NEEDS_NO_VALUE:
         return
-    if one.value is None:
-        yield f"{one.stat.name.lower()} needs a column to be computed over"
+    if aggregate.value is None:
+        yield f"{aggregate.stat.name.lower()} needs a column to be computed over"
         return
     wants = (
-        ("text",) if one.stat in _COUNTS_WORDS else ("number", "time") if one.stat in _TAKES_MOMENTS else ("number",)
+        ("text",)
+        if aggregate.stat in _COUNTS_WORDS
+        else ("number", "time")
+        if aggregate.stat in _TAKES_MOMENTS
+        else ("number",)
     )
-    if one.stat in _COUNTS_WORDS and isinstance(one.value, Weights | Product):
-        yield f"{one.stat.name.lower()} counts words; give the name of a text column"
+    if aggregate.stat in _COUNTS_WORDS and isinstance(aggregate.value, Weights | Product):
+        yield f"{aggregate.stat.name.lower()} counts words; give the name of a text column"
         return
-    yield from _read_problems(one.value, wants, stream)
-    if one.stat is Stat.LARGEST_SHARE:
-        yield from _column_problems(one.by or "", ("text",), stream)
+    yield from _read_problems(aggregate.value, wants, stream)
+    if aggregate.stat is Stat.LARGEST_SHARE:
+        yield from _column_problems(aggregate.by or "", ("text",), stream)
 
 
 def _read_problems(value: Value, wants: Sequence[str], stream: Stream) -> Iterator[str]:
@@ -109,13 +116,13 @@ def _read_problems(value: Value, wants: Sequence[str], stream: Stream) -> Iterat
         yield from _column_problems(value, wants, stream)
 
 
-def _newest_problems(one: Aggregate, stream: Stream) -> Iterator[str]:
-    if one.newest is None:
+def _newest_problems(aggregate: Aggregate, stream: Stream) -> Iterator[str]:
+    if aggregate.newest is None:
         return
-    yield from _column_problems(one.newest.key, ("text",), stream)
-    for condition in one.newest.conditions:
+    yield from _column_problems(aggregate.newest.key, ("text",), stream)
+    for condition in aggregate.newest.conditions:
         yield from _condition_problems(condition, stream)
-    if any(isinstance(condition.test, Ahead) for condition in one.conditions):
+    if any(isinstance(condition.test, Ahead) for condition in aggregate.conditions):
         yield "still_ahead() comes after newest(): what is newest does not depend on what lies ahead"
 
 
@@ -131,20 +138,20 @@ def _condition_problems(condition: Condition, stream: Stream) -> Iterator[str]:
 
 
 def _column_problems(name: str, wants: Sequence[str], stream: Stream) -> Iterator[str]:
-    own = {column.name: column for column in stream.own_columns}
+    columns = {column.name: column for column in stream.own_columns}
     if not isinstance(name, str):
         yield f"{name!r} is no column of '{stream.name}'; give the name of one, as a text"
-    elif name not in own:
-        near = difflib.get_close_matches(name, own, n=1)
+    elif name not in columns:
+        near = difflib.get_close_matches(name, columns, n=1)
         yield f"stream '{stream.name}' has no column '{name}' of its own; " + (
-            f"did you mean {near[0]}?" if near else f"it has {', '.join(own)}"
+            f"did you mean {near[0]}?" if near else f"it has {', '.join(columns)}"
         )
-    elif own[name].type not in wants:
-        yield f"column '{name}' of '{stream.name}' holds {own[name].type}s, a {wants[0]} is needed here"
+    elif columns[name].type not in wants:
+        yield f"column '{name}' of '{stream.name}' holds {columns[name].type}s, a {wants[0]} is needed here"
 
 
 def _word_problems(name: str, words: Sequence[str], stream: Stream) -> Iterator[str]:
-    """A word that the stream's own check would refuse can never be found, nor what is no word."""
+    """A word that the stream's own check refuses never occurs, nor does a value that is no text."""
     if not words:
         yield f"'{name}' of '{stream.name}' is given no word that it may hold; give at least one"
     if strange := [word for word in words if not isinstance(word, str)]:

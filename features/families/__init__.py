@@ -1,1 +1,3 @@
-"""The declared features, a family a file; beside them the features that populations and segmentation need."""
+"""The declared features, one family a file, and the populations and values that are declared over them."""
+
+__all__ = ["contracts", "eligibility", "purchases", "segmentation", "signals"]

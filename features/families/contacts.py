@@ -5,7 +5,7 @@ from features.definitions import Feature, events, ratio
 QUARTER, YEAR = 90, 365
 
 newest = events("contacts").newest("contact_id")
-"""Each contact as it stands."""
+"""The state of each contact."""
 present = newest.where(status="joined")
 gone = newest.where(status="left")
 

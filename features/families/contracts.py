@@ -17,9 +17,9 @@ from features.history.streams import IN_FORCE
 YEAR = 365
 
 newest = events("contracts").newest("contract_id")
-"""Each contract as it stands: only its newest event counts."""
+"""The state of each contract: only its newest event counts."""
 uncancelled = newest.where(kind=IN_FORCE)
-"""Those on which notice is given count no more, though they may run on: what is left of them is no promise."""
+"""Contracts under notice are left out although they may run on: their remaining value is no promise."""
 open_ended = uncancelled.where(term="open")
 running = uncancelled.where(ends_at=still_ahead())
 """Contracts of fixed term that have not ended yet."""

@@ -76,11 +76,11 @@ def bought_of(category: str, days: int) -> Feature:
 
 @dataclass(frozen=True)
 class Requirement:
-    """What an account must bring: a feature's value within [least, most]; absent fails."""
+    """A condition for an account: a feature's value within [least, most]; absent fails."""
 
     feature: Feature
     otherwise: str
-    """Why not, in words; {value} is the feature's, {since_last} the days since the latest order."""
+    """The reason in words if it is not met; {value} is the feature's, {since_last} the days since the latest order."""
     least: float = -math.inf
     most: float = math.inf
 
@@ -99,14 +99,14 @@ class Population:
 
     @property
     def features(self) -> tuple[Feature, ...]:
-        """What a table must hold besides a model's own features, for `eligible` and `why_not` to answer."""
-        return tuple(dict.fromkeys([*(each.feature for each in self.requirements), SINCE_LAST]))
+        """The features that `eligible` and `why_not` need besides those of a model."""
+        return tuple(dict.fromkeys([*(requirement.feature for requirement in self.requirements), SINCE_LAST]))
 
     def eligible(self, table: Columns) -> Array:
         """For each row of a feature table, whether the account belongs: shape (rows,), bool."""
         belongs: Array = np.ones(len(_column(table, SINCE_LAST.name)), dtype=np.bool_)
-        for each in self.requirements:
-            belongs &= each.met(table)
+        for requirement in self.requirements:
+            belongs &= requirement.met(table)
         return belongs
 
     def why_not(self, table: Columns) -> list[str | None]:
@@ -119,15 +119,15 @@ class Population:
 
     def first_unmet(self, values: Mapping[str, float]) -> str | None:
         """`why_not` of one account, from the values of `features` by name."""
-        for each in self.requirements:
-            value = values[each.feature.name]
-            if not each.least <= value <= each.most:
-                return each.otherwise.format(value=value, since_last=values[SINCE_LAST.name])
+        for requirement in self.requirements:
+            value = values[requirement.feature.name]
+            if not requirement.least <= value <= requirement.most:
+                return requirement.otherwise.format(value=value, since_last=values[SINCE_LAST.name])
         return None
 
 
 PROFILED = Requirement(OPTED_OUT, "the account opted out of profiling", most=0)
-"""What every target asks first: who opted out is neither scored nor learnt from."""
+"""The first requirement of every target: accounts that opted out are neither scored nor learnt from."""
 
 
 def active(days: int | None) -> Population:
@@ -153,54 +153,54 @@ def contract_holders(horizon_days: int) -> Population:
     )
 
 
-def of_target(told: Mapping[str, Any]) -> Population:
-    """Who may be scored for a target, from its settings as a model's card tells them; ValueError for an unknown kind."""
-    kind = told["kind"]
+def of_target(target: Mapping[str, Any]) -> Population:
+    """The accounts that may be scored for a target, from its settings in a model's card; ValueError for an unknown kind."""
+    kind = target["kind"]
     if kind not in _POPULATIONS:
         raise ValueError(f"the target's kind is '{kind}'; it must be one of {', '.join(_POPULATIONS)}")
-    return Population((PROFILED, *_POPULATIONS[kind](told).requirements, *_old_enough(told)))
+    return Population((PROFILED, *_POPULATIONS[kind](target).requirements, *_old_enough(target)))
 
 
-def _old_enough(told: Mapping[str, Any]) -> tuple[Requirement, ...]:
-    days = told.get("min_tenure_days") or 0
+def _old_enough(target: Mapping[str, Any]) -> tuple[Requirement, ...]:
+    days = target.get("min_tenure_days") or 0
     if not days:
         return ()
     young = f"first bought {{value:.0f}} days ago; scored from {days} days on"
     return Requirement(SINCE_FIRST, "no purchase on record"), Requirement(SINCE_FIRST, young, least=days)
 
 
-def _buyers(told: Mapping[str, Any]) -> Population:
-    return active(told["active_within_days"])
+def _buyers(target: Mapping[str, Any]) -> Population:
+    return active(target["active_within_days"])
 
 
-def _spenders(told: Mapping[str, Any]) -> Population:
-    """Who ordered nothing of worth in a year cannot order less."""
+def _spenders(target: Mapping[str, Any]) -> Population:
+    """An account that ordered nothing of worth in a year cannot order less."""
     nothing = "ordered nothing of worth in the last 365 days"
-    return Population((*_buyers(told).requirements, Requirement(YEAR_ORDERED, nothing, least=MONEY)))
+    return Population((*_buyers(target).requirements, Requirement(YEAR_ORDERED, nothing, least=MONEY)))
 
 
-def _without_category(told: Mapping[str, Any]) -> Population:
-    """Of one category those alone that have not bought from it lately."""
-    category, days = told["category"], told["lookback_days"]
+def _without_category(target: Mapping[str, Any]) -> Population:
+    """For a target of one category: the accounts that have not bought from it lately."""
+    category, days = target["category"], target["lookback_days"]
     if category is None:
-        return _buyers(told)
+        return _buyers(target)
     named = category.replace("{", "{{").replace("}", "}}")  # for the words are a template
     has = f"bought from {named} within the last {days} days"
-    return Population((*_buyers(told).requirements, Requirement(bought_of(category, days), has, most=0)))
+    return Population((*_buyers(target).requirements, Requirement(bought_of(category, days), has, most=0)))
 
 
-def _repeaters(told: Mapping[str, Any]) -> Population:
+def _repeaters(target: Mapping[str, Any]) -> Population:
     once = Requirement(ORDERS, "fewer than two orders so far: there is no rhythm yet", least=2)
-    return Population((*_buyers(told).requirements, once))
+    return Population((*_buyers(target).requirements, once))
 
 
 _POPULATIONS: Mapping[str, Callable[[Mapping[str, Any]], Population]] = {
     "churn": _buyers,
-    "contract_churn": lambda told: contract_holders(told["horizon_days"]),
+    "contract_churn": lambda target: contract_holders(target["horizon_days"]),
     "contraction": _spenders,
     "upsell": _buyers,
     "cross_sell": _without_category,
-    "value": lambda told: Population() if told["active_within_days"] is None else _buyers(told),
+    "value": lambda target: Population() if target["active_within_days"] is None else _buyers(target),
     "next_order": _repeaters,
 }
 

@@ -18,7 +18,7 @@ from features.history.streams import ENGAGEMENT_KINDS
 WEEK, MONTH, QUARTER, YEAR = 7, 30, 90, 365
 
 HAPPENS_TO_IT = ("telemetry", "stockout", "reference", "champion", "project", "opinion", "intervention")
-"""Kinds that are neither a contact with us nor a use of what we sell."""
+"""Kinds that are neither a contact with us nor a use of our products."""
 CONTACT_KINDS = tuple(kind for kind in ENGAGEMENT_KINDS if kind not in HAPPENS_TO_IT)
 
 contacts = events("engagement", kind=CONTACT_KINDS)
@@ -30,13 +30,13 @@ loyalty = events("engagement", kind="loyalty")
 community = events("engagement", kind="community")
 stockouts = events("engagement", kind="stockout")
 references = events("engagement", kind="reference").newest("subject")
-"""Our reference cases with the account, each as it stands."""
+"""Our reference cases with the account, each in its newest state."""
 projects = events("engagement", kind="project").newest("subject")
-"""Projects with the account, each as it stands."""
+"""Projects with the account, each in its newest state."""
 
 
 def used(days: float, lag_days: float = 0.0) -> Aggregate:
-    """How much was used, in the units of what is used."""
+    """How much was used, in units of the function used."""
     return usage.sum("quantity", days=days, lag_days=lag_days)
 
 
@@ -83,14 +83,18 @@ OVERALL = (
 
 
 def _of_kind(kind: str) -> tuple[Feature, Feature]:
-    own = events("engagement", kind=kind)
+    of_kind = events("engagement", kind=kind)
     return (
         Feature(
-            f"engagement_{kind}_count_90d", own.count(days=QUARTER), f"{kind} events in 90 days", "events", "0: none"
+            f"engagement_{kind}_count_90d",
+            of_kind.count(days=QUARTER),
+            f"{kind} events in 90 days",
+            "events",
+            "0: none",
         ),
         Feature(
             f"engagement_days_since_{kind}",
-            own.days_since_last(),
+            of_kind.days_since_last(),
             f"time since the latest {kind} event",
             "days",
             f"no {kind} event on record",

@@ -28,9 +28,9 @@ order_lines = events("purchases", kind="order")
 return_lines = events("purchases", kind="return")
 cancelled_lines = events("purchases", kind="cancellation")
 costed_lines = order_lines.where(margin=at_least(-math.inf))
-"""Those whose margin is recorded: a share of the value ordered is told of these alone."""
+"""Lines whose margin is recorded: the share of the value ordered is computed over these alone."""
 listed_lines = order_lines.where(quantity=at_least(0), unit_price=at_least(0))
-"""Those whose list price is recorded."""
+"""Lines whose list price is recorded."""
 
 
 def orders(days: float = ALL_TIME, lag_days: float = 0.0) -> Aggregate:
@@ -85,7 +85,7 @@ def gone_since(column: str, days: float, before_days: float) -> Derived:
 
 since_last, since_first = order_lines.days_since_last(), order_lines.days_since_first()
 customer_days = larger(since_first, Constant(QUARTER))
-"""For how long the account has ordered, a quarter at least: who ordered first yesterday does not order 365 times a year."""
+"""For how long the account has ordered, a quarter at least: an account whose first order was yesterday does not order 365 times a year."""
 
 _NEVER = "never ordered"
 _NONE = "0: no order in that time"

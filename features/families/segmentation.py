@@ -1,4 +1,4 @@
-"""What standings look at beside the catalog: no inputs of a model, so that no model changes with them."""
+"""The inputs of segmentation beside the catalog: no inputs of a model, so that no model changes with them."""
 
 from features.definitions import Constant, Definition, Derived, Feature, events, larger, or_else, trend
 from features.families.accounts import attributes, days_since

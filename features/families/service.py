@@ -18,16 +18,16 @@ from features.families.purchases import orders
 
 WEEK, MONTH, QUARTER, YEAR = 7, 30, 90, 365
 
-opened = events("service", kind="opened")
+opened_cases = events("service", kind="opened")
 answered = events("service", kind="answered")
 resolved = events("service", kind="resolved")
-complaints = opened.where(topic="complaint")
-faults = opened.where(topic="fault")
+complaints = opened_cases.where(topic="complaint")
+faults = opened_cases.where(topic="fault")
 
 open_cases = (
     events("service", kind=("opened", "reopened", "resolved")).newest("case_id").where(kind=("opened", "reopened"))
 )
-"""Cases that were opened, or opened again, and not resolved since; each stands at the moment of that."""
+"""Cases that were opened, or opened again, and not resolved since; each counts from that moment."""
 open_complaints = open_cases.where(topic="complaint")
 unanswered_cases = events("service", kind=("opened", "answered", "resolved")).newest("case_id").where(kind="opened")
 """Only the first answer to a case is an event: one that is opened again has had it, or was resolved without."""
@@ -53,12 +53,16 @@ _NONE_RESOLVED = "no case resolved in that time, or its duration is not recorded
 
 CASES = (
     Feature(
-        "service_days_since_opened", opened.days_since_last(), "time since the latest case", "days", "never had a case"
+        "service_days_since_opened",
+        opened_cases.days_since_last(),
+        "time since the latest case",
+        "days",
+        "never had a case",
     ),
     *(
         Feature(
             f"service_opened_count_{days}d",
-            opened.count(days=days),
+            opened_cases.count(days=days),
             f"cases opened in the last {days} days",
             "cases",
             "0: none",
@@ -67,28 +71,28 @@ CASES = (
     ),
     Feature(
         "service_opened_trend_90d",
-        trend(opened.count(days=QUARTER), opened.count(days=QUARTER, lag_days=QUARTER)),
+        trend(opened_cases.count(days=QUARTER), opened_cases.count(days=QUARTER, lag_days=QUARTER)),
         "cases opened in the last 90 days against the 90 before",
         "-1 to 1",
         "none in the 180 days",
     ),
     Feature(
         "service_cases_per_order_365d",
-        ratio(opened.count(days=YEAR), orders(YEAR)),
+        ratio(opened_cases.count(days=YEAR), orders(YEAR)),
         "cases opened per order, over the last 365 days",
         "ratio",
         "no order in that time",
     ),
     Feature(
         "service_severity_decayed_sum",
-        opened.decayed_sum(weights("severity", urgent=8.0, high=4.0, normal=2.0, low=1.0), half_life_days=MONTH),
+        opened_cases.decayed_sum(weights("severity", urgent=8.0, high=4.0, normal=2.0, low=1.0), half_life_days=MONTH),
         "cases so far, urgent ones counting eight times a low one, and all half as much for every 30 days passed",
         "weighted cases",
         "0: none, or their severity is not recorded",
     ),
     Feature(
         "service_urgent_count_365d",
-        opened.where(severity="urgent").count(days=YEAR),
+        opened_cases.where(severity="urgent").count(days=YEAR),
         "urgent cases opened in the last 365 days",
         "cases",
         "0: none",

@@ -33,7 +33,7 @@ WITHOUT_REPURCHASE_DAYS = 180
 ENDING_DAYS = 90
 """So long before a contract ends its renewal is due to be talked about."""
 MUCH_FEWER = 0.75
-"""A frequency has fallen when it is below that share of what it was."""
+"""A frequency has fallen when it is below that share of its earlier value."""
 MUCH_MORE = 1.5
 """Faults rise when there are more than so many times those of before."""
 

@@ -5,7 +5,7 @@ from features.definitions import Derived, Feature, Selected, at_least, at_most, 
 QUARTER, YEAR = 90, 365
 
 PROMOTER, DETRACTOR = 9, 6
-"""Who answers 9 or 10 to "would you recommend us" promotes us, who answers 0 to 6 detracts (Reichheld 2003)."""
+"""An answer of 9 or 10 to "would you recommend us" is a promoter's, one of 0 to 6 a detractor's (Reichheld 2003)."""
 NEGATIVE = -0.3
 """Sentiment from here down counts as negative."""
 
@@ -13,7 +13,7 @@ recommend = events("engagement", kind="survey", scale="nps")
 satisfied = events("engagement", kind="survey", scale="csat")
 easy = events("engagement", kind="survey", scale="ces")
 judged = events("engagement")
-"""Whatever carries a sentiment: opinions, mails, notes of meetings."""
+"""Every event with a sentiment: opinions, mails, notes of meetings."""
 
 
 def net_promoters(answers: Selected, days: float) -> Derived:

@@ -1,1 +1,14 @@
-"""What is stored: the streams, the Delta tables that hold them, identities, erasure, retention, status."""
+"""The history of accounts: the streams, their Delta tables, and everything that corrects or measures them."""
+
+__all__ = [
+    "arrivals",
+    "attributes",
+    "erasure",
+    "file_lock",
+    "identities",
+    "quarantine",
+    "retention",
+    "status",
+    "store",
+    "streams",
+]

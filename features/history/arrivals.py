@@ -1,4 +1,4 @@
-"""What arrived when: one line for each ingest of each source."""
+"""Arrivals: one row for each ingest of each source, with its moment and its number of rows."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,13 +20,13 @@ SCHEMA = pa.schema(
         ("committed_at", TIME),
     ]
 )
-"""One row per ingest, numbered as they came; `committed_at` is when Delta wrote what it brought, null where nothing was new."""
+"""One row per ingest, numbered in order; `committed_at` is when Delta wrote its rows, null where no row was new."""
 LINES_TO_KEEP = 200
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """The last ingest of a source: the moment that it spoke for, what it read, and when anything new last came in."""
+    """The last ingest of a source: its as_of, how many rows it read and kept, and when a new row was last written."""
 
     as_of: datetime
     read: int
@@ -46,14 +46,14 @@ def note(history: History, source: str, stream: str, as_of: datetime, read: int,
 
 
 def last_arrivals(history: History) -> dict[tuple[str, str], Arrival]:
-    """By stream and source, the ingest that spoke for the latest moment."""
-    found: dict[tuple[str, str], Arrival] = {}
+    """By stream and source, the ingest with the latest as_of."""
+    last: dict[tuple[str, str], Arrival] = {}
     for row in sorted(_stored(history), key=lambda row: (row["as_of"], row["number"])):
         key = row["stream"], row["source"]
-        before = found[key].committed_at if key in found else None
+        before = last[key].committed_at if key in last else None
         written = max(filter(None, (before, row["committed_at"])), default=None)
-        found[key] = Arrival(row["as_of"], row["read"], row["kept"], written)
-    return found
+        last[key] = Arrival(row["as_of"], row["read"], row["kept"], written)
+    return last
 
 
 def _shorten(history: History) -> None:

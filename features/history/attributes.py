@@ -1,4 +1,4 @@
-"""What was known of accounts beside their numbers: industry, region, segment, as of a moment."""
+"""The attributes of accounts as they were known at a moment: industry, region, segment."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,8 +15,8 @@ from features.history.store import History
 def attributes_as_of(history: History, as_of: datetime, columns: Sequence[str]) -> pd.DataFrame:
     """The attributes of every account that has any, as was known by as_of. Grain: one row per account_id (the index).
 
-    Seen is what holds and is known: occurred_at ≤ as_of and known_at ≤ as_of. The newest value wins, and what a row
-    leaves out stays as it was; None where nothing was ever recorded. `columns` are those of the stream accounts.
+    A row is seen if it holds and is known: occurred_at ≤ as_of and known_at ≤ as_of. The newest value wins, and a column
+    that a row leaves out keeps its value; None where no value was ever recorded. `columns` are those of the stream accounts.
     """
     parts = [attributes_of_bucket(history, bucket, as_of, columns) for bucket in range(history.buckets)]
     frame: pd.DataFrame = pa.concat_tables(parts).to_pandas().set_index("account_id").sort_index().astype("object")
@@ -24,7 +24,7 @@ def attributes_as_of(history: History, as_of: datetime, columns: Sequence[str]) 
 
 
 def attributes_of_bucket(history: History, bucket: int, as_of: datetime, columns: Sequence[str]) -> pa.Table:
-    """The same of the accounts of one bucket, in the order of their ids: account_id and the columns, null where nothing was recorded."""
+    """The attributes of the accounts of one bucket, ordered by id: account_id and the columns, null where no value was recorded."""
     rows = history.read("accounts", bucket, ["account_id", "known_at", "occurred_at", *columns])
     seen = rows.filter(pc.and_(pc.less_equal(rows["known_at"], as_of), pc.less_equal(rows["occurred_at"], as_of)))
     plain = seen.take(_by_age(seen)).cast(pa.schema([_plain(field) for field in seen.schema])).combine_chunks()
@@ -38,7 +38,7 @@ def _plain(field: pa.Field) -> pa.Field:
 
 
 def _by_age(rows: pa.Table) -> pa.Array:
-    """Account by account, as they stand; in each, what holds longest first."""
+    """Accounts in their order; in each, the row that holds longest first."""
     keys = [("place", "ascending"), ("occurred_at", "ascending"), ("known_at", "ascending")]
     places = np.cumsum(_changes(rows["account_id"].cast(pa.string())))
     return pc.sort_indices(
@@ -59,7 +59,7 @@ def _beginnings(accounts: pa.ChunkedArray) -> Array:
 
 
 def _newest(column: pa.ChunkedArray, begins: Array) -> pa.ChunkedArray:
-    """Of each account the last value that is there, null where none is."""
+    """Of each account the last value that is present, null where none is."""
     if not len(begins):
         return column.slice(0, 0)
     there = np.where(column.is_valid().to_numpy(), np.arange(len(column)), -1)

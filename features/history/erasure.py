@@ -1,8 +1,8 @@
-"""Erasure: after `forget` no file of the history tells anything of an account, and no ingest brings it back.
+"""Erasure: after `forget` no file of the history holds anything of an account, and no ingest brings the account back.
 
-The order is what makes it safe to be killed at any moment: the tombstone first, so that nothing new can come; then the
-rows of every stream, a commit each; then the quarantine; then the past of every table, files and log; the names of accounts
-merged into this one last, since they say whose rows are meant. Asked for again, it completes what is left.
+The order makes it safe to be killed at any moment: first the tombstone, so that nothing new can come; then the
+rows of every stream, a commit each; then the quarantine; then the past of every table, files and log; last the names of
+accounts merged into this one, because they identify the rows. A second `forget` completes the first.
 """
 
 import json
@@ -39,7 +39,7 @@ FIGURE = re.compile(rf"\s*([-+]?[\d.,]+([eE][-+]?\d+)?|{ISO_TIME})\s*")
 
 @dataclass(frozen=True)
 class Erased:
-    """What was removed of an account, and of those that had been merged into it (`ids`, itself first).
+    """The removed rows of an account, and of the accounts that had been merged into it (`ids`, itself first).
 
     `rows` counts events and attributes by stream, `quarantined` refused rows that named it. `tables` says for each
     table how many files went and which versions can no longer be read.
@@ -53,19 +53,19 @@ class Erased:
 
 
 def forget(history: History, account_id: str, progress: StepProgress | None = None) -> Erased:
-    """Remove every trace of an account, for good. What identifies it afterwards is the SHA-256 of its id, nowhere its id.
+    """Remove every trace of an account, for good. Afterwards the SHA-256 of its id identifies it; the id itself is nowhere.
 
-    Every older version of every table is given up: it would bring the account back. Refused rows go if the id stands in
+    Every older version of every table is given up: it would bring the account back. Refused rows go if the id occurs in
     them as an account_id, or as a word of any other value but numbers and times that could be read: account 5 loses no
     order of 5 pieces.
 
-    IdentityError if nothing is known of the account, or if it was merged into another: then that one is meant.
-    HistoryError if somebody else is writing.
+    IdentityError if nothing is known of the account, or if it was merged into another account, which must be forgotten.
+    HistoryError if another process is writing.
     """
     with history.lock():
         ids = ids_to_forget(history, account_id)
         steps = _Steps(len(STREAMS) + 2 + len(tables(history)), progress)
-        _bury(history, ids)
+        _note_forgotten(history, ids)
         rows = {stream.name: _remove(history, stream, ids, steps) for stream in STREAMS.values()}
         steps()
         refused = _remove_refused(history, ids)
@@ -85,14 +85,14 @@ def ids_to_forget(history: History, account_id: str) -> list[str]:
             f"'{account_id}' was merged into '{survivor}' and is one account with it; forget '{survivor}'"
         )
     ids = [account_id, *known.absorbed_by(account_id)]
-    # What was begun and killed is completed, whatever is left of it.
+    # An erasure that was killed is completed, even if no row of the account is left.
     if not known.knows_forgotten(account_id) and not _is_account_of_refused_rows(history, ids):
         refuse_unknown(history, account_id)
     return ids
 
 
 def _is_account_of_refused_rows(history: History, ids: Collection[str]) -> bool:
-    """Whether a refused row is one of these accounts' own: to be mentioned somewhere makes no account of a word."""
+    """Whether these accounts have a refused row of their own: a word in some other column is no account."""
     accounts = map(quarantine.account_of, quarantine.stored(history, ["row"])["row"].to_pylist())
     return any(account is not None and account.strip(BLANK) in ids for account in accounts)
 
@@ -101,14 +101,14 @@ def holding(history: History, ids: Collection[str], versions: Mapping[str, int])
     """Whether these versions of the history have a row of any of the ids; None if they can no longer be read."""
     try:
         pinned = history.at(versions)
-        return any(rows_of(pinned, stream, one, []).num_rows for stream in versions for one in ids)
+        return any(rows_of(pinned, stream, account_id, []).num_rows for stream in versions for account_id in ids)
     except HistoryError:
         return None
 
 
-def _bury(history: History, ids: Sequence[str]) -> None:
+def _note_forgotten(history: History, ids: Sequence[str]) -> None:
     known = identities(history)
-    fresh = [fingerprint_of(one) for one in ids if not known.knows_forgotten(one)]
+    fresh = [fingerprint_of(account_id) for account_id in ids if not known.knows_forgotten(account_id)]
     if fresh:
         history.append(FORGOTTEN, pa.table({"fingerprint": fresh}, schema=FORGOTTEN_SCHEMA))
 
@@ -116,8 +116,8 @@ def _bury(history: History, ids: Sequence[str]) -> None:
 def _remove(history: History, stream: Stream, ids: Sequence[str], steps: "_Steps") -> int:
     """Write the buckets of these accounts without them: how many rows went."""
     steps()
-    counts = {one: rows_of(history, stream.name, one, []).num_rows for one in ids}
-    buckets = sorted({history.bucket_of(one) for one, rows in counts.items() if rows})
+    counts = {account_id: rows_of(history, stream.name, account_id, []).num_rows for account_id in ids}
+    buckets = sorted({history.bucket_of(account_id) for account_id, rows in counts.items() if rows})
     if buckets:
         history.replace(stream.name, buckets, _cleaned(history, stream, buckets, ids))
     return sum(counts.values())
@@ -126,8 +126,8 @@ def _remove(history: History, stream: Stream, ids: Sequence[str], steps: "_Steps
 def _cleaned(history: History, stream: Stream, buckets: Sequence[int], ids: Sequence[str]) -> Iterator[pa.RecordBatch]:
     for bucket in buckets:
         rows = history.read(stream.name, bucket, stored_columns(stream))
-        for one in ids:
-            rows = without(rows, one)
+        for account_id in ids:
+            rows = without(rows, account_id)
         yield from whole_bucket(rows, stream, bucket)
 
 
@@ -142,9 +142,9 @@ def _remove_refused(history: History, ids: Collection[str]) -> int:
 def _naming(ids: Collection[str]) -> Callable[[Mapping[str, str]], bool]:
     """Whether a refused row names one of the ids: as its account, or as a word of a value that may be a name.
 
-    The reason says no more than the row: its own words, and one of the row's values.
+    The reason holds nothing but its fixed words and one of the row's values.
     """
-    words = re.compile("|".join(rf"(?<!\w){re.escape(one)}(?!\w)" for one in ids))
+    words = re.compile("|".join(rf"(?<!\w){re.escape(account_id)}(?!\w)" for account_id in ids))
 
     def names(row: Mapping[str, str]) -> bool:
         stream = STREAMS[row["stream"]]
@@ -154,7 +154,7 @@ def _naming(ids: Collection[str]) -> Callable[[Mapping[str, str]], bool]:
 
 
 def _possible_names(stream: Stream, row: Mapping[str, str | None]) -> Iterator[str]:
-    """The values of a refused row, without what was read as a number or a time."""
+    """The values of a refused row, without those read as a number or a time."""
     figures = {column.name for column in stream.columns if column.type != "text"}
     for name, value in row.items():
         if value is not None and not (name.lower() in figures and FIGURE.fullmatch(value)):
@@ -178,13 +178,13 @@ def _forget_merges(history: History, ids: Collection[str]) -> Iterator[Vacuumed]
 
 
 def _remove_staged(history: History) -> None:
-    """What killed ingests had read; the lock is held, so that none is running."""
+    """Remove the rows that killed ingests had read; the lock is held, so that no ingest is running."""
     for folder in Path(history.root).glob(".staging-*") if history.is_local else ():
         rmtree(folder)
 
 
 class _Steps:
-    """Counts steps aloud."""
+    """Counts steps and reports each."""
 
     def __init__(self, total: int, progress: StepProgress | None) -> None:
         self._done, self._total, self._progress = 0, total, progress

@@ -13,8 +13,8 @@ def file_lock(
     """Hold the lock for the length of a `with` block; raise `busy` at once if another process, `other`, holds it.
 
     `error` is raised where the file cannot be made, and where `busy` is not given. The operating system releases the
-    lock when its owner ends, in whatever way, so a killed process never leaves a lock that somebody must remove. The
-    file stays; it is the lock on it that counts.
+    lock when its owner ends, in whatever way, so a killed process never leaves a lock to be removed by hand. The
+    file stays; only the lock on it counts.
     """
     # Imported here because only writers need it and readers may run where it does not exist (Windows).
     import fcntl

@@ -1,16 +1,16 @@
-"""Which account a row belongs to: two ids that are one account, and accounts that must not be known any more.
+"""Identities: which account a row belongs to after merges, and which accounts were erased.
 
-A merge is correct in time: all that the absorbed account ever did belongs to the surviving one, from the moment on at
-which we knew that the two are one. Every row of the absorbed account moves, in every stream, with
+A merge is correct in time: every event of the absorbed account belongs to the surviving one, from the moment on at
+which it was known that the two are one. Every row of the absorbed account moves, in every stream, with
 known_at = the later of its own and the merge's, so that no feature at an earlier as_of sees the joined history. Only
-account_id is a name of the account: columns that mention an id beside it (a parent company, a referrer) stay as they are.
+account_id names the account: columns that mention another id (a parent company, a referrer) stay as they are.
 
-What ingest has to know is `identities(history)`. It applies it to each row after the row has its event_id: a row without
-an id of its own is identified by what the source says, absorbed id included, or the same file ingested again would
-be stored a second time.
+Ingest applies `identities(history)` to each row after the row has its event_id: a row without an event_id of its own is
+identified by its content as the source gives it, absorbed id included; otherwise the same file ingested again would be
+stored a second time.
 
-Erased accounts are kept as SHA-256 of their id, so that an ingest can turn them away without anybody being able to
-read who they were. (Who has a list of ids can try them. Without such a list nothing is learnt.)
+Erased accounts are kept as SHA-256 of their id, so that an ingest can refuse their rows although their ids cannot be
+read. (A person with a list of ids can try them. Without such a list nothing is learnt.)
 """
 
 import hashlib
@@ -19,28 +19,28 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.history.store import TEXT, TIME, History, HistoryError, in_canonical_order, one_batch, stored_schema
 from features.history.streams import STREAMS, Stream
+from features.locked_duckdb import locked_duckdb
 from features.progress import StepProgress
 from features.timestamps import microseconds
 
 MERGES, FORGOTTEN = "merges", "forgotten"
 MERGES_SCHEMA = pa.schema([("absorbed", TEXT), ("into", TEXT), ("known_at", TIME)])
-"""One row per merge, as it was asked for: the surviving account may itself have been absorbed later."""
+"""One row per merge, as it was requested: the surviving account may itself have been absorbed later."""
 FORGOTTEN_SCHEMA = pa.schema([("fingerprint", TEXT)])
 
 
 class IdentityError(HistoryError):
-    """An account cannot be merged or forgotten as asked; the message says which, why, and what to do."""
+    """An account cannot be merged or forgotten; the message says which, why, and what to do."""
 
 
 @dataclass(frozen=True)
 class Identities:
-    """What is known of account ids: those absorbed by others, and the fingerprints of those erased."""
+    """The ids absorbed by other accounts, and the fingerprints of erased accounts."""
 
     merged: Mapping[str, tuple[str, datetime]]
     """Absorbed id → the account that survives in the end, and when the last merge on the way became known."""
@@ -57,7 +57,7 @@ class Identities:
 
 @dataclass(frozen=True)
 class Merged:
-    """What a merge did. `moved` counts rows by stream, `duplicates` those that the surviving account had already."""
+    """The result of a merge. `moved` counts rows by stream, `duplicates` those that the surviving account had already."""
 
     absorbed: str
     into: str
@@ -73,7 +73,7 @@ def fingerprint_of(account_id: str) -> str:
 
 
 def identities(history: History) -> Identities:
-    """What is known of account ids now; nothing, at no cost, where nobody was ever merged or erased."""
+    """The identities of a history now; empty, at no cost, where no account was ever merged or erased."""
     forgotten = _stored(history, FORGOTTEN)
     return Identities(_resolved(_stored(history, MERGES)), frozenset(row["fingerprint"] for row in forgotten))
 
@@ -84,11 +84,11 @@ def merge(
     """Make `absorbed` the same account as `into`, as known from `known_at` on.
 
     The merge is noted first, then each stream is moved in one commit. Killed at any moment, the streams are readable;
-    the same merge asked for again completes it, with the moment first given. Of rows with the same event_id the first
-    in canonical order stays. Two histories of attributes become one: what began to hold last counts, as ever.
+    the same merge repeated completes it, with the moment first given. Of rows with the same event_id the first
+    in canonical order stays. Two histories of attributes become one: the value that began to hold last counts, as always.
 
     IdentityError if either id is unknown, erased, or absorbed by another account already, or if both are one.
-    HistoryError if somebody else is writing.
+    HistoryError if another process is writing.
     """
     microseconds(known_at)  # a naive moment is refused here, before anything is written
     with history.lock():
@@ -149,7 +149,7 @@ def _noted(history: History, absorbed: str, into: str, known_at: datetime) -> da
 
 
 def _refuse(history: History, absorbed: str, into: str) -> None:
-    """All that can be wrong with a merge that was not asked for before. Cycles cannot arise: both must be alive."""
+    """IdentityError for a new merge that is not possible. Cycles cannot arise: neither account may be absorbed already."""
     if absorbed == into:
         raise IdentityError(f"'{into}' cannot be merged into itself; name two accounts")
     known = identities(history)
@@ -196,9 +196,9 @@ def _renamed(rows: pa.Table, into: str, known_at: datetime) -> pa.Table:
     return renamed.cast(rows.schema)
 
 
-def _joined(own: pa.Table, moved: pa.Table, stream: Stream) -> pa.Table:
+def _joined(surviving: pa.Table, moved: pa.Table, stream: Stream) -> pa.Table:
     """Both accounts' rows in canonical order, the first of equal event_ids."""
-    rows = in_canonical_order(pa.concat_tables([own, moved]), stream)
+    rows = in_canonical_order(pa.concat_tables([surviving, moved]), stream)
     numbered = pa.table({"event_id": rows["event_id"].cast(TEXT), "place": pa.array(range(rows.num_rows))})
     first = numbered.group_by("event_id").aggregate([("place", "min")])["place_min"]
     return rows.take(first.take(pc.sort_indices(first)))
@@ -217,23 +217,23 @@ def _is(rows: pa.Table, account_id: str) -> pa.ChunkedArray:
 
 def _nearest(history: History, account_id: str) -> list[str]:
     """The three ids most like this one, bucket by bucket."""
-    found: set[str] = set()
+    nearest: set[str] = set()
     for stream in history.versions():
         for bucket in range(history.buckets):
             ids = history.read(stream, bucket, ["account_id"])["account_id"].chunk(0).dictionary
-            found |= set(_most_like(account_id, [*found, *ids.to_pylist()]))
-    return _most_like(account_id, sorted(found))
+            nearest |= set(_most_like(account_id, [*nearest, *ids.to_pylist()]))
+    return _most_like(account_id, sorted(nearest))
 
 
 def _most_like(account_id: str, names: Sequence[str]) -> list[str]:
     query = "select distinct name from names order by damerau_levenshtein(name, ?), name limit 3"
-    with duckdb.connect() as connection:
+    with locked_duckdb() as connection:
         connection.register("names", pa.table({"name": pa.array(names, TEXT)}))
         return [name for (name,) in connection.execute(query, [account_id]).fetchall()]
 
 
 def _resolved(merges: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, datetime]]:
-    """Chains followed to their end; they have one, because only living accounts are merged."""
+    """Chains followed to their end; they have an end, because no absorbed account is merged again."""
     steps = {row["absorbed"]: (row["into"], row["known_at"]) for row in merges}
     return {absorbed: _end(steps, *step) for absorbed, step in steps.items()}
 

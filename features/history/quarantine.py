@@ -24,9 +24,9 @@ SCHEMA = pa.schema(
         ("as_of", pa.timestamp("us", tz="UTC")),
     ]
 )
-"""One refused row each. `kind` is the reason without the row's own value; `row` is JSON text of what the select
-returned; `row_id` identifies it among the rows of its source, equal rows being counted through; `as_of` is that of
-the ingest that refused it first."""
+"""One refused row each. `kind` is the reason without the row's own value; `row` is the row that the select
+returned, as JSON text; `row_id` identifies it among the rows of its source, equal rows being numbered; `as_of` is that
+of the ingest that refused it first."""
 
 
 def quarantined(history: History) -> pd.DataFrame:
@@ -34,7 +34,7 @@ def quarantined(history: History) -> pd.DataFrame:
 
     Empty where nothing was ever refused. A row leaves when a later ingest accepts it, for example because it lay in
     the future then; all of a source's rows go when it is ingested under another mapping,
-    but those that were posted, which nobody brings again.
+    but those that were posted, which no source brings again.
     """
     rows = stored(history, SCHEMA.names).sort_by([(name, "ascending") for name in SCHEMA.names[:6]])
     frame: pd.DataFrame = rows.to_pandas()
@@ -63,7 +63,7 @@ def add(history: History, connection: duckdb.DuckDBPyConnection, refused: str) -
 
 
 def clear(history: History, source: str, stream: str) -> None:
-    """Forget what was refused of a source under an earlier mapping; nothing to do where there is nothing."""
+    """Remove the rows of a source that were refused under an earlier mapping; nothing to do where there are none."""
     table = history.table(TABLE)
     if table is not None:
         quoted = [name.replace("'", "''") for name in (source, stream)]
@@ -71,7 +71,7 @@ def clear(history: History, source: str, stream: str) -> None:
 
 
 def register_waiting(history: History, connection: duckdb.DuckDBPyConnection, source: str, stream: str) -> bool:
-    """Create the table `foresail_waiting`, the account_ids of what was refused of a source; whether there is any."""
+    """Create the table `foresail_waiting`, the account_ids of the refused rows of a source; whether there are any."""
     rows = _of_source(stored(history, ["source", "stream", "row"]), source, stream)["row"].to_pylist()
     accounts = {account for row in rows if (account := account_of(row)) is not None}
     connection.register("foresail_waiting", pa.table({"account_id": pa.array(sorted(accounts), pa.string())}))
@@ -79,7 +79,7 @@ def register_waiting(history: History, connection: duckdb.DuckDBPyConnection, so
 
 
 def release(history: History, source: str, stream: str, accepted: frozenset[str]) -> int:
-    """Take out of the quarantine what a source brought before and is accepted now; how many rows."""
+    """Take out of the quarantine the rows of a source that are accepted now; how many rows."""
     if not accepted:
         return 0
     rows = stored(history, SCHEMA.names)
@@ -107,7 +107,7 @@ def counts(history: History) -> dict[tuple[str, str], dict[str, int]]:
     """Refused rows by (stream, source) and kind of reason."""
     keys = ["stream", "source", "kind"]
     rows = stored(history, keys)
-    found: dict[tuple[str, str], dict[str, int]] = {}
+    by_source: dict[tuple[str, str], dict[str, int]] = {}
     for row in rows.group_by(keys).aggregate([([], "count_all")]).sort_by([(k, "ascending") for k in keys]).to_pylist():
-        found.setdefault((row["stream"], row["source"]), {})[row["kind"]] = row["count_all"]
-    return found
+        by_source.setdefault((row["stream"], row["source"]), {})[row["kind"]] = row["count_all"]
+    return by_source

@@ -1,8 +1,8 @@
-"""Which versions of a history stay readable, and what is given up so that the disk does not fill with the past.
+"""Retention: which versions of a history stay readable, and which files are removed so that the disk does not fill.
 
-Every ingest that touches a bucket leaves the file that it replaces, so that the versions before stay readable. What is
-worth keeping of them: the versions that registered models were trained on, and those of the last days. The rest goes,
-and with it what killed writers left behind.
+Every ingest that touches a bucket leaves the file that it replaces, so that the versions before stay readable. Worth
+keeping are the versions that registered models were trained on, and those of the last days. The other files are removed,
+and with them the files that killed writers left.
 """
 
 import json
@@ -22,15 +22,15 @@ from features.progress import StepProgress
 from features.timestamps import microseconds
 
 OWN_TABLES = ("quarantine", "mappings", "arrivals", "bookmarks", "merges", "forgotten")
-"""Tables beside the streams that every history may have; others that stand in its folder are found there."""
+"""Tables beside the streams that every history may have; further tables in its folder are found there."""
 AT_ONCE = "interval 0 seconds"
 UNFINISHED = ("**/*#[0-9]*", "_delta_log/_commit_*", "_delta_log/*.tmp")
-"""What a writer that was killed leaves and Delta does not list: files not yet given their names."""
+"""Files of a killed writer that Delta does not list: they were not yet given their names."""
 
 
 @dataclass(frozen=True)
 class Vacuumed:
-    """What one table gave up.
+    """The files and versions that one table gave up.
 
     `kept` are the versions that still can be read, the newest among them; `given_up` those that could be until now
     and cannot any more. Versions given up earlier are in neither.
@@ -52,9 +52,9 @@ def vacuum(
 ) -> list[Vacuumed]:
     """Remove every file that no version worth keeping needs; one entry for each table, in the order of the streams.
 
-    Worth keeping: for each of `keep` (what `History.versions()` gave when a model was trained) its versions, all that
+    Worth keeping: for each of `keep` (the `History.versions()` that a model was trained on) its versions, all that
     were current at any time within the last `days` before `now`, and the newest. At an object store, where no lock keeps
-    writers away, files are given up only `days` (at least one) after nothing needed them.
+    writers away, files are removed only `days` (at least one) after the last version that needed them.
     """
     oldest = microseconds(now - timedelta(days=days)) // 1000
     with history.lock():
@@ -80,22 +80,22 @@ def tables(history: History) -> list[str]:
 
 
 def give_up_past(history: History, name: str) -> Vacuumed:
-    """Leave nothing of a table but its newest version: neither older files nor what the log says of them.
+    """Leave nothing of a table but its newest version: no older files, and no entries of the log about them.
 
     Called with the history locked.
     """
-    table = _opened(history, name)
+    table = _existing_table(history, name)
     before, sizes = _readable(history, name), _sizes(history, name)
     table.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False, full=True)
     removed = {path: size for path, size in sizes.items() if path not in _sizes(history, name)}
     removed |= dict(_remove_unfinished(history, name))
-    table = _opened(history, name)
+    table = _existing_table(history, name)
     table.alter.set_table_properties({LOG_RETENTION: AT_ONCE}, raise_if_not_exists=False)
-    table = _opened(history, name)
+    table = _existing_table(history, name)
     table.create_checkpoint()
     table.cleanup_metadata()
     table.alter.set_table_properties({LOG_RETENTION: KEEP_LOG}, raise_if_not_exists=False)
-    newest = _opened(history, name).version()
+    newest = _existing_table(history, name).version()
     return Vacuumed(name, len(removed), sum(removed.values()), (newest,), tuple(sorted(before)[:-1]))
 
 
@@ -119,11 +119,11 @@ def _vacuum(history: History, name: str, wanted: Collection[int], oldest: int, d
 
 
 def _keeping_its_log(history: History, name: str) -> DeltaTable:
-    """A table that an earlier release made, or an erasure that was killed left so, is told to keep its log."""
-    table = _opened(history, name)
+    """The table, set to keep its log: an earlier release, or an erasure that was killed, may have left it without that setting."""
+    table = _existing_table(history, name)
     if table.metadata().configuration.get(LOG_RETENTION) != KEEP_LOG:
         table.alter.set_table_properties({LOG_RETENTION: KEEP_LOG}, raise_if_not_exists=False)
-    return _opened(history, name)
+    return _existing_table(history, name)
 
 
 def _current_since(versions: Mapping[int, int], oldest: int) -> set[int]:
@@ -139,7 +139,7 @@ def _readable(history: History, name: str) -> dict[int, int]:
 
 
 def _versions(history: History, name: str) -> Iterator[tuple[int, int, set[str]]]:
-    """Every version that the log tells of: its number, when it was written (ms), and its files.
+    """Every version in the log: its number, when it was written (ms), and its files.
 
     Read from the log's own entries, one after another: opening a thousand versions takes a thousand times as long.
     """
@@ -176,8 +176,8 @@ def _sizes(history: History, name: str) -> dict[str, int]:
 
 def _paths(filesystem: pa_fs.FileSystem, folder: str, pattern: str) -> list[str]:
     """Files below a folder whose path from there matches, in the order of their names."""
-    found = filesystem.get_file_info(pa_fs.FileSelector(folder, recursive=True))
-    files = {info.path: info.path.removeprefix(f"{folder}/") for info in found if info.type == pa_fs.FileType.File}
+    entries = filesystem.get_file_info(pa_fs.FileSelector(folder, recursive=True))
+    files = {info.path: info.path.removeprefix(f"{folder}/") for info in entries if info.type == pa_fs.FileType.File}
     return sorted(path for path, name in files.items() if re.match(pattern, name))
 
 
@@ -191,7 +191,7 @@ def _remove_unfinished(history: History, name: str) -> Iterator[tuple[str, int]]
         yield str(path.relative_to(folder)), size
 
 
-def _opened(history: History, name: str) -> DeltaTable:
+def _existing_table(history: History, name: str) -> DeltaTable:
     table = history.table(name)
     if table is None:
         raise AssertionError(name)

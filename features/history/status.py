@@ -1,4 +1,4 @@
-"""What a history holds, source by source: how much, how fresh, what is missing and what was refused."""
+"""The status of a history, source by source: its size, its freshness, its gaps and its refused rows."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from features.history import quarantine
 from features.history.arrivals import Arrival, last_arrivals
@@ -15,9 +16,9 @@ from features.history.streams import STREAMS
 from features.timestamps import moment
 
 ATTRIBUTES = frozenset(name for name, stream in STREAMS.items() if not stream.column("occurred_at").required)
-"""The streams that say what an account is, and not what happened to it."""
+"""The streams of attributes: their rows describe an account and are no events."""
 
-Array = np.ndarray[tuple[int], np.dtype[np.int64]]
+Days = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Gaps:
 
 @dataclass(frozen=True)
 class SourceStatus:
-    """One source of one stream: how many rows and accounts, between which occurred_at, and what was refused.
+    """One source of one stream: how many rows and accounts, between which occurred_at, and the refused rows.
 
     `oldest`, `newest` and `gaps` are None where nothing is stored, `last_ingest` where none was noted. `quarantined`
     counts refused rows by kind of reason, `share_quarantined` is theirs among the rows stored or refused (0 to 1).
@@ -67,13 +68,13 @@ class HistoryStatus:
 def status(
     history: History, timezone: str = "UTC", progress: Callable[[int, int], None] | None = None
 ) -> HistoryStatus:
-    """What the history holds now, read bucket by bucket; empty where nothing was ever ingested.
+    """The status of the history now, read bucket by bucket; empty where nothing was ever ingested.
 
     Days are those of the calendar of `timezone`.
     """
     versions = history.versions()
     pinned = history.at(versions)
-    accounts, without_events, found = 0, 0, dict[tuple[str, str], list[_Part]]()
+    accounts, without_events, parts = 0, 0, dict[tuple[str, str], list[_Part]]()
     for bucket in range(history.buckets):
         events = {stream: pinned.read(stream, bucket, ["account_id", "occurred_at", "source"]) for stream in versions}
         ids = {stream: set(table["account_id"].chunk(0).dictionary.to_pylist()) for stream, table in events.items()}
@@ -82,12 +83,12 @@ def status(
         without_events += len(known - active)
         for stream, table in events.items():
             for source, part in _parts(table, timezone):
-                found.setdefault((stream, source), []).append(part)
+                parts.setdefault((stream, source), []).append(part)
         if progress:
             progress(bucket + 1, history.buckets)
     refused, arrivals = quarantine.counts(history), last_arrivals(history)
-    keys = sorted(found.keys() | refused.keys() | arrivals.keys())
-    sources = (_source_status(*key, found.get(key, []), refused.get(key, {}), arrivals.get(key)) for key in keys)
+    keys = sorted(parts.keys() | refused.keys() | arrivals.keys())
+    sources = (_source_status(*key, parts.get(key, []), refused.get(key, {}), arrivals.get(key)) for key in keys)
     return HistoryStatus(accounts, without_events, versions, tuple(sources))
 
 
@@ -103,7 +104,7 @@ class _Part:
     accounts: int
     oldest: int
     newest: int
-    days: Array
+    days: Days
 
 
 def _parts(events: pa.Table, timezone: str) -> Iterator[tuple[str, _Part]]:
@@ -114,16 +115,19 @@ def _parts(events: pa.Table, timezone: str) -> Iterator[tuple[str, _Part]]:
         _days(events, timezone),
     )
     for code, source in enumerate(sources.dictionary.to_pylist()):
-        own = codes == code
-        distinct = np.count_nonzero(np.bincount(accounts[own]))
-        moments = times[own]
-        yield source, _Part(len(moments), int(distinct), int(moments.min()), int(moments.max()), np.unique(days[own]))
+        of_source = codes == code
+        distinct = np.count_nonzero(np.bincount(accounts[of_source]))
+        moments = times[of_source]
+        yield (
+            source,
+            _Part(len(moments), int(distinct), int(moments.min()), int(moments.max()), np.unique(days[of_source])),
+        )
 
 
-def _days(events: pa.Table, timezone: str) -> Array:
+def _days(events: pa.Table, timezone: str) -> Days:
     """The calendar day of each event."""
     local = pc.local_timestamp(events["occurred_at"].cast(pa.timestamp("us", tz=timezone)))
-    days: Array = local.cast(pa.date32(), safe=False).cast(pa.int32()).to_numpy().astype(np.int64)
+    days: Days = local.cast(pa.date32(), safe=False).cast(pa.int32()).to_numpy().astype(np.int64)
     return days
 
 
@@ -140,7 +144,7 @@ def _source_status(
     return SourceStatus(stream, source, rows, accounts, oldest, newest, arrival, refused, share, gaps)
 
 
-def gaps_between(days: Array) -> Gaps:
+def gaps_between(days: Days) -> Gaps:
     """The days that are missing between the first and the last of these (distinct, ascending, counted from 1970)."""
     missing = np.diff(days) - 1
     if not missing.any():

@@ -6,7 +6,8 @@ together and in the order in which they became known, whatever the order of the 
 
 Every write is one atomic Delta commit and leaves the versions before it readable: a training run notes
 `History.versions()` and `History.at(versions)` reads the same rows again. Nothing here vacuums: `features.history.retention`
-does, keeps what models were trained on, and says what it gives up. Do not let other tools rewrite these tables (compaction,
+does, keeps the versions that models were trained on, and reports what it removes. Do not let other tools rewrite these
+tables (compaction,
 Z-order): rows would lose their order, and a reader would have to sort them again at every read.
 """
 
@@ -29,6 +30,7 @@ from deltalake import ColumnProperties, DeltaTable, WriterProperties, write_delt
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.fs import DeltaStorageHandler
 
+from features.errors import ExitCode, ForesailError
 from features.history.file_lock import file_lock
 from features.history.streams import STREAMS, Stream
 
@@ -38,11 +40,11 @@ TIME = pa.timestamp("us", tz="UTC")
 ARROW_TYPES: dict[str, pa.DataType] = {"text": TEXT, "number": pa.float64(), "time": TIME}
 
 BUCKETS_KEY = "foresail.buckets"
-"""Property of a Delta table that says into how many buckets it is divided."""
+"""Property of a Delta table: the number of its buckets."""
 
 LOG_RETENTION = "delta.logRetentionDuration"
 KEEP_LOG = "interval 36500 days"
-"""Delta drops what it has logged after a month unless told otherwise: a model trained before could not be rebuilt."""
+"""By default Delta drops its log after a month: the table of a model trained before could not be rebuilt."""
 
 UNREADABLE_IN_PATH = "[]%\\^|`"
 
@@ -54,8 +56,10 @@ WRITTEN_AS = WriterProperties(compression="ZSTD", column_properties={"known_at":
 ONE_FILE = 1 << 40
 
 
-class HistoryError(Exception):
-    """The history cannot be read or written as asked; the message says why and what to do."""
+class HistoryError(ForesailError):
+    """The history cannot be read or written; the message says why and what to do."""
+
+    exit_code = ExitCode.DATA
 
 
 def stream_called(name: str) -> Stream:
@@ -140,11 +144,11 @@ class History:
 
     def _check_root(self) -> None:
         """Delta Lake reads a folder's path as an address, in which these characters mean something else."""
-        found = [mark for mark in UNREADABLE_IN_PATH if self.is_local and mark in self.root]
-        if found:
+        unreadable = [mark for mark in UNREADABLE_IN_PATH if self.is_local and mark in self.root]
+        if unreadable:
             raise HistoryError(
-                f"the history cannot be kept in {self.root}: Delta Lake does not read paths with {' '.join(found)}. "
-                "Rename the folder, or set root under [history] to another one"
+                f"the history cannot be kept in {self.root}: Delta Lake does not read paths with {' '.join(unreadable)}",
+                "Rename the folder, or set root under [history] to another one",
             )
 
     @property
@@ -164,7 +168,9 @@ class History:
     def buckets_of(self, account_ids: pa.ChunkedArray) -> npt.NDArray[np.int64]:
         """The buckets of many accounts, in their order; a bucket is computed once for each distinct id."""
         encoded = account_ids.dictionary_encode().unify_dictionaries().combine_chunks()
-        distinct = np.array([self.bucket_of(each) for each in encoded.dictionary.to_pylist()], dtype=np.int64)
+        distinct = np.array(
+            [self.bucket_of(account_id) for account_id in encoded.dictionary.to_pylist()], dtype=np.int64
+        )
         return np.asarray(distinct[encoded.indices.to_numpy()])
 
     def versions(self) -> dict[str, int]:
@@ -181,7 +187,7 @@ class History:
     def read(self, stream: str, bucket: int, columns: Sequence[str]) -> pa.Table:
         """The rows of one bucket in canonical order.
 
-        Text comes as dictionary<int32, string>, times as timestamp[us, UTC], numbers as float64; what is absent is
+        Text comes as dictionary<int32, string>, times as timestamp[us, UTC], numbers as float64; absent values are
         null; every column is one chunk. An empty table of these types where nothing is stored. `columns` are those
         of the stream and `source`; HistoryError for any other, and for a bucket that does not exist.
         """
@@ -198,17 +204,18 @@ class History:
         except FileNotFoundError as gone:
             raise HistoryError(
                 f"{self.uri(stream)} cannot be read at version {snapshot.version}: its files were vacuumed away "
-                f"({Path(str(gone.filename or gone)).name}). Take a newer version"
+                f"({Path(str(gone.filename or gone)).name})",
+                "Take a newer version",
             ) from gone
 
     def rows_of(self, table: str, columns: Sequence[str] | None = None) -> pa.Table | None:
         """All rows of a table that is not divided into buckets, in no particular order; None where there is none."""
-        opened = self.table(table)
-        if opened is None:
+        delta_table = self.table(table)
+        if delta_table is None:
             return None
         # Not through Delta's own file system, which is made of Python: threads of Arrow that let go of it when Python has
         # ended abort the process, one command in a hundred on a busy machine, though all its work was done.
-        dataset = opened.to_pyarrow_dataset(filesystem=self.filesystem(table))
+        dataset = delta_table.to_pyarrow_dataset(filesystem=self.filesystem(table))
         return dataset.to_table(columns=None if columns is None else list(columns))
 
     def table(self, name: str, version: int | None = None) -> DeltaTable | None:
@@ -235,10 +242,10 @@ class History:
             return None
         if version is not None and (table, version) in self._snapshots:
             return self._snapshots[table, version]
-        opened = self.table(table, version)
-        if opened is None:
+        delta_table = self.table(table, version)
+        if delta_table is None:
             return None
-        snapshot = Snapshot(opened.version(), _data_files(opened), self.filesystem(table))
+        snapshot = Snapshot(delta_table.version(), _data_files(delta_table), self.filesystem(table))
         if version is not None:
             self._snapshots[table, version] = snapshot
         return snapshot
@@ -289,7 +296,7 @@ class History:
         try:
             write_deltalake(self.uri(table), reader, writer_properties=WRITTEN_AS, **options)
         except DeltaError as error:
-            # The writer wraps what the iterator raised into text: the original says more.
+            # The writer turns the exception of the iterator into text: the original says more.
             raise (failures[0] if failures else HistoryError(f"{self.uri(table)} was not written: {error}")) from error
 
     def _create(self, table: str, schema: pa.Schema, partition_by: list[str] | None) -> None:
@@ -308,8 +315,8 @@ class History:
         stored = table.metadata().configuration.get(BUCKETS_KEY)
         if stored != str(self.buckets):
             raise HistoryError(
-                f"{self.uri(name)} is divided into {stored} buckets, but {self.buckets} were asked for. "
-                f"Set buckets = {stored} under [history], or move the old history away and ingest again."
+                f"{self.uri(name)} is divided into {stored} buckets, but {self.buckets} were asked for",
+                f"Set buckets = {stored} under [history], or move the old history away and ingest again",
             )
 
     def filesystem(self, name: str) -> pa_fs.FileSystem:
@@ -320,7 +327,7 @@ class History:
 
 
 def _statistics(schema: pa.Schema) -> dict[str, str]:
-    """Times alone stand in the log: an account's id in it would outlive the account's erasure."""
+    """Statistics in the log are of times alone: an account's id in it would outlive the account's erasure."""
     times = [field.name for field in schema if pa.types.is_timestamp(field.type)]
     return {"delta.dataSkippingStatsColumns": ",".join(times)} if times else {"delta.dataSkippingNumIndexedCols": "0"}
 
@@ -348,7 +355,7 @@ def _data_files(table: DeltaTable) -> tuple[DataFile, ...]:
 
 
 def one_batch(rows: pa.Table) -> pa.RecordBatch:
-    """A table as one batch; HistoryError if a text column exceeds what one batch holds (2 GiB)."""
+    """A table as one batch; HistoryError if a text column exceeds the limit of one batch (2 GiB)."""
     batches = rows.combine_chunks().to_batches()
     if len(batches) != 1:
         raise HistoryError(
@@ -414,7 +421,7 @@ def _read_file(filesystem: pa_fs.FileSystem, path: str, stream: Stream, columns:
     texts = [name for name in present if schema.field(name).type == ENCODED_TEXT]
     with pq.ParquetFile(path, metadata=metadata, filesystem=filesystem, read_dictionary=texts, pre_buffer=True) as file:
         table = file.read(columns=present)
-    # A file older than a column of the stream: nothing was known of it then.
+    # A file may be older than a column of the stream, which is then absent.
     for name in columns:
         if name not in present:
             table = table.append_column(name, pa.nulls(metadata.num_rows, schema.field(name).type))

@@ -18,12 +18,12 @@ type_name = Literal["text", "number", "time"]
 ISO_TIME = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ]+\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s*(Z|UTC|[+-]\d{2}(:?\d{2})?)?)?"
 
 BLANK = " \t\r\n\u00a0\u3000\ufeff"
-"""What may surround a text, and is no part of it."""
+"""Characters around a text that are no part of it."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """A rule on one row: an SQL boolean that is true (or null) for a good row, and what to say if not."""
+    """A rule on one row: an SQL boolean that is true (or null) for a good row, and the reason to refuse any other."""
 
     holds: str
     otherwise: str
@@ -115,7 +115,7 @@ _STATE_KNOWN_AT = Column(
     "known_at", "time", "when we could have known it", "refused", required=True, checks=KNOWN_AT.checks
 )
 SHARED_BY_STATES = (ACCOUNT_ID, _STATE_OCCURRED_AT, _STATE_KNOWN_AT, EVENT_ID)
-"""Of streams whose rows say what holds, from a moment on: attributes. What is known later is not seen earlier."""
+"""The columns that streams of attributes share: a row holds from a moment on, and is not seen before it is known."""
 
 LEVELS = ("executive", "middle", "operational")
 
@@ -265,7 +265,7 @@ ENGAGEMENT_KINDS = {
     "stockout": "what the account wanted (`product_id`) was out of stock, `quantity` pieces of it",
     "intervention": "what we did about the account by a playbook (`subject`) came to its end",
 }
-"""Each kind of engagement, and what its columns tell."""
+"""Each kind of engagement, and the meaning of its columns."""
 
 STATUSES = {
     "cart": ("filled", "abandoned"),

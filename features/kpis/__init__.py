@@ -1,4 +1,4 @@
-"""KPIs over time: what the company earns, keeps and loses, what its accounts say, how fast it helps."""
+"""KPIs over time: revenue, retention and churn, satisfaction, and how fast cases are resolved."""
 
 from features.kpis.definitions import KPIS, Kpi
 from features.kpis.table import COLUMNS, kpis

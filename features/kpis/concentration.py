@@ -17,13 +17,13 @@ from features.history.store import History
 
 TOP_PERCENT = (1, 5, 10, 20, 50)
 MOST = 0.8
-"""The share of revenue whose bringers are counted."""
+"""The share of revenue for which the fewest accounts are counted."""
 LARGEST = 20
 
 
 @dataclass(frozen=True)
 class TopShare:
-    """What the largest `percent` of the accounts bring together; at least one account, parts of one rounded up."""
+    """The revenue of the largest `percent` of the accounts; at least one account, fractions rounded up."""
 
     percent: int
     accounts: int
@@ -73,7 +73,7 @@ class Concentration:
 
 
 def concentration(history: History, as_of: datetime, days: int = 365, *, largest: int = LARGEST) -> Concentration:
-    """Who brings how much of the revenue of the last `days`, from what was known by as_of; the `largest` are named.
+    """How much of the revenue of the last `days` each account brings, as was known by as_of; the `largest` are named.
 
     ValueError if no account is known at as_of.
     """
@@ -105,7 +105,7 @@ def concentration(history: History, as_of: datetime, days: int = 365, *, largest
 
 
 def top_share(revenue: Array, percent: int) -> TopShare:
-    """What the first `percent` of descending revenues bring."""
+    """The revenue of the first `percent` of descending revenues."""
     accounts = -(-len(revenue) * percent // 100)
     brought = float(revenue[:accounts].sum())
     return TopShare(percent, accounts, brought, _share(brought, revenue))
@@ -141,26 +141,26 @@ def lorenz(revenue: Array) -> tuple[tuple[float, float], ...]:
 
 
 def names(history: History, accounts: Sequence[str], as_of: datetime) -> dict[str, str]:
-    """What people called these accounts, as was known by as_of; those without a name are left out."""
-    found: dict[str, str] = {}
-    for bucket, own in groupby(sorted(accounts, key=history.bucket_of), key=history.bucket_of):
+    """The names of these accounts, as was known by as_of; accounts without a name are left out."""
+    called: dict[str, str] = {}
+    for bucket, ids in groupby(sorted(accounts, key=history.bucket_of), key=history.bucket_of):
         rows = history.read("accounts", bucket, ["account_id", "known_at", "occurred_at", "name"])
         wanted = pc.and_(
-            pc.is_in(rows["account_id"].cast(pa.string()), pa.array(list(own), pa.string())), pc.is_valid(rows["name"])
+            pc.is_in(rows["account_id"].cast(pa.string()), pa.array(list(ids), pa.string())), pc.is_valid(rows["name"])
         )
         known = pc.and_(pc.less_equal(rows["known_at"], as_of), pc.less_equal(rows["occurred_at"], as_of))
         newest_last = rows.filter(pc.and_(wanted, known)).sort_by(
             [("occurred_at", "ascending"), ("known_at", "ascending")]
         )
-        found |= dict(zip(newest_last["account_id"].to_pylist(), newest_last["name"].to_pylist(), strict=True))
-    return found
+        called |= dict(zip(newest_last["account_id"].to_pylist(), newest_last["name"].to_pylist(), strict=True))
+    return called
 
 
 def _largest(revenue: Array, ids: Sequence[str], called: dict[str, str]) -> tuple[Largest, ...]:
     cumulative = np.cumsum(revenue)
     return tuple(
-        Largest(account, called.get(account), float(own), _share(own, revenue), _share(so_far, revenue))
-        for account, own, so_far in zip(ids, revenue, cumulative, strict=False)
+        Largest(account, called.get(account), float(brought), _share(brought, revenue), _share(so_far, revenue))
+        for account, brought, so_far in zip(ids, revenue, cumulative, strict=False)
     )
 
 

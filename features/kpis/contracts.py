@@ -1,4 +1,4 @@
-"""Figures of contracts: what was in force as each month ended, by the same features that models see."""
+"""Figures of contracts: those in force as each month ended, by the same features that models see."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ _NEVER = np.iinfo(np.int64).max
 
 @dataclass(frozen=True)
 class Contracts:
-    """What a bucket adds: when its first contract event occurred (UTC µs), and sums by name, (groups, periods)."""
+    """The part of one bucket: when its first contract event occurred (UTC µs), and sums by name, (groups, periods)."""
 
     first: int
     sums: Mapping[str, Array]
@@ -64,7 +64,7 @@ def _at_ends(events: Events, calendar: Calendar) -> tuple[Array, Array]:
 
 
 def _figures(count: Array, value: Array, calendar: Calendar) -> dict[str, Array]:
-    """Of every account in every period, what is then added up: (periods, accounts)."""
+    """The values of every account in every period, to be added up by group: (periods, accounts)."""
     periods = calendar.periods()
     began = [period.first - 1 for period in periods]
     ended = [period.last - 1 for period in periods]

@@ -1,4 +1,4 @@
-"""Every KPI, defined once: what it is, its unit, what it rests on, and which direction is the better one."""
+"""Every KPI, defined once: its meaning, its unit, its source, and which direction is the better one."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 CURRENCY, ACCOUNTS, SHARE, POINTS, HOURS = "currency", "accounts", "share", "points", "hours"
 
 TOP_PERCENT = 20
-"""The largest accounts, of which the concentration tells."""
+"""The share of the largest accounts that the concentration measures."""
 HIGH_VALUE_QUANTILE = 0.8
 SATISFIED = 4
 """From here up an answer on the scale of 1 to 5 counts as satisfied."""

@@ -1,4 +1,4 @@
-"""What a company's accounts are divided by: region, industry, owner, and what a caller says of them (tier)."""
+"""Dimensions that divide a company's accounts: region, industry, owner, and labels that a caller gives (tier)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ NOT_RECORDED = "not recorded"
 class Division:
     """One dimension: its members in order, and the member of each account that has one, bucket by bucket.
 
-    Of attributes the accounts are those of the bucket; what is given is not split by bucket and looked up account by account.
+    Of attributes the accounts are those of the bucket; labels of the caller are not split by bucket and are looked up account by account.
     """
 
     dimension: str
@@ -31,18 +31,18 @@ class Division:
     @classmethod
     def of_attribute(cls, dimension: str, words: Sequence[tuple[pa.Array, pa.Array]]) -> "Division":
         """Of the accounts of each bucket, and the word for each."""
-        members = pc.unique(pa.chunked_array([own for _, own in words], pa.string()))
+        members = pc.unique(pa.chunked_array([bucket_words for _, bucket_words in words], pa.string()))
         return cls(dimension, tuple(sorted(set(members.drop_null().to_pylist()) - {NOT_RECORDED})), words)
 
     @classmethod
-    def given(cls, dimension: str, words: Mapping[str, str]) -> "Division":
+    def of_labels(cls, dimension: str, words: Mapping[str, str]) -> "Division":
         return cls(dimension, tuple(sorted(set(words.values()) - {NOT_RECORDED})), words)
 
     def codes(self, bucket: int, accounts: pa.Array) -> Array:
         """The place of each account's member; of one that has none, the place behind the last."""
         members = pa.array(self.members, pa.string())
-        found = pc.index_in(self._words(bucket, accounts), value_set=members, skip_nulls=True)
-        codes: Array = found.fill_null(len(self.members)).to_numpy(zero_copy_only=False)
+        places = pc.index_in(self._words(bucket, accounts), value_set=members, skip_nulls=True)
+        codes: Array = places.fill_null(len(self.members)).to_numpy(zero_copy_only=False)
         return codes.astype(np.int64)
 
     def _words(self, bucket: int, accounts: pa.Array) -> pa.Array:
@@ -60,30 +60,32 @@ class Divisions:
 
     @property
     def groups(self) -> tuple[tuple[str, str], ...]:
-        named = ((one.dimension, member) for one in self.divisions for member in (*one.members, NOT_RECORDED))
+        named = (
+            (division.dimension, member) for division in self.divisions for member in (*division.members, NOT_RECORDED)
+        )
         return ((ALL, ALL), *named)
 
     def codes(self, bucket: int, accounts: pa.Array) -> Array:
         """The groups that each account of a bucket belongs to: (accounts, 1 + dimensions), the company always the first."""
         columns = [np.zeros(len(accounts), dtype=np.int64)]
         begin = 1
-        for one in self.divisions:
-            columns.append(begin + one.codes(bucket, accounts))
-            begin += len(one.members) + 1
+        for division in self.divisions:
+            columns.append(begin + division.codes(bucket, accounts))
+            begin += len(division.members) + 1
         return np.column_stack(columns)
 
 
 def divided(
-    history: History, as_of: datetime, by: Sequence[str], given: Mapping[str, Mapping[str, str]] | None = None
+    history: History, as_of: datetime, by: Sequence[str], labels: Mapping[str, Mapping[str, str]] | None = None
 ) -> Divisions:
-    """By attributes as they were known at as_of, then by what is given: for each dimension the member of each account."""
+    """By attributes as they were known at as_of, then by the labels of the caller: for each dimension the member of each account."""
     parts = [attributes_of_bucket(history, bucket, as_of, by) for bucket in range(history.buckets)] if by else []
     attributes = (Division.of_attribute(name, [_column(part, name) for part in parts]) for name in by)
-    return Divisions((*attributes, *(Division.given(name, words) for name, words in (given or {}).items())))
+    return Divisions((*attributes, *(Division.of_labels(name, words) for name, words in (labels or {}).items())))
 
 
 def _column(attributes: pa.Table, name: str) -> tuple[pa.Array, pa.Array]:
-    ids, words = (attributes[one].cast(pa.string()).combine_chunks() for one in ("account_id", name))
+    ids, words = (attributes[column].cast(pa.string()).combine_chunks() for column in ("account_id", name))
     return ids, words
 
 

@@ -1,7 +1,7 @@
 """Months, quarters and years of the calendar in a timezone, and which of them an event falls into.
 
-A period is [start, end): what happens at midnight belongs to the day that begins. Only those that have ended by as_of are
-told of: half a month beside whole ones would look like a fall.
+A period is [start, end): what happens at midnight belongs to the day that begins. Only periods that have ended by as_of are
+reported: half a month beside whole ones would look like a fall.
 """
 
 from collections.abc import Iterator
@@ -16,10 +16,10 @@ from features.timestamps import microseconds
 
 MONTHS_OF = {"month": 1, "quarter": 3, "year": 12}
 KEPT = {"month": 24, "quarter": 8, "year": 3}
-"""How many of each kind are told of."""
+"""How many periods of each kind are reported."""
 YEAR = 12
 BEFORE, AFTER = -1, 1 << 20
-"""Numbers of a period for what lies before and behind the calendar."""
+"""Numbers of a period before and behind the calendar."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Period:
 class Calendar:
     """The months from January four years before as_of's on, up to the last that has ended by as_of.
 
-    Slot 0 is what lies before, then comes a slot for each month, then one for what lies behind.
+    Slot 0 is the time before the calendar, then comes a slot for each month, then one for the time behind it.
     """
 
     firsts: tuple[date, ...]
@@ -68,7 +68,7 @@ class Calendar:
         return np.searchsorted(self.starts, moments, side="right")
 
     def periods(self) -> tuple[Period, ...]:
-        """Those told of: months first, the oldest of each kind first."""
+        """The reported periods: months first, the oldest of each kind first."""
         return tuple(period for kind in MONTHS_OF for period in list(self._all(kind))[-KEPT[kind] :])
 
     def _all(self, kind: str) -> Iterator[Period]:

@@ -1,4 +1,4 @@
-"""Figures of what is bought: of one bucket's accounts month by month, added up by group and period."""
+"""Figures of purchases: of one bucket's accounts month by month, added up by group and period."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ class Lines:
 
 @dataclass(frozen=True)
 class Purchases:
-    """What a bucket adds: sums by name, (groups, periods); who churned, account by account; revenue for the concentration."""
+    """The part of one bucket: sums by name, (groups, periods); churn, account by account; revenue for the concentration."""
 
     first: int
     """When the first line occurred, UTC µs."""
@@ -74,9 +74,9 @@ class Purchases:
     churned_groups: Array
     churned_slots: Array
     churned_numbers: Array
-    """What each of those who churned was worth."""
+    """The worth of each churned account."""
     worth: Array
-    """What every account that ever ordered is worth."""
+    """The worth of every account that ever ordered."""
     revenue: Array
     """(periods, accounts that ever ordered)."""
     ordered_by: Array
@@ -86,7 +86,7 @@ class Purchases:
 def purchases(
     history: History, bucket: int, as_of: datetime, calendar: Calendar, divisions: Divisions, churn_days: int
 ) -> Purchases:
-    """One bucket, from what was known by as_of."""
+    """One bucket, from the rows known by as_of."""
     lines = Lines.known(history, bucket, as_of)
     groups = divisions.codes(bucket, lines.accounts)
     months = _Months.of(lines, calendar)
@@ -134,17 +134,17 @@ class _Months:
 
 
 def _sums(lines: Lines, months: _Months, calendar: Calendar, groups: Array, count: int) -> dict[str, Array]:
-    """What the figures are made of, (groups, periods) by name; period by period, so that the work stays in the caches."""
+    """The sums that the figures are made of, (groups, periods) by name; period by period, so that the work stays in the caches."""
     crossed, so_far = _cross_sold(lines, months, calendar), np.cumsum(months.revenue, axis=0)
-    found = []
+    by_period = []
     for period in calendar.periods():
         of_accounts = _of_period(months, crossed[period.kind], so_far, period)
-        found.append(_grouped(np.stack(list(of_accounts.values())), groups, count))
-    return dict(zip(of_accounts, np.stack(found, axis=1).transpose(2, 0, 1), strict=True))
+        by_period.append(_grouped(np.stack(list(of_accounts.values())), groups, count))
+    return dict(zip(of_accounts, np.stack(by_period, axis=1).transpose(2, 0, 1), strict=True))
 
 
 def _of_period(months: _Months, crossed: Array, so_far: Array, period: Period) -> dict[str, Array]:
-    """Of every account in one period, what is then added up."""
+    """The values of every account in one period, to be added up by group."""
     revenue, then = _within(months.revenue, period), _within(months.revenue, period, YEAR)
     cross, first = _within(crossed, period), months.first_order
     then = np.where(then > MONEY, then, 0)
@@ -183,7 +183,7 @@ def _cross_sold(lines: Lines, months: _Months, calendar: Calendar) -> dict[str, 
 
 
 def _first_of_category(lines: Lines, slot: Array, never: int) -> Array:
-    """For each line the slot in which its account first ordered from its category; `never` where that cannot be told."""
+    """For each line the slot in which its account first ordered from its category; `never` where that is unknown."""
     first = np.full(lines.time.size, never)
     ordered = np.flatnonzero(lines.is_order & (lines.category >= 0))
     pair = lines.account * (int(lines.category.max(initial=0)) + 1) + lines.category
@@ -191,8 +191,8 @@ def _first_of_category(lines: Lines, slot: Array, never: int) -> Array:
     pairs, earliest = np.unique(pair[ordered], return_index=True)
     if pairs.size:
         place = np.minimum(np.searchsorted(pairs, pair), pairs.size - 1)
-        found = (pairs[place] == pair) & (lines.category >= 0)
-        first[found] = slot[ordered[earliest]][place[found]]
+        is_known = (pairs[place] == pair) & (lines.category >= 0)
+        first[is_known] = slot[ordered[earliest]][place[is_known]]
     return first
 
 
@@ -216,14 +216,14 @@ def _next(time: Array, account: Array) -> Array:
 
 
 def _lapses(lines: Lines, calendar: Calendar, churn_days: int, now: int) -> tuple[Array, Array, Array, Array]:
-    """Silences that reached the churn days: slot, account, what it was worth; then what every account is worth."""
+    """Silences that reached the churn days: slot, account, its worth; then the worth of every account."""
     days = churn_days * DAY
-    lapsed, worth, last = _found(lines.offsets, lines.time, lines.amount, lines.is_order, days, now)
+    lapsed, worth, last = _silences(lines.offsets, lines.time, lines.amount, lines.is_order, days, now)
     return calendar.slot_of(lines.time[lapsed] + days), lines.account[lapsed], worth[lapsed], last
 
 
 @compiled
-def _found(
+def _silences(
     offsets: Array, time: Array, amount: Array, is_order: Array, days: int, now: int
 ) -> tuple[Array, Array, Array]:
     """Of each line whether it is an order that a silence of more than `days` follows, and the worth as of it; each account's last worth."""

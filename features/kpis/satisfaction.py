@@ -1,4 +1,4 @@
-"""Figures of what accounts say, and of how long their cases take: one bucket's answers and resolutions."""
+"""Figures of satisfaction and of the time to resolve cases: one bucket's answers and resolutions."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,7 +40,7 @@ class Answers:
 
 
 def score_of(scale: str, values: Array) -> Array:
-    """What an answer contributes to the mean that is its KPI: NPS −100, 0 or 100; CSAT 0 or 1; CES itself."""
+    """The contribution of an answer to the mean that is its KPI: NPS −100, 0 or 100; CSAT 0 or 1; CES itself."""
     if scale == "nps":
         return 100.0 * (values >= PROMOTER) - 100.0 * (values <= DETRACTOR)
     return (values >= SATISFIED).astype(np.float64) if scale == "csat" else values
@@ -49,7 +49,7 @@ def score_of(scale: str, values: Array) -> Array:
 def answers(
     history: History, bucket: int, as_of: datetime, calendar: Calendar, divisions: Divisions
 ) -> dict[str, Answers]:
-    """By scale what the accounts of a bucket answered, as was known by as_of, and how many hours resolutions took."""
+    """The answers of a bucket's accounts by scale, as was known by as_of, and the hours that resolutions took."""
     surveys = _known(history, "engagement", bucket, as_of, ["scale", "score"])
     cases = _known(history, "service", bucket, as_of, ["kind", "satisfaction", "effort", "hours_to_resolve"])
     scales, kinds = surveys["scale"].cast(pa.string()), cases["kind"].cast(pa.string())
@@ -58,8 +58,8 @@ def answers(
     places["ces"].append((cases, "effort"))
     places["hours"] = [(cases.filter(pc.equal(kinds, "resolved")), "hours_to_resolve")]
     return {
-        name: Answers.together([_answers(rows, column, bucket, calendar, divisions) for rows, column in found])
-        for name, found in places.items()
+        name: Answers.together([_answers(rows, column, bucket, calendar, divisions) for rows, column in tables])
+        for name, tables in places.items()
     }
 
 

@@ -1,1 +1,3 @@
-"""The leakage audit: probes in the future of accounts prove that no feature sees it."""
+"""The leakage audit: probes in the future of accounts prove that no feature sees the future."""
+
+__all__ = ["audit"]

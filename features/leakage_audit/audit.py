@@ -1,8 +1,8 @@
-"""The leak audit: put poison into the future of some accounts, build their features again, and see whether one moved.
+"""The leakage audit: put probes into the future of some accounts, build their features again, and see whether one moved.
 
-It works on a real history, a copy of the sampled accounts in a temporary folder, and through the door that everybody
-uses, so that it judges what is built and not what is meant. A company that builds its table in another way hands its
-own `builder` over and is judged alike.
+It works on a real history, a copy of the sampled accounts in a temporary folder, and through the public function
+`build_feature_table`, so that it judges the table that is built and not the intention. A company that builds its table in
+another way gives its own `builder`, which is judged alike.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,31 +23,34 @@ from features.catalog import CATALOG
 from features.definitions import Feature
 from features.engine.plan import FeatureSet
 from features.engine.table import build_feature_table
+from features.errors import ExitCode, ForesailError
 from features.history.store import History, in_canonical_order, one_batch, stored_schema
 from features.history.streams import STREAMS
-from features.leakage_audit.probes import Poison, Rows, Sample, poisons
+from features.leakage_audit.probes import LeakProbe, Rows, Sample, leak_probes
 from features.progress import Progress
 
 Builder = Callable[[History, datetime], pd.DataFrame]
 """Makes a table with one row per account, known as of that moment: indexed by account_id, or by (account_id, as_of)."""
 
 THE_ROW = "(the row itself)"
-"""Stands for a feature where an account appears in the table, or vanishes from it."""
+"""In the place of a feature where an account appears in the table, or vanishes from it."""
 NOTHING = "nothing: built twice from the same history"
 REMOVED = "what is known later removed"
 SOURCE = "audit"
 
 
-class AuditError(ValueError):
+class AuditError(ForesailError, ValueError):
     """There is nothing to audit, or the builder's table cannot be compared; the message says why."""
+
+    exit_code = ExitCode.DATA
 
 
 @dataclass(frozen=True)
-class Moved:
-    """A feature that noticed poison: in how many of the sampled accounts, and one of them."""
+class MovedFeature:
+    """A feature that noticed a probe: in how many of the sampled accounts, and one of them."""
 
     feature: str
-    poison: str
+    probe: str
     accounts: int
     account_id: str
     as_of: datetime
@@ -58,34 +61,34 @@ class Moved:
 
 @dataclass(frozen=True)
 class AuditReport:
-    """What moved, and how much that says. Zero moved is the only passing number."""
+    """Which features moved, and which could have. Zero moved is the only passing number."""
 
     as_of: datetime
     seed: int
     accounts: int
     """How many accounts were sampled."""
-    poison: Mapping[str, int]
-    """Rows by kind of poison; for what was removed, the rows removed."""
+    probes: Mapping[str, int]
+    """Rows by kind of probe; for REMOVED, the rows removed."""
     features: tuple[str, ...]
-    moved: tuple[Moved, ...]
+    moved: tuple[MovedFeature, ...]
     exercised: tuple[str, ...]
-    """Features that moved when the same poison was put where it must be seen: of these, standing still means something."""
+    """Features that moved when the same probe was put where it must be seen: only for these does standing still prove something."""
     blind: tuple[str, ...]
     """Features that see an event one microsecond before as_of, but none at as_of itself, which is known by then."""
 
     @property
     def leaking(self) -> tuple[str, ...]:
         """The features that moved, each once."""
-        return tuple(dict.fromkeys(one.feature for one in self.moved))
+        return tuple(dict.fromkeys(moved.feature for moved in self.moved))
 
     @property
     def unexercised(self) -> tuple[str, ...]:
-        """Features that no poison could have moved here: nothing is proved of them."""
+        """Features that no probe could have moved here: nothing is proved of them."""
         return tuple(name for name in self.features if name not in set(self.exercised))
 
     @property
     def passed(self) -> bool:
-        """Whether nothing moved that must not, and nothing overlooked the moment itself."""
+        """Whether no feature moved, and none overlooked the moment itself."""
         return not self.moved and not self.blind
 
     def to_json(self) -> dict[str, Any]:
@@ -93,8 +96,8 @@ class AuditReport:
         return {
             "passed": self.passed, "as_of": self.as_of.isoformat(), "seed": self.seed, "accounts": self.accounts,
             "features": len(self.features), "exercised": len(self.exercised), "unexercised": list(self.unexercised),
-            "poison": dict(self.poison), "blind": list(self.blind), "leaking": list(self.leaking),
-            "moved": [vars(one) | {"as_of": one.as_of.isoformat()} for one in self.moved],
+            "probes": dict(self.probes), "blind": list(self.blind), "leaking": list(self.leaking),
+            "moved": [vars(moved) | {"as_of": moved.as_of.isoformat()} for moved in self.moved],
         }  # fmt: skip
 
 
@@ -108,20 +111,20 @@ def audit(
     progress: Progress | None = None,
     builder: Builder | None = None,
 ) -> AuditReport:
-    """Poison the future of up to `accounts` accounts known at as_of, and report every feature that noticed.
+    """Put probes into the future of up to `accounts` accounts known at as_of, and report every feature that noticed.
 
-    `builder` is what is judged; by default `build_feature_table` of these features. With a builder of one's own,
-    `features` still say what poison is made for. The same history, moment and seed give the same report. Rows of the
-    sampled accounts stand in a temporary folder meanwhile. AuditError if no account is known at as_of.
+    `builder` is judged; by default `build_feature_table` of these features. With another builder,
+    `features` still decide which probes are made. The same history, moment and seed give the same report. Rows of the
+    sampled accounts are kept in a temporary folder meanwhile. AuditError if no account is known at as_of.
     """
     wanted = FeatureSet.of(features)
     build = builder or partial(build_feature_table, features=wanted)
     sample = take_sample(history.at(history.versions()), as_of, accounts, seed)
-    made = poisons(sample, wanted, as_of, seed)
+    probes = leak_probes(sample, wanted, as_of, seed)
     with TemporaryDirectory(prefix="foresail-audit-") as folder:
-        tables = 3 + sum(1 + bool(one.visible) + bool(one.at_as_of) for one in made)
+        tables = 3 + sum(1 + bool(probe.visible) + bool(probe.at_as_of) for probe in probes)
         trial = _Trial(Path(folder), sample, build, as_of, tables, progress)
-        return _report(trial, made, seed)
+        return _report(trial, probes, seed)
 
 
 def take_sample(history: History, as_of: datetime, accounts: int, seed: int) -> Sample:
@@ -147,7 +150,7 @@ def _rows_of(history: History, stream: str, accounts: Sequence[str]) -> pa.Table
 
 @dataclass
 class _Trial:
-    """Builds tables from the sample with this or that added to it."""
+    """Builds tables from the sample, with or without the rows of a probe."""
 
     folder: Path
     sample: Sample
@@ -158,12 +161,13 @@ class _Trial:
     done: int = field(default=0)
 
     def table(self, rows: Rows | None = None, *, without_future: bool = False) -> pd.DataFrame:
-        """The builder's table of the sample and these rows besides, its own rows of the future left out on demand."""
+        """The builder's table of the sample and these rows; `without_future` leaves out the sample's rows known after as_of."""
         history = History(self.folder / str(self.done), buckets=1)
         for stream in STREAMS:
-            own = self.sample.rows[stream]
-            own = own.filter(pc.less_equal(own["known_at"], self.as_of)) if without_future else own
-            _store(history, stream, pa.concat_tables([own, _stored_rows((rows or {}).get(stream, ()), own.schema)]))
+            stored = self.sample.rows[stream]
+            stored = stored.filter(pc.less_equal(stored["known_at"], self.as_of)) if without_future else stored
+            added = _stored_rows((rows or {}).get(stream, ()), stored.schema)
+            _store(history, stream, pa.concat_tables([stored, added]))
         table = _checked(self.build(history, self.as_of))
         self.done += 1
         if self.progress:
@@ -174,7 +178,7 @@ class _Trial:
     def future(self) -> int:
         """How many rows of the sample are known only after as_of."""
         return sum(
-            int(pc.sum(pc.greater(one["known_at"], self.as_of)).as_py() or 0) for one in self.sample.rows.values()
+            int(pc.sum(pc.greater(rows["known_at"], self.as_of)).as_py() or 0) for rows in self.sample.rows.values()
         )
 
 
@@ -203,25 +207,25 @@ def _checked(table: pd.DataFrame) -> pd.DataFrame:
     return table.set_axis(pd.Index(accounts, dtype="str", name="account_id"), axis=0)
 
 
-def _report(trial: _Trial, made: Sequence[Poison], seed: int) -> AuditReport:
+def _report(trial: _Trial, probes: Sequence[LeakProbe], seed: int) -> AuditReport:
     before = trial.table()
     moved = [*_moved(before, trial.table(), NOTHING, trial.as_of)]
     exercised: set[str] = set()
     blind: set[str] = set()
-    for poison in made:
-        moved += _moved(before, trial.table(poison.hidden), poison.name, trial.as_of)
-        if poison.visible:
-            noticed = _noticed(before, trial.table(poison.visible))
+    for probe in probes:
+        moved += _moved(before, trial.table(probe.hidden), probe.name, trial.as_of)
+        if probe.visible:
+            noticed = _noticed(before, trial.table(probe.visible))
             exercised |= noticed
-        if poison.at_as_of:
-            blind |= noticed - _noticed(before, trial.table(poison.at_as_of))
+        if probe.at_as_of:
+            blind |= noticed - _noticed(before, trial.table(probe.at_as_of))
     moved += _moved(before, trial.table(without_future=True), REMOVED, trial.as_of)
     names = tuple(map(str, before.columns))
     return AuditReport(
         as_of=trial.as_of,
         seed=seed,
         accounts=len(trial.sample.accounts),
-        poison={poison.name: poison.rows for poison in made} | {REMOVED: trial.future},
+        probes={probe.name: probe.rows for probe in probes} | {REMOVED: trial.future},
         features=names,
         moved=tuple(moved),
         exercised=tuple(name for name in names if name in exercised),
@@ -234,17 +238,17 @@ def _noticed(before: pd.DataFrame, after: pd.DataFrame) -> set[str]:
     return {feature for feature, differs in _differences(before, after) if differs.any()}
 
 
-def _moved(before: pd.DataFrame, after: pd.DataFrame, poison: str, as_of: datetime) -> Iterator[Moved]:
+def _moved(before: pd.DataFrame, after: pd.DataFrame, probe: str, as_of: datetime) -> Iterator[MovedFeature]:
     unshared = before.index.symmetric_difference(after.index)
     for account in unshared[:1]:
-        told = ("there", "absent") if account in before.index else ("absent", "there")
-        yield Moved(THE_ROW, poison, len(unshared), str(account), as_of, *told)
+        presence = ("there", "absent") if account in before.index else ("absent", "there")
+        yield MovedFeature(THE_ROW, probe, len(unshared), str(account), as_of, *presence)
     for feature, differs in _differences(before, after):
         rows = np.flatnonzero(differs)
         if rows.size:
             account = before.index.intersection(after.index)[rows[0]]
             values = (_value(table, account, feature) for table in (before, after))
-            yield Moved(feature, poison, rows.size, str(account), as_of, *values)
+            yield MovedFeature(feature, probe, rows.size, str(account), as_of, *values)
 
 
 def _value(table: pd.DataFrame, account: str, feature: str) -> Any:
@@ -257,20 +261,22 @@ def _value(table: pd.DataFrame, account: str, feature: str) -> Any:
 
 
 def _differences(before: pd.DataFrame, after: pd.DataFrame) -> Iterator[tuple[str, Array]]:
-    """For each column of either table, in which of the accounts that both have it is not the same to the last bit."""
+    """For each column of either table: for which of the shared accounts it is not the same to the last bit."""
     shared = before.index.intersection(after.index)
-    one, other = before.reindex(shared), after.reindex(shared)
+    first, second = before.reindex(shared), after.reindex(shared)
     for name in dict.fromkeys([*before.columns, *after.columns]):
-        if name in one.columns and name in other.columns:
-            yield str(name), _differ(one[name], other[name])
+        if name in first.columns and name in second.columns:
+            yield str(name), _differ(first[name], second[name])
         else:
             yield str(name), np.ones(len(shared), dtype=np.bool_)
 
 
-def _differ(one: "pd.Series[Any]", other: "pd.Series[Any]") -> Array:
+def _differ(first: "pd.Series[Any]", second: "pd.Series[Any]") -> Array:
     """Absent equals absent, whatever its bits."""
-    absent = one.isna().to_numpy() & other.isna().to_numpy()
-    if pd.api.types.is_numeric_dtype(one) and pd.api.types.is_numeric_dtype(other):
-        bits = (each.to_numpy(dtype=np.float64, na_value=np.nan).view(np.int64) for each in (one, other))
-        return np.asarray((next(bits) != next(bits)) & ~absent)
-    return np.asarray((one.astype(object).to_numpy() != other.astype(object).to_numpy()) & ~absent)
+    absent = first.isna().to_numpy() & second.isna().to_numpy()
+    if pd.api.types.is_numeric_dtype(first) and pd.api.types.is_numeric_dtype(second):
+        first_bits, second_bits = (
+            column.to_numpy(dtype=np.float64, na_value=np.nan).view(np.int64) for column in (first, second)
+        )
+        return np.asarray((first_bits != second_bits) & ~absent)
+    return np.asarray((first.astype(object).to_numpy() != second.astype(object).to_numpy()) & ~absent)

@@ -1,1 +1,1 @@
-"""The reference pages in docs/, written from the declarations."""
+"""The reference pages of the documentation, written from the declarations of the code."""

@@ -1,8 +1,8 @@
-"""docs/playbooks.md: the ready library, written from its declarations."""
+"""docs/reference/playbooks.md: the ready library, written from its declarations."""
 
 from collections.abc import Iterator
 
-from serving.interventions.declare.library import SORTS, library
+from serving.interventions.declare.library import TARGET_KINDS, library
 from serving.interventions.declare.settings import Playbook, Sla, Step
 
 
@@ -33,7 +33,7 @@ def playbooks_page() -> str:
 
 
 def _promises() -> Iterator[str]:
-    growth, risk = " or ".join(SORTS["growth"]), ", ".join(SORTS["risk"])
+    growth, risk = " or ".join(TARGET_KINDS["growth"]), ", ".join(TARGET_KINDS["risk"])
     roles = ", ".join(f"`{name}`" for name in library().roles)
     yield from [
         "- A table of the same name in `foresail.toml` replaces an entry: `[playbooks.win_back_offer]` with a `when` of your own.",
@@ -45,9 +45,9 @@ def _promises() -> Iterator[str]:
         "  control has shown what it is; a cost is in the project's currency, at some 60 an hour of work. Put in your own.",
         "- A rule whose playbook is not in use only warns. One whose playbook is in use begins it **whatever it brings**, before all else and from the same",
         "  budget: look at `foresail decide --dry-run` before you choose all of them. Each playbook keeps a tenth of its accounts as control.",
-        "- `h` is working time, `d` and `w` working days: 24h are about three days of a team that works from nine to six ([interventions](interventions.md)).",
+        "- `h` is working time, `d` and `w` working days: 24h are about three days of a team that works from nine to six ([interventions](../guides/interventions.md)).",
         "",
-        "[rules.md](rules.md) says what the columns of a condition mean, `foresail rules test` whom it means today. Written by",
+        "[Rules](rules.md) says what the columns of a condition mean, `foresail rules test` whom it means today. Written by",
         "`python -m foresail.docgen.reference`.",
     ]
 
@@ -97,7 +97,7 @@ def _tiers() -> Iterator[str]:
         "",
         "## Tiers by rule",
         "",
-        "Who is `strategic` can be said by rule, too, as [standing.md](standing.md) has it; `foresail init` writes this template:",
+        "Who is `strategic` can be said by rule, too, as [segmentation](../explanation/segmentation.md) has it; `foresail init` writes this template:",
         "",
         "```toml",
         "[[tiers.rules]]",

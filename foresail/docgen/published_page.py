@@ -1,4 +1,4 @@
-"""docs/published.md: the tables for other tools and the KPIs in one of them, written from the declarations."""
+"""docs/reference/published.md: the tables for other tools and the KPIs in one of them, written from the declarations."""
 
 from collections.abc import Iterator
 
@@ -27,7 +27,7 @@ def published_page() -> str:
         [
             "# Published tables",
             "",
-            "What the night writes for Power BI, Tableau and others; [bi.md](bi.md) shows how they read it. Always as Parquet",
+            "What the night writes for Power BI, Tableau and others; [the BI guide](../guides/bi.md) shows how they read it. Always as Parquet",
             "files in the folder that `[publish]` names, and if it says so into an SQL database and a `.hyper` file. Written by",
             "`python -m foresail.docgen.reference`.",
             "",

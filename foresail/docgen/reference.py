@@ -6,7 +6,10 @@ from pathlib import Path
 from features.catalog import CATALOG, FAMILIES
 from features.definitions import Constant, Definition, Derived, Feature, Season
 from features.history.streams import ENGAGEMENT, ENGAGEMENT_KINDS, STATUSES, STREAMS, Column, Stream
+from foresail.docgen.cli_page import cli_page
+from foresail.docgen.http_page import http_page
 from foresail.docgen.playbooks_page import playbooks_page
+from foresail.docgen.project_file_page import project_file_page
 from foresail.docgen.published_page import published_page
 from foresail.docgen.rules_page import rules_page
 from foresail.docgen.simulation_page import simulation_page
@@ -17,7 +20,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def streams_page() -> str:
-    """docs/streams.md: every stream with its grain and columns."""
+    """docs/reference/streams.md: every stream with its grain and columns."""
     return "\n".join(
         [
             "# Streams",
@@ -33,7 +36,7 @@ def streams_page() -> str:
 
 
 def features_page() -> str:
-    """docs/features.md: the whole catalog, family by family."""
+    """docs/reference/features.md: the whole catalog, family by family."""
     return "\n".join(
         [
             "# Features",
@@ -100,13 +103,16 @@ def _read(definition: Definition) -> Iterator[str]:
 
 
 PAGES = {
-    "streams.md": streams_page,
-    "features.md": features_page,
-    "targets.md": targets_page,
-    "simulation.md": simulation_page,
-    "published.md": published_page,
-    "rules.md": rules_page,
-    "playbooks.md": playbooks_page,
+    "reference/streams.md": streams_page,
+    "reference/features.md": features_page,
+    "reference/targets.md": targets_page,
+    "explanation/simulation.md": simulation_page,
+    "reference/published.md": published_page,
+    "reference/rules.md": rules_page,
+    "reference/playbooks.md": playbooks_page,
+    "reference/project_file.md": project_file_page,
+    "reference/cli.md": cli_page,
+    "reference/http.md": http_page,
 }
 
 if __name__ == "__main__":

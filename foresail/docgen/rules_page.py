@@ -1,4 +1,4 @@
-"""docs/rules.md: the conditions of playbooks, rules and SLAs, and every column they may use, written from the declarations."""
+"""docs/reference/rules.md: the conditions of playbooks, rules and SLAs, and every column they may use, written from the declarations."""
 
 from collections.abc import Iterable, Iterator
 
@@ -12,7 +12,7 @@ def rules_page() -> str:
         [
             "# Rules",
             "",
-            "`when` of a playbook, a rule or an SLA is an SQL condition over the columns below; [playbooks.md](playbooks.md)",
+            "`when` of a playbook, a rule or an SLA is an SQL condition over the columns below; [the library](playbooks.md)",
             "lists ready ones. Written by `python -m foresail.docgen.reference`.",
             "",
             "```toml",
@@ -41,7 +41,7 @@ def rules_page() -> str:
             "",
             "For SLAs, which are asked the moment an event is posted. Besides them they see `account_id` to `severity` of the",
             "first table and the columns of targets, as the last night left them; features and signals they do not see. Null",
-            "where the event does not say, or its stream ([streams.md](streams.md)) has no such thing.",
+            "where the event does not say, or its stream ([streams](streams.md)) has no such thing.",
             "",
             *_table(EVENT),
             "",

@@ -1,4 +1,4 @@
-"""docs/simulation.md, written from the declarations: python -m foresail.docgen.reference."""
+"""docs/explanation/simulation.md, written from the declarations: python -m foresail.docgen.reference."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -28,7 +28,7 @@ several ways. `foresail demo --company simulated` does all of this with 3,000 ac
 
 ## What moves what
 
-![The causal graph](images/simulation.svg)
+![The causal graph](../images/simulation.svg)
 
 Every account has a state that nobody sees: satisfaction, a rival's pull, budget, need, and the wear of its machines. Once a week it moves,
 by chance and by what has happened; every day something may happen, more or less likely by the state. At most one of these happens on
@@ -111,7 +111,7 @@ def _exports() -> Iterator[str]:
         "| machines | `machines/telemetry-*.parquet` | faults and energy a week, an event each | engagement |",
         "| web shop | `webshop/visits-*.parquet` | pages and carts | engagement |",
         "| marketing | `marketing/outreach-*.parquet` | what was done to whom | engagement |",
-        "| programme | `programme/assignments-*.csv` | who entered which playbook, by lot or by a manager, and which arm | not read yet: for measuring effects |",
+        "| programme | `programme/assignments-*.csv` | which account entered which playbook, randomised or chosen by a manager, and its arm | not read yet: for measuring effects |",
         "",
         "Rows come late, stand there twice, have lost their account, or were booked wrong and are put right later, as the settings of",
         "`reporting` say. What had not been entered by the end is in no file. A system of which there is not a row is not in `foresail.toml`.",
@@ -123,7 +123,7 @@ def _playbooks() -> Iterator[str]:
         "## The playbooks", "",
         "A playbook moves the state, not the outcome: its push times the account's response. The response is 1 as hoped, 0 for none, and below 0 for an",
         "account that is annoyed; it depends on size, fit, a champion, on how recently somebody acted before, and on what nobody sees.",
-        "Those of an experiment were assigned by lot among the accounts in the situation; those of habit by managers, who like to visit",
+        "Those of an experiment were randomised among the accounts in the situation; those of habit by managers, who like to visit",
         "large accounts that like them: **compared without care, habit looks better than it is.**", "",
         "| playbook | situation | used as | role | cost | on satisfaction, rival's pull, orders | response: average, size, fit, champion, unseen |",
         "| --- | --- | --- | --- | --- | --- | --- |",

@@ -9,18 +9,17 @@ and in a file.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 
 from features.history.ingest.validation import REFUSED, Bounds, accounts_query, staging_query
 from features.history.store import TEXT, TIME, canonical_order
 from features.history.streams import Stream
+from features.locked_duckdb import locked_duckdb
+from features.rows import Row
 
 ARROW = {"text": pa.string(), "time": pa.string(), "number": pa.float64()}
 POSITION = "position"
 """A column beside the stream's: where a row stands in the request, as text. It comes back in the JSON of a row."""
-
-Row = Mapping[str, Any]
 
 
 class Checks:
@@ -31,14 +30,7 @@ class Checks:
     """
 
     def __init__(self) -> None:
-        self._database = duckdb.connect(
-            config={
-                "autoinstall_known_extensions": False,
-                "autoload_known_extensions": False,
-                "enable_external_access": False,
-                "threads": 1,
-            }
-        )
+        self._database = locked_duckdb(threads=1)
 
     def of_labels(
         self, stream: Stream, rows: Sequence[Row], labels: Sequence[str], bounds: Bounds

@@ -4,21 +4,19 @@ An account sent inline scores bit for bit as it would from the history.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from features.engine.events import Events
 from features.history.ingest.validation import REFUSED, Bounds
 from features.history.streams import STREAMS, Stream
+from features.rows import Rows
 from serving.accounts.checks import POSITION, Checks
 from serving.errors import MalformedEvent, pointer
 
 FAR = datetime(9999, 1, 1, tzinfo=UTC)
 """Events after as_of are legal in a request: the score does not see them."""
-
-Rows = Mapping[str, Sequence[Mapping[str, Any]]]
-"""By stream, rows by column; text and times as text, numbers as numbers."""
 
 
 class Brought(NamedTuple):
@@ -26,6 +24,7 @@ class Brought(NamedTuple):
 
     account_id: str
     rows: Rows
+    """Text and times as text, numbers as numbers."""
     place: tuple[str | int, ...]
 
 

@@ -32,7 +32,7 @@ from serving.database.engine import reading, writing
 from serving.database.intervention_states import ASSIGNED, CLAIMED, DISMISSED, DONE, IN_PROGRESS, OPEN
 from serving.interventions.run import listing
 from serving.interventions.run.lifecycle import Change, change, comment, finish_step
-from serving.interventions.run.listing import FILTERS, After
+from serving.interventions.run.listing import FILTERS, PageEnd
 from serving.online.in_service import InService
 from serving.online.schemas import Text
 from serving.runtime.idempotency import Answer, KeyedRequest, run_once_per_key
@@ -172,9 +172,9 @@ async def _moved(at_hand: Changing, intervention_id: str, body: By, to: str, **h
 def _page(service: InService, query: InterventionQuery) -> Interventions:
     having = {"status": OPEN} | {name: words for name in FILTERS if (words := getattr(query, name))}
     place = place_of(query.cursor, InterventionPlace) if query.cursor else None
-    after = After(place.due_at, place.intervention_id) if place else None
+    after = PageEnd(place.due_at, place.intervention_id) if place else None
     with reading(service.database) as connection:
-        rows, last = listing.page(connection, having, query.due_before, query.limit, after)
+        rows, last = listing.interventions_page(connection, having, query.due_before, query.limit, after)
     return Interventions(interventions=rows, next=cursor_of(InterventionPlace(**vars(last))) if last else None)
 
 
@@ -184,7 +184,7 @@ def _one(service: InService, intervention_id: str) -> Answer:
 
 
 def _told(connection: sa.Connection, intervention_id: str) -> Answer:
-    found = listing.in_full(connection, intervention_id)
+    found = listing.intervention_details(connection, intervention_id)
     parts = {"steps": found.steps, "deadlines": found.deadlines, "comments": found.comments}
     told: BaseModel = Intervention.model_validate({**found.intervention._mapping, **parts})  # noqa: SLF001  as in profile.py
     return Answer(HTTPStatus.OK, told.model_dump_json())

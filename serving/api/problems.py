@@ -13,7 +13,7 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from registry.loader import ModelUnavailable, NoChampion, RegistryUnavailable
+from registry.errors import ModelUnavailable, NoChampion, RegistryUnavailable
 from serving.database.engine import DatabaseUnavailable
 from serving.errors import (
     Busy,
@@ -26,8 +26,8 @@ from serving.errors import (
     UnknownAccount,
     UnknownTarget,
 )
-from serving.interventions.deliver.reports import UnreadableReport
-from serving.interventions.deliver.signatures import BadSignature
+from serving.interventions.deliver.status_reports import UnreadableReport
+from serving.interventions.deliver.webhook_signatures import BadSignature
 from serving.interventions.run.lifecycle import NoIntervention, NotAllowed
 from serving.online.schemas import PROBLEM_MEDIA_TYPE
 

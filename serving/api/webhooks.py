@@ -14,9 +14,9 @@ from serving.api.schemas.interventions import Reported
 from serving.database.engine import writing
 from serving.database.intervention_states import CLAIMED
 from serving.interventions.declare.settings import IncomingWebhook
-from serving.interventions.deliver.reports import Report, UnreadableReport, read_report
-from serving.interventions.deliver.signatures import check_signature
-from serving.interventions.run.lifecycle import Change, NotAllowed, change, locked
+from serving.interventions.deliver.status_reports import StatusReport, UnreadableReport, read_status_report
+from serving.interventions.deliver.webhook_signatures import verify_signature
+from serving.interventions.run.lifecycle import Change, NotAllowed, change, lock_intervention
 from serving.online.in_service import InService
 from serving.online.schemas import Text
 
@@ -46,12 +46,12 @@ async def report(
     if declared is None:
         raise Problem(UNKNOWN_CHANNEL, f"there is no table [webhooks.{channel}] in the project file")
     body = await request.body()
-    check_signature(declared, body, request.headers)
+    verify_signature(declared, body, request.headers)
     return await threads.run(_taken, service, channel, declared, body, now())
 
 
 def _taken(service: InService, channel: str, declared: IncomingWebhook, body: bytes, at: datetime) -> Reported:
-    report = read_report(declared, _as_json(body))
+    report = read_status_report(declared, _as_json(body))
     with writing(service.database) as connection:
         return _changed(connection, report, f"{report.actor or 'webhook'} ({channel})", service, at)
 
@@ -63,8 +63,8 @@ def _as_json(body: bytes) -> Any:
         raise UnreadableReport("there is no JSON in the message, or too deep a one") from None
 
 
-def _changed(connection: Any, told: Report, actor: str, service: InService, at: datetime) -> Reported:
-    before, why_not = locked(connection, told.intervention_id), None
+def _changed(connection: Any, told: StatusReport, actor: str, service: InService, at: datetime) -> Reported:
+    before, why_not = lock_intervention(connection, told.intervention_id), None
     after = before
     if told.to is None:
         why_not = f"the word '{told.word}' is not declared under [webhooks], words"

@@ -15,9 +15,9 @@ from features.progress import StepProgress
 from serving.database.engine import reading, writing
 from serving.database.tables import scores, standings, tier_moves
 from serving.interventions.decide.candidates import Accounts
-from serving.interventions.decide.decisions import Decided, decided, words_of
-from serving.interventions.decide.earlier_decisions import INSTANT, Before, read_before
-from serving.interventions.run.begin import act, portions, replace_found
+from serving.interventions.decide.decisions import Decision, decide_interventions, raising_reasons
+from serving.interventions.decide.earlier_decisions import INSTANT, EarlierDecisions, read_earlier_decisions
+from serving.interventions.run.write_decisions import portions, replace_warnings_and_not_chosen, write_portion
 from serving.nightly.night.columns import as_text
 from serving.nightly.night.journal import Journal, NightRefused
 from serving.nightly.night.lock import only_night
@@ -38,7 +38,7 @@ class Planned:
 
     night: datetime
     at: datetime
-    found: Decided
+    found: Decision
     begun: int | None
 
 
@@ -87,18 +87,20 @@ def _check_scored(night: Night) -> None:
             )
 
 
-def _decided(night: Night, moment: datetime, now: datetime) -> Decided:
-    before = Before.of(read_before(night.engine, night.plan.interventions, moment, now + INSTANT))
-    return decided(_accounts(night), lambda chosen: _because(night.engine, chosen), night.company, before, moment)
+def _decided(night: Night, moment: datetime, now: datetime) -> Decision:
+    before = EarlierDecisions.of(read_earlier_decisions(night.engine, night.plan.interventions, moment, now + INSTANT))
+    return decide_interventions(
+        _accounts(night), lambda chosen: _because(night.engine, chosen), night.company, before, moment
+    )
 
 
-def _begin(night: Night, found: Decided, now: datetime) -> int:
+def _begin(night: Night, found: Decision, now: datetime) -> int:
     told, new = night.plan.interventions, 0
     for portion in portions(found.begun, found.assignments):
         with writing(night.engine) as connection:
-            new += act(connection, portion, ACTOR, now, told)
+            new += write_portion(connection, portion, ACTOR, now, told)
     with writing(night.engine) as connection:
-        replace_found(connection, found.warnings, found.not_chosen)
+        replace_warnings_and_not_chosen(connection, found.warnings, found.not_chosen)
     return new
 
 
@@ -153,5 +155,5 @@ def _because(engine: sa.Engine, chosen: pd.DataFrame) -> dict[tuple[str, str], S
             for row in connection.execute(
                 sa.select(scores.c.account_id, scores.c.target, scores.c.reasons).where(*own)
             ):
-                found[row.account_id, row.target] = words_of(json.loads(row.reasons))
+                found[row.account_id, row.target] = raising_reasons(json.loads(row.reasons))
     return found

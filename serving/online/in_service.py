@@ -7,7 +7,8 @@ from functools import cached_property
 import sqlalchemy as sa
 
 from features.engine.feature_names import Names
-from registry.loader import LoadedModel, ModelUnavailable
+from registry.errors import ModelUnavailable
+from registry.loader import LoadedModel
 from serving.accounts.inline import InlineAccounts
 from serving.accounts.reader import Accounts
 from serving.online.settings import Settings

@@ -1,7 +1,7 @@
 """The score of one account if some events had happened. Nothing is stored. Knows no HTTP and no clock."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ from features.arrays import Array
 from features.engine.events import Events
 from features.engine.table import build_feature_row
 from features.history.streams import STREAMS, Stream
+from features.rows import Row
 from serving.accounts.inline import Brought
 from serving.online.account_scores import account_scores
 from serving.online.in_service import InService
@@ -17,7 +18,6 @@ from serving.online.score_query import AccountRow, ScoreQuery
 from serving.online.score_request import known_row, models_of, unknown_account
 from serving.online.what_if_schemas import Difference, WhatIf, WhatIfRequest
 
-Row = Mapping[str, Any]
 Rows = dict[str, list[dict[str, Any]]]
 """By stream, checked and with defaults filled."""
 

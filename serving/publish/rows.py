@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import reduce
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features.locked_duckdb import locked_duckdb
 from serving.publish.errors import PublishError
 from serving.publish.tables import PublishedTable
 
@@ -69,15 +69,11 @@ def in_key_order(table: PublishedTable, parts: Iterable[pa.Table], spill: Path |
 
 @contextmanager
 def _sorter(spill: Path | None) -> Iterator[duckdb.DuckDBPyConnection]:
-    with tempfile.TemporaryDirectory(prefix="foresail-publish-", dir=spill) as folder:
-        config: dict[str, Any] = {
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-            "temp_directory": folder,
-            "memory_limit": MEMORY_LIMIT,
-        }
-        with duckdb.connect(config=config) as connection:
-            yield connection
+    with (
+        tempfile.TemporaryDirectory(prefix="foresail-publish-", dir=spill) as folder,
+        locked_duckdb(temp_directory=folder, memory_limit=MEMORY_LIMIT) as connection,
+    ):
+        yield connection
 
 
 def _noting(batches: Iterable[pa.RecordBatch], failures: list[Exception]) -> Iterator[pa.RecordBatch]:

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from features.catalog import CATALOG
 from features.engine.plan import FeatureSet
 from registry import loader
-from registry.loader import CHAMPION, LoadedModel, ModelUnavailable
+from registry.errors import ModelUnavailable
+from registry.loader import LoadedModel
+from registry.store import CHAMPION
 
 LOOKS_BETWEEN_TRIES = 12
 """A refused model is read again after that many looks: files may have been out of reach for a while."""

@@ -15,8 +15,8 @@ from features.timestamps import now
 from serving.database.engine import DatabaseUnavailable, opened
 from serving.database.upgrade import check_current
 from serving.interventions.declare.settings import InterventionSettings
-from serving.interventions.deliver.dispatch import EVERY_SECONDS, dispatch_until, entry
-from serving.interventions.run.deadlines import Swept, sweep
+from serving.interventions.deliver.dispatch import EVERY_SECONDS, dispatch_until, log_entry
+from serving.interventions.run.deadlines import SweepResult, sweep
 from serving.online.settings import Settings
 from serving.runtime.periodic import PeriodicWork
 
@@ -59,8 +59,8 @@ class Keeping:
 
     def _sweep(self) -> None:
         found = sweep(self._database(), self._told, self._clock())
-        if found != Swept():
-            log.info(entry("swept", **vars(found)))
+        if found != SweepResult():
+            log.info(log_entry("swept", **vars(found)))
 
     def _is_usable(self) -> bool:
         """Whether the database answers and its tables are those of this installation; whoever asks the service is told."""

@@ -15,7 +15,8 @@ from features.definitions import Feature
 from features.engine.feature_names import Names
 from features.percentiles import percentile_in, percentile_of
 from registry.loader import LoadedModel, Target
-from serving.scoring.reasons import TOLD_WITH, Reason, reasons_of
+from serving.scoring.reason_words import PHRASE_FEATURES
+from serving.scoring.reasons import Reason, reasons_of
 
 Band = Literal["low", "medium", "high"]
 LOW: Band = "low"
@@ -94,7 +95,7 @@ class Scores:
 def needed_features(models: Sequence[LoadedModel]) -> tuple[Feature, ...]:
     """What a feature table must hold to score these models: what they read, who is eligible, what reasons tell of."""
     wanted = [*(feature for loaded in models for feature in (*loaded.features, *loaded.target.population.features))]
-    return tuple({feature.name: feature for feature in (*wanted, *named(TOLD_WITH))}.values())
+    return tuple({feature.name: feature for feature in (*wanted, *named(PHRASE_FEATURES))}.values())
 
 
 def score_rows(loaded: LoadedModel, rows: Rows) -> Scores:
@@ -180,8 +181,8 @@ def reasons_for(loaded: LoadedModel, rows: Rows, currency: str = "") -> list[lis
     if not len(rows.matrix):
         return []
     contributions = loaded.model.contributions(rows.columns(loaded.reads))
-    told = zip(contributions.tolist(), rows.values(), strict=True)
-    return [reasons_of(loaded.features, of_one, values, currency=currency) for of_one, values in told]
+    explained = zip(contributions.tolist(), rows.values(), strict=True)
+    return [reasons_of(loaded.features, of_one, values, currency=currency) for of_one, values in explained]
 
 
 def riskiest(probability: Floats, top: int) -> NDArray[np.intp]:

@@ -12,11 +12,9 @@ import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
-from features.catalog import CATALOG
-
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-PACKAGES = ("features", "training", "serving", "foresail")
+PACKAGES = ("features", "registry", "training", "serving", "foresail")
 RUN_BY_OTHERS = ("serving.service", "serving.database.migrations.")
 LATE = ("lightgbm", "mlflow.pyfunc", "mlflow.tracking", "matplotlib.pyplot", "sklearn.linear_model")
 """What commands import where they first need it."""
@@ -33,6 +31,7 @@ def import_all():
 
 
 def load_compiled_code():
+    from features.catalog import CATALOG
     from features.engine.events import Events
     from features.engine.table import build_feature_row
 

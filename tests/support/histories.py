@@ -94,12 +94,12 @@ def as_its_kind_tells(row):
     kind, scale = row["kind"], row["scale"] if row["kind"] == "survey" else None
     low, high = SCALES.get(scale, (0, 0))
     words = {"subject": SUBJECTS.get(kind, "uv"), "status": STATUSES.get(kind)}
-    told = {
+    by_kind = {
         name: allowed[int(row[name]) % len(allowed)] if allowed and row[name] is not None else None
         for name, allowed in words.items()
     }
     score = None if scale is None or row["score"] is None else low + row["score"] % (high - low + 1)
-    return row | told | {"scale": scale, "score": score}
+    return row | by_kind | {"scale": scale, "score": score}
 
 
 def engagement_of(kinds):

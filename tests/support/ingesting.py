@@ -17,10 +17,12 @@ def source(folder, text, file="lines.csv", **more):
     return Source(**{"name": "lines", "stream": "purchases", "pattern": file, "folder": folder} | more)
 
 
-def bring(folder, one, timezone="UTC", as_of=AS_OF, everything=True, **more):
+def bring(folder, declaration, timezone="UTC", as_of=AS_OF, everything=True, **more):
     """Ingest into the history in `folder`, of 4 buckets; files that were read before as well, unless said otherwise."""
     history = History(folder / "history", buckets=4)
-    return ingest(history, one, as_of=as_of, timezone=timezone, earliest=EARLIEST, everything=everything, **more)
+    return ingest(
+        history, declaration, as_of=as_of, timezone=timezone, earliest=EARLIEST, everything=everything, **more
+    )
 
 
 def rows(folder, stream="purchases"):

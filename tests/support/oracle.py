@@ -79,8 +79,8 @@ def value_of(value, row):
     if isinstance(value, Product):
         first, second = row.get(value.first), row.get(value.second)
         return None if first is None or second is None else first * second
-    found = row.get(value)
-    return microseconds(found) if isinstance(found, datetime) else found
+    content = row.get(value)
+    return microseconds(content) if isinstance(content, datetime) else content
 
 
 def in_order(stream, rows):
@@ -88,8 +88,8 @@ def in_order(stream, rows):
     columns = [column.name for column in STREAMS[stream].own_columns]
 
     def place(row):
-        told = [row.get(name) for name in ("occurred_at", "known_at", *columns, "event_id")]
-        return [(value is not None, value) for value in told]
+        key = [row.get(name) for name in ("occurred_at", "known_at", *columns, "event_id")]
+        return [(value is not None, value) for value in key]
 
     return sorted(rows, key=place)
 
@@ -98,91 +98,95 @@ def newest_of_each_key(newest, rows, as_of):
     """Of rows in order the last one of each key, if it passes the conditions that the newest must pass."""
     last = {row[newest.key]: row for row in rows if row.get(newest.key) is not None}
     chosen = [row for row in last.values() if all(passes(test, row, as_of) for test in newest.conditions)]
-    return [row for row in rows if any(row is one for one in chosen)]
+    return [row for row in rows if any(row is newest_row for newest_row in chosen)]
 
 
-def in_window(one, row, as_of):
-    end = as_of - timedelta(days=one.lag_days)
-    return row["occurred_at"] <= end and (math.isinf(one.days) or row["occurred_at"] > end - timedelta(days=one.days))
+def in_window(declaration, row, as_of):
+    end = as_of - timedelta(days=declaration.lag_days)
+    return row["occurred_at"] <= end and (
+        math.isinf(declaration.days) or row["occurred_at"] > end - timedelta(days=declaration.days)
+    )
 
 
-def takes_part(one, row):
+def takes_part(declaration, row):
     """An event whose value is missing does not, nor one without a word to be compared by."""
-    if one.by is not None and row.get(one.by) is None:
+    if declaration.by is not None and row.get(declaration.by) is None:
         return False
-    return one.value is None or one.absent_is_own or value_of(one.value, row) is not None
+    return declaration.value is None or declaration.absent_is_own or value_of(declaration.value, row) is not None
 
 
-def aggregate(one, rows, as_of):
+def aggregate(declaration, rows, as_of):
     known = [row for row in rows if row["known_at"] <= as_of and row["occurred_at"] <= as_of]
-    chosen = in_order(one.stream, [row for row in known if all(passes(test, row, as_of) for test in one.conditions)])
-    if one.newest is not None:
-        chosen = newest_of_each_key(one.newest, chosen, as_of)
-    chosen = [row for row in chosen if in_window(one, row, as_of) and takes_part(one, row)]
-    values = [value_of(one.value, row) for row in chosen] if one.value is not None else []
-    return STATS[one.stat](one, chosen, values, as_of)
+    chosen = in_order(
+        declaration.stream, [row for row in known if all(passes(test, row, as_of) for test in declaration.conditions)]
+    )
+    if declaration.newest is not None:
+        chosen = newest_of_each_key(declaration.newest, chosen, as_of)
+    chosen = [row for row in chosen if in_window(declaration, row, as_of) and takes_part(declaration, row)]
+    values = [value_of(declaration.value, row) for row in chosen] if declaration.value is not None else []
+    return STATS[declaration.stat](declaration, chosen, values, as_of)
 
 
-def distinct(one, rows, values, as_of):
+def distinct(declaration, rows, values, as_of):
     return float(len({value for value in values if value is not None}) + sum(value is None for value in values))
 
 
-def gaps(one, rows):
+def gaps(declaration, rows):
     """Days between occasions, the newest first: what lies within `parameter` days before an occasion belongs to it."""
-    found, occasion = [], None
+    days, occasion = [], None
     for moment in sorted((row["occurred_at"] for row in rows), reverse=True):
         if occasion is None:
             occasion = moment
-        elif days_between(moment, occasion) > one.parameter:
-            found.append(days_between(moment, occasion))
+        elif days_between(moment, occasion) > declaration.parameter:
+            days.append(days_between(moment, occasion))
             occasion = moment
-    return found
+    return days
 
 
 def over_gaps(compute, needs=1):
-    def stat(one, rows, values, as_of):
-        found = gaps(one, rows)
-        return float(compute(found)) if len(found) >= needs else math.nan
+    def stat(declaration, rows, values, as_of):
+        days = gaps(declaration, rows)
+        return float(compute(days)) if len(days) >= needs else math.nan
 
     return stat
 
 
-def slope(one, rows, values, as_of):
+def slope(declaration, rows, values, as_of):
     if len({row["occurred_at"] for row in rows}) < 2:
         return math.nan
     days = [days_between(as_of, row["occurred_at"]) for row in rows]
     return float(np.polyfit(days, values, 1)[0])
 
 
-def decayed(one, rows, values, as_of):
+def decayed(declaration, rows, values, as_of):
     ages = [days_between(row["occurred_at"], as_of) for row in rows]
-    return sum(value * 0.5 ** (age / one.parameter) for value, age in zip(values, ages, strict=True))
+    return sum(value * 0.5 ** (age / declaration.parameter) for value, age in zip(values, ages, strict=True))
 
 
-def largest_share(one, rows, values, as_of):
+def largest_share(declaration, rows, values, as_of):
     sums = {}
     for row, value in zip(rows, values, strict=True):
-        sums[row[one.by]] = sums.get(row[one.by], 0.0) + value
+        sums[row[declaration.by]] = sums.get(row[declaration.by], 0.0) + value
     whole = math.fsum(values)
     return max(sums.values()) / whole if whole > 0 else math.nan
 
 
 def over_values(compute, needs=1):
-    def stat(one, rows, values, as_of):
+    def stat(declaration, rows, values, as_of):
         return float(compute(values)) if len(values) >= needs else math.nan
 
     return stat
 
 
 def age_of(number):
-    def stat(one, rows, values, as_of):
+    def stat(declaration, rows, values, as_of):
         return days_between(rows[number]["occurred_at"], as_of) if rows else math.nan
 
     return stat
 
 
 STATS = {
-    Stat.COUNT: lambda one, rows, values, as_of: float(len(rows)),
+    Stat.COUNT: lambda declaration, rows, values, as_of: float(len(rows)),
     Stat.SUM: over_values(math.fsum, needs=0),
     Stat.MEAN: over_values(np.mean),
     Stat.STD: over_values(lambda values: np.std(values, ddof=1), needs=2),
@@ -199,6 +203,8 @@ STATS = {
     Stat.GAP_MAX: over_gaps(max),
     Stat.SLOPE: slope,
     Stat.DECAYED_SUM: decayed,
-    Stat.QUANTILE: lambda one, rows, values, as_of: float(np.quantile(values, one.parameter)) if values else math.nan,
+    Stat.QUANTILE: lambda declaration, rows, values, as_of: (
+        float(np.quantile(values, declaration.parameter)) if values else math.nan
+    ),
     Stat.LARGEST_SHARE: largest_share,
 }

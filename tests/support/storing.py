@@ -24,8 +24,8 @@ def batches(history, stream, rows):
     order = canonical_order(stream)
     rows = sorted(rows, key=lambda row: [(row.get(name) is not None, row.get(name) or 0) for name in order])
     for bucket in range(history.buckets):
-        own = [row | {"bucket": bucket} for row in rows if history.bucket_of(row["account_id"]) == bucket]
-        if own:
+        of_bucket = [row | {"bucket": bucket} for row in rows if history.bucket_of(row["account_id"]) == bucket]
+        if of_bucket:
             schema = stored_schema(stream)
-            full = [{name: row.get(name) for name in schema.names} for row in own]
+            full = [{name: row.get(name) for name in schema.names} for row in of_bucket]
             yield pa.RecordBatch.from_pylist(full, schema=schema)

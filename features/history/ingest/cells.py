@@ -1,4 +1,4 @@
-"""Values as Python has them → a column: what Excel's cells and a database's rows have in common.
+"""Python values → an Arrow column, for Excel's cells and a database's rows.
 
 A column takes the narrowest type that holds all its values: whole numbers, numbers, truth values, times with a zone,
 times without, else text. In a column of text every value stands as its own text, so that an id keeps its zeros beside

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 OPTIONS = {"sheet": "the name of the sheet", "skip": "how many rows stand above the names of the columns"}
 
-Say = Callable[[str], Exception]
-"""Makes an error of a sentence; it puts the source's name before it."""
+ErrorMaker = Callable[[str], Exception]
+"""Makes an error of a message; it puts the source's name before it."""
 
 
-def write_as_parquet(workbook: Path, options: Mapping[str, Any], to: Path, error: Say) -> None:
+def write_as_parquet(workbook: Path, options: Mapping[str, Any], to: Path, error: ErrorMaker) -> None:
     """Write the sheet that `options` name (or the only one that holds anything) as Parquet."""
     for key in options:
         if key not in OPTIONS:
@@ -35,14 +35,14 @@ def write_as_parquet(workbook: Path, options: Mapping[str, Any], to: Path, error
     pq.write_table(pa.table(columns, names=[name for _, name in names]), to)
 
 
-def _skipped(options: Mapping[str, Any], error: Say) -> int:
+def _skipped(options: Mapping[str, Any], error: ErrorMaker) -> int:
     skip = options.get("skip", 0)
     if isinstance(skip, bool) or not isinstance(skip, int) or skip < 0:
         raise error(f"skip = {skip!r} must be a whole number of rows, 0 or more")
     return skip
 
 
-def _sheet(path: Path, wanted: str | None, error: Say) -> tuple[str, list[list[Any]]]:
+def _sheet(path: Path, wanted: str | None, error: ErrorMaker) -> tuple[str, list[list[Any]]]:
     """The name of the sheet and its rows, from the first row and column of the sheet on."""
     from python_calamine import CalamineError, CalamineWorkbook, PasswordError
 
@@ -56,21 +56,23 @@ def _sheet(path: Path, wanted: str | None, error: Say) -> tuple[str, list[list[A
         raise error(f"{path.name} cannot be read as an Excel workbook ({problem}); save it again as .xlsx") from problem
 
 
-def _name(path: Path, workbook: "CalamineWorkbook", wanted: str | None, error: Say) -> str:
+def _name(path: Path, workbook: "CalamineWorkbook", wanted: str | None, error: ErrorMaker) -> str:
     names = workbook.sheet_names
     listed = ", ".join(f"'{name}'" for name in names)
     if wanted is not None:
         if wanted not in names:
             raise error(f"{path.name} has no sheet '{wanted}'; it has {listed}. Correct options = {{ sheet = ... }}")
         return wanted
-    # A sheet that nobody named must not be left out without a word.
+    # A sheet without a name in the options must not be left out silently.
     filled = [name for name in names if workbook.get_sheet_by_name(name).height]
     if len(filled) > 1:
         raise error(f'{path.name} has {len(filled)} sheets: {listed}. Name one: options = {{ sheet = "{filled[0]}" }}')
     return filled[0] if filled else names[0]
 
 
-def _table(rows: Sequence[Sequence[Any]], place: str, error: Say) -> tuple[list[tuple[int, str]], list[Sequence[Any]]]:
+def _table(
+    rows: Sequence[Sequence[Any]], place: str, error: ErrorMaker
+) -> tuple[list[tuple[int, str]], list[Sequence[Any]]]:
     """The position and name of each column, and the rows below that hold anything."""
     if not rows or all(cell == "" for cell in rows[0]):
         raise error(

@@ -16,6 +16,9 @@ from typing import IO, Any, cast
 
 import duckdb
 
+from features.errors import ExitCode, ForesailError
+from features.locked_duckdb import locked_duckdb
+
 FORMATS = {
     "csv": (".csv", ".tsv", ".txt"),
     "parquet": (".parquet", ".pq"),
@@ -44,7 +47,7 @@ READER_DEFAULTS: dict[str, dict[str, Any]] = {
 READERS = {"csv": "read_csv", "parquet": "read_parquet", "json": "read_json"}
 
 FILE = "foresail_file"
-"""A column that the reader adds for the length of an ingest: the file that a row stands in."""
+"""A column that the reader adds for the length of an ingest: the file of a row."""
 
 RESERVED = ("source", "mapped", "staged")
 """Tables of an ingest whose names no further table may have, nor any that begins with `foresail_`."""
@@ -53,13 +56,15 @@ POSTED = "posted"
 """The source of events that were posted to the service; no other may have its name."""
 
 OPENED_BY_EXCEL = "~$"
-"""How the name begins of what Excel puts beside a workbook for as long as somebody has it open."""
+"""The beginning of the name of the file that Excel puts beside a workbook while the workbook is open."""
 
 ENCODINGS_OF_READER = ("latin-1", "utf-16")
 
 
-class IngestError(Exception):
-    """A source cannot be ingested; the message names the source, the file, what was found and what to do."""
+class IngestError(ForesailError):
+    """A source cannot be ingested; the message names the source, the file, what is wrong and what to do."""
+
+    exit_code = ExitCode.DATA
 
 
 @dataclass(frozen=True)
@@ -67,9 +72,9 @@ class Database:
     """Which rows of which database are a source.
 
     `url` is SQLAlchemy's; ${NAME} in it is the environment's variable NAME, so that no password need stand in a file.
-    Either `table` (with its schema: sales.orders) or `query` says what is read. `cursor` is the column by which new
-    rows are told: a time at which a row is written or changed (best), or a number that grows. Without one all is
-    read every time.
+    Either `table` (with its schema: sales.orders) or `query` is read. `cursor` is the column by which new
+    rows are recognised: the time at which a row is written or changed (best), or a number that grows. Without a cursor
+    all rows are read every time.
     """
 
     url: str = field(repr=False)
@@ -88,7 +93,7 @@ class Source:
     cast: `try_cast(Quantity as double)`. `format` is csv, parquet, json or excel; without it the suffix decides.
     `tables` gives names to further files that the select may join: the headers of order lines, a product list.
     `options` go to DuckDB's reader, or are Excel's `sheet` and `skip`; `encoding` may be any that Python knows.
-    With `database` the table `source` holds what is read there, and `pattern` has no meaning.
+    With `database` the table `source` holds the rows that are read there, and `pattern` has no meaning.
     """
 
     name: str
@@ -113,8 +118,10 @@ class Source:
     def present(self) -> list[Path]:
         """The files that match now, sorted; none where there is none."""
         # Not Path.glob: it refuses absolute patterns.
-        found = [self.folder / name for name in glob.glob(self.pattern, root_dir=self.folder, recursive=True)]  # noqa: PTH207
-        return sorted(path.resolve() for path in found if path.is_file() and not path.name.startswith(OPENED_BY_EXCEL))
+        matches = [self.folder / name for name in glob.glob(self.pattern, root_dir=self.folder, recursive=True)]  # noqa: PTH207
+        return sorted(
+            path.resolve() for path in matches if path.is_file() and not path.name.startswith(OPENED_BY_EXCEL)
+        )
 
     def files(self) -> list[Path]:
         """The files that match, sorted; IngestError if there is none, or one is empty."""
@@ -130,14 +137,14 @@ class Source:
 
     def _is_empty(self, path: Path) -> bool:
         try:
-            with _opened(path) as file:
+            with _open(path) as file:
                 return not file.read(4).strip(codecs.BOM_UTF8 + b"\r\n ")
         except (OSError, EOFError) as error:
             raise self.error(f"{path.name} cannot be opened ({error}); export it again, or move it away") from error
 
-    def error(self, text: str) -> IngestError:
+    def error(self, message: str, remedy: str = "") -> IngestError:
         """An IngestError that begins with the source's name."""
-        return IngestError(f"source '{self.name}': {text}")
+        return IngestError(f"source '{self.name}': {message}", remedy)
 
 
 def create_source_views(
@@ -161,12 +168,6 @@ def leave_out(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> N
     connection.execute(f"create or replace view source as {others}")
 
 
-def lock(connection: duckdb.DuckDBPyConnection) -> None:
-    """From now on the connection can open the files of its views and nothing else, and that stays so."""
-    connection.execute("set enable_external_access = false")
-    connection.execute("set lock_configuration = true")
-
-
 def _create_view(
     connection: duckdb.DuckDBPyConnection, name: str, table: Source, scratch: Path, fetched: Sequence[Path]
 ) -> list[Path]:
@@ -185,14 +186,14 @@ def _create_view(
 
 
 def takes_rows_singly(connection: duckdb.DuckDBPyConnection, source: Source) -> bool:
-    """Whether each row that the select returns comes from one row of `source`, whatever the others are.
+    """Whether each row that the select returns comes from one row of `source` alone.
 
     Only then do new files give the same rows without the old ones: a sum, a rank, a limit would be another. It is
-    read off the plan that DuckDB makes for tables of the same shape; what is not known to be harmless is not.
+    read off the plan that DuckDB makes for tables of the same shape; an operator that is not known to be harmless counts as harmful.
     """
     if not connection.execute("select 1 from duckdb_views() where view_name = 'foresail_files'").fetchall():
         return False
-    with duckdb.connect(config={"enable_external_access": False}) as empty:
+    with locked_duckdb() as empty:
         for name in ("source", *source.tables):
             columns = connection.execute(f"describe {identifier(name)}").fetchall()
             shape = ", ".join(f"{identifier(column)} {kind}" for column, kind, *_ in columns)
@@ -201,7 +202,7 @@ def takes_rows_singly(connection: duckdb.DuckDBPyConnection, source: Source) -> 
         try:
             plans = dict(empty.execute(f"explain (format json) {source.select.strip().rstrip(';')}").fetchall())
         except duckdb.Error:
-            # A select that cannot be planned is told so when it is used.
+            # The error of a select that cannot be planned is raised when the select is used.
             return False
     (root,) = json.loads(plans["logical_plan"])
     return _is_row_by_row(root)
@@ -226,7 +227,7 @@ def _is_row_by_row(node: Mapping[str, Any]) -> bool:
 def _reads_source(node: Mapping[str, Any]) -> bool:
     if node["name"] == "SEQ_SCAN":
         return str(node["extra_info"].get("Table", "")).replace('"', "").endswith(".source")
-    # What a common table expression holds is not seen where it is used.
+    # The plan does not show the content of a common table expression where the expression is used.
     return node["name"] in {"CTE", "CTE_SCAN"} or any(map(_reads_source, node["children"]))
 
 
@@ -261,7 +262,7 @@ def _is_nested(kind: str) -> bool:
 
 
 def file_format(source: Source) -> str:
-    """The format of a source's files: as declared, else by the suffix they share; `database` for what is none."""
+    """The format of a source's files: as declared, else by the suffix they share; `database` for a database."""
     if source.database is not None:
         return "database"
     if source.format is not None:
@@ -277,14 +278,14 @@ def file_format(source: Source) -> str:
 
 
 def create_mapped_view(connection: duckdb.DuckDBPyConnection, source: Source, files: Sequence[Path]) -> dict[str, str]:
-    """Create `mapped`, what the source's select returns; its columns and their SQL types.
+    """Create `mapped`, the result of the source's select; its columns and their SQL types.
 
-    Ingest reads it twice: Parquet where it lies, and what is slow to read from a copy.
+    Ingest reads it twice: Parquet where it is, a format that is slow to read from a copy.
     """
     query = _one_query(connection, source)
     kind = "table" if file_format(source) in {"csv", "json"} else "view"
     try:
-        # As a view first: a mistake in the select is then told from one in the rows.
+        # As a view first, to tell a mistake in the select from a mistake in the rows.
         connection.execute(f"create view mapped as {query}")
         types = {name: str(kind) for name, kind, *_ in connection.execute("describe mapped").fetchall()}
     except duckdb.Error as error:
@@ -298,21 +299,21 @@ def create_mapped_view(connection: duckdb.DuckDBPyConnection, source: Source, fi
 
 
 def reading_error(source: Source, files: Sequence[Path], error: duckdb.Error) -> IngestError:
-    """What went wrong while the rows of a source were read and mapped, with a remedy where one is known."""
+    """The error of reading or mapping the rows of a source, with a remedy where one is known."""
     text, where = str(error), _names(files)
     if "utf-8 encoded" in text or "unicode" in text.lower() or "utf-16" in text.partition("\n")[0].lower():
-        found = source.options.get("encoding", "utf-8")
+        encoding = source.options.get("encoding", "utf-8")
         return source.error(
-            f"{_file_named_in(text) or where} is not encoded in {found}; name its encoding, "
+            f"{_file_named_in(text) or where} is not encoded in {encoding}; name its encoding, "
             'for example options = { encoding = "latin-1" }'
         )
     if isinstance(error, duckdb.ConversionException):
         return source.error(
-            f"a cast in its select fails on {where}: {_essence(text)}. "
+            f"a cast in its select fails on {where}: {_essence(text)}",
             "Write try_cast(column as type): what cannot be cast becomes null, or select the column as it is: "
-            "rows whose text is no number or time are then refused one by one, with the reason"
+            "rows whose text is no number or time are then refused one by one, with the reason",
         )
-    return source.error(f"{where} cannot be read: {_essence(text)}. Correct the file, or the source's options")
+    return source.error(f"{where} cannot be read: {_essence(text)}", "Correct the file, or the source's options")
 
 
 def literal(value: Any) -> str:
@@ -333,7 +334,7 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _open(path: Path) -> IO[bytes]:
     return cast("IO[bytes]", gzip.open(path)) if path.suffix.lower() == ".gz" else path.open("rb")
 
 
@@ -343,15 +344,15 @@ def _format_by_suffix(path: Path) -> str | None:
 
 
 def _readable(source: Source, scratch: Path) -> tuple[list[Path], dict[str, Any]]:
-    """The files as DuckDB can read them, in their order, and reader options; what it cannot is copied into `scratch`."""
+    """The files as DuckDB can read them, in their order, and reader options; other files are copied into `scratch`."""
     files = source.files()
     if file_format(source) == "excel":
         return [_from_excel(source, path, scratch) for path in files], dict(READER_DEFAULTS["parquet"])
-    given = {key.lower(): value for key, value in source.options.items()}
-    if given.get("ignore_errors"):
+    stated = {key.lower(): value for key, value in source.options.items()}
+    if stated.get("ignore_errors"):
         raise source.error("ignore_errors would drop rows without a word; remove it and correct what it hides")
-    encoding = str(given.pop("encoding", "utf-8"))
-    options = READER_DEFAULTS[file_format(source)] | given
+    encoding = str(stated.pop("encoding", "utf-8"))
+    options = READER_DEFAULTS[file_format(source)] | stated
     if encoding.lower() == "utf-8":
         return [_plainly_named(path, scratch) for path in files], options
     if encoding in ENCODINGS_OF_READER and file_format(source) == "csv":
@@ -374,7 +375,7 @@ def _from_excel(source: Source, path: Path, scratch: Path) -> Path:
 def _as_utf8(source: Source, path: Path, encoding: str, scratch: Path) -> Path:
     copy = _new_name(path.with_name(path.name.removesuffix(".gz")), scratch)
     try:
-        with _opened(path) as raw, copy.open("w", encoding="utf-8", newline="") as out:
+        with _open(path) as raw, copy.open("w", encoding="utf-8", newline="") as out:
             text = io.TextIOWrapper(raw, encoding=encoding, newline="")
             shutil.copyfileobj(text, out, 1 << 20)
     except UnicodeDecodeError as error:
@@ -399,12 +400,12 @@ def _select_error(
     connection: duckdb.DuckDBPyConnection, source: Source, files: Sequence[Path], error: duckdb.Error
 ) -> IngestError:
     columns = [name for name, *_ in connection.execute("describe source").fetchall()]
-    text = f"its select does not fit {_names(files)}: {_essence(str(error))}; found columns {columns}. "
+    message = f"its select does not fit {_names(files)}: {_essence(str(error))}; found columns {columns}"
     if looks_unsplit(columns):
-        return source.error(text + ONE_COLUMN)
+        return source.error(message, ONE_COLUMN)
     if "explicit" in str(error) and "cast" in str(error) and file_format(source) == "csv":
-        return source.error(text + "CSV columns are text: write try_cast(column as double)")
-    return source.error(text + "Correct the select")
+        return source.error(message, "CSV columns are text: write try_cast(column as double)")
+    return source.error(message, "Correct the select")
 
 
 ONE_COLUMN = 'The file was read as one column: name its delimiter, options = { delim = "," }'

@@ -1,9 +1,8 @@
 """Rows of a database → Parquet files that ingest reads: streamed in portions, and only those that are new.
 
-New are the rows whose cursor column has reached, or passed, what it had reached before; those without a value in it;
-and what may have been committed after rows that come later by their cursor: of times whatever lies within `late_days`
-before, of numbers the last LATE_NUMBERS. Rows read a second time are recognised, so reading too much costs time and
-nothing else.
+New are the rows whose cursor column is at or beyond the value reached before; the rows without a value in it; and the
+rows that may have been committed late, after rows with a larger cursor: of times those within `late_days` before, of
+numbers the last LATE_NUMBERS. Rows read a second time are recognised, so reading too much costs time and nothing else.
 """
 
 import os
@@ -18,6 +17,7 @@ from urllib.parse import quote
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from features.errors import ExitCode, ForesailError
 from features.history.ingest.cells import as_text, column_of
 from features.history.ingest.sources import Database
 
@@ -35,8 +35,10 @@ Reached = datetime | date | int | str
 """How far a cursor has come."""
 
 
-class DatabaseError(Exception):
+class DatabaseError(ForesailError):
     """A database cannot be read; the message says which, why and what to do, and never holds a password."""
+
+    exit_code = ExitCode.DATA
 
 
 def address(database: Database, folder: Path) -> "sa.URL":
@@ -85,7 +87,7 @@ def fetch(database: Database, folder: Path, since: Reached | None, into: Path, a
             result = streaming.execute(_statement(database, since))
             return _written(database, result, since, into, as_of)
     except sa.exc.SQLAlchemyError as error:
-        raise DatabaseError(_told(url, error)) from None
+        raise DatabaseError(_reason(url, error)) from None
 
 
 def as_stored(reached: Reached) -> str:
@@ -98,7 +100,7 @@ def as_stored(reached: Reached) -> str:
 
 
 def from_stored(text: str) -> Reached:
-    """What `as_stored` was given."""
+    """The cursor that `as_stored` made this text of."""
     kind, _, value = text.partition(" ")
     readers = {"time": datetime.fromisoformat, "date": date.fromisoformat, "number": int, "text": str}
     return readers[kind](value)  # type: ignore[no-any-return, operator]
@@ -109,8 +111,8 @@ def _expanded(url: str) -> str:
     if VARIABLE.fullmatch(url.strip()):
         return _variable(url.strip())
     head, at, tail = url.rpartition("@")
-    inside = VARIABLE.sub(lambda found: quote(_variable(found[0]), safe=""), head)
-    return inside + at + VARIABLE.sub(lambda found: _variable(found[0]), tail)
+    inside = VARIABLE.sub(lambda reference: quote(_variable(reference[0]), safe=""), head)
+    return inside + at + VARIABLE.sub(lambda reference: _variable(reference[0]), tail)
 
 
 def _variable(reference: str) -> str:
@@ -189,11 +191,11 @@ def _name_of(cursor: str, names: Sequence[str]) -> str:
 
 def _further(database: Database, reached: Reached | None, values: Sequence[Any], as_of: datetime) -> Reached | None:
     """How far the cursor has come with these rows."""
-    found = list(_believed((_position(database, value) for value in values if value is not None), as_of))
+    positions = list(_believed((_position(database, value) for value in values if value is not None), as_of))
     if reached is not None:
-        found.append(reached)
+        positions.append(reached)
     try:
-        return max(found) if found else None
+        return max(positions) if positions else None
     except TypeError:
         raise DatabaseError(f"its cursor column '{database.cursor}' mixes types; cast it in a query") from None
 
@@ -237,12 +239,12 @@ def _driver_missing(url: "sa.URL", error: ModuleNotFoundError) -> str:
     return f"the driver {error.name} of {url.drivername} is not installed: pip install {error.name}"
 
 
-def _told(url: "sa.URL", error: Exception) -> str:
-    """What a database says, in one line, without SQLAlchemy's own advice and without the password."""
-    said = " ".join(str(getattr(error, "orig", None) or error).split())
+def _reason(url: "sa.URL", error: Exception) -> str:
+    """The message of a database in one line, without SQLAlchemy's own advice and without the password."""
+    message = " ".join(str(getattr(error, "orig", None) or error).split())
     for secret in filter(None, (url.password, *_secret_parameters(url))):
-        said = said.replace(str(secret), "***")
-    return f"{url.set(query={}).render_as_string(hide_password=True)} cannot be read: {said}"
+        message = message.replace(str(secret), "***")
+    return f"{url.set(query={}).render_as_string(hide_password=True)} cannot be read: {message}"
 
 
 def _secret_parameters(url: "sa.URL") -> Iterator[str]:

@@ -1,15 +1,16 @@
-"""What a source's select returned → typed rows with a verdict: the SQL that checks a row, and the reasons to refuse it.
+"""The rows of a source's select → typed rows with a verdict: the SQL that checks a row, and the reasons to refuse it.
 
 The query is built in steps, each a common table expression:
 
-    given    what the select returned, every column renamed given_*
+    given    the columns of the select, every one renamed given_*
     clean    each column of the stream in its type (blanks stripped, empty text and NaN absent, −0 as 0), and
              unread_* where a number or a time was given that is none
-    filled   defaults in the place of what is absent
+    filled   defaults in the place of absent values
     judged   the number of the first rule that a row breaks, null for a good row
 
-What depends on the account alone (its bucket, the account that absorbed it, whether it was erased) is worked out once
-for each account in the table `foresail_accounts` and joined, because hashing an id for every row costs as much as all rules.
+The facts that depend on the account alone (its bucket, the account that absorbed it, whether it was erased) are computed
+once for each account in the table `foresail_accounts` and joined, because hashing an id for every row costs as much as all
+rules.
 """
 
 # ruff: noqa: S608  built from declared columns and quoted literals
@@ -31,7 +32,7 @@ TIMES_WITHOUT_ZONE = ("DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMES
 TIME_WITH_ZONE = "TIMESTAMP WITH TIME ZONE"
 
 FUTURE = "lies in the future"
-"""How the kind of a refusal ends that time itself may heal."""
+"""The end of the kind of a refusal that a later ingest may not repeat."""
 
 NO_ACCOUNT = ("nan", "null", "none")
 NOT_A_NUMBER = "('nan', '-nan', '+nan')"
@@ -49,25 +50,25 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Rule:
-    """A reason to refuse a row: SQL that is true for a bad one, the reason, and SQL of the value to show."""
+    """A rule that a row may break: SQL that is true for a bad row, the kind, the reason, and SQL of the value to show."""
 
     broken: str
     kind: str
-    says: str
-    found: str
+    reason: str
+    value: str
 
 
-def accounts_query(stream: Stream, given: Mapping[str, str], buckets: int) -> str:
-    """The query for the table `foresail_accounts`: what becomes of each account_id in the view `mapped`.
+def accounts_query(stream: Stream, select_types: Mapping[str, str], buckets: int) -> str:
+    """The query for the table `foresail_accounts`: the account that each account_id in the view `mapped` belongs to.
 
     given → surviving (the account that it is today), merged_at (null where nothing was merged), bucket, place (the rank
     of the account in the stored order). It reads the tables `foresail_merged` (absorbed, survivor, merged_at) and
     `foresail_forgotten` (fingerprint). All are named so that no table of the user's select can have their names.
     """
     account = stream.column("account_id")
-    kind = {name.lower(): kind for name, kind in given.items()}["account_id"]
+    kind = {name.lower(): kind for name, kind in select_types.items()}["account_id"]
     return f"""
-        with given as (select distinct given_account_id from (select "{_name_of(given, "account_id")}" as given_account_id from mapped)),
+        with given as (select distinct given_account_id from (select "{_name_of(select_types, "account_id")}" as given_account_id from mapped)),
         clean as (select distinct {_typed(account, kind)} as given from given),
         named as (select given, coalesce(survivor, given) as surviving, merged_at from clean left join foresail_merged on absorbed = given),
         placed as (select *, case when sha256(given) in (select fingerprint from foresail_forgotten)
@@ -77,42 +78,42 @@ def accounts_query(stream: Stream, given: Mapping[str, str], buckets: int) -> st
         from placed"""
 
 
-def staging_query(stream: Stream, given: Mapping[str, str], bounds: Bounds, awaited: bool = False) -> str:
+def staging_query(stream: Stream, select_types: Mapping[str, str], bounds: Bounds, awaited: bool = False) -> str:
     """The query over the view `mapped` and the table `foresail_accounts`: bucket, place, the stream's columns in canonical types,
-    and for a refused row (bucket −1) refused_kind, refused_reason and row (JSON of what the select returned, values as
+    and for a refused row (bucket −1) refused_kind, refused_reason and row (JSON of the row that the select returned, values as
     text).
 
-    `given` maps each column that the select returns to its SQL type. `awaited`: good rows have their JSON too where
+    `select_types` maps each column that the select returns to its SQL type. `awaited`: good rows have their JSON too where
     their account is in the table `foresail_waiting`, which is how a row that was refused before is known again.
     """
-    reasons = rules(stream, given, bounds)
-    # The identity is made from what the source says, absorbed account included: read again, the row is the same row.
+    reasons = rules(stream, select_types, bounds)
+    # The identity is made from the source's content, absorbed account included: read again, the row is the same row.
     identity = f"coalesce(event_id, {content_hash(stream)}) as identity"
     replaced = {"account_id": "surviving", "known_at": "greatest(known_at, merged_at)", "event_id": "identity"}
     columns = [f"{replaced.get(column.name, column.name)} as {column.name}" for column in stream.columns]
     shown = " or given_account_id::varchar in (select account_id from foresail_waiting)" if awaited else ""
     bucket = f"case when accounts.bucket = {FORGOTTEN} then {FORGOTTEN} when broken is null then accounts.{{}} else {REFUSED} end"
     return f"""
-        with given as (select {_comma(f'"{name}" as given_{name.lower()}' for name in given)} from mapped),
-        clean as (select *, {_comma(_clean(column, given) for column in stream.columns)} from given),
+        with given as (select {_comma(f'"{name}" as given_{name.lower()}' for name in select_types)} from mapped),
+        clean as (select *, {_comma(_clean(column, select_types) for column in stream.columns)} from given),
         filled as (select * {_replaced_by_defaults(stream)} from clean),
         judged as (select *, {_first_broken(reasons)} as broken, {identity} from filled)
         select {bucket.format("bucket")} as bucket, {bucket.format("place")} as place, {_comma(columns)},
             case when broken is not null then {_of_broken(reasons, lambda rule: literal(rule.kind))} end as refused_kind,
             case when broken is not null then {_of_broken(reasons, _reason)} end as refused_reason,
-            case when broken is not null{shown} then {_row_as_json(given)} end as row
+            case when broken is not null{shown} then {_row_as_json(select_types)} end as row
         from judged left join foresail_accounts as accounts on accounts.given = account_id"""
 
 
-def rules(stream: Stream, given: Mapping[str, str], bounds: Bounds) -> list[Rule]:
-    """Every reason to refuse a row of this stream, in the order in which they are tried."""
-    types = {name.lower(): kind for name, kind in given.items()}
+def rules(stream: Stream, select_types: Mapping[str, str], bounds: Bounds) -> list[Rule]:
+    """Every rule for a row of this stream, in the order in which they are tried."""
+    types = {name.lower(): kind for name, kind in select_types.items()}
     account, *others = stream.columns
     ordered = sorted(others, key=lambda column: column.type != "time")
-    found = [Rule("account_id is null", "account_id is missing", "account_id is missing", _shown(account, types))]
+    reasons = [Rule("account_id is null", "account_id is missing", "account_id is missing", _shown(account, types))]
     for column in ordered:
-        found += _type_rules(column, types, bounds)
-    return found + [rule for column in stream.columns for rule in _check_rules(column, types)]
+        reasons += _type_rules(column, types, bounds)
+    return reasons + [rule for column in stream.columns for rule in _check_rules(column, types)]
 
 
 def content_hash(stream: Stream) -> str:
@@ -133,8 +134,8 @@ def _hashed(column: Column) -> str:
     return f"'{column.name}=' || length({value}) || ':' || {value} || ';'"
 
 
-def _clean(column: Column, given: Mapping[str, str]) -> str:
-    kind = {name.lower(): kind for name, kind in given.items()}.get(column.name)
+def _clean(column: Column, select_types: Mapping[str, str]) -> str:
+    kind = {name.lower(): kind for name, kind in select_types.items()}.get(column.name)
     if kind is None:
         return f"null::{SQL_TYPES[column.type]} as {column.name}"
     typed = f"{_typed(column, kind)} as {column.name}"
@@ -151,37 +152,37 @@ def _unread(column: Column, kind: str) -> str:
 
 
 def _typed(column: Column, kind: str) -> str:
-    given = f"given_{column.name}"
+    value = f"given_{column.name}"
     if column.type == "text":
-        text = _text(given, kind)
+        text = _text(value, kind)
         words = _comma(map(literal, NO_ACCOUNT))
         return f"case when lower({text}) not in ({words}) then {text} end" if column.name == "account_id" else text
     if column.type == "time":
-        return f"try_cast({_time_source(given, kind)} as timestamptz)"
-    number = f"try_cast({given if _is_numeric(kind) else _text(given, kind)} as double)"
+        return f"try_cast({_time_source(value, kind)} as timestamptz)"
+    number = f"try_cast({value if _is_numeric(kind) else _text(value, kind)} as double)"
     return f"case when isnan({number}) then null when {number} = 0 then 0.0 else {number} end"
 
 
-def _text(given: str, kind: str) -> str:
+def _text(value: str, kind: str) -> str:
     """Text without blanks at its ends, null where nothing is left.
 
     Trimming any of many characters costs more than all else that happens to a text, so only a text that does not
     begin and end with a printable ASCII character goes that way.
     """
     if kind != "VARCHAR":
-        return f"nullif(trim({given}::varchar, {literal(BLANK)}), '')"
-    needs_none = f"{given} >= '!' and {given} < '\x7f' and {given}[-1] between '!' and '~'"
-    return f"case when {needs_none} then {given} else nullif(trim({given}, {literal(BLANK)}), '') end"
+        return f"nullif(trim({value}::varchar, {literal(BLANK)}), '')"
+    needs_none = f"{value} >= '!' and {value} < '\x7f' and {value}[-1] between '!' and '~'"
+    return f"case when {needs_none} then {value} else nullif(trim({value}, {literal(BLANK)}), '') end"
 
 
-def _name_of(given: Mapping[str, str], column: str) -> str:
-    return next(name for name in given if name.lower() == column)
+def _name_of(select_types: Mapping[str, str], column: str) -> str:
+    return next(name for name in select_types if name.lower() == column)
 
 
-def _time_source(given: str, kind: str) -> str:
+def _time_source(value: str, kind: str) -> str:
     if kind in TIMES_WITHOUT_ZONE or kind == TIME_WITH_ZONE:
-        return given
-    text = _text(given, kind)
+        return value
+    text = _text(value, kind)
     return f"case when regexp_full_match({text}, {literal(ISO_TIME)}) then {text} end"
 
 
@@ -191,17 +192,17 @@ def _is_numeric(kind: str) -> bool:
 
 def _type_rules(column: Column, types: Mapping[str, str], bounds: Bounds) -> list[Rule]:
     name, shown = column.name, _shown(column, types)
-    found = []
+    rules = []
     if name in types and column.type != "text":
         says = f"{name} is not a {column.type}"
-        found.append(Rule(f"unread_{name}", says, says, shown))
+        rules.append(Rule(f"unread_{name}", says, says, shown))
     if name in types and column.type == "number":
-        found.append(Rule(f"isinf({name})", f"{name} is not finite", f"{name} is not finite", shown))
+        rules.append(Rule(f"isinf({name})", f"{name} is not finite", f"{name} is not finite", shown))
     if column.required:
-        found.append(Rule(f"{name} is null", f"{name} is missing", f"{name} is missing", shown))
+        rules.append(Rule(f"{name} is null", f"{name} is missing", f"{name} is missing", shown))
     if name in types and column.type == "time" and not column.any_time:
-        found += _bound_rules(name, bounds, shown)
-    return found
+        rules += _bound_rules(name, bounds, shown)
+    return rules
 
 
 def _bound_rules(name: str, bounds: Bounds, shown: str) -> list[Rule]:
@@ -252,15 +253,15 @@ def _first_broken(reasons: Sequence[Rule]) -> str:
 
 
 def _reason(rule: Rule) -> str:
-    return f"{literal(rule.says)} || coalesce(': ''' || left({rule.found}, 100) || '''', '')"
+    return f"{literal(rule.reason)} || coalesce(': ''' || left({rule.value}, 100) || '''', '')"
 
 
 def _of_broken(reasons: Sequence[Rule], then: Callable[[Rule], str]) -> str:
     return "case broken " + " ".join(f"when {number} then {then(rule)}" for number, rule in enumerate(reasons)) + " end"
 
 
-def _row_as_json(given: Mapping[str, str]) -> str:
-    items = [f"{literal(name)}: given_{name.lower()}::varchar" for name in given]
+def _row_as_json(select_types: Mapping[str, str]) -> str:
+    items = [f"{literal(name)}: given_{name.lower()}::varchar" for name in select_types]
     return f"to_json({{{_comma(items)}}})::varchar"
 
 

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 
 from features.arrays import Flags, Floats
 from features.families.eligibility import OPTED_OUT
-from serving.interventions.decide.earlier_decisions import QUARTER_DAYS, Before
+from registry.target_kinds import RISKS
+from serving.interventions.decide.earlier_decisions import QUARTER_DAYS, EarlierDecisions
 from serving.interventions.decide.effects import CHANCE, Effect, LearntEffect, effects_of, is_harmful
 from serving.interventions.decide.experiments import ALL, arms
 from serving.interventions.declare.expressions import holding
 from serving.interventions.declare.settings import InterventionSettings, Playbook, Rule
-from serving.segmentation.settings import RISKS, SEVERITIES
+from serving.segmentation.settings import SEVERITIES
 
 GROWTH_SHARE = 0.25
 """Of what an account is worth, what growth would add, where its target does not say."""
@@ -39,7 +40,7 @@ PAIR = (
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TargetedOutcome:
     """What a playbook is to change: a target's kind, and of growth the share that it adds."""
 
     kind: str
@@ -51,11 +52,11 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Company:
+class CompanySettings:
     """What a company has declared and learnt."""
 
-    told: InterventionSettings
-    outcomes: Mapping[str, Outcome]
+    settings: InterventionSettings
+    outcomes: Mapping[str, TargetedOutcome]
     """By the name of the target."""
     learnt: Mapping[str, LearntEffect] = field(default_factory=dict)
     """By playbook, where experiments have spoken."""
@@ -92,33 +93,37 @@ class Accounts:
         return np.asarray(self.index.isin(ids))
 
 
-def candidates_of(accounts: Accounts, company: Company, before: Before, as_of: datetime) -> pd.DataFrame:
+def candidates_of(
+    accounts: Accounts, company: CompanySettings, before: EarlierDecisions, as_of: datetime
+) -> pd.DataFrame:
     """One row per account and playbook that could be begun for it, in the order of playbooks; columns `PAIR`.
 
     Nobody who has opted out, has had contacts enough, or was decided about for this very moment; of a playbook nobody whom
     it is open for or still cools down for; nothing of a playbook that is known to do harm. Whose arm is control or holdout is among them:
     what would have been done for them is what the others are compared with.
     """
-    may = ~accounts.opted_out & ~_has_had_enough(accounts, company.told, before, as_of)
+    may = ~accounts.opted_out & ~_has_had_enough(accounts, company.settings, before, as_of)
     may &= ~accounts.are_among(before.assigned.loc[before.assigned["assigned_at"] >= as_of, "account_id"])
-    asked = _asked(accounts, company.told)
+    asked = _conditions_that_hold(accounts, company.settings)
     found = [
-        _of_playbook(name, accounts, company, asked, may & ~_at_rest(name, accounts, company.told, before, as_of))
-        for name in company.told.playbooks
+        _of_playbook(name, accounts, company, asked, may & ~_at_rest(name, accounts, company.settings, before, as_of))
+        for name in company.settings.playbooks
         if not is_harmful(company.learnt.get(name))
     ]
     return stacked([pd.DataFrame(columns=list(PAIR)), *found])
 
 
-def warnings_of(accounts: Accounts, told: InterventionSettings, before: Before, as_of: datetime) -> pd.DataFrame:
+def warnings_of(
+    accounts: Accounts, settings: InterventionSettings, before: EarlierDecisions, as_of: datetime
+) -> pd.DataFrame:
     """One row per rule that holds for an account: account_id, rule, severity, since, as_of.
 
     `since` is kept while the rule holds night after night.
     """
-    held = holding(accounts.rows, {name: rule.when for name, rule in told.rules.items()})
+    held = holding(accounts.rows, {name: rule.when for name, rule in settings.rules.items()})
     found = [
         pd.DataFrame({"account_id": accounts.index[held[name]], "rule": name, "severity": rule.severity})
-        for name, rule in told.rules.items()
+        for name, rule in settings.rules.items()
     ]
     rows = stacked([pd.DataFrame(columns=["account_id", "rule", "severity"]), *found])
     rows = rows.merge(before.warned, on=["account_id", "rule"], how="left")
@@ -132,16 +137,18 @@ def stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(some, ignore_index=True) if some else frames[0]
 
 
-def _asked(accounts: Accounts, told: InterventionSettings) -> dict[tuple[str, str], Flags]:
+def _conditions_that_hold(accounts: Accounts, settings: InterventionSettings) -> dict[tuple[str, str], Flags]:
     """Whether each condition of a playbook and of a rule that starts one holds, by ("playbook" or "rule", its name)."""
-    playbooks = {f"playbook {name}": one.when for name, one in told.playbooks.items()}
-    rules = {f"rule {name}": one.when for name, one in told.rules.items() if one.start is not None}
+    playbooks = {f"playbook {name}": one.when for name, one in settings.playbooks.items()}
+    rules = {f"rule {name}": one.when for name, one in settings.rules.items() if one.start is not None}
     held = holding(accounts.rows, playbooks | rules)
     return {(kind, name): flags for key, flags in held.items() for kind, _, name in [key.partition(" ")]}
 
 
-def _has_had_enough(accounts: Accounts, told: InterventionSettings, before: Before, as_of: datetime) -> Flags:
-    most = told.policy.contacts_per_quarter
+def _has_had_enough(
+    accounts: Accounts, settings: InterventionSettings, before: EarlierDecisions, as_of: datetime
+) -> Flags:
+    most = settings.policy.contacts_per_quarter
     if most is None:
         return np.zeros(len(accounts.ids), dtype=np.bool_)
     lately = before.since(as_of - timedelta(days=QUARTER_DAYS))
@@ -149,9 +156,11 @@ def _has_had_enough(accounts: Accounts, told: InterventionSettings, before: Befo
     return accounts.are_among(contacts.index[contacts >= most])
 
 
-def _at_rest(name: str, accounts: Accounts, told: InterventionSettings, before: Before, as_of: datetime) -> Flags:
+def _at_rest(
+    name: str, accounts: Accounts, settings: InterventionSettings, before: EarlierDecisions, as_of: datetime
+) -> Flags:
     """Whose intervention of the playbook is open, or who was assigned to it, or kept from all, within its cooldown."""
-    since = as_of - timedelta(days=told.playbooks[name].cooldown_days)
+    since = as_of - timedelta(days=settings.playbooks[name].cooldown_days)
     begun, lately, assigned = before.open_at(as_of), before.since(since), before.assigned
     of_it = assigned["playbook"].isin((name, ALL)) & (assigned["assigned_at"] > since)
     resting = [assigned.loc[of_it, "account_id"]]
@@ -162,10 +171,10 @@ def _at_rest(name: str, accounts: Accounts, told: InterventionSettings, before: 
 
 
 def _of_playbook(
-    name: str, accounts: Accounts, company: Company, asked: Mapping[tuple[str, str], Flags], may: Flags
+    name: str, accounts: Accounts, company: CompanySettings, asked: Mapping[tuple[str, str], Flags], may: Flags
 ) -> pd.DataFrame:
-    playbook, told = company.told.playbooks[name], company.told
-    starting = _by_severity({rule: one for rule, one in told.rules.items() if one.start == name})
+    playbook, settings = company.settings.playbooks[name], company.settings
+    starting = _by_severity({rule: one for rule, one in settings.rules.items() if one.start == name})
     must = np.zeros(len(may), dtype=np.bool_)
     for rule in starting:
         must |= asked["rule", rule]
@@ -177,10 +186,10 @@ def _of_playbook(
         for row, is_asked in zip(at, must[at], strict=True)
     ]
     pairs["severity"] = [
-        told.rules[rules[0]].severity if rules else severity
+        settings.rules[rules[0]].severity if rules else severity
         for rules, severity in zip(pairs["rules"], _severity(accounts, playbook.outcome, company, at), strict=True)
     ]
-    pairs["arm"] = arms(list(pairs["account_id"]), name, playbook.control, told.policy.holdout)
+    pairs["arm"] = arms(list(pairs["account_id"]), name, playbook.control, settings.policy.holdout)
     # What nothing is known of brings nothing; a rule asks for it all the same.
     return pairs.loc[pairs["must"] | (pairs["net"] > 0), list(PAIR)]
 
@@ -191,7 +200,7 @@ def _by_severity(rules: Mapping[str, Rule]) -> list[str]:
 
 
 def _valued(
-    at: NDArray[np.intp], accounts: Accounts, playbook: Playbook, company: Company, learnt: LearntEffect | None
+    at: NDArray[np.intp], accounts: Accounts, playbook: Playbook, company: CompanySettings, learnt: LearntEffect | None
 ) -> pd.DataFrame:
     """What acting on the accounts in these places should bring, one row each."""
     outcome = company.outcomes[playbook.outcome]
@@ -207,7 +216,7 @@ def _valued(
     return valued
 
 
-def _at_stake(accounts: Accounts, target: str, outcome: Outcome) -> Floats:
+def _at_stake(accounts: Accounts, target: str, outcome: TargetedOutcome) -> Floats:
     if outcome.is_risk:
         return accounts.number(f"{target}_value_at_stake")
     missed = (1.0 - accounts.number(f"{target}_probability")) * accounts.number("value") * outcome.share
@@ -221,7 +230,7 @@ def _effect(
     return effects_of(playbook, learnt, accounts.features[names].iloc[at].assign(**{CHANCE: np.nan_to_num(chance)}))
 
 
-def _severity(accounts: Accounts, target: str, company: Company, at: NDArray[np.intp]) -> list[str]:
+def _severity(accounts: Accounts, target: str, company: CompanySettings, at: NDArray[np.intp]) -> list[str]:
     """How severe a risk is by its score; what could be won, or is not scored, is never severe."""
     lowest = SEVERITIES[0]
     if not company.outcomes[target].is_risk:

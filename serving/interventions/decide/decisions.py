@@ -15,30 +15,30 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from features.arrays import Integers
 from serving.interventions.decide.candidates import (
     DECISION,
     RULE,
     Accounts,
-    Company,
+    CompanySettings,
     candidates_of,
     stacked,
     warnings_of,
 )
-from serving.interventions.decide.earlier_decisions import Before
+from serving.interventions.decide.earlier_decisions import EarlierDecisions
 from serving.interventions.decide.experiments import ALL, HOLDOUT, TREATMENT
-from serving.interventions.decide.policy import Candidates, Plan, by_group, decide
-from serving.interventions.decide.resources import Resources, budget_left, owners, resources_of
-from serving.interventions.decide.wording import reason
+from serving.interventions.decide.intervention_reason import intervention_reason
+from serving.interventions.decide.policy import Candidates, Plan, best_plan, by_group
+from serving.interventions.decide.resources import Resources, budget_left, owners_of, resources_of
 from serving.interventions.declare.calendar import WorkingTime
 from serving.interventions.declare.settings import InterventionSettings, Playbook
-from serving.interventions.run.lifecycle import Begun, Deadline
+from serving.interventions.run.lifecycle import Deadline, NewIntervention
 from serving.segmentation.settings import SEVERITIES
 
-NEAR_MISSES = 1_000
+MOST_NOT_CHOSEN = 1_000
 """So many are explained, those that would have brought the most."""
-NOBODY = "–"
+UNKNOWN_MEMBER = "–"
 """The member of a division that an account belongs to of which nothing is known."""
-Places = NDArray[np.intp]
 Because = Mapping[tuple[str, str], Sequence[str]]
 """By account and target, the reasons of its score in words, the strongest first."""
 
@@ -64,7 +64,7 @@ class Choice:
     def by(self, division: str) -> pd.DataFrame:
         """The plan by region, industry or owner of the accounts: a row per member, as `policy.by_group` has them."""
         accounts = self.offered.drop_duplicates("account_id")
-        return by_group(self.plan, accounts[division].fillna(NOBODY).to_numpy(object))
+        return by_group(self.plan, accounts[division].fillna(UNKNOWN_MEMBER).to_numpy(object))
 
     @property
     def names(self) -> list[str]:
@@ -73,48 +73,48 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Decided:
+class Decision:
     """All that a decision leaves behind: what is begun, and the rows of the tables of those names."""
 
     choice: Choice
-    begun: list[Begun]
+    begun: list[NewIntervention]
     assignments: pd.DataFrame
     warnings: pd.DataFrame
     not_chosen: pd.DataFrame
 
 
-def decided(
+def decide_interventions(
     buckets: Iterable[Accounts],
     because: Callable[[pd.DataFrame], Because],
-    company: Company,
-    before: Before,
+    company: CompanySettings,
+    before: EarlierDecisions,
     as_of: datetime,
-) -> Decided:
+) -> Decision:
     """Everything, of accounts that come a bucket at a time; `because` knows the reasons of the scores of what was chosen."""
     pairs, warned = [], []
     for accounts in buckets:
         pairs.append(candidates_of(accounts, company, before, as_of))
-        warned.append(warnings_of(accounts, company.told, before, as_of))
-    choice = choose(stacked(pairs), company.told, before, as_of)
-    return Decided(
+        warned.append(warnings_of(accounts, company.settings, before, as_of))
+    choice = choose(stacked(pairs), company.settings, before, as_of)
+    return Decision(
         choice,
         interventions_of(choice, because(choice.chosen), company, before, as_of),
-        assignments_of(choice, company.told, as_of),
+        assignments_of(choice, company.settings, as_of),
         stacked(warned),
-        near_misses_of(choice, as_of),
+        not_chosen_of(choice, as_of),
     )
 
 
-def choose(pairs: pd.DataFrame, told: InterventionSettings, before: Before, as_of: datetime) -> Choice:
+def choose(pairs: pd.DataFrame, settings: InterventionSettings, before: EarlierDecisions, as_of: datetime) -> Choice:
     """What to do within the capacity and the budget that the week of `as_of` has left; `pairs` as `candidates_of` has them."""
     pairs = pairs.sort_values(["account_id", "playbook"], kind="stable", ignore_index=True)
-    resources, budget = resources_of(pairs, told, before, as_of), budget_left(told, before, as_of)
-    plan, offered, kept = _settled(pairs, resources, budget)
+    resources, budget = resources_of(pairs, settings, before, as_of), budget_left(settings, before, as_of)
+    plan, offered, kept = _plan_with_control(pairs, resources, budget)
     own = Resources(resources.named, resources.left, resources.of_pair[offered])
     return Choice(plan, pairs.iloc[offered].reset_index(drop=True), own, pairs.loc[kept].reset_index(drop=True))
 
 
-def _settled(pairs: pd.DataFrame, resources: Resources, budget: float) -> tuple[Plan, Places, Places]:
+def _plan_with_control(pairs: pd.DataFrame, resources: Resources, budget: float) -> tuple[Plan, Integers, Integers]:
     """The plan, the candidates that it was made of, and those of control and holdout that it would have chosen.
 
     Whom something is kept from gets nothing else in its place. What falls free goes to others, who are worth less, and
@@ -124,7 +124,7 @@ def _settled(pairs: pd.DataFrame, resources: Resources, budget: float) -> tuple[
     while True:
         spared = pairs["account_id"].isin(pairs.loc[kept, "account_id"]).to_numpy()
         offered = np.flatnonzero(treated & ~spared)
-        plan = decide(_candidates(pairs, resources, offered), resources.left, budget)
+        plan = best_plan(_candidates(pairs, resources, offered), resources.left, budget)
         more = _would_have_been(pairs, resources, budget, plan, offered)
         more = more[~spared[more]]
         if not len(more):
@@ -133,45 +133,47 @@ def _settled(pairs: pd.DataFrame, resources: Resources, budget: float) -> tuple[
 
 
 def interventions_of(
-    choice: Choice, because: Because, company: Company, before: Before, as_of: datetime
-) -> list[Begun]:
+    choice: Choice, because: Because, company: CompanySettings, before: EarlierDecisions, as_of: datetime
+) -> list[NewIntervention]:
     """The interventions of what was chosen, with owner, reason and deadlines, ready to begin."""
-    time, chosen = WorkingTime(company.told.calendar), choice.chosen
-    to = owners(chosen, company.told, before, as_of)
+    time, chosen = WorkingTime(company.settings.calendar), choice.chosen
+    to = owners_of(chosen, company.settings, before, as_of)
     rows: list[dict[str, Any]] = [
         {str(name): value for name, value in row.items()} for row in chosen.to_dict("records")
     ]
-    return [_begun(row, owner, because, company, time, as_of) for row, owner in zip(rows, to, strict=True)]
+    return [_intervention(row, owner, because, company, time, as_of) for row, owner in zip(rows, to, strict=True)]
 
 
-def assignments_of(choice: Choice, told: InterventionSettings, as_of: datetime) -> pd.DataFrame:
+def assignments_of(choice: Choice, settings: InterventionSettings, as_of: datetime) -> pd.DataFrame:
     """The rows of the table assignments: of what is begun, and of what control and holdout are spared."""
     rows = stacked([choice.chosen, choice.kept])
     acted, held = rows["arm"] == TREATMENT, rows["arm"] == HOLDOUT
-    shares = rows["playbook"].map({name: playbook.control for name, playbook in told.playbooks.items()}).astype(float)
+    shares = (
+        rows["playbook"].map({name: playbook.control for name, playbook in settings.playbooks.items()}).astype(float)
+    )
     return pd.DataFrame(
         {
             "playbook": rows["playbook"].mask(held, ALL),
             "account_id": rows["account_id"],
             "assigned_at": pd.Timestamp(as_of),
             "arm": rows["arm"],
-            "control": shares.mask(held, told.policy.holdout),
+            "control": shares.mask(held, settings.policy.holdout),
             **{name: rows[name] for name in ("target", "value_at_stake", "probability", "cost", "quadrant")},
             "intervention_id": [
-                intervention_id(playbook, account_id, as_of) if is_acted else None
+                decision_intervention_id(playbook, account_id, as_of) if is_acted else None
                 for playbook, account_id, is_acted in zip(rows["playbook"], rows["account_id"], acted, strict=True)
             ],
         }
     )
 
 
-def near_misses_of(choice: Choice, as_of: datetime) -> pd.DataFrame:
+def not_chosen_of(choice: Choice, as_of: datetime) -> pd.DataFrame:
     """The rows of the table not_chosen: of accounts that nothing is begun for, what would have brought the most."""
     plan, offered = choice.plan, choice.offered
     nothing_begun = ~offered["account_id"].isin(offered["account_id"].iloc[plan.rows]).to_numpy()
     missed = np.flatnonzero(nothing_begun & ((offered["net"] > 0) | offered["must"]).to_numpy())
     order = np.lexsort((missed, -offered["net"].to_numpy(np.float64)[missed]))
-    near = missed[order][:NEAR_MISSES]
+    near = missed[order][:MOST_NOT_CHOSEN]
     rows = offered.iloc[near]
     why = [plan.why_not(row, choice.names) for row in near.tolist()]
     return pd.DataFrame(
@@ -184,18 +186,20 @@ def near_misses_of(choice: Choice, as_of: datetime) -> pd.DataFrame:
     )
 
 
-def words_of(reasons: Iterable[Mapping[str, Any]]) -> list[str]:
+def raising_reasons(reasons: Iterable[Mapping[str, Any]]) -> list[str]:
     """Of the reasons of a score, the strongest first, those that raise it, in words."""
-    return [reason["words"] for reason in reasons if reason["direction"] == "raises"]
+    return [
+        intervention_reason["words"] for intervention_reason in reasons if intervention_reason["direction"] == "raises"
+    ]
 
 
-def intervention_id(playbook: str, account_id: str, as_of: datetime) -> str:
+def decision_intervention_id(playbook: str, account_id: str, as_of: datetime) -> str:
     """iv_ and 24 hex digits: the same decision has the same one."""
-    told = "\n".join([playbook, account_id, as_of.astimezone(UTC).isoformat(timespec="microseconds")])
-    return f"iv_{hashlib.sha256(told.encode()).hexdigest()[:24]}"
+    key = "\n".join([playbook, account_id, as_of.astimezone(UTC).isoformat(timespec="microseconds")])
+    return f"iv_{hashlib.sha256(key.encode()).hexdigest()[:24]}"
 
 
-def _candidates(pairs: pd.DataFrame, resources: Resources, at: Places) -> Candidates:
+def _candidates(pairs: pd.DataFrame, resources: Resources, at: Integers) -> Candidates:
     own = pairs.iloc[at]
     gain, cost = own["gain"].to_numpy(np.float64), own["cost"].to_numpy(np.float64)
     return Candidates(
@@ -217,7 +221,9 @@ def _obligation(pairs: pd.DataFrame) -> NDArray[np.float64]:
     return np.where(pairs["must"].to_numpy(bool), 1.0 + severity * (len(pairs) + 1) + at_stake, 0.0)
 
 
-def _would_have_been(pairs: pd.DataFrame, resources: Resources, budget: float, plan: Plan, offered: Places) -> Places:
+def _would_have_been(
+    pairs: pd.DataFrame, resources: Resources, budget: float, plan: Plan, offered: Integers
+) -> Integers:
     """Candidates of control and holdout that are the best for their account by the plan's own prices."""
     obligation, net, cost = _obligation(pairs), pairs["net"].to_numpy(np.float64), pairs["cost"].to_numpy(np.float64)
     prices = plan.threshold[resources.of_pair] + plan.budget_price * cost
@@ -238,7 +244,7 @@ def _would_have_been(pairs: pd.DataFrame, resources: Resources, budget: float, p
 
 
 def _least_served(
-    obligation: NDArray[np.float64], resources: Resources, plan: Plan, offered: Places
+    obligation: NDArray[np.float64], resources: Resources, plan: Plan, offered: Integers
 ) -> NDArray[np.float64]:
     """Of each resource the least obligation that it was enough for; 0 where it was enough for all."""
     served = np.zeros(len(offered), dtype=np.bool_)
@@ -253,21 +259,26 @@ def _least_served(
     return least
 
 
-def _begun(
-    row: Mapping[str, Any], owner: str | None, because: Because, company: Company, time: WorkingTime, as_of: datetime
-) -> Begun:
-    playbook = company.told.playbooks[row["playbook"]]
-    expires = as_of + timedelta(days=company.told.policy.expire_days)
+def _intervention(
+    row: Mapping[str, Any],
+    owner: str | None,
+    because: Because,
+    company: CompanySettings,
+    time: WorkingTime,
+    as_of: datetime,
+) -> NewIntervention:
+    playbook = company.settings.playbooks[row["playbook"]]
+    expires = as_of + timedelta(days=company.settings.policy.expire_days)
     steps = tuple((step.do, time.due(as_of, step.within)) for step in playbook.steps)
-    return Begun(
-        intervention_id=intervention_id(row["playbook"], row["account_id"], as_of),
+    return NewIntervention(
+        intervention_id=decision_intervention_id(row["playbook"], row["account_id"], as_of),
         account_id=row["account_id"],
         playbook=row["playbook"],
         origin=RULE if row["must"] else DECISION,
         role=row["role"],
         owner=owner,
         severity=row["severity"],
-        reason=_reason(row, because, company),
+        reason=_reason_words(row, because, company),
         decided_at=as_of,
         due_at=max((due for _, due in steps), default=expires),
         say=playbook.say,
@@ -277,17 +288,17 @@ def _begun(
         effect_source=row["effect_source"],
         value_at_stake=row["value_at_stake"],
         steps=steps,
-        deadlines=tuple(_deadlines(playbook, steps, time, as_of, expires)),
+        deadlines=tuple(_deadlines_of_playbook(playbook, steps, time, as_of, expires)),
         urgent=row["severity"] == SEVERITIES[-1],
     )
 
 
-def _reason(row: Mapping[str, Any], because: Because, company: Company) -> str:
+def _reason_words(row: Mapping[str, Any], because: Because, company: CompanySettings) -> str:
     reasons = because.get((row["account_id"], row["target"]), ())
-    return reason(row, reasons, company.outcomes[row["target"]].is_risk, company.currency)
+    return intervention_reason(row, reasons, company.outcomes[row["target"]].is_risk, company.currency)
 
 
-def _deadlines(
+def _deadlines_of_playbook(
     playbook: Playbook, steps: Sequence[tuple[str, datetime]], time: WorkingTime, as_of: datetime, expires: datetime
 ) -> list[Deadline]:
     claim = [] if playbook.claim_within is None else [Deadline("claim", time.due(as_of, playbook.claim_within))]

@@ -21,24 +21,24 @@ INSTANT = timedelta(microseconds=1)
 QUARTER_DAYS = 90
 """Over so many days contacts are counted."""
 TIME = pa.timestamp("us", tz="UTC")
-BEGUN = pa.schema(
+INTERVENTIONS = pa.schema(
     [
         *((name, pa.string()) for name in ("intervention_id", "account_id", "playbook", "origin", "role", "owner")),
         ("cost", pa.float64()), ("decided_at", TIME), ("closed_at", TIME),
     ]
 )  # fmt: skip
 """Grain: one intervention."""
-ASSIGNED = pa.schema(
+ASSIGNMENTS = pa.schema(
     [("playbook", pa.string()), ("account_id", pa.string()), ("assigned_at", TIME), ("arm", pa.string())]
 )
 """Grain: one assignment to an arm."""
-WARNED = pa.schema([("account_id", pa.string()), ("rule", pa.string()), ("since", TIME)])
+WARNINGS = pa.schema([("account_id", pa.string()), ("rule", pa.string()), ("since", TIME)])
 """Grain: one rule that held for one account in the night before."""
-SCHEMAS: Mapping[str, pa.Schema] = {"begun": BEGUN, "assigned": ASSIGNED, "warned": WARNED}
+SCHEMAS: Mapping[str, pa.Schema] = {"begun": INTERVENTIONS, "assigned": ASSIGNMENTS, "warned": WARNINGS}
 
 
 @dataclass(frozen=True)
-class Before:
+class EarlierDecisions:
     """What there was before a decision; the columns are those of the schemas above."""
 
     begun: pd.DataFrame
@@ -46,7 +46,7 @@ class Before:
     warned: pd.DataFrame
 
     @classmethod
-    def of(cls, tables: Mapping[str, pa.Table]) -> "Before":
+    def of(cls, tables: Mapping[str, pa.Table]) -> "EarlierDecisions":
         """Of the tables by the names of `SCHEMAS`."""
         return cls(**{name: tables[name].to_pandas() for name in SCHEMAS})
 
@@ -59,45 +59,47 @@ class Before:
         return self.begun[self.begun["decided_at"] >= moment]
 
 
-NOTHING = Before.of({name: schema.empty_table() for name, schema in SCHEMAS.items()})
+NO_DECISIONS = EarlierDecisions.of({name: schema.empty_table() for name, schema in SCHEMAS.items()})
 """The state of a company that has decided nothing yet."""
 
 
-def read_before(engine: sa.Engine, told: InterventionSettings, at: datetime, until: datetime) -> dict[str, pa.Table]:
+def read_earlier_decisions(
+    engine: sa.Engine, settings: InterventionSettings, at: datetime, until: datetime
+) -> dict[str, pa.Table]:
     """By the names of `SCHEMAS` what matters to a decision at a moment, of what was decided before `until`. DatabaseUnavailable.
 
     A night that is resumed finds what it did itself, which is dated `at`, and must not see it.
     """
-    oldest = at - timedelta(days=_days_that_matter(told))
+    oldest = at - timedelta(days=_days_that_matter(settings))
     with reading(engine) as connection:
         return {
-            "begun": _table(connection, _begun(oldest, until), BEGUN),
-            "assigned": _table(connection, _assigned(oldest, until), ASSIGNED),
-            "warned": _table(connection, _warned(until), WARNED),
+            "begun": _read_table(connection, _select_interventions(oldest, until), INTERVENTIONS),
+            "assigned": _read_table(connection, _select_assignments(oldest, until), ASSIGNMENTS),
+            "warned": _read_table(connection, _select_warnings(until), WARNINGS),
         }
 
 
-def _days_that_matter(told: InterventionSettings) -> int:
-    return max([QUARTER_DAYS, *(playbook.cooldown_days for playbook in told.playbooks.values())])
+def _days_that_matter(settings: InterventionSettings) -> int:
+    return max([QUARTER_DAYS, *(playbook.cooldown_days for playbook in settings.playbooks.values())])
 
 
-def _begun(oldest: datetime, until: datetime) -> sa.Select[Any]:
+def _select_interventions(oldest: datetime, until: datetime) -> sa.Select[Any]:
     matters = sa.or_(interventions.c.closed_at.is_(None), interventions.c.decided_at >= oldest)
-    query = sa.select(*(interventions.c[name] for name in BEGUN.names))
+    query = sa.select(*(interventions.c[name] for name in INTERVENTIONS.names))
     return query.where(interventions.c.decided_at < until, matters).order_by(interventions.c.intervention_id)
 
 
-def _assigned(oldest: datetime, until: datetime) -> sa.Select[Any]:
+def _select_assignments(oldest: datetime, until: datetime) -> sa.Select[Any]:
     of_then = assignments.c.assigned_at >= oldest, assignments.c.assigned_at < until
     order = assignments.c.account_id, assignments.c.playbook, assignments.c.assigned_at
-    return sa.select(*(assignments.c[name] for name in ASSIGNED.names)).where(*of_then).order_by(*order)
+    return sa.select(*(assignments.c[name] for name in ASSIGNMENTS.names)).where(*of_then).order_by(*order)
 
 
-def _warned(until: datetime) -> sa.Select[Any]:
+def _select_warnings(until: datetime) -> sa.Select[Any]:
     order = warnings.c.account_id, warnings.c.rule
-    return sa.select(*(warnings.c[name] for name in WARNED.names)).where(warnings.c.since < until).order_by(*order)
+    return sa.select(*(warnings.c[name] for name in WARNINGS.names)).where(warnings.c.since < until).order_by(*order)
 
 
-def _table(connection: sa.Connection, query: sa.Select[Any], schema: pa.Schema) -> pa.Table:
+def _read_table(connection: sa.Connection, query: sa.Select[Any], schema: pa.Schema) -> pa.Table:
     rows = [dict(row) for row in connection.execute(query).mappings()]
     return pa.Table.from_pylist(rows, schema=schema)

@@ -15,7 +15,7 @@ ALL = ""
 """In the place of a playbook: the holdout of all of them."""
 
 
-def lots(account_ids: Sequence[str], playbook: str) -> NDArray[np.float64]:
+def random_numbers(account_ids: Sequence[str], playbook: str) -> NDArray[np.float64]:
     """Of each account its lot for a playbook: a number in [0, 1), evenly spread, (accounts,)."""
     drawn = (hashlib.blake2b(f"{playbook}\n{one}".encode(), digest_size=8).digest() for one in account_ids)
     # 53 bits, which a float holds exactly: it is never rounded up to 1.
@@ -28,5 +28,5 @@ def arms(account_ids: Sequence[str], playbook: str, control: float, holdout: flo
     # A hash for each of a million accounts takes a second: not where nobody is kept.
     for arm, name, share in ((CONTROL, playbook, control), (HOLDOUT, ALL, holdout)):
         if share > 0:
-            drawn[lots(account_ids, name) < share] = arm
+            drawn[random_numbers(account_ids, name) < share] = arm
     return drawn

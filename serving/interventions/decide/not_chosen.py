@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 
-class Near(StrEnum):
+class WhyNot(StrEnum):
     """What kept a candidate out of the plan, as a sentence; {resource} and {amount} are filled in."""
 
     CHOSEN = "it is chosen"
@@ -13,19 +13,19 @@ class Near(StrEnum):
     NEARLY_AS_GOOD = "capacity of {resource} brings more at other accounts; another playbook does nearly as well here"
     DOES_NOT_PAY = "costs more than it should bring"
     NO_CAPACITY = "{resource} has no capacity left"
-    CAPACITY = "capacity of {resource} is used by accounts worth more than {amount}"
+    CAPACITY = "capacity of {resource} is used by accounts worth {amount} or more"
     CAPACITY_FOR_RULES = "capacity of {resource} is used by what rules begin first"
     BUDGET = "the budget of the week is spent on what brings more per unit of money"
     BUDGET_LEFT = "what is left of the budget, {amount}, does not suffice for it"
 
 
-class NearMiss(NamedTuple):
+class NotChosen(NamedTuple):
     """The reason, and the amount of money that it speaks of."""
 
-    why: Near
+    why: WhyNot
     amount: float = 0.0
 
 
-def said(miss: NearMiss, resource: str | None) -> str:
+def why_not_words(miss: NotChosen, resource: str | None) -> str:
     """The reason in words, for the resource of that name."""
     return miss.why.format(resource=resource or "those who would do it", amount=f"{miss.amount:,.0f}")

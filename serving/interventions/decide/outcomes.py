@@ -9,7 +9,7 @@ from serving.database.tables import assignments, interventions
 from serving.interventions.decide.experiments import CONTROL, TREATMENT
 
 
-def assigned(connection: sa.Connection) -> pd.DataFrame:
+def experiment_outcomes(connection: sa.Connection) -> pd.DataFrame:
     """One row per assignment of a playbook to treatment or control, the first ones first.
 
     The columns of `assignments`, and of the intervention `status`, `closed_at` and `begun_cost`: absent where there was none.

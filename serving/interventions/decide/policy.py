@@ -15,7 +15,7 @@ import pandas as pd
 
 from features.arrays import Array
 from serving.interventions.decide.allocation import Allocation, Rows, Within, allocate, lay_out
-from serving.interventions.decide.not_chosen import Near, NearMiss, said
+from serving.interventions.decide.not_chosen import NotChosen, WhyNot, why_not_words
 
 _95_PERCENT = 1.959964
 
@@ -59,9 +59,14 @@ class Plan:
     gap: float
     """How far the value may be from the best possible, as a share of what was free to be decided."""
     price: Array
-    """Of each resource: what one more place would bring."""
+    """Of each resource: what one more place would bring, which is what more capacity is worth. 0 where a place is left."""
     threshold: Array
-    """Of each resource: all that was chosen there by value brings at least so much, the budget's price taken off."""
+    """Of each resource: what its last place brings, the budget's price taken off, which is what the plan loses without it.
+
+    All that was chosen there by value brings at least so much, and whoever brings less gets no place, whether somebody waits
+    for one or not. 0 where a place is left or there is none. Where a place is used it is the price or more: of as many
+    takers as there are places the last brings something, and one more place nothing.
+    """
     budget_price: float
     """What one more unit of money would bring."""
     interval: tuple[float, float]
@@ -82,44 +87,44 @@ class Plan:
     def why_not(self, row: int, resources: Sequence[str] = ()) -> str:
         """Why a candidate was not chosen, in words, with the names of the resources where they are given."""
         of = int(self.candidates.resource[row])
-        return said(self.near_miss(row), resources[of] if resources and of >= 0 else None)
+        return why_not_words(self.not_chosen(row), resources[of] if resources and of >= 0 else None)
 
-    def near_miss(self, row: int) -> NearMiss:
+    def not_chosen(self, row: int) -> NotChosen:
         """Why a candidate was not chosen, and by which amount."""
-        told, resource = self.candidates, int(self.candidates.resource[row])
-        instead = int(self.row_of[told.account[row]])
+        candidates, resource = self.candidates, int(self.candidates.resource[row])
+        instead = int(self.row_of[candidates.account[row]])
         if instead == row:
-            return NearMiss(Near.CHOSEN)
-        if instead >= 0 and told.must[instead] > 0:
-            return NearMiss(Near.RULE_FIRST)
-        if instead >= 0 and told.net[instead] >= told.net[row]:
-            return NearMiss(Near.OTHER_PLAYBOOK)
-        if told.net[row] <= 0 and not told.must[row]:
-            return NearMiss(Near.DOES_NOT_PAY)
+            return NotChosen(WhyNot.CHOSEN)
+        if instead >= 0 and candidates.must[instead] > 0:
+            return NotChosen(WhyNot.RULE_FIRST)
+        if instead >= 0 and candidates.net[instead] >= candidates.net[row]:
+            return NotChosen(WhyNot.OTHER_PLAYBOOK)
+        if candidates.net[row] <= 0 and not candidates.must[row]:
+            return NotChosen(WhyNot.DOES_NOT_PAY)
         if resource >= 0 and self.left[resource] < 1:
             return self._no_place(row, resource, instead)
         return self._no_money(row)
 
-    def _no_place(self, row: int, resource: int, instead: int) -> NearMiss:
-        told = self.candidates
-        using = self.rows[told.resource[self.rows] == resource]
+    def _no_place(self, row: int, resource: int, instead: int) -> NotChosen:
+        candidates = self.candidates
+        using = self.rows[candidates.resource[self.rows] == resource]
         if not len(using):
-            return NearMiss(Near.NO_CAPACITY)
+            return NotChosen(WhyNot.NO_CAPACITY)
         if instead >= 0:
-            return NearMiss(Near.NEARLY_AS_GOOD)
-        if (told.must[using] > 0).all():
-            return NearMiss(Near.CAPACITY_FOR_RULES)
-        above = float(self.threshold[resource] + self.budget_price * told.cost[row])
-        return NearMiss(Near.CAPACITY, above) if above >= told.net[row] > 0 else self._no_money(row)
+            return NotChosen(WhyNot.NEARLY_AS_GOOD)
+        if (candidates.must[using] > 0).all():
+            return NotChosen(WhyNot.CAPACITY_FOR_RULES)
+        above = float(self.threshold[resource] + self.budget_price * candidates.cost[row])
+        return NotChosen(WhyNot.CAPACITY, above) if above >= candidates.net[row] > 0 else self._no_money(row)
 
-    def _no_money(self, row: int) -> NearMiss:
-        told = self.candidates
-        if self.budget_price * told.cost[row] >= told.net[row]:
-            return NearMiss(Near.BUDGET, self.budget_price)
-        return NearMiss(Near.BUDGET_LEFT, self.budget_left)
+    def _no_money(self, row: int) -> NotChosen:
+        candidates = self.candidates
+        if self.budget_price * candidates.cost[row] >= candidates.net[row]:
+            return NotChosen(WhyNot.BUDGET, self.budget_price)
+        return NotChosen(WhyNot.BUDGET_LEFT, self.budget_left)
 
 
-def decide(candidates: Candidates, capacity: Array, budget: float = math.inf) -> Plan:
+def best_plan(candidates: Candidates, capacity: Array, budget: float = math.inf) -> Plan:
     """The plan of the most net value.
 
     capacity (resources,): places, infinite where nobody counts them, rounded down. budget: money, infinite for any.
@@ -150,9 +155,12 @@ def _rules_first(candidates: Candidates, capacity: Array, budget: float) -> tupl
 
 
 def _as_places(candidates: Candidates, left: Array) -> Array:
-    """Capacities as whole numbers; −1 where there are enough for every candidate, as for the last one, nobody's."""
+    """Capacities as whole numbers; −1 where places are left whatever is chosen, as of the last one, which is nobody's.
+
+    As many places as candidates may all be used, and then the last one has its price.
+    """
     wanted = np.bincount(candidates.resource % len(left), minlength=len(left))
-    return np.where(left >= wanted, -1, np.minimum(left, len(candidates.account))).astype(np.int64)
+    return np.where(left > wanted, -1, np.minimum(left, len(candidates.account))).astype(np.int64)
 
 
 def _free_to_choose(candidates: Candidates, served: Array, within: Within) -> Rows:
@@ -204,13 +212,13 @@ def by_group(plan: Plan, labels: Array) -> pd.DataFrame:
     labels (accounts,): each account's own. `one_more`: what one more place would bring if it went to an account of that
     label.
     """
-    told = plan.candidates
+    candidates = plan.candidates
     every = pd.DataFrame(
         {
-            "label": labels[told.account],
-            "interventions": np.isin(np.arange(len(told.account)), plan.rows).astype(int),
-            "cost": told.cost,
-            "expected_value": told.net,
+            "label": labels[candidates.account],
+            "interventions": np.isin(np.arange(len(candidates.account)), plan.rows).astype(int),
+            "cost": candidates.cost,
+            "expected_value": candidates.net,
             "one_more": _if_one_more(plan),
         }
     ).sort_values("label", kind="stable")
@@ -225,8 +233,8 @@ def _if_one_more(plan: Plan) -> Array:
 
     At the budget's price; the place that its account leaves brings its resource's price.
     """
-    told = plan.candidates
-    after = told.net - plan.budget_price * told.cost
-    before = plan.row_of[told.account]
-    has = np.where(before >= 0, after[before] - np.append(plan.price, 0.0)[told.resource[before]], 0.0)
-    return np.where((before >= 0) & (told.must[before] > 0), 0.0, np.maximum(after - has, 0.0))
+    candidates = plan.candidates
+    after = candidates.net - plan.budget_price * candidates.cost
+    before = plan.row_of[candidates.account]
+    has = np.where(before >= 0, after[before] - np.append(plan.price, 0.0)[candidates.resource[before]], 0.0)
+    return np.where((before >= 0) & (candidates.must[before] > 0), 0.0, np.maximum(after - has, 0.0))

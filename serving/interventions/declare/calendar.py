@@ -34,7 +34,7 @@ class WorkingTime:
             days, _, day = self.hours.partition(" ")
             self.weekdays = _weekdays(days)
             self.opens, self.closes = day.split("-")
-            _moment(date.min, self.opens), _moment(date.min, self.closes)
+            _clock_moment(date.min, self.opens), _clock_moment(date.min, self.closes)
             if self.opens >= self.closes:
                 raise ValueError(f"'{self.hours}' closes before it opens")
 
@@ -80,12 +80,12 @@ class WorkingTime:
         day = start.astimezone(self.zone).date()
         while True:
             if self.is_working_day(day):
-                opens, closes = (_moment(day, at).replace(tzinfo=self.zone) for at in (self.opens, self.closes))
+                opens, closes = (_clock_moment(day, at).replace(tzinfo=self.zone) for at in (self.opens, self.closes))
                 yield opens.astimezone(UTC), closes.astimezone(UTC)
             day += _DAY
 
 
-def _moment(day: date, clock: str) -> datetime:
+def _clock_moment(day: date, clock: str) -> datetime:
     """What a clock on the wall shows, on a day. ValueError for what none shows."""
     if clock == _MIDNIGHT:
         return datetime.combine(day + _DAY, time())

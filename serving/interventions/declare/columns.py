@@ -23,8 +23,9 @@ from features.engine.plan import FeatureSet
 from features.families import signals
 from features.families.segmentation import DAYS_KNOWN, DAYS_SERVED
 from features.history.streams import STREAMS
+from registry.target_kinds import RISKS, WITH_PROBABILITY
 from serving.segmentation.inputs import NOWHERE, Rows
-from serving.segmentation.settings import BANDS, QUADRANTS, RISKS, SCHEMES, SEGMENTS, SEVERITIES, TIERS, TargetOf
+from serving.segmentation.settings import BANDS, QUADRANTS, SCHEMES, SEGMENTS, SEVERITIES, TIERS, TargetOf
 
 Type = Literal["text", "number", "boolean"]
 ARROW: dict[Type, pa.DataType] = {"text": pa.string(), "number": pa.float64(), "boolean": pa.bool_()}
@@ -123,13 +124,18 @@ ATTRIBUTES = (
     ),
 )
 
-_PROBABLE = ("churn", "contract_churn", "contraction", "upsell", "cross_sell")
 OF_TARGETS: Mapping[str, tuple[tuple[str, ...], Type, str, str, tuple[str, ...]]] = {
-    "probability": (_PROBABLE, "number", "0-1", "calibrated probability", ()),
+    "probability": (WITH_PROBABILITY, "number", "0-1", "calibrated probability", ()),
     "amount": (("value",), "number", CURRENCY, "expected amount", ()),
     "days": (("next_order",), "number", "days", "median days until it; null beyond the horizon", ()),
-    "percentile": ((*_PROBABLE, "value", "next_order"), "number", "0-1", "rank among the accounts of the model", ()),
-    "band": ((*_PROBABLE, "value", "next_order"), "text", "", "by percentile", BANDS),
+    "percentile": (
+        (*WITH_PROBABILITY, "value", "next_order"),
+        "number",
+        "0-1",
+        "rank among the accounts of the model",
+        (),
+    ),
+    "band": ((*WITH_PROBABILITY, "value", "next_order"), "text", "", "by percentile", BANDS),
     "value_at_stake": (RISKS, "number", CURRENCY, "probability × value", ()),
     "severity": (RISKS, "text", "", "by value at stake", SEVERITIES),
 }
@@ -230,15 +236,15 @@ def account_rows(
     parts = {
         **_scores_of(scores, ids, targets, columns),
         **{column.name: standings[column.name] for column in ACCOUNT},
-        **_before(standings, moves, ids),
+        **_columns_before(standings, moves, ids),
         **_features(table, ids, columns),
         **_attributes(attributes, ids, as_of, timezone),
     }
-    return _table(parts, columns)
+    return _typed_table(parts, columns)
 
 
 @dataclass(frozen=True)
-class Posted:
+class PostedEventOfAccount:
     """An event as it was posted, and its account as the database has it.
 
     `standing` is its row of the table standings, None of an account that no night has seen; `scores` its rows of scores.
@@ -250,14 +256,14 @@ class Posted:
     scores: Sequence[Mapping[str, Any]]
 
 
-def posted_rows(posted: Sequence[Posted], targets: Mapping[str, TargetOf]) -> pa.Table:
+def posted_rows(posted: Sequence[PostedEventOfAccount], targets: Mapping[str, TargetOf]) -> pa.Table:
     """One row of `columns_of_events` for each event, in their order."""
     columns = columns_of_events(targets)
     values = [_of_posted(one, targets) for one in posted]
-    return _table({name: [row.get(name) for row in values] for name in columns}, columns)
+    return _typed_table({name: [row.get(name) for row in values] for name in columns}, columns)
 
 
-def _of_posted(posted: Posted, targets: Mapping[str, TargetOf]) -> dict[str, Any]:
+def _of_posted(posted: PostedEventOfAccount, targets: Mapping[str, TargetOf]) -> dict[str, Any]:
     answers = {row["target"]: row for row in posted.scores}
     scored = {
         f"{prefix}_{answer}": answers.get(name, {}).get(answer)
@@ -279,7 +285,7 @@ def event_rows(accounts: pa.Table, stream: str, events: pa.Table, targets: Mappi
         name: own.get(name, pa.nulls(len(ids))) if name in _EVENT_NAMES else _at(accounts[name], rows)
         for name in columns
     }
-    return _table(parts | {"account_id": ids, "event_stream": pa.repeat(stream, len(ids))}, columns)
+    return _typed_table(parts | {"account_id": ids, "event_stream": pa.repeat(stream, len(ids))}, columns)
 
 
 def event_columns(stream: str) -> dict[str, str]:
@@ -290,7 +296,7 @@ def event_columns(stream: str) -> dict[str, str]:
     return {name: named[name] for name in _EVENT_NAMES if name in named}
 
 
-def _table(parts: Mapping[str, Any], columns: Mapping[str, Column]) -> pa.Table:
+def _typed_table(parts: Mapping[str, Any], columns: Mapping[str, Column]) -> pa.Table:
     schema = pa.schema([pa.field(name, ARROW[column.type]) for name, column in columns.items()])
     return pa.table([_as(parts[name], ARROW[column.type]) for name, column in columns.items()], schema=schema)
 
@@ -314,7 +320,7 @@ def _scores_of(
     return found
 
 
-def _before(standings: pa.Table, moves: pa.Table, ids: Any) -> dict[str, Any]:
+def _columns_before(standings: pa.Table, moves: pa.Table, ids: Any) -> dict[str, Any]:
     found = {}
     for scheme in SCHEMES:
         own = moves.filter(pc.equal(pc.cast(moves["scheme"], pa.string()), scheme))

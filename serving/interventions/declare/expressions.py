@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from features.locked_duckdb import locked_duckdb
 from serving.interventions.declare.columns import ARROW, Column
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def problems_of(expression: str, columns: Mapping[str, Column]) -> list[str]:
         return [problem]
     try:
         node = _parsed(expression)
-    except NotACondition as error:
+    except ConditionSyntaxError as error:
         return [str(error)]
     problems = list(dict.fromkeys(_objections(node, columns)))
     return problems or list(_wrong_types(expression, columns))
@@ -95,12 +96,12 @@ def holding(rows: pa.Table, conditions: Mapping[str, str]) -> dict[str, NDArray[
     wanted = sorted(frozenset().union(*map(columns_in, conditions.values())))
     # A table without columns would have no rows either.
     asked = rows.select(wanted or rows.column_names[:1])
-    with _asked(asked, (f"coalesce(try((\n{condition}\n)), false)" for condition in conditions.values())) as answers:
+    with _query(asked, (f"coalesce(try((\n{condition}\n)), false)" for condition in conditions.values())) as answers:
         columns = answers.fetchnumpy()
     return {name: np.asarray(columns[f"c{place}"], dtype=np.bool_) for place, name in enumerate(conditions)}
 
 
-class NotACondition(ValueError):
+class ConditionSyntaxError(ValueError):
     """The text is no SQL condition; the message says where and why."""
 
 
@@ -118,11 +119,13 @@ def _parsed(expression: str) -> Node:
     """The tree of the one expression that the text is; NotACondition for any other text."""
     tree = _read(expression)
     if tree["error"]:
-        raise NotACondition(_syntax(expression, tree))
+        raise ConditionSyntaxError(_syntax(expression, tree))
     statements = tree["statements"]
     node = statements[0]["node"] if len(statements) == 1 else {}
     if not _is_one_expression(node):
-        raise NotACondition("it is more than one condition; write one, like \"tier = 'strategic' and risk >= 0.9\"")
+        raise ConditionSyntaxError(
+            "it is more than one condition; write one, like \"tier = 'strategic' and risk >= 0.9\""
+        )
     return node["select_list"][0]  # type: ignore[no-any-return]
 
 
@@ -134,7 +137,7 @@ def _read(expression: str) -> dict[str, Any]:
         row = cursor.execute("select json_serialize_sql($1)", [f"{_BEFORE}{expression}\n)"]).fetchone()
         return json.loads(row[0]) if row else {}
     except (RecursionError, duckdb.Error):
-        raise NotACondition("it is nested too deeply to be read; make two of it") from None
+        raise ConditionSyntaxError("it is nested too deeply to be read; make two of it") from None
     finally:
         cursor.close()
 
@@ -205,7 +208,7 @@ def _wrong_constants(node: Node, columns: Mapping[str, Column]) -> Iterator[str]
     parts = node.get("children") or [node["left"], node["right"]]
     own = [columns[name] for part in parts if (name := _column_name(part)) in columns]
     if len(own) == 1:
-        words = [word for part in parts if (word := _text(part)) is not None]
+        words = [word for part in parts if (word := _text_constant(part)) is not None]
         yield from (problem for word in words if (problem := _never(own[0], word)))
         if words and own[0].words and node["type"] not in _EQUALITY:
             yield f"words of {own[0].name} have no order; name those that are meant: {own[0].name} in ('{words[0]}', ...)"
@@ -224,7 +227,7 @@ def _column_name(node: Node) -> str:
     return node["column_names"][-1].lower() if _is(node, "COLUMN_REF") else ""
 
 
-def _text(node: Node) -> str | None:
+def _text_constant(node: Node) -> str | None:
     literal = node.get("literal") or {}
     return literal.get("text") if _is(node, "CONSTANT") and literal.get("kind") == "STRING" else None
 
@@ -244,7 +247,7 @@ def _wrong_types(expression: str, columns: Mapping[str, Column]) -> Iterator[str
     read = columns_in(expression) or {next(iter(columns))}
     empty = pa.table({name: pa.array([], ARROW[columns[name].type]) for name in sorted(read)})
     try:
-        with _asked(empty, [f"(\n{expression}\n)"]) as answers:
+        with _query(empty, [f"(\n{expression}\n)"]) as answers:
             kind = str(answers.description[0][1])
     except duckdb.Error as error:
         yield f"{_in_words(error)}; columns are text, number or boolean as docs/rules.md says"
@@ -290,7 +293,7 @@ def _is(node: Node, kind: str) -> bool:
 
 
 @contextmanager
-def _asked(rows: pa.Table, expressions: Iterable[str]) -> Iterator["duckdb.DuckDBPyConnection"]:
+def _query(rows: pa.Table, expressions: Iterable[str]) -> Iterator["duckdb.DuckDBPyConnection"]:
     named = ", ".join(f"{expression} as c{place}" for place, expression in enumerate(expressions))
     cursor = _connection().cursor()
     try:
@@ -304,15 +307,4 @@ def _asked(rows: pa.Table, expressions: Iterable[str]) -> Iterator["duckdb.DuckD
 @cache
 def _connection() -> "duckdb.DuckDBPyConnection":
     """One per process: a connection takes a tenth of a second to open, a cursor of it nothing."""
-    import duckdb
-
-    return duckdb.connect(
-        ":memory:",
-        config={
-            "enable_external_access": False,
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-            "python_enable_replacements": False,
-            "lock_configuration": True,
-        },
-    )
+    return locked_duckdb(lock_configuration=True)

@@ -4,15 +4,14 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from zoneinfo import available_timezones
 
+from registry.target_kinds import GROWTH, RISKS
 from serving.interventions.declare.settings import Calendar, Channel, InterventionSettings, Playbook, Role, Rule, Sla
-from serving.segmentation.settings import RISKS, TargetOf
+from serving.segmentation.settings import TargetOf
 
-GROWTH = ("upsell", "cross_sell")
-"""The kinds of target that acting can win something of; RISKS are those of which it can keep something."""
 SECRET = re.compile(r"\$\{\w+\}")
 
 
-def misdeclared(settings: InterventionSettings, targets: Mapping[str, TargetOf]) -> list[str]:
+def inconsistencies(settings: InterventionSettings, targets: Mapping[str, TargetOf]) -> list[str]:
     """Each problem as key = value: what is wrong and what to do; empty where all fits together."""
     return [
         *_of_playbooks(settings, targets),

@@ -6,11 +6,11 @@ from functools import cache
 from importlib import resources
 from typing import Any, Literal
 
-from serving.interventions.declare.inconsistent import GROWTH
+from registry.target_kinds import GROWTH, RISKS
 from serving.interventions.declare.settings import InterventionSettings, Library, Playbook, Role, Rule
-from serving.segmentation.settings import RISKS, TargetOf
+from serving.segmentation.settings import TargetOf
 
-SORTS = {"risk": RISKS, "growth": GROWTH}
+TARGET_KINDS = {"risk": RISKS, "growth": GROWTH}
 """What an entry of the library is for, and the kinds of target that can be meant."""
 Section = Literal["playbooks", "rules", "sla"]
 SECTIONS: tuple[Section, ...] = ("playbooks", "rules", "sla")
@@ -41,12 +41,12 @@ def with_library(
     return merged.model_copy(update={"roles": roles}), list(_wrong_choices(chosen, targets))
 
 
-def left_out(chosen: Library, targets: Mapping[str, TargetOf]) -> dict[str, str]:
+def unusable_playbooks(chosen: Library, targets: Mapping[str, TargetOf]) -> dict[str, str]:
     """Playbooks of the library that "all" does not bring into this project, and why."""
     if chosen.playbooks != "all":
         return {}
     playbooks = library().playbooks
-    return {name: _lacking(one) for name, one in playbooks.items() if _target(one, targets) is None}
+    return {name: _lacking(one) for name, one in playbooks.items() if _target_name(one, targets) is None}
 
 
 def _chosen(section: Section, names: Sequence[str], targets: Mapping[str, TargetOf]) -> dict[str, Any]:
@@ -54,18 +54,22 @@ def _chosen(section: Section, names: Sequence[str], targets: Mapping[str, Target
     wanted = there if names == "all" else names
     found = {name: there[name] for name in wanted if name in there}
     return {
-        name: one for name, one in found.items() if not isinstance(one, Playbook) or _target(one, targets) is not None
+        name: one
+        for name, one in found.items()
+        if not isinstance(one, Playbook) or _target_name(one, targets) is not None
     }
 
 
-def _target(playbook: Playbook, targets: Mapping[str, TargetOf]) -> str | None:
+def _target_name(playbook: Playbook, targets: Mapping[str, TargetOf]) -> str | None:
     """The project's target that an entry is for: the first of the first kind that there is one of."""
-    of_sort = (name for kind in SORTS[playbook.outcome] for name, target in targets.items() if target.kind == kind)
+    of_sort = (
+        name for kind in TARGET_KINDS[playbook.outcome] for name, target in targets.items() if target.kind == kind
+    )
     return next(of_sort, None)
 
 
 def _for_project(playbook: Playbook, targets: Mapping[str, TargetOf]) -> Playbook:
-    return playbook.model_copy(update={"outcome": _target(playbook, targets)})
+    return playbook.model_copy(update={"outcome": _target_name(playbook, targets)})
 
 
 def _with_start(rule: Rule, playbooks: Mapping[str, Playbook]) -> Rule:
@@ -88,10 +92,10 @@ def _wrong_choices(chosen: Library, targets: Mapping[str, TargetOf]) -> Iterator
             if name not in there:
                 near = nearest(name, there, "docs/playbooks.md lists it")
                 yield f'library.{section} has "{name}": the library has no such entry; {near}'
-            elif section == "playbooks" and _target(there[name], targets) is None:
+            elif section == "playbooks" and _target_name(there[name], targets) is None:
                 yield f'library.playbooks has "{name}": {_lacking(there[name])}'
 
 
 def _lacking(playbook: Playbook) -> str:
-    kinds = SORTS[playbook.outcome]
+    kinds = TARGET_KINDS[playbook.outcome]
     return f"it needs a target of kind {', '.join(kinds[:-1])} or {kinds[-1]}; add a table [targets.{kinds[0]}]"

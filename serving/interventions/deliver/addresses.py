@@ -11,7 +11,7 @@ from functools import cache
 
 import httpx
 
-from serving.interventions.deliver.secrets import NotUsable
+from serving.interventions.deliver.secrets import ChannelUnusable
 
 KEEP_SECONDS = 5.0
 """How long a name's addresses are used without asking again."""
@@ -24,7 +24,7 @@ _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def check_url(url: str, allow_private: bool) -> httpx.URL:
-    """The URL of a webhook; NotUsable unless it is one of https, without user and password in it.
+    """The URL of a webhook; ChannelUnusable unless it is one of https, without user and password in it.
 
     http is for receivers in the own network alone: what is told of accounts does not cross the internet in the open.
     """
@@ -32,25 +32,27 @@ def check_url(url: str, allow_private: bool) -> httpx.URL:
         read = httpx.URL(url)
     except httpx.InvalidURL:
         # What is wrong in it may be a part of a secret.
-        raise NotUsable("its url is none") from None
+        raise ChannelUnusable("its url is none") from None
     schemes = ("https", "http") if allow_private else ("https",)
     if read.scheme not in schemes or not read.host:
-        raise NotUsable(f"its url must begin with {' or '.join(f'{scheme}://' for scheme in schemes)} and name a host")
+        raise ChannelUnusable(
+            f"its url must begin with {' or '.join(f'{scheme}://' for scheme in schemes)} and name a host"
+        )
     if read.userinfo:
-        raise NotUsable("its url holds a user or a password; signatures say who we are")
+        raise ChannelUnusable("its url holds a user or a password; signatures say who we are")
     return read
 
 
 def is_public(address: str) -> bool:
     """Whether an IP address is one of the internet: neither private, loopback, link-local, multicast nor reserved."""
-    return all(map(_is_of_internet, _meant(ipaddress.ip_address(address))))
+    return all(map(_is_of_internet, _addresses_meant(ipaddress.ip_address(address))))
 
 
 def _is_of_internet(address: _Address) -> bool:
     return address.is_global and not address.is_multicast and not any(address in network for network in _OF_A_SITE)
 
 
-def _meant(address: _Address) -> list[_Address]:
+def _addresses_meant(address: _Address) -> list[_Address]:
     """The address, and the IPv4 addresses that it stands for in one of IPv6's ways to write them."""
     if isinstance(address, ipaddress.IPv4Address):
         return [address]
@@ -62,24 +64,24 @@ def _meant(address: _Address) -> list[_Address]:
     return [address, *(each for each in inner if each is not None)]
 
 
-def checked(addresses: list[str], allow_private: bool) -> list[str]:
-    """The addresses of a host; NotUsable if one of them may not be connected to."""
+def allowed_addresses(addresses: list[str], allow_private: bool) -> list[str]:
+    """The addresses of a host; ChannelUnusable if one of them may not be connected to."""
     for address in addresses if not allow_private else ():
         if not is_public(address):
-            raise NotUsable(f"{address} {PRIVATE}")
+            raise ChannelUnusable(f"{address} {PRIVATE}")
     return addresses
 
 
-def resolved(host: str, port: int) -> list[str]:
-    """The IP addresses of a host, however it is written; NotUsable if there is none."""
+def resolve(host: str, port: int) -> list[str]:
+    """The IP addresses of a host, however it is written; ChannelUnusable if there is none."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise NotUsable(f"the host {host} is not known") from None
+        raise ChannelUnusable(f"the host {host} is not known") from None
     return list(dict.fromkeys(str(one[4][0]) for one in found))
 
 
-class Guarded(httpx.AsyncBaseTransport):
+class GuardedTransport(httpx.AsyncBaseTransport):
     """Connects to the checked addresses of the host that is asked for, in turn. Each request has a connection of its own.
 
     On one that is used again, what a receiver says twice would be taken for its answer to the next message: delivered, though
@@ -89,18 +91,18 @@ class Guarded(httpx.AsyncBaseTransport):
     def __init__(self, allow_private: bool, connections: int) -> None:
         self._allow_private = allow_private
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=0)
-        self._inner = httpx.AsyncHTTPTransport(verify=_trusted(), limits=limits, trust_env=False)
+        self._inner = httpx.AsyncHTTPTransport(verify=_trusted_authorities(), limits=limits, trust_env=False)
         self._kept: tuple[float, list[str]] = (float("-inf"), [])
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """The answer of the first address that can be connected to. NotUsable, and what httpx raises."""
+        """The answer of the first address that can be connected to. ChannelUnusable, and what httpx raises."""
         *others, last = await self._addresses(request.url)
         for address in others:
             try:
-                return await self._inner.handle_async_request(_sent_to(address, request))
+                return await self._inner.handle_async_request(_request_to(address, request))
             except httpx.ConnectError:  # nothing was sent yet
                 continue
-        return await self._inner.handle_async_request(_sent_to(last, request))
+        return await self._inner.handle_async_request(_request_to(last, request))
 
     async def aclose(self) -> None:
         """Close what is open."""
@@ -110,12 +112,12 @@ class Guarded(httpx.AsyncBaseTransport):
         now = asyncio.get_running_loop().time()
         if now - self._kept[0] > KEEP_SECONDS:
             port = url.port or (443 if url.scheme == "https" else 80)
-            found = await asyncio.to_thread(resolved, url.host, port)
-            self._kept = now, checked(found, self._allow_private)
+            found = await asyncio.to_thread(resolve, url.host, port)
+            self._kept = now, allowed_addresses(found, self._allow_private)
         return self._kept[1]
 
 
-def _sent_to(address: str, request: httpx.Request) -> httpx.Request:
+def _request_to(address: str, request: httpx.Request) -> httpx.Request:
     """The request to an address, which still says whom it means: in its header Host, and where TLS asks for a name."""
     return httpx.Request(
         request.method,
@@ -127,6 +129,6 @@ def _sent_to(address: str, request: httpx.Request) -> httpx.Request:
 
 
 @cache
-def _trusted() -> ssl.SSLContext:
+def _trusted_authorities() -> ssl.SSLContext:
     # To read the authorities takes longer than to send a message.
     return httpx.create_ssl_context(trust_env=False)

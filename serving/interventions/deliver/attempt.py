@@ -11,7 +11,7 @@ LONGEST_WAIT = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Answer:
+class DeliveryResult:
     """Delivered if there is no problem."""
 
     problem: str | None = None
@@ -21,7 +21,7 @@ class Answer:
     """How long the receiver asks the whole channel to be left alone."""
 
 
-DELIVERED = Answer()
+SUCCESS = DeliveryResult()
 
 
 def next_attempt(attempts: int, now: datetime, chance: Callable[[], float]) -> datetime | None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from serving.interventions.deliver.attempt import DELIVERED, Answer
+from serving.interventions.deliver.attempt import SUCCESS, DeliveryResult
 
 SECONDS = 10.0
 TOO_FAST = {130101, 410100, 45009}
@@ -14,32 +14,34 @@ SILENCE = timedelta(minutes=10)
 """How long DingTalk takes nothing from a robot that was too fast."""
 
 
-def read_robot(answer: httpx.Response) -> Answer:
+def read_bot_answer(answer: httpx.Response) -> DeliveryResult:
     """What a robot made of a message."""
     try:
         said = answer.json()
         code, words = int(said["errcode"]), str(said.get("errmsg", ""))
     except (ValueError, KeyError, TypeError):
-        return Answer(f"the robot answered {answer.status_code}, and not as documented")
+        return DeliveryResult(f"the robot answered {answer.status_code}, and not as documented")
     if code:
-        return Answer(f"the robot answered error {code}: {words}", quiet=SILENCE if code in TOO_FAST else None)
-    return DELIVERED
+        return DeliveryResult(f"the robot answered error {code}: {words}", quiet=SILENCE if code in TOO_FAST else None)
+    return SUCCESS
 
 
-def _posted(url: str, told: dict[str, Any], params: dict[str, str]) -> Answer:
+def _post(url: str, message: dict[str, Any], params: dict[str, str]) -> DeliveryResult:
     address = httpx.URL(url).copy_merge_params(params)
     try:
-        return read_robot(httpx.post(address, json=told, timeout=SECONDS, follow_redirects=False, trust_env=False))
+        return read_bot_answer(
+            httpx.post(address, json=message, timeout=SECONDS, follow_redirects=False, trust_env=False)
+        )
     except httpx.TransportError as failed:
-        return Answer(f"the robot cannot be reached ({type(failed).__name__})")
+        return DeliveryResult(f"the robot cannot be reached ({type(failed).__name__})")
 
 
-def heard(plugin: Any) -> Any:
+def with_result(plugin: Any) -> Any:
     """A plugin of Apprise for one of these robots, which from now on keeps what the robot said in its `answer`."""
     request = _REQUESTS[plugin.schema]
 
     def send(body: str, title: str = "", **_: Any) -> bool:
-        plugin.answer = _posted(*request(plugin, f"{title}\n{body}" if title else body))
+        plugin.answer = _post(*request(plugin, f"{title}\n{body}" if title else body))
         problem: str | None = plugin.answer.problem
         return problem is None
 
@@ -47,20 +49,20 @@ def heard(plugin: Any) -> Any:
     return plugin
 
 
-def _dingtalk(plugin: Any, text: str) -> tuple[str, dict[str, Any], dict[str, str]]:
+def _dingtalk_request(plugin: Any, text: str) -> tuple[str, dict[str, Any], dict[str, str]]:
     at = {"atMobiles": plugin.targets, "isAtAll": False}
     signature: dict[str, str] = {}
     if plugin.secret:
         timestamp, quoted = plugin.get_signature()
         signature = {"timestamp": timestamp, "sign": plugin.unquote(quoted)}
-    told = {"msgtype": "text", "text": {"content": text}, "at": at}
-    return plugin.notify_url.format(token=plugin.token), told, signature
+    message = {"msgtype": "text", "text": {"content": text}, "at": at}
+    return plugin.notify_url.format(token=plugin.token), message, signature
 
 
-def _wecom(plugin: Any, text: str) -> tuple[str, dict[str, Any], dict[str, str]]:
+def _wecom_request(plugin: Any, text: str) -> tuple[str, dict[str, Any], dict[str, str]]:
     return plugin.notify_url.format(key=plugin.key), {"msgtype": "text", "text": {"content": text}}, {}
 
 
-_REQUESTS = {"dingtalk": _dingtalk, "wecombot": _wecom}
-ROBOTS = frozenset(_REQUESTS)
+_REQUESTS = {"dingtalk": _dingtalk_request, "wecombot": _wecom_request}
+CHAT_BOTS = frozenset(_REQUESTS)
 """The schemes of their URLs."""

@@ -12,12 +12,20 @@ import sqlalchemy as sa
 
 from serving.interventions.declare.settings import Channel, InterventionSettings
 from serving.interventions.deliver import people, webhooks
-from serving.interventions.deliver.attempt import Answer
+from serving.interventions.deliver.attempt import DeliveryResult
 from serving.interventions.deliver.channel_rate_limit import per_minute
-from serving.interventions.deliver.leases import Dispatched, Taken, Terms, hold, is_due, record, take
-from serving.interventions.deliver.messages import text_together
+from serving.interventions.deliver.leases import (
+    ChannelTerms,
+    DispatchCounts,
+    LeasedMessage,
+    hold,
+    is_due,
+    lease,
+    record_results,
+)
+from serving.interventions.deliver.message_texts import text_together
 from serving.interventions.deliver.people import PeopleChannel
-from serving.interventions.deliver.secrets import Environment, NotUsable
+from serving.interventions.deliver.secrets import ChannelUnusable, Environment
 from serving.interventions.deliver.webhooks import WebhookChannel
 
 EVERY_SECONDS = 0.5
@@ -28,55 +36,55 @@ log = logging.getLogger("bentoml.foresail")
 
 def dispatch_once(
     engine: sa.Engine,
-    told: InterventionSettings,
+    settings: InterventionSettings,
     variables: Mapping[str, str],
     clock: Callable[[], datetime],
     chance: Callable[[], float] = random.random,
-) -> Dispatched:
+) -> DispatchCounts:
     """Deliver whatever is due and may go now. DatabaseUnavailable."""
-    return asyncio.run(_Dispatcher(engine, told, variables, clock, chance).once())
+    return asyncio.run(_Dispatcher(engine, settings, variables, clock, chance).once())
 
 
 def dispatch_until(
     stopped: threading.Event,
     engine: sa.Engine,
-    told: InterventionSettings,
+    settings: InterventionSettings,
     variables: Mapping[str, str],
     clock: Callable[[], datetime],
     chance: Callable[[], float] = random.random,
 ) -> None:
     """Deliver what falls due, until stopped; what is under way then is finished. Whatever fails is logged, and tried again."""
-    asyncio.run(_Dispatcher(engine, told, variables, clock, chance).until(stopped))
+    asyncio.run(_Dispatcher(engine, settings, variables, clock, chance).until(stopped))
 
 
 class _Dispatcher:
     def __init__(
         self,
         engine: sa.Engine,
-        told: InterventionSettings,
+        settings: InterventionSettings,
         variables: Mapping[str, str],
         clock: Callable[[], datetime],
         chance: Callable[[], float],
     ) -> None:
-        self._engine, self._told, self._clock, self._chance = engine, told, clock, chance
+        self._engine, self._settings, self._clock, self._chance = engine, settings, clock, chance
         self._environment = Environment(variables)
-        self._lines: dict[str, _Line] = {}
+        self._lines: dict[str, _ChannelSender] = {}
 
-    async def once(self) -> Dispatched:
+    async def once(self) -> DispatchCounts:
         try:
-            found = await asyncio.gather(*map(self._emptied, self._told.channels))
+            found = await asyncio.gather(*map(self._emptied, self._settings.channels))
         finally:
             await self._close()
-        return sum(found, Dispatched())
+        return sum(found, DispatchCounts())
 
     async def until(self, stopped: threading.Event) -> None:
         try:
-            await asyncio.gather(*(self._again_and_again(name, stopped) for name in self._told.channels))
+            await asyncio.gather(*(self._again_and_again(name, stopped) for name in self._settings.channels))
         finally:
             await self._close()
 
-    async def _emptied(self, channel: str) -> Dispatched:
-        altogether = Dispatched()
+    async def _emptied(self, channel: str) -> DispatchCounts:
+        altogether = DispatchCounts()
         while found := await self._round(channel):
             altogether += found
         return altogether
@@ -90,40 +98,40 @@ class _Dispatcher:
                 said = ""
             except Exception as error:  # noqa: BLE001  the next round may succeed, whatever this one met
                 if said != (said := self._environment.hidden(str(error))):
-                    log.warning(entry("dispatch failed", channel=channel, problem=said))
+                    log.warning(log_entry("dispatch failed", channel=channel, problem=said))
             if found is None:
                 await asyncio.sleep(EVERY_SECONDS)
 
-    async def _round(self, channel: str) -> Dispatched | None:
+    async def _round(self, channel: str) -> DispatchCounts | None:
         """Take what is due, send it, write down what became of it; None where nothing could be done."""
         if not await asyncio.to_thread(is_due, self._engine, channel, self._clock()):
             return None
         try:
             line = self._lines.get(channel) or self._opened(channel)
-        except NotUsable as problem:
+        except ChannelUnusable as problem:
             said = self._environment.hidden(f"[channels.{channel}]: {problem}")
-            log.warning(entry("channel cannot be used", channel=channel, problem=said))
+            log.warning(log_entry("channel cannot be used", channel=channel, problem=said))
             return await asyncio.to_thread(hold, self._engine, channel, said, self._clock())
-        texts = await asyncio.to_thread(take, self._engine, channel, line.terms, self._clock())
+        texts = await asyncio.to_thread(lease, self._engine, channel, line.terms, self._clock())
         if not texts:
             return None
         answers = await asyncio.gather(*(self._sent(line, text) for text in texts))
         found = [(message, answer) for text, answer in zip(texts, answers, strict=True) for message in text]
         for message, answer in found:
-            _tell(channel, message, answer)
-        return await asyncio.to_thread(record, self._engine, channel, found, self._clock(), self._chance)
+            _log_result(channel, message, answer)
+        return await asyncio.to_thread(record_results, self._engine, channel, found, self._clock(), self._chance)
 
-    async def _sent(self, line: "_Line", text: tuple[Taken, ...]) -> Answer:
+    async def _sent(self, line: "_ChannelSender", text: tuple[LeasedMessage, ...]) -> DeliveryResult:
         """What became of one text. Whatever a plugin raises is of this one alone: the others were sent, and must not be again."""
         try:
             return await line.send(text, self._clock())
         except Exception as error:  # noqa: BLE001  libraries for a hundred services
-            return Answer(self._environment.hidden(f"{type(error).__name__}: {error}"))
+            return DeliveryResult(self._environment.hidden(f"{type(error).__name__}: {error}"))
 
-    def _opened(self, name: str) -> "_Line":
-        channel = self._told.channels[name]
-        kind = _Webhook if channel.kind == "webhook" else _People
-        self._lines[name] = kind(channel, self._environment, self._told.calendar.timezone or "UTC")
+    def _opened(self, name: str) -> "_ChannelSender":
+        channel = self._settings.channels[name]
+        kind = _WebhookSender if channel.kind == "webhook" else _PeopleSender
+        self._lines[name] = kind(channel, self._environment, self._settings.calendar.timezone or "UTC")
         return self._lines[name]
 
     async def _close(self) -> None:
@@ -131,45 +139,45 @@ class _Dispatcher:
             await line.close()
 
 
-class _Webhook:
+class _WebhookSender:
     """A receiver, and on which terms it takes messages."""
 
     def __init__(self, channel: Channel, environment: Environment, _: str) -> None:
         self._receiver = WebhookChannel(channel, environment)
-        self.terms = Terms(webhooks.AT_ONCE, per_minute=per_minute(channel, channel.url))
+        self.terms = ChannelTerms(webhooks.AT_ONCE, per_minute=per_minute(channel, channel.url))
         self.close: Callable[[], Awaitable[None]] = self._receiver.close
 
-    async def send(self, text: tuple[Taken, ...], at: datetime) -> Answer:
+    async def send(self, text: tuple[LeasedMessage, ...], at: datetime) -> DeliveryResult:
         (message,) = text
         return await self._receiver.send(message.message_id, message.payload, at)
 
 
-class _People:
+class _PeopleSender:
     """Readers, and on which terms they are told."""
 
     def __init__(self, channel: Channel, environment: Environment, timezone: str) -> None:
         self._readers, self._timezone = PeopleChannel(channel, environment), timezone
         digest = None if channel.digest is None else channel.digest.elapsed
         pace = per_minute(channel, environment.filled(channel.url))
-        self.terms = Terms(people.AT_ONCE, self._readers.together, digest, pace)
+        self.terms = ChannelTerms(people.AT_ONCE, self._readers.together, digest, pace)
         self.close: Callable[[], Awaitable[None]] = self._readers.close
 
-    async def send(self, text: tuple[Taken, ...], _: datetime) -> Answer:
-        told = [(json.loads(message.payload), message.name) for message in text]
-        return await self._readers.send(text_together(told, self._timezone))
+    async def send(self, text: tuple[LeasedMessage, ...], _: datetime) -> DeliveryResult:
+        messages = [(json.loads(message.payload), message.name) for message in text]
+        return await self._readers.send(text_together(messages, self._timezone))
 
 
-_Line = _Webhook | _People
+_ChannelSender = _WebhookSender | _PeopleSender
 
 
-def _tell(channel: str, message: Taken, answer: Answer) -> None:
+def _log_result(channel: str, message: LeasedMessage, answer: DeliveryResult) -> None:
     facts = {"channel": channel, "message_id": message.message_id, "attempt": message.attempts}
     if answer.problem is None:
-        log.info(entry("delivered", **facts))
+        log.info(log_entry("delivered", **facts))
     else:
-        log.warning(entry("not delivered", **facts, problem=answer.problem))
+        log.warning(log_entry("not delivered", **facts, problem=answer.problem))
 
 
-def entry(event: str, **facts: object) -> str:
+def log_entry(event: str, **facts: object) -> str:
     """A line of the log, for machines: JSON. Ids and problems, nothing of accounts or people."""
     return json.dumps({"event": event, **facts}, ensure_ascii=False)

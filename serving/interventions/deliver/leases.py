@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from serving.database.audit_log import Act, append
 from serving.database.engine import insert_missing, reading, writing
 from serving.database.tables import channel_states, outbox, standings
-from serving.interventions.deliver.attempt import Answer, next_attempt
-from serving.interventions.deliver.channel_rate_limit import Bucket
+from serving.interventions.deliver.attempt import DeliveryResult, next_attempt
+from serving.interventions.deliver.channel_rate_limit import TokenBucket
 from serving.interventions.run.outbox import DEAD, DELIVERED, GONE, PENDING
 
 DISPATCH = "the dispatch"
@@ -28,7 +28,7 @@ READ_AT_ONCE = 200
 
 
 @dataclass(frozen=True)
-class Taken:
+class LeasedMessage:
     """A message that is this dispatcher's for a lease."""
 
     message_id: str
@@ -42,7 +42,7 @@ class Taken:
 
 
 @dataclass(frozen=True)
-class Terms:
+class ChannelTerms:
     """On which terms a channel takes messages."""
 
     at_once: int
@@ -54,7 +54,7 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class Dispatched:
+class DispatchCounts:
     """How many messages were delivered, will be tried again, will not, are wanted by nobody, and wait for a channel that can be used."""
 
     delivered: int = 0
@@ -63,34 +63,38 @@ class Dispatched:
     gone: int = 0
     held: int = 0
 
-    def __add__(self, other: "Dispatched") -> "Dispatched":
-        return Dispatched(*(mine + its for mine, its in zip(vars(self).values(), vars(other).values(), strict=True)))
+    def __add__(self, other: "DispatchCounts") -> "DispatchCounts":
+        return DispatchCounts(
+            *(mine + its for mine, its in zip(vars(self).values(), vars(other).values(), strict=True))
+        )
 
 
 def is_due(engine: sa.Engine, channel: str, now: datetime) -> bool:
     """Whether anything waits for a channel."""
     with reading(engine) as connection:
-        return connection.execute(sa.select(sa.literal(1)).where(*_due(channel, now)).limit(1)).first() is not None
+        return connection.execute(sa.select(sa.literal(1)).where(*_is_due(channel, now)).limit(1)).first() is not None
 
 
-def take(engine: sa.Engine, channel: str, terms: Terms, now: datetime) -> list[tuple[Taken, ...]]:
+def lease(engine: sa.Engine, channel: str, terms: ChannelTerms, now: datetime) -> list[tuple[LeasedMessage, ...]]:
     """Messages to send now, those of one text together; none while the channel is to be left alone."""
     with writing(engine) as connection:
         state = _locked_state(connection, channel, now)
         if state["gone_at"] is not None:
-            _wanted_by_nobody(connection, channel)
+            _give_up_messages(connection, channel)
             return []
         if state["quiet_until"] is not None and state["quiet_until"] > now:
             return []
         bucket = _bucket(state, terms, now)
-        texts = chosen(_ready(connection, channel, now), terms, now, None if bucket is None else bucket.whole)
-        _lease(connection, [message for text in texts for message in text], now)
+        texts = texts_to_send(_ready(connection, channel, now), terms, now, None if bucket is None else bucket.whole)
+        _write_leases(connection, [message for text in texts for message in text], now)
         if bucket is not None:
             _set_state(connection, channel, tokens=bucket.without(len(texts)).tokens, filled_at=bucket.at)
         return texts
 
 
-def chosen(ready: Sequence[Taken], terms: Terms, now: datetime, allowed: int | None) -> list[tuple[Taken, ...]]:
+def texts_to_send(
+    ready: Sequence[LeasedMessage], terms: ChannelTerms, now: datetime, allowed: int | None
+) -> list[tuple[LeasedMessage, ...]]:
     """The texts to send of what is ready, the urgent before: at most so many as are allowed.
 
     What is not urgent waits until the oldest of it has waited for the digest, and goes together. What would be more texts
@@ -108,15 +112,15 @@ def chosen(ready: Sequence[Taken], terms: Terms, now: datetime, allowed: int | N
     return texts[:most]
 
 
-def record(
+def record_results(
     engine: sa.Engine,
     channel: str,
-    found: Sequence[tuple[Taken, Answer]],
+    found: Sequence[tuple[LeasedMessage, DeliveryResult]],
     now: datetime,
     chance: Callable[[], float],
-) -> Dispatched:
+) -> DispatchCounts:
     """Write down what became of messages, all in one transaction."""
-    rows = [_outcome(message, answer, now, chance) for message, answer in found]
+    rows = [_row_change(message, answer, now, chance) for message, answer in found]
     failed = [row for row in rows if row["new_state"] != DELIVERED]
     dead = [row for row in failed if row["new_state"] == DEAD]
     gone = 0
@@ -125,27 +129,27 @@ def record(
         _write_failed(connection, failed)
         _keep_quiet(connection, channel, [answer for _, answer in found], now)
         if any(answer.is_gone for _, answer in found):
-            gone = _close(connection, channel, now)
+            gone = _close_channel(connection, channel, now)
         # Acts come last: whoever waits for his turn in the audit log may hold what is changed above.
-        append(connection, [_act_of_death(row, channel, now) for row in _still(connection, dead)])
-    return Dispatched(len(rows) - len(failed), 0 if gone else len(failed) - len(dead), len(dead), gone)
+        append(connection, [_act_of_death(row, channel, now) for row in _still_dead(connection, dead)])
+    return DispatchCounts(len(rows) - len(failed), 0 if gone else len(failed) - len(dead), len(dead), gone)
 
 
-def hold(engine: sa.Engine, channel: str, problem: str, now: datetime) -> Dispatched:
+def hold(engine: sa.Engine, channel: str, problem: str, now: datetime) -> DispatchCounts:
     """Nothing of a channel can be sent: its messages say why, and are looked at again in a minute. No attempt is counted."""
-    change = sa.update(outbox).where(*_due(channel, now)).values(problem=problem, next_at=now + LOOK_AGAIN)
+    change = sa.update(outbox).where(*_is_due(channel, now)).values(problem=problem, next_at=now + LOOK_AGAIN)
     with writing(engine) as connection:
-        return Dispatched(held=connection.execute(change).rowcount)
+        return DispatchCounts(held=connection.execute(change).rowcount)
 
 
-def _due(channel: str, now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+def _is_due(channel: str, now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
     return outbox.c.channel == channel, outbox.c.state == PENDING, outbox.c.next_at <= now
 
 
-def _ready(connection: sa.Connection, channel: str, now: datetime) -> list[Taken]:
+def _ready(connection: sa.Connection, channel: str, now: datetime) -> list[LeasedMessage]:
     ids = (
         sa.select(outbox.c.message_id)
-        .where(*_due(channel, now))
+        .where(*_is_due(channel, now))
         .order_by(outbox.c.urgent.desc(), outbox.c.created_at, outbox.c.message_id)
         .limit(READ_AT_ONCE)
         .with_for_update(skip_locked=True)
@@ -157,17 +161,17 @@ def _ready(connection: sa.Connection, channel: str, now: datetime) -> list[Taken
         .where(outbox.c.message_id.in_(connection.execute(ids).scalars().all()))
         .order_by(outbox.c.urgent.desc(), outbox.c.created_at, outbox.c.message_id)
     )
-    return [Taken(**row) for row in connection.execute(query).mappings()]
+    return [LeasedMessage(**row) for row in connection.execute(query).mappings()]
 
 
-def _lease(connection: sa.Connection, taken: Sequence[Taken], now: datetime) -> None:
+def _write_leases(connection: sa.Connection, taken: Sequence[LeasedMessage], now: datetime) -> None:
     ids = [message.message_id for message in taken]
     change = sa.update(outbox).where(outbox.c.message_id.in_(ids))
     if ids:
         connection.execute(change.values(next_at=now + LEASE, attempts=outbox.c.attempts + 1))
 
 
-def _portions(messages: Sequence[Taken], most: int) -> list[tuple[Taken, ...]]:
+def _portions(messages: Sequence[LeasedMessage], most: int) -> list[tuple[LeasedMessage, ...]]:
     return [tuple(messages[start : start + most]) for start in range(0, len(messages), most)]
 
 
@@ -179,19 +183,21 @@ def _locked_state(connection: sa.Connection, channel: str, now: datetime) -> dic
     return dict(connection.execute(query).mappings().one())
 
 
-def _bucket(state: Mapping[str, Any], terms: Terms, now: datetime) -> Bucket | None:
+def _bucket(state: Mapping[str, Any], terms: ChannelTerms, now: datetime) -> TokenBucket | None:
     if terms.per_minute is None:
         return None
     if state["tokens"] is None:
-        return Bucket.full(terms.per_minute, now)
-    return Bucket(terms.per_minute, state["tokens"], state["filled_at"]).refilled(now)
+        return TokenBucket.full(terms.per_minute, now)
+    return TokenBucket(terms.per_minute, state["tokens"], state["filled_at"]).refilled(now)
 
 
 def _set_state(connection: sa.Connection, channel: str, **values: Any) -> None:
     connection.execute(sa.update(channel_states).where(channel_states.c.channel == channel).values(**values))
 
 
-def _outcome(message: Taken, answer: Answer, now: datetime, chance: Callable[[], float]) -> dict[str, Any]:
+def _row_change(
+    message: LeasedMessage, answer: DeliveryResult, now: datetime, chance: Callable[[], float]
+) -> dict[str, Any]:
     """The change of one row."""
     own = {"own": message.message_id, "taken": message.attempts}
     if answer.problem is None:
@@ -227,7 +233,7 @@ def _write_failed(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) 
         connection.execute(change, list(rows))
 
 
-def _still(connection: sa.Connection, dead: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _still_dead(connection: sa.Connection, dead: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Those that died of this attempt: not those that somebody else has delivered, or tried again, meanwhile."""
     own = outbox.c.message_id.in_([row["own"] for row in dead]), outbox.c.state == DEAD
     query = sa.select(outbox.c.message_id, outbox.c.attempts).where(*own)
@@ -239,21 +245,21 @@ def _act_of_death(row: Mapping[str, Any], channel: str, now: datetime) -> Act:
     return Act(now, DISPATCH, "message_dead", row["own"], {"channel": channel, "attempts": row["taken"]})
 
 
-def _keep_quiet(connection: sa.Connection, channel: str, answers: Sequence[Answer], now: datetime) -> None:
+def _keep_quiet(connection: sa.Connection, channel: str, answers: Sequence[DeliveryResult], now: datetime) -> None:
     asked = [answer.quiet for answer in answers if answer.quiet is not None]
     if asked:
         _set_state(connection, channel, quiet_until=now + max(asked))
 
 
-def _close(connection: sa.Connection, channel: str, now: datetime) -> int:
+def _close_channel(connection: sa.Connection, channel: str, now: datetime) -> int:
     """The channel is wanted no more: how many of its messages are not."""
     _set_state(connection, channel, gone_at=now)
-    gone = _wanted_by_nobody(connection, channel)
+    gone = _give_up_messages(connection, channel)
     append(connection, [Act(now, DISPATCH, "channel_gone", channel)])
     return gone
 
 
-def _wanted_by_nobody(connection: sa.Connection, channel: str) -> int:
+def _give_up_messages(connection: sa.Connection, channel: str) -> int:
     waiting = outbox.c.channel == channel, outbox.c.state == PENDING
     said = sa.func.coalesce(outbox.c.problem, "the receiver has answered 410 before: it wants no more of this channel")
     return connection.execute(sa.update(outbox).where(*waiting).values(state=GONE, problem=said)).rowcount

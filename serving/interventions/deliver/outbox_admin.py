@@ -17,7 +17,7 @@ class NoMessage(LookupError):
 
 
 @dataclass(frozen=True)
-class Letter:
+class OutboxMessage:
     """A message of the outbox, without what it says and whom it is about."""
 
     message_id: str
@@ -32,16 +32,16 @@ class Letter:
     problem: str | None
 
 
-def letters(engine: sa.Engine, *, state: str | None, channel: str | None, most: int) -> list[Letter]:
+def list_messages(engine: sa.Engine, *, state: str | None, channel: str | None, most: int) -> list[OutboxMessage]:
     """The newest messages, of one state or channel if it is named. DatabaseUnavailable."""
-    columns = [outbox.c[name] for name in Letter.__dataclass_fields__]
+    columns = [outbox.c[name] for name in OutboxMessage.__dataclass_fields__]
     wanted = [column == value for column, value in ((outbox.c.state, state), (outbox.c.channel, channel)) if value]
     query = sa.select(*columns).where(*wanted).order_by(outbox.c.created_at.desc(), outbox.c.message_id).limit(most)
     with reading(engine) as connection:
-        return [Letter(**row) for row in connection.execute(query).mappings()]
+        return [OutboxMessage(**row) for row in connection.execute(query).mappings()]
 
 
-def counted(engine: sa.Engine) -> dict[tuple[str, str], int]:
+def count_by_state(engine: sa.Engine) -> dict[tuple[str, str], int]:
     """How many messages, by channel and state. DatabaseUnavailable."""
     query = sa.select(outbox.c.channel, outbox.c.state, sa.func.count()).group_by(outbox.c.channel, outbox.c.state)
     with reading(engine) as connection:
@@ -57,14 +57,14 @@ def replay(engine: sa.Engine, ids: Sequence[str], actor: str, now: datetime) -> 
         known = set(connection.execute(sa.select(outbox.c.message_id).where(outbox.c.message_id.in_(ids))).scalars())
         for unknown in (one for one in ids if one not in known):
             raise NoMessage(f"there is no message '{unknown}'; `foresail outbox list` shows those that there are")
-        return _again(connection, sorted(known), actor, now)
+        return _send_again(connection, sorted(known), actor, now)
 
 
 def replay_dead(engine: sa.Engine, actor: str, now: datetime) -> int:
     """Have every dead message sent again: how many. DatabaseUnavailable."""
     with writing(engine) as connection:
         dead = connection.execute(sa.select(outbox.c.message_id).where(outbox.c.state == DEAD)).scalars().all()
-        return _again(connection, dead, actor, now)
+        return _send_again(connection, dead, actor, now)
 
 
 def reopen(engine: sa.Engine, channel: str, actor: str, now: datetime) -> int:
@@ -74,10 +74,10 @@ def reopen(engine: sa.Engine, channel: str, actor: str, now: datetime) -> int:
         connection.execute(sa.update(channel_states).where(closed).values(gone_at=None, quiet_until=None))
         append(connection, [Act(now, actor, "channel_reopened", channel)])
         gone = sa.select(outbox.c.message_id).where(outbox.c.channel == channel, outbox.c.state == GONE)
-        return _again(connection, connection.execute(gone).scalars().all(), actor, now)
+        return _send_again(connection, connection.execute(gone).scalars().all(), actor, now)
 
 
-def _again(connection: sa.Connection, ids: Sequence[str], actor: str, now: datetime) -> int:
+def _send_again(connection: sa.Connection, ids: Sequence[str], actor: str, now: datetime) -> int:
     for start in range(0, len(ids), 1_000):
         own = outbox.c.message_id.in_(ids[start : start + 1_000])
         again = {"state": PENDING, "next_at": now, "attempts": 0, "delivered_at": None, "problem": None}

@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from serving.interventions.declare.settings import Channel
-from serving.interventions.deliver.addresses import checked, resolved
-from serving.interventions.deliver.attempt import DELIVERED, Answer
-from serving.interventions.deliver.messages import MOST, Text
-from serving.interventions.deliver.secrets import Environment, NotUsable
+from serving.interventions.deliver.addresses import allowed_addresses, resolve
+from serving.interventions.deliver.attempt import SUCCESS, DeliveryResult
+from serving.interventions.deliver.message_texts import MOST_TOGETHER, Text
+from serving.interventions.deliver.secrets import ChannelUnusable, Environment
 
 AT_ONCE = 4
 """Messages of one channel under way at the same time."""
@@ -20,18 +20,18 @@ OF_THIS_MACHINE = {"dbus", "qt", "glib", "kde", "gnome", "macosx", "windows", "s
 
 
 class PeopleChannel:
-    """The people behind one channel. NotUsable where they cannot be reached as declared."""
+    """The people behind one channel. ChannelUnusable where they cannot be reached as declared."""
 
     def __init__(self, channel: Channel, environment: Environment) -> None:
         self._environment = environment
         self._allow_private = channel.allow_private
         self._url = environment.filled(channel.url)
         plugin = _plugin(self._url)
-        self.together = max(1, min(MOST, plugin.body_maxlen // BYTES_EACH))
+        self.together = max(1, min(MOST_TOGETHER, plugin.body_maxlen // BYTES_EACH))
         """How many messages go into one text."""
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="people")
 
-    async def send(self, text: Text) -> Answer:
+    async def send(self, text: Text) -> DeliveryResult:
         """One attempt; whatever comes of it is an Answer."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._sent, text)
 
@@ -39,19 +39,21 @@ class PeopleChannel:
         """Wait for nobody."""
         self._threads.shutdown(wait=False)
 
-    def _sent(self, text: Text) -> Answer:
+    def _sent(self, text: Text) -> DeliveryResult:
         plugin = _plugin(self._url)
         try:
             _check_hosts(plugin, self._allow_private)
-        except NotUsable as refused:
-            return Answer(str(refused))
-        answer = notified(plugin, text)
+        except ChannelUnusable as refused:
+            return DeliveryResult(str(refused))
+        answer = notify(plugin, text)
         return (
-            answer if answer.problem is None else Answer(self._environment.hidden(answer.problem), quiet=answer.quiet)
+            answer
+            if answer.problem is None
+            else DeliveryResult(self._environment.hidden(answer.problem), quiet=answer.quiet)
         )
 
 
-def notified(plugin: Any, text: Text) -> Answer:
+def notify(plugin: Any, text: Text) -> DeliveryResult:
     """What a plugin of Apprise made of a text."""
     from apprise import Apprise, NotifyFormat
 
@@ -60,33 +62,33 @@ def notified(plugin: Any, text: Text) -> Answer:
     sender.add(plugin)
     result = sender.notify(text.body, title=text.title, body_format=NotifyFormat.TEXT, timeout=SECONDS)
     if result:
-        return DELIVERED
-    answer: Answer = getattr(plugin, "answer", DELIVERED)
+        return SUCCESS
+    answer: DeliveryResult = getattr(plugin, "answer", SUCCESS)
     said = [entry.message for entry in result.logs()]
-    return answer if answer.problem else Answer(said[-1] if said else f"{plugin.service_name} did not take it")
+    return answer if answer.problem else DeliveryResult(said[-1] if said else f"{plugin.service_name} did not take it")
 
 
 def _plugin(url: str) -> Any:
     from apprise import Apprise, AppriseAsset
 
-    from serving.interventions.deliver.chat_bots import ROBOTS, heard
+    from serving.interventions.deliver.chat_bots import CHAT_BOTS, with_result
 
     scheme = url.partition("://")[0].lower()
     if scheme in OF_THIS_MACHINE:
-        raise NotUsable(f"{scheme}:// shows something on this machine, where nobody looks; name a mail or a chat")
+        raise ChannelUnusable(f"{scheme}:// shows something on this machine, where nobody looks; name a mail or a chat")
     asset = AppriseAsset(http_redirects=False, secure_logging=True)
     plugin = Apprise.instantiate(url, asset=asset)
     if plugin is None:
-        raise NotUsable(f"its url is none that Apprise knows ({scheme}://...); docs/delivery.md has examples")
-    return heard(plugin) if scheme in ROBOTS else plugin
+        raise ChannelUnusable(f"its url is none that Apprise knows ({scheme}://...); docs/delivery.md has examples")
+    return with_result(plugin) if scheme in CHAT_BOTS else plugin
 
 
 def _check_hosts(plugin: Any, allow_private: bool) -> None:
-    """NotUsable if a host that the URL names, and not the plugin's maker, is inside a network.
+    """ChannelUnusable if a host that the URL names, and not the plugin's maker, is inside a network.
 
     Apprise resolves the name once more when it connects: against a name that changes in between this is no protection.
     """
     names_host = any("{host}" in template for template in plugin.templates)
     host = getattr(plugin, "smtp_host", None) or (plugin.host if names_host else None)
     if host and not allow_private:
-        checked(resolved(host, plugin.port or 0), allow_private)
+        allowed_addresses(resolve(host, plugin.port or 0), allow_private)

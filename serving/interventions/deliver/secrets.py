@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 
-class NotUsable(ValueError):
+class ChannelUnusable(ValueError):
     """A channel cannot be used as it is declared or as the environment is; the message says why, and no secret."""
 
 
@@ -20,10 +20,10 @@ class Environment:
         self._used: dict[str, str] = {}
 
     def filled(self, text: str) -> str:
-        """The text with the variables that it names filled in; NotUsable if there is none of a name."""
+        """The text with the variables that it names filled in; ChannelUnusable if there is none of a name."""
         template = string.Template(text)
         if not template.is_valid():
-            raise NotUsable("a $ that begins no ${NAME} must be written $$")
+            raise ChannelUnusable("a $ that begins no ${NAME} must be written $$")
         values = {name: self._value(name) for name in template.get_identifiers()}
         self._used |= values
         return template.substitute(values)
@@ -33,7 +33,7 @@ class Environment:
         if not value and file:
             value = _content(name, file)
         if not value:
-            raise NotUsable(f"the environment has no variable {name}, nor {name}_FILE")
+            raise ChannelUnusable(f"the environment has no variable {name}, nor {name}_FILE")
         return value
 
     def hidden(self, text: str) -> str:
@@ -47,4 +47,4 @@ def _content(name: str, file: str) -> str:
     try:
         return Path(file).read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise NotUsable(f"{name}_FILE names {file}, which cannot be read: {type(error).__name__}") from None
+        raise ChannelUnusable(f"{name}_FILE names {file}, which cannot be read: {type(error).__name__}") from None

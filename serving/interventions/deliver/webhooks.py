@@ -1,21 +1,18 @@
-"""Webhooks out: signed as Standard Webhooks has it, sent once, and what the receiver made of it."""
+"""Outgoing webhooks: one attempt to send a signed message, and the meaning of the receiver's answer."""
 
 import asyncio
-import base64
-import binascii
 import re
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 import httpx
-from standardwebhooks import Webhook
 
 from serving.interventions.declare.settings import Channel
-from serving.interventions.deliver.addresses import Guarded, check_url
-from serving.interventions.deliver.attempt import DELIVERED, LONGEST_WAIT, Answer
-from serving.interventions.deliver.secrets import Environment, NotUsable
+from serving.interventions.deliver.addresses import GuardedTransport, check_url
+from serving.interventions.deliver.attempt import LONGEST_WAIT, SUCCESS, DeliveryResult
+from serving.interventions.deliver.secrets import ChannelUnusable, Environment
+from serving.interventions.deliver.webhook_signatures import sign_headers, signing_key
 
 AT_ONCE = 64
 """Messages of one channel under way at the same time."""
@@ -26,40 +23,40 @@ USER_AGENT = "Foresail"
 
 
 class WebhookChannel:
-    """The receiver behind one channel. NotUsable where it cannot be used."""
+    """The receiver behind one channel. ChannelUnusable where it cannot be used."""
 
     def __init__(self, channel: Channel, environment: Environment) -> None:
         self._url = check_url(environment.filled(channel.url), channel.allow_private)
-        self._secrets = [_signing(environment.filled(secret), secret) for secret in channel.secrets]
+        self._secrets = [signing_key(environment.filled(secret), secret) for secret in channel.secrets]
         self._client = httpx.AsyncClient(
-            transport=Guarded(channel.allow_private, AT_ONCE),
+            transport=GuardedTransport(channel.allow_private, AT_ONCE),
             timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
             headers={"user-agent": USER_AGENT, "content-type": "application/json", "connection": "close"},
             follow_redirects=False,
             trust_env=False,
         )
 
-    async def send(self, message_id: str, payload: str, at: datetime) -> Answer:
+    async def send(self, message_id: str, payload: str, at: datetime) -> DeliveryResult:
         """One attempt; whatever comes of it is an Answer."""
-        headers = signed(self._secrets, message_id, payload, at)
+        headers = sign_headers(self._secrets, message_id, payload, at)
         try:
             async with asyncio.timeout(ALTOGETHER_SECONDS):
                 async with self._client.stream("POST", self._url, content=payload.encode(), headers=headers) as answer:
-                    await _let_go(answer)
+                    await _drain(answer)
                     return read_answer(answer.status_code, answer.headers, at)
-        except NotUsable as refused:
-            return Answer(str(refused))
+        except ChannelUnusable as refused:
+            return DeliveryResult(str(refused))
         except TimeoutError:
-            return Answer(f"no answer within {ALTOGETHER_SECONDS:.0f} s")
+            return DeliveryResult(f"no answer within {ALTOGETHER_SECONDS:.0f} s")
         except httpx.TransportError as failed:
-            return Answer(_said(failed))
+            return DeliveryResult(_words(failed))
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
 
 
-async def _let_go(answer: httpx.Response) -> None:
+async def _drain(answer: httpx.Response) -> None:
     """Read a short body, so that a receiver that is still writing need not fail. What it says or lacks does not change the answer."""
     read = 0
     with suppress(httpx.TransportError, TimeoutError):
@@ -70,25 +67,18 @@ async def _let_go(answer: httpx.Response) -> None:
                     return
 
 
-def signed(secrets: Sequence[Webhook], message_id: str, payload: str, at: datetime) -> dict[str, str]:
-    """The headers of Standard Webhooks: every secret signs, so that a receiver may change to a new one in its own time."""
-    moment = at.astimezone(UTC)
-    headers = {"webhook-id": message_id, "webhook-timestamp": str(int(moment.timestamp()))}
-    if secrets:
-        headers["webhook-signature"] = " ".join(secret.sign(message_id, moment, payload) for secret in secrets)
-    return headers
-
-
-def read_answer(status: int, headers: httpx.Headers, at: datetime) -> Answer:
+def read_answer(status: int, headers: httpx.Headers, at: datetime) -> DeliveryResult:
     """What a receiver's status and headers mean."""
     if 200 <= status < 300:
-        return DELIVERED
+        return SUCCESS
     if status == GONE:
-        return Answer("the receiver answered 410: it wants no more of this channel", is_gone=True)
+        return DeliveryResult("the receiver answered 410: it wants no more of this channel", is_gone=True)
     if 300 <= status < 400:
-        return Answer(f"the receiver answered {status}: redirects are not followed; declare the url that it names")
+        return DeliveryResult(
+            f"the receiver answered {status}: redirects are not followed; declare the url that it names"
+        )
     wait = _asked_to_wait(headers.get("retry-after"), at) if status in {TOO_MANY, UNAVAILABLE} else None
-    return Answer(f"the receiver answered {status}", quiet=wait)
+    return DeliveryResult(f"the receiver answered {status}", quiet=wait)
 
 
 def _asked_to_wait(text: str | None, at: datetime) -> timedelta | None:
@@ -105,23 +95,7 @@ def _asked_to_wait(text: str | None, at: datetime) -> timedelta | None:
     return min(max(until - at, timedelta(0)), LONGEST_WAIT)
 
 
-def _signing(secret: str, declared: str) -> Webhook:
-    encoded = secret.removeprefix("whsec_")
-    try:
-        key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
-    except binascii.Error:
-        key = b""
-    if not key:
-        raise NotUsable(f"the secret {_name(declared)} must be whsec_ and base64")
-    return Webhook(key)
-
-
-def _name(declared: str) -> str:
-    """A secret as it may be spoken of: by the variable that holds it."""
-    return declared if re.fullmatch(r"\$\{\w+\}", declared) else "in the file"
-
-
-def _said(failed: httpx.TransportError) -> str:
+def _words(failed: httpx.TransportError) -> str:
     kinds = {
         httpx.ConnectTimeout: f"no connection within {CONNECT_SECONDS:.0f} s",
         httpx.ReadTimeout: f"no answer within {READ_SECONDS:.0f} s",

@@ -16,7 +16,7 @@ from serving.database.engine import writing
 from serving.database.intervention_states import ASSIGNED, OPEN
 from serving.database.tables import deadlines, interventions
 from serving.interventions.declare.settings import InterventionSettings
-from serving.interventions.run.lifecycle import expire, messages
+from serving.interventions.run.lifecycle import expire, intervention_messages
 from serving.interventions.run.outbox import Message, enqueue
 
 SWEEP = "the sweep"
@@ -25,7 +25,7 @@ AT_ONCE = 10_000
 
 
 @dataclass(frozen=True)
-class Swept:
+class SweepResult:
     """What a sweep found: deadlines missed, interventions that went on to somebody else, and those that expired."""
 
     missed: int = 0
@@ -33,22 +33,24 @@ class Swept:
     expired: int = 0
 
 
-def sweep(engine: sa.Engine, told: InterventionSettings, now: datetime) -> Swept:
+def sweep(engine: sa.Engine, settings: InterventionSettings, now: datetime) -> SweepResult:
     """Settle every deadline that is due, `AT_ONCE` at a time: the role that it names is told, and what nobody claimed is theirs now.
 
     DatabaseUnavailable; what was swept before it stays swept.
     """
-    swept = Swept()
+    swept = SweepResult()
     while True:
         with writing(engine) as connection:
-            due = _due(connection, now)
-            found = _settled(connection, due, told, now)
-        swept = Swept(swept.missed + found.missed, swept.escalated + found.escalated, swept.expired + found.expired)
+            due = _due_rows(connection, now)
+            found = _settle_due(connection, due, settings, now)
+        swept = SweepResult(
+            swept.missed + found.missed, swept.escalated + found.escalated, swept.expired + found.expired
+        )
         if len(due) < AT_ONCE:
             return swept
 
 
-def _due(connection: sa.Connection, now: datetime) -> list[Mapping[str, Any]]:
+def _due_rows(connection: sa.Connection, now: datetime) -> list[Mapping[str, Any]]:
     """Running deadlines of the past, each with its intervention; those that somebody else is sweeping are left to him."""
     is_due = deadlines.c.settled_at.is_(None), deadlines.c.due_at <= now
     own = (deadlines.c.deadline_id, deadlines.c.kind, deadlines.c.step, deadlines.c.escalate_to)
@@ -64,20 +66,20 @@ def _due(connection: sa.Connection, now: datetime) -> list[Mapping[str, Any]]:
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def _settled(
-    connection: sa.Connection, due: Sequence[Mapping[str, Any]], told: InterventionSettings, now: datetime
-) -> Swept:
+def _settle_due(
+    connection: sa.Connection, due: Sequence[Mapping[str, Any]], settings: InterventionSettings, now: datetime
+) -> SweepResult:
     if not due:
-        return Swept()
+        return SweepResult()
     expiring = [row for row in due if row["kind"] == "expire"]
     missed = [row for row in due if row["kind"] != "expire"]
     escalated = [row for row in missed if row["escalate_to"]]
     _mark(connection, [row["deadline_id"] for row in due], now)
     _hand_on(connection, [row for row in escalated if row["kind"] == "claim"], now)
     append(connection, [_act(row, now) for row in missed])
-    enqueue(connection, [message for row in missed for message in _told(row, told, now)], now)
-    expire(connection, [row["intervention_id"] for row in expiring], SWEEP, now, told)
-    return Swept(len(missed), len(escalated), len(expiring))
+    enqueue(connection, [message for row in missed for message in _messages_of_missed(row, settings, now)], now)
+    expire(connection, [row["intervention_id"] for row in expiring], SWEEP, now, settings)
+    return SweepResult(len(missed), len(escalated), len(expiring))
 
 
 def _mark(connection: sa.Connection, ids: Sequence[str], now: datetime) -> None:
@@ -113,11 +115,11 @@ def _act(row: Mapping[str, Any], now: datetime) -> Act:
     )
 
 
-def _told(row: Mapping[str, Any], told: InterventionSettings, now: datetime) -> list[Message]:
+def _messages_of_missed(row: Mapping[str, Any], settings: InterventionSettings, now: datetime) -> list[Message]:
     about = {name: row[name] for name in interventions.c.keys()}  # noqa: SIM118  a table is no dictionary
     is_escalated = row["escalate_to"] is not None
     if is_escalated and row["kind"] == "claim":
         about |= {"role": row["escalate_to"], "owner": None}
     type_ = "intervention.escalated" if is_escalated else "intervention.overdue"
     to = row["escalate_to"] or row["role"]
-    return messages(told, type_, row["deadline_id"], about, now, roles=(to,), urgent=is_escalated)
+    return intervention_messages(settings, type_, row["deadline_id"], about, now, roles=(to,), urgent=is_escalated)

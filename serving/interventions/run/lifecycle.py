@@ -49,7 +49,7 @@ class Deadline:
 
 
 @dataclass(frozen=True)
-class Begun:
+class NewIntervention:
     """An intervention as it begins. What it is about stands in the table's columns of the same names."""
 
     intervention_id: str
@@ -90,7 +90,11 @@ class Change:
 
 
 def begin(
-    connection: sa.Connection, begun: Sequence[Begun], actor: str, at: datetime, told: InterventionSettings
+    connection: sa.Connection,
+    begun: Sequence[NewIntervention],
+    actor: str,
+    at: datetime,
+    settings: InterventionSettings,
 ) -> int:
     """Write interventions that are not there yet, assigned, with their steps, deadlines, acts and messages; how many were new.
 
@@ -98,47 +102,49 @@ def begin(
     repeated decides nothing twice.
     """
     first = {one.intervention_id: one for one in reversed(begun)}
-    written = _written(connection, first, at)
+    written = _insert_new(connection, first, at)
     new = [one for own, one in first.items() if own in written]
     if not new:
         return 0
-    _insert(connection, intervention_steps, [step for one in new for step in _steps(one)])
-    _insert(connection, deadlines, [row for one in new for row in _deadlines(one)])
+    _insert(connection, intervention_steps, [step for one in new for step in _step_rows(one)])
+    _insert(connection, deadlines, [row for one in new for row in _deadline_rows(one)])
     append(connection, [_act_of_beginning(one, actor, at) for one in new])
-    enqueue(connection, [message for one in new for message in _told_of_beginning(one, told, at)], at)
+    enqueue(connection, [message for one in new for message in _messages_of_beginning(one, settings, at)], at)
     return len(new)
 
 
 def change(
-    connection: sa.Connection, intervention_id: str, wanted: Change, told: InterventionSettings
+    connection: sa.Connection, intervention_id: str, wanted: Change, settings: InterventionSettings
 ) -> Mapping[str, Any]:
     """Move one intervention on, in the transaction of the connection; how it stands then.
 
     To be where it already is, with the same owner and outcome, changes nothing. NoIntervention, NotAllowed.
     """
-    before = locked(connection, intervention_id)
-    if _is_there(before, wanted):
+    before = lock_intervention(connection, intervention_id)
+    if _is_done_already(before, wanted):
         return before
     if wanted.to not in MAY.get(before["status"], ()):
         raise NotAllowed(_refusal(before, wanted.to))
-    (after,) = _moved(connection, [before], wanted, told)
+    (after,) = _move(connection, [before], wanted, settings)
     return after
 
 
-def _moved(
-    connection: sa.Connection, those: Sequence[Mapping[str, Any]], wanted: Change, told: InterventionSettings
+def _move(
+    connection: sa.Connection, those: Sequence[Mapping[str, Any]], wanted: Change, settings: InterventionSettings
 ) -> list[Mapping[str, Any]]:
     """Move interventions that are locked and may go there, all by one change; how they stand then."""
-    values, ids = _changed(wanted), [before["intervention_id"] for before in those]
+    values, ids = _changed_columns(wanted), [before["intervention_id"] for before in those]
     moved: list[Mapping[str, Any]] = [{**before, **values} for before in those]
     connection.execute(sa.update(interventions).where(interventions.c.intervention_id.in_(ids)).values(values))
-    _settle(connection, deadlines.c.intervention_id.in_(ids), wanted)
+    _settle_by_change(connection, deadlines.c.intervention_id.in_(ids), wanted)
     pairs = list(zip(those, moved, strict=True))
     for before, after in pairs:
         if wanted.to == ASSIGNED and before["status"] in {CLAIMED, IN_PROGRESS}:
-            _insert(connection, deadlines, _clocks_again(after, told, wanted.at))
+            _insert(connection, deadlines, _restarted_deadlines(after, settings, wanted.at))
     append(connection, [_act_of_change(before, after, wanted) for before, after in pairs])
-    enqueue(connection, [message for after in moved for message in _told_of_change(after, wanted, told)], wanted.at)
+    enqueue(
+        connection, [message for after in moved for message in _messages_of_change(after, wanted, settings)], wanted.at
+    )
     if wanted.to in CLOSED:
         post(connection, [_as_event(after, wanted) for after in moved], wanted.at, None)
     return moved
@@ -150,7 +156,7 @@ def finish_step(connection: sa.Connection, intervention_id: str, number: int, ac
     Whoever does a step has begun: what is done without being claimed neither goes on to somebody else nor expires.
     """
     step = intervention_steps.c.intervention_id == intervention_id, intervention_steps.c.number == number
-    locked(connection, intervention_id)
+    lock_intervention(connection, intervention_id)
     done = connection.execute(sa.select(intervention_steps.c.done_at).where(*step)).first()
     if done is None:
         raise NoIntervention(f"intervention '{intervention_id}' has no step {number}")
@@ -158,8 +164,8 @@ def finish_step(connection: sa.Connection, intervention_id: str, number: int, ac
         return
     connection.execute(sa.update(intervention_steps).where(*step).values(done_at=at, done_by=actor))
     own, its = deadlines.c.intervention_id == intervention_id, deadlines.c.kind == "step"
-    met = sa.or_(sa.and_(its, deadlines.c.step == number), deadlines.c.kind.in_(_BEGUN))
-    _result(connection, at, (own, met), "met")
+    met = sa.or_(sa.and_(its, deadlines.c.step == number), deadlines.c.kind.in_(_DEADLINES_OF_BEGINNING))
+    _settle_deadlines(connection, at, (own, met), "met")
     append(connection, [Act(at, actor, "intervention_step_done", intervention_id, {"step": number})])
 
 
@@ -167,14 +173,14 @@ def comment(
     connection: sa.Connection, intervention_id: str, comment_id: str, text: str, actor: str, at: datetime
 ) -> None:
     """Somebody's remark; the audit log has that there was one, not what it said. NoIntervention."""
-    about = locked(connection, intervention_id)
+    about = lock_intervention(connection, intervention_id)
     row = {"comment_id": comment_id, "intervention_id": intervention_id, "account_id": about["account_id"]}
     connection.execute(sa.insert(intervention_comments).values({**row, "at": at, "actor": actor, "text": text}))
     append(connection, [Act(at, actor, "intervention_commented", intervention_id, {"comment": comment_id})])
 
 
 def expire(
-    connection: sa.Connection, intervention_ids: Sequence[str], actor: str, at: datetime, told: InterventionSettings
+    connection: sa.Connection, intervention_ids: Sequence[str], actor: str, at: datetime, settings: InterventionSettings
 ) -> None:
     """What nobody has begun in time expires; what somebody has begun goes on."""
     wanted = Change(EXPIRED, actor, at)
@@ -183,21 +189,23 @@ def expire(
         query = sa.select(interventions).where(own).order_by(interventions.c.intervention_id).with_for_update()
         those = [dict(row) for row in connection.execute(query).mappings() if EXPIRED in MAY.get(row["status"], ())]
         if those:
-            _moved(connection, those, wanted, told)
+            _move(connection, those, wanted, settings)
 
 
-def locked(connection: sa.Connection, intervention_id: str) -> dict[str, Any]:
+def lock_intervention(connection: sa.Connection, intervention_id: str) -> dict[str, Any]:
     """How an intervention stands, which nobody else can change until the transaction ends. NoIntervention."""
     found = (
-        connection.execute(sa.select(interventions).where(_own(intervention_id)).with_for_update()).mappings().first()
+        connection.execute(sa.select(interventions).where(_has_id(intervention_id)).with_for_update())
+        .mappings()
+        .first()
     )
     if found is None:
         raise NoIntervention(f"there is no intervention '{intervention_id}'")
     return dict(found)
 
 
-def messages(
-    told: InterventionSettings,
+def intervention_messages(
+    settings: InterventionSettings,
     type_: str,
     cause: str,
     about: Mapping[str, Any],
@@ -207,17 +215,19 @@ def messages(
     urgent: bool = False,
 ) -> list[Message]:
     """What is to be told of an intervention: to every webhook that wants the type, and to the people of these roles."""
-    payload = {"type": type_, "timestamp": at.astimezone(UTC).isoformat(), "data": public(about)}
+    payload = {"type": type_, "timestamp": at.astimezone(UTC).isoformat(), "data": as_json_fields(about)}
     webhooks = (
-        name for name, one in told.channels.items() if one.kind == "webhook" and (not one.types or type_ in one.types)
+        name
+        for name, one in settings.channels.items()
+        if one.kind == "webhook" and (not one.types or type_ in one.types)
     )
-    # A role of an old deadline may be declared no more; that must not keep the others from being told.
-    people = (channel for role in roles if role in told.roles for channel in told.roles[role].channels)
+    # A role of an old deadline may be declared no more; that must not keep the others from being settings.
+    people = (channel for role in roles if role in settings.roles for channel in settings.roles[role].channels)
     ids = about["intervention_id"], about["account_id"]
     return [Message(name, type_, cause, payload, *ids, urgent) for name in dict.fromkeys([*webhooks, *people])]
 
 
-def public(about: Mapping[str, Any]) -> dict[str, Any]:
+def as_json_fields(about: Mapping[str, Any]) -> dict[str, Any]:
     """An intervention as JSON can hold it."""
     return {
         name: value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
@@ -225,48 +235,50 @@ def public(about: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _written(connection: sa.Connection, begun: Mapping[str, Begun], at: datetime) -> set[str]:
+def _insert_new(connection: sa.Connection, begun: Mapping[str, NewIntervention], at: datetime) -> set[str]:
     """The ids of those that were not there yet, and are now; in one order, so that two who begin the same wait in a row."""
     if not begun:
         return set()
     statement = insert_missing(connection, interventions).returning(interventions.c.intervention_id)
-    return set(connection.execute(statement, [_row(begun[own], at) for own in sorted(begun)]).scalars())
+    return set(connection.execute(statement, [_columns(begun[own], at) for own in sorted(begun)]).scalars())
 
 
-_APART = {"steps", "deadlines", "urgent", "tell"}
+_NO_COLUMNS = {"steps", "deadlines", "urgent", "tell"}
 
 
-def _row(one: Begun, at: datetime) -> dict[str, Any]:
-    told = {name: value for name, value in vars(one).items() if name not in _APART}
-    return {**told, "status": ASSIGNED, "changed_at": at, "outcome": None, "outcome_note": None, "closed_at": None}
+def _columns(one: NewIntervention, at: datetime) -> dict[str, Any]:
+    columns = {name: value for name, value in vars(one).items() if name not in _NO_COLUMNS}
+    return {**columns, "status": ASSIGNED, "changed_at": at, "outcome": None, "outcome_note": None, "closed_at": None}
 
 
-def _steps(one: Begun) -> list[dict[str, Any]]:
+def _step_rows(one: NewIntervention) -> list[dict[str, Any]]:
     own = {"intervention_id": one.intervention_id, "account_id": one.account_id, "done_at": None, "done_by": None}
     return [{**own, "number": number, "do": do, "due_at": due} for number, (do, due) in enumerate(one.steps, 1)]
 
 
-def _deadlines(one: Begun) -> list[dict[str, Any]]:
+def _deadline_rows(one: NewIntervention) -> list[dict[str, Any]]:
     named = ((f"{each.kind}-{each.step}" if each.step else each.kind, each) for each in one.deadlines)
-    return [_running(one.intervention_id, one.account_id, name, each) for name, each in named]
+    return [_deadline_row(one.intervention_id, one.account_id, name, each) for name, each in named]
 
 
-def _running(intervention_id: str, account_id: str, name: str, one: Deadline) -> dict[str, Any]:
+def _deadline_row(intervention_id: str, account_id: str, name: str, one: Deadline) -> dict[str, Any]:
     own = {"intervention_id": intervention_id, "account_id": account_id, "settled_at": None, "result": None}
     return {**own, **asdict(one), "deadline_id": f"{intervention_id}/{name}"}
 
 
-def _clocks_again(about: Mapping[str, Any], told: InterventionSettings, at: datetime) -> list[dict[str, Any]]:
+def _restarted_deadlines(
+    about: Mapping[str, Any], settings: InterventionSettings, at: datetime
+) -> list[dict[str, Any]]:
     """The clocks of beginning, which stood still: whoever is handed what somebody had claimed must claim it, too."""
-    sla, playbook = told.sla.get(about["playbook"]), told.playbooks.get(about["playbook"])
+    sla, playbook = settings.sla.get(about["playbook"]), settings.playbooks.get(about["playbook"])
     within, again = (one.claim_within if (one := sla or playbook) else None), list[Deadline]()
     if within is not None:
-        due = WorkingTime(told.calendar, sla.business_hours if sla else None).due(at, within)
+        due = WorkingTime(settings.calendar, sla.business_hours if sla else None).due(at, within)
         again.append(Deadline("claim", due, escalate_to=sla.escalate_to if sla else None))
     if about["origin"] != "sla":
-        again.append(Deadline("expire", at + timedelta(days=told.policy.expire_days)))
+        again.append(Deadline("expire", at + timedelta(days=settings.policy.expire_days)))
     own = about["intervention_id"], about["account_id"]
-    return [_running(*own, f"{one.kind}/{at.astimezone(UTC).isoformat()}", one) for one in again]
+    return [_deadline_row(*own, f"{one.kind}/{at.astimezone(UTC).isoformat()}", one) for one in again]
 
 
 def _insert(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -274,23 +286,25 @@ def _insert(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[s
         connection.execute(sa.insert(table), rows)
 
 
-def _act_of_beginning(one: Begun, actor: str, at: datetime) -> Act:
+def _act_of_beginning(one: NewIntervention, actor: str, at: datetime) -> Act:
     detail = {"playbook": one.playbook, "origin": one.origin, "to": ASSIGNED, "role": one.role, "owner": one.owner}
     return Act(at, actor, "intervention_begun", one.intervention_id, detail)
 
 
-def _told_of_beginning(one: Begun, told: InterventionSettings, at: datetime) -> list[Message]:
-    about, type_ = _row(one, at), "intervention.assigned"
-    return messages(told, type_, one.intervention_id, about, at, roles=(one.role, *one.tell), urgent=one.urgent)
+def _messages_of_beginning(one: NewIntervention, settings: InterventionSettings, at: datetime) -> list[Message]:
+    about, type_ = _columns(one, at), "intervention.assigned"
+    return intervention_messages(
+        settings, type_, one.intervention_id, about, at, roles=(one.role, *one.tell), urgent=one.urgent
+    )
 
 
-def _told_of_change(after: Mapping[str, Any], wanted: Change, told: InterventionSettings) -> list[Message]:
+def _messages_of_change(after: Mapping[str, Any], wanted: Change, settings: InterventionSettings) -> list[Message]:
     cause = f"{after['intervention_id']}/{wanted.at.isoformat()}"
     roles = (after["role"],) if wanted.to == ASSIGNED else ()
-    return messages(told, f"intervention.{wanted.to}", cause, after, wanted.at, roles=roles)
+    return intervention_messages(settings, f"intervention.{wanted.to}", cause, after, wanted.at, roles=roles)
 
 
-def _is_there(before: Mapping[str, Any], wanted: Change) -> bool:
+def _is_done_already(before: Mapping[str, Any], wanted: Change) -> bool:
     same = wanted.owner in {None, before["owner"]} and wanted.outcome in {None, before["outcome"]}
     return before["status"] == wanted.to and same
 
@@ -303,7 +317,7 @@ def _refusal(before: Mapping[str, Any], to: str) -> str:
     return f"it is {status}{f' by {owner}' if owner else ''}, which leads to {leads}, not to {to}"
 
 
-def _changed(wanted: Change) -> dict[str, Any]:
+def _changed_columns(wanted: Change) -> dict[str, Any]:
     """The columns that a change writes; whoever owns it does so on, unless somebody else is named."""
     values: dict[str, Any] = {"status": wanted.to, "changed_at": wanted.at}
     if wanted.owner:
@@ -313,21 +327,21 @@ def _changed(wanted: Change) -> dict[str, Any]:
     return values
 
 
-def _settle(connection: sa.Connection, own: sa.ColumnElement[bool], wanted: Change) -> None:
+def _settle_by_change(connection: sa.Connection, own: sa.ColumnElement[bool], wanted: Change) -> None:
     """Deadlines that the change meets, and those that it makes void."""
     if wanted.to in {CLAIMED, IN_PROGRESS}:
-        _result(connection, wanted.at, (own, deadlines.c.kind.in_(_BEGUN)), "met")
+        _settle_deadlines(connection, wanted.at, (own, deadlines.c.kind.in_(_DEADLINES_OF_BEGINNING)), "met")
     if wanted.to == DONE:
-        _result(connection, wanted.at, (own,), "met")
+        _settle_deadlines(connection, wanted.at, (own,), "met")
     if wanted.to in {DISMISSED, EXPIRED}:
-        _result(connection, wanted.at, (own,), "void")
+        _settle_deadlines(connection, wanted.at, (own,), "void")
 
 
-_BEGUN = ("claim", "expire")
+_DEADLINES_OF_BEGINNING = ("claim", "expire")
 """Deadlines that are over once somebody has begun."""
 
 
-def _result(connection: sa.Connection, at: datetime, which: Sequence[Any], result: str) -> None:
+def _settle_deadlines(connection: sa.Connection, at: datetime, which: Sequence[Any], result: str) -> None:
     """Settle running deadlines; one that had passed before is missed, also if no sweep has found it yet."""
     connection.execute(
         sa.update(deadlines)
@@ -359,5 +373,5 @@ def _as_event(after: Mapping[str, Any], wanted: Change) -> PostedEvent:
     )
 
 
-def _own(intervention_id: str) -> sa.ColumnElement[bool]:
+def _has_id(intervention_id: str) -> sa.ColumnElement[bool]:
     return interventions.c.intervention_id == intervention_id

@@ -14,7 +14,7 @@ FILTERS = ("status", "owner", "role", "playbook", "account_id", "severity", "ori
 
 
 @dataclass(frozen=True)
-class After:
+class PageEnd:
     """The intervention that the page before ended with; `due_at` is None where it has none."""
 
     due_at: datetime | None
@@ -22,7 +22,7 @@ class After:
 
 
 @dataclass(frozen=True)
-class InFull:
+class InterventionDetails:
     """One intervention with all that belongs to it, each in its order."""
 
     intervention: Any
@@ -31,27 +31,27 @@ class InFull:
     comments: list[Any]
 
 
-def page(
+def interventions_page(
     connection: sa.Connection,
     having: Mapping[str, Sequence[str]],
     due_before: datetime | None,
     limit: int,
-    after: After | None,
-) -> tuple[list[Any], After | None]:
+    after: PageEnd | None,
+) -> tuple[list[Any], PageEnd | None]:
     """Up to `limit` interventions, and where the next page goes on; None after the last. Those without a due moment come last."""
     columns = interventions.c
     query = sa.select(interventions).where(*(columns[name].in_(words) for name, words in having.items()))
     if due_before is not None:
         query = query.where(columns.due_at < due_before)
     if after is not None:
-        query = query.where(_stands_after(after))
+        query = query.where(_is_after(after))
     ordered = query.order_by(columns.due_at.is_(None), columns.due_at, columns.intervention_id).limit(limit + 1)
     rows = list(connection.execute(ordered))
     found = rows[:limit]
-    return found, After(found[-1].due_at, found[-1].intervention_id) if len(rows) > limit else None
+    return found, PageEnd(found[-1].due_at, found[-1].intervention_id) if len(rows) > limit else None
 
 
-def _stands_after(after: After) -> sa.ColumnElement[bool]:
+def _is_after(after: PageEnd) -> sa.ColumnElement[bool]:
     due_at, own = interventions.c.due_at, interventions.c.intervention_id
     if after.due_at is None:
         return sa.and_(due_at.is_(None), own > after.intervention_id)
@@ -59,14 +59,14 @@ def _stands_after(after: After) -> sa.ColumnElement[bool]:
     return sa.or_(due_at > after.due_at, same, due_at.is_(None))
 
 
-def in_full(connection: sa.Connection, intervention_id: str) -> InFull:
+def intervention_details(connection: sa.Connection, intervention_id: str) -> InterventionDetails:
     """One intervention with its steps, deadlines and comments. NoIntervention."""
     found = connection.execute(
         sa.select(interventions).where(interventions.c.intervention_id == intervention_id)
     ).first()
     if found is None:
         raise NoIntervention(f"there is no intervention '{intervention_id}'")
-    return InFull(
+    return InterventionDetails(
         found,
         _of(connection, intervention_steps, intervention_id, intervention_steps.c.number),
         _of(connection, deadlines, intervention_id, deadlines.c.due_at, deadlines.c.deadline_id),

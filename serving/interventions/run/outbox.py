@@ -32,19 +32,19 @@ class Message:
     @property
     def message_id(self) -> str:
         """msg_ and 32 hex digits."""
-        told = json.dumps([self.channel, self.type, self.cause])
-        return f"msg_{hashlib.sha256(told.encode()).hexdigest()[:32]}"
+        key = json.dumps([self.channel, self.type, self.cause])
+        return f"msg_{hashlib.sha256(key.encode()).hexdigest()[:32]}"
 
 
 def enqueue(connection: sa.Connection, messages: Iterable[Message], now: datetime) -> None:
     """Write messages, in the transaction of the connection; one that was written before stays as it was."""
-    rows = [_row(message, now) for message in messages]
+    rows = [_outbox_row(message, now) for message in messages]
     if rows:
         connection.execute(insert_missing(connection, outbox), rows)
 
 
-def _row(message: Message, now: datetime) -> dict[str, Any]:
+def _outbox_row(message: Message, now: datetime) -> dict[str, Any]:
     payload = json.dumps(message.payload, ensure_ascii=False)
-    told = {**vars(message), "message_id": message.message_id, "payload": payload}
-    told.pop("cause")
-    return {**told, "created_at": now, "next_at": now, "attempts": 0, "state": PENDING}
+    row = {**vars(message), "message_id": message.message_id, "payload": payload}
+    row.pop("cause")
+    return {**row, "created_at": now, "next_at": now, "attempts": 0, "state": PENDING}

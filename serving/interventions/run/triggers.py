@@ -16,10 +16,10 @@ from serving.accounts.event_inbox import PostedEvent
 from serving.database.intervention_states import DONE, OPEN
 from serving.database.tables import interventions, scores, standings
 from serving.interventions.declare.calendar import WorkingTime
-from serving.interventions.declare.columns import Posted, posted_rows
+from serving.interventions.declare.columns import PostedEventOfAccount, posted_rows
 from serving.interventions.declare.expressions import holding
 from serving.interventions.declare.settings import InterventionSettings, Role, Sla
-from serving.interventions.run.lifecycle import Begun, Change, Deadline, begin, change
+from serving.interventions.run.lifecycle import Change, Deadline, NewIntervention, begin, change
 from serving.segmentation.settings import TargetOf
 
 RECENT = timedelta(days=1)
@@ -30,11 +30,11 @@ ACTOR = "an event"
 
 
 @dataclass(frozen=True)
-class Seen:
+class TriggerEvent:
     """A posted event as it was read, with its account's standing and scores."""
 
     event: PostedEvent
-    posted: Posted
+    posted: PostedEventOfAccount
 
     @property
     def row(self) -> Mapping[str, Any]:
@@ -54,7 +54,7 @@ class Seen:
 def react(
     connection: sa.Connection,
     events: Sequence[PostedEvent],
-    told: InterventionSettings,
+    settings: InterventionSettings,
     targets: Mapping[str, TargetOf],
     at: datetime,
 ) -> int:
@@ -62,47 +62,47 @@ def react(
 
     In the transaction of the connection. An event that is posted again begins nothing again.
     """
-    recent = [event for event in events if at - event.occurred_at <= RECENT] if told.sla else []
+    recent = [event for event in events if at - event.occurred_at <= RECENT] if settings.sla else []
     if not recent:
         return 0
-    seen = _seen(connection, recent)
+    seen = _read_events(connection, recent)
     resolved = {(one.event.account_id, one.cause) for one in seen if one.is_resolved}
     # Before anything is noted in the audit log: whoever waits there may hold one of them.
-    settled = _settled(connection, resolved, told)
+    settled = _resolved_interventions(connection, resolved, settings)
     held = holding(
-        posted_rows([one.posted for one in seen], targets), {name: sla.when for name, sla in told.sla.items()}
+        posted_rows([one.posted for one in seen], targets), {name: sla.when for name, sla in settings.sla.items()}
     )
     promised = [
-        promise(one, name, told, at)
+        intervention_of_sla(one, name, settings, at)
         for name, holds in held.items()
         for one, is_so in zip(seen, holds, strict=True)
         if is_so and (one.event.account_id, one.cause) not in resolved
     ]
-    began = begin(connection, promised, ACTOR, at, told)
+    began = begin(connection, promised, ACTOR, at, settings)
     for own in settled:
-        change(connection, own, Change(DONE, ACTOR, at, outcome="case_resolved"), told)
+        change(connection, own, Change(DONE, ACTOR, at, outcome="case_resolved"), settings)
     return began
 
 
-def intervention_id(sla: str, account_id: str, cause: str) -> str:
+def sla_intervention_id(sla: str, account_id: str, cause: str) -> str:
     """Of what an SLA promises one account about one cause."""
     return f"iv_{hashlib.sha256(json.dumps([sla, account_id, cause]).encode()).hexdigest()[:24]}"
 
 
-def promise(seen: Seen, name: str, told: InterventionSettings, at: datetime) -> Begun:
+def intervention_of_sla(seen: TriggerEvent, name: str, settings: InterventionSettings, at: datetime) -> NewIntervention:
     """What an SLA promises about an event, its moments counted from `at`."""
-    sla, own = told.sla[name], intervention_id(name, seen.event.account_id, seen.cause)
+    sla, own = settings.sla[name], sla_intervention_id(name, seen.event.account_id, seen.cause)
     role, *others = sla.notify
-    deadlines, steps = _clocks(sla, told, at)
-    return Begun(
-        own, seen.event.account_id, name, "sla", role, member(told.roles[role], seen.posted.standing),
-        SEVERITY.get(seen.row.get("severity", ""), "high"), _reason(seen), at,
-        due_at=max((one.due_at for one in deadlines if one.kind != "claim"), default=_claimed_by(deadlines)),
+    deadlines, steps = _deadlines_and_steps(sla, settings, at)
+    return NewIntervention(
+        own, seen.event.account_id, name, "sla", role, member(settings.roles[role], seen.posted.standing),
+        SEVERITY.get(seen.row.get("severity", ""), "high"), _event_words(seen), at,
+        due_at=max((one.due_at for one in deadlines if one.kind != "claim"), default=_claim_due_at(deadlines)),
         steps=steps, deadlines=deadlines, urgent=True, tell=tuple(others),
     )  # fmt: skip
 
 
-def _claimed_by(deadlines: Iterable[Deadline]) -> datetime | None:
+def _claim_due_at(deadlines: Iterable[Deadline]) -> datetime | None:
     """A promise to begin is all that some SLAs make; without a moment it would stand below whatever has one."""
     return next((one.due_at for one in deadlines if one.kind == "claim"), None)
 
@@ -114,11 +114,11 @@ def member(role: Role, standing: Mapping[str, Any] | None) -> str | None:
     return role.members[0] if len(role.members) == 1 else None
 
 
-def _clocks(
-    sla: Sla, told: InterventionSettings, at: datetime
+def _deadlines_and_steps(
+    sla: Sla, settings: InterventionSettings, at: datetime
 ) -> tuple[tuple[Deadline, ...], tuple[tuple[str, datetime], ...]]:
     """Deadlines and steps with their moments."""
-    time = WorkingTime(told.calendar, sla.business_hours)
+    time = WorkingTime(settings.calendar, sla.business_hours)
     spans = (("claim", sla.claim_within), ("resolve", sla.resolve_within))
     whole = [Deadline(kind, time.due(at, span), None, sla.escalate_to) for kind, span in spans if span]
     steps = tuple((step.do, time.due(at, step.within)) for step in sla.steps)
@@ -126,7 +126,7 @@ def _clocks(
     return (*whole, *of_steps), steps
 
 
-def _reason(seen: Seen) -> str:
+def _event_words(seen: TriggerEvent) -> str:
     """In words: urgent case 4711 of a strategic account, a complaint."""
     row, tier = seen.row, (seen.posted.standing or {}).get("tier")
     of_whom = f" of an account of tier {tier}" if tier else ""
@@ -137,7 +137,7 @@ def _reason(seen: Seen) -> str:
     return f"{what or seen.event.stream}{of_whom}"
 
 
-def _seen(connection: sa.Connection, events: Sequence[PostedEvent]) -> list[Seen]:
+def _read_events(connection: sa.Connection, events: Sequence[PostedEvent]) -> list[TriggerEvent]:
     accounts = list({event.account_id for event in events})
     stood = {row["account_id"]: row for row in _rows_of(connection, standings, accounts)}
     scored: dict[str, list[Mapping[str, Any]]] = {}
@@ -145,7 +145,10 @@ def _seen(connection: sa.Connection, events: Sequence[PostedEvent]) -> list[Seen
         scored.setdefault(row["account_id"], []).append(row)
     read = ((event, json.loads(event.row)) for event in events)
     return [
-        Seen(event, Posted(event.stream, row, stood.get(event.account_id), scored.get(event.account_id, [])))
+        TriggerEvent(
+            event,
+            PostedEventOfAccount(event.stream, row, stood.get(event.account_id), scored.get(event.account_id, [])),
+        )
         for event, row in read
     ]
 
@@ -156,9 +159,11 @@ def _rows_of(connection: sa.Connection, table: sa.Table, accounts: Sequence[str]
         yield from (dict(row) for row in connection.execute(sa.select(table).where(own)).mappings())
 
 
-def _settled(connection: sa.Connection, resolved: Iterable[tuple[str, str]], told: InterventionSettings) -> list[str]:
+def _resolved_interventions(
+    connection: sa.Connection, resolved: Iterable[tuple[str, str]], settings: InterventionSettings
+) -> list[str]:
     """The open interventions about cases that are resolved, by account and case; nobody else can change them meanwhile."""
-    ids = [intervention_id(name, *about) for about in resolved for name in told.sla]
+    ids = [sla_intervention_id(name, *about) for about in resolved for name in settings.sla]
     query = sa.select(interventions.c.intervention_id).order_by(interventions.c.intervention_id).with_for_update()
     found = list[str]()
     for start in range(0, len(ids), 1_000):

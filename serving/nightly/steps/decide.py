@@ -10,12 +10,12 @@ import pyarrow.compute as pc
 from features.history.attributes import attributes_of_bucket
 from serving.database.engine import writing
 from serving.interventions.decide.candidates import Accounts
-from serving.interventions.decide.decisions import Decided, decided, words_of
-from serving.interventions.decide.earlier_decisions import SCHEMAS, TIME, Before
+from serving.interventions.decide.decisions import Decision, decide_interventions, raising_reasons
+from serving.interventions.decide.earlier_decisions import SCHEMAS, TIME, EarlierDecisions
 from serving.interventions.declare.columns import NEEDED_ATTRIBUTES, account_rows
-from serving.interventions.run.begin import Portion, portions, replace_found
-from serving.interventions.run.begin import act as act_on
-from serving.interventions.run.lifecycle import Begun, Deadline
+from serving.interventions.run.lifecycle import Deadline, NewIntervention
+from serving.interventions.run.write_decisions import Portion, portions, replace_warnings_and_not_chosen
+from serving.interventions.run.write_decisions import write_portion as act_on
 from serving.nightly.night.night import Night
 
 ACTOR = "the night"
@@ -44,8 +44,8 @@ def decide(night: Night) -> None:
     is_done = night.journal.has("decide") and night.folder.has("begun", "all")
     if is_done or not (night.decides and night.folder.has("decided before", "warned")):
         return
-    before = Before.of({name: night.folder.read("decided before", name) for name in SCHEMAS})
-    found = decided(
+    before = EarlierDecisions.of({name: night.folder.read("decided before", name) for name in SCHEMAS})
+    found = decide_interventions(
         (_accounts(night, bucket) for bucket in night.buckets),
         lambda chosen: _because(night, chosen),
         night.company,
@@ -72,11 +72,11 @@ def act(night: Night) -> None:
             night.journal.note("act", number, within=connection)
     if not night.journal.has("act", "found"):
         with writing(night.engine) as connection:
-            replace_found(connection, _found(night, "warnings"), _found(night, "not_chosen"))
+            replace_warnings_and_not_chosen(connection, _found(night, "warnings"), _found(night, "not_chosen"))
             night.journal.note("act", "found", within=connection)
 
 
-def summary_of(found: Decided) -> dict[str, Any]:
+def summary_of(found: Decision) -> dict[str, Any]:
     """What was decided, as JSON can hold it."""
     choice, arms = found.choice, found.assignments["arm"].value_counts()
     return {
@@ -122,7 +122,7 @@ def _because(night: Night, chosen: pd.DataFrame) -> dict[tuple[str, str], Sequen
         scores = scores.append_column("reasons", night.folder.read("reasons", bucket)["reasons"])
         is_asked = pc.and_(pc.is_in(scores["account_id"], ids), pc.is_valid(scores["reasons"]))
         for row in scores.filter(is_asked).to_pylist():
-            found[row["account_id"], row["target"]] = words_of(row["reasons"])
+            found[row["account_id"], row["target"]] = raising_reasons(row["reasons"])
     return found
 
 
@@ -136,7 +136,7 @@ def _found(night: Night, name: str) -> pd.DataFrame:
     return frame
 
 
-def _as_table(begun: Sequence[Begun]) -> pa.Table:
+def _as_table(begun: Sequence[NewIntervention]) -> pa.Table:
     rows = [
         {
             **vars(one),
@@ -148,7 +148,7 @@ def _as_table(begun: Sequence[Begun]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=BEGUN)
 
 
-def _from_row(row: Mapping[str, Any]) -> Begun:
+def _from_row(row: Mapping[str, Any]) -> NewIntervention:
     steps = tuple((step["do"], step["due_at"]) for step in row["steps"])
     deadlines = tuple(Deadline(**each) for each in row["deadlines"])
-    return Begun(**{**row, "steps": steps, "deadlines": deadlines, "tell": tuple(row["tell"])})
+    return NewIntervention(**{**row, "steps": steps, "deadlines": deadlines, "tell": tuple(row["tell"])})

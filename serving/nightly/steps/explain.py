@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from features.arrays import Integers
 from features.engine.feature_names import Names
 from registry.loader import LoadedModel
 from serving.nightly.night.columns import whole
@@ -21,7 +22,6 @@ from serving.scoring.scores import Rows, reasons_for, riskiest
 from serving.segmentation.settings import SEVERITIES
 
 REASONS = pa.list_(REASON)
-Places = NDArray[np.intp]
 
 
 def explain(night: Night) -> None:
@@ -64,7 +64,7 @@ def _chosen(night: Night) -> list[np.ndarray]:
 
 def to_explain(
     answers: pa.Array, severity: pa.Array, at_stake: pa.Array, targets: pa.Array, chosen: Explained
-) -> Places:
+) -> Integers:
     """The positions of the scores to explain, ascending, of arrays that are aligned over all scores of a night."""
     from_here_on = SEVERITIES[SEVERITIES.index(chosen.severity) :]
     severe = np.flatnonzero(pc.is_in(severity, pa.array(from_here_on)).to_numpy(zero_copy_only=False))
@@ -77,7 +77,7 @@ def to_explain(
 
 
 def reasons_of_bucket(
-    models: Sequence[LoadedModel], names: Sequence[str], matrix: NDArray[np.float64], places: Places, currency: str
+    models: Sequence[LoadedModel], names: Sequence[str], matrix: NDArray[np.float64], places: Integers, currency: str
 ) -> pa.Array:
     """Reasons at these places among the bucket's scores, null at the others; as many as scores: models × accounts."""
     accounts = len(matrix)

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from serving.interventions.decide.earlier_decisions import INSTANT, read_before
+from serving.interventions.decide.earlier_decisions import INSTANT, read_earlier_decisions
 from serving.nightly.night.journal import AGAIN
 from serving.nightly.night.night import Night
 from serving.nightly.night.previous_night import (
@@ -24,7 +24,7 @@ def look_back(night: Night) -> None:
     for bucket, rows in enumerate(by_bucket(batches, night.history, SCORES_BEFORE)):
         night.folder.write("scores before", bucket, rows)
     if night.decides:
-        found = read_before(night.engine, night.plan.interventions, night.as_of, _decided_until(night))
+        found = read_earlier_decisions(night.engine, night.plan.interventions, night.as_of, _decided_until(night))
         for name, table in found.items():
             night.folder.write("decided before", name, table)
     stood = pa.Table.from_batches(list(standings_before(night.engine, night.as_of)), STANDINGS_BEFORE)

@@ -68,7 +68,7 @@ def _kpis(night: Night) -> Iterator[pa.Table]:
     given = {"tier": dict(zip(tiers["account_id"].to_pylist(), tiers["tier"].to_pylist(), strict=True))}
     plan = night.plan
     found = kpis(
-        night.history, night.as_of, timezone=plan.timezone, churn_days=plan.churn_days, by=DIVIDED_BY, given=given
+        night.history, night.as_of, timezone=plan.timezone, churn_days=plan.churn_days, by=DIVIDED_BY, labels=given
     )
     yield pa.Table.from_pandas(found, preserve_index=False)
 

@@ -47,36 +47,36 @@ COMPANY = {
 
 
 @pytest.fixture
-def found(tmp_path):
+def report(tmp_path):
     return concentration(store(tmp_path, COMPANY), AS_OF)
 
 
-def test__concentration__by_hand__500_300_200_and_two_that_bring_nothing(found):
+def test__concentration__by_hand__500_300_200_and_two_that_bring_nothing(report):
     """1,000 in all; of five accounts the largest brings 50 %, the two largest 80 %."""
-    assert (found.accounts, found.without_purchases, found.revenue) == (5, 2, 1000.0)
-    assert (found.bring_most, found.bring_most_share) == (2, 0.4)
-    tops = {one.percent: (one.accounts, one.revenue, one.share) for one in found.top}
+    assert (report.accounts, report.without_purchases, report.revenue) == (5, 2, 1000.0)
+    assert (report.bring_most, report.bring_most_share) == (2, 0.4)
+    tops = {one.percent: (one.accounts, one.revenue, one.share) for one in report.top}
     assert tops == {
         1: (1, 500.0, 0.5), 5: (1, 500.0, 0.5), 10: (1, 500.0, 0.5), 20: (1, 500.0, 0.5), 50: (3, 1000.0, 1.0),
     }  # fmt: skip
 
 
-def test__concentration__gini_by_hand(found):
+def test__concentration__gini_by_hand(report):
     """Smallest first 0, 0, 200, 300, 500: 2·(3·200 + 4·300 + 5·500) / (5·1000) − 6/5 = 0.52."""
-    assert found.gini == pytest.approx(0.52)
+    assert report.gini == pytest.approx(0.52)
 
 
-def test__concentration__lorenz_by_hand(found):
+def test__concentration__lorenz_by_hand(report):
     """The smallest 40 % bring nothing, 60 % bring 200, 80 % bring 500; straight lines between."""
-    curve = dict(found.lorenz)
-    assert len(found.lorenz) == 101
+    curve = dict(report.lorenz)
+    assert len(report.lorenz) == 101
     assert [curve[share] for share in (0.0, 0.4, 1.0)] == [0.0, 0.0, 1.0]
     assert (curve[0.5], curve[0.6], curve[0.8]) == pytest.approx((0.1, 0.2, 0.5))
 
 
-def test__concentration__largest__named_as_was_known_then(found):
+def test__concentration__largest__named_as_was_known_then(report):
     """A name that became known later is not seen, of several the one that holds; without one the id speaks."""
-    assert [(one.account_id, one.name, one.revenue, one.share, one.cumulative) for one in found.largest] == [
+    assert [(one.account_id, one.name, one.revenue, one.share, one.cumulative) for one in report.largest] == [
         ("big", "Bigger Ltd", 500.0, 0.5, 0.5),
         ("middle", None, 300.0, 0.3, 0.8),
         ("small", None, 200.0, 0.2, 1.0),
@@ -85,8 +85,8 @@ def test__concentration__largest__named_as_was_known_then(found):
     ]
 
 
-def test__concentration__as_json__says_the_same(found):
-    facts = json.loads(json.dumps(found.to_json()))
+def test__concentration__as_json__says_the_same(report):
+    facts = json.loads(json.dumps(report.to_json()))
     assert facts["top"][0] == {"percent": 1, "accounts": 1, "revenue": 500.0, "share": 0.5}
     assert facts["as_of"] == "2020-06-01T00:00:00+00:00"
 
@@ -107,10 +107,10 @@ def test__concentration__account_that_returned_more_than_it_bought__counts_with_
 
 def test__concentration__no_revenue__no_shares(tmp_path):
     """A company on its first day: nothing is divided by nothing."""
-    found = concentration(store(tmp_path, {"prospect": COMPANY["prospect"]}), AS_OF)
-    assert (found.revenue, found.bring_most, found.lorenz) == (0.0, 0, ())
-    assert math.isnan(found.gini)
-    assert math.isnan(found.top[0].share)
+    report = concentration(store(tmp_path, {"prospect": COMPANY["prospect"]}), AS_OF)
+    assert (report.revenue, report.bring_most, report.lorenz) == (0.0, 0, ())
+    assert math.isnan(report.gini)
+    assert math.isnan(report.top[0].share)
 
 
 def test__concentration__nobody_known__says_so(tmp_path):
@@ -132,19 +132,19 @@ def test__concentration__online_retail__as_plain_sql_says(tmp_path):
     as_of = datetime(2011, 1, 1, tzinfo=UTC)
     history, source = History(tmp_path), Source("invoices", "purchases", RETAIL.name, RETAIL.parent, LINES)
     ingest(history, source, as_of=as_of + 365 * DAY, timezone="UTC", earliest=datetime(1970, 1, 1, tzinfo=UTC))
-    found = concentration(history, as_of)
+    report = concentration(history, as_of)
     net = duckdb.sql(f"""
         with source as (from '{RETAIL}'), lines as (select distinct * from ({LINES}) where occurred_at <= '2011-01-01')
         select account_id, coalesce(sum(amount) filter (occurred_at > timestamp '2011-01-01' - interval 365 days), 0) as net
         from lines group by all order by net desc, account_id""").df()
     share = net["net"].cumsum() / net["net"].sum()
-    assert found.accounts == len(net)
-    assert found.revenue == pytest.approx(net["net"].sum())
-    assert [one.accounts for one in found.top] == [math.ceil(len(net) * p / 100) for p in (1, 5, 10, 20, 50)]
-    assert [one.share for one in found.top] == pytest.approx([share[one.accounts - 1] for one in found.top])
-    assert found.bring_most == int((share < 0.8).sum()) + 1
-    assert [one.account_id for one in found.largest[:10]] == net["account_id"][:10].tolist()
+    assert report.accounts == len(net)
+    assert report.revenue == pytest.approx(net["net"].sum())
+    assert [one.accounts for one in report.top] == [math.ceil(len(net) * p / 100) for p in (1, 5, 10, 20, 50)]
+    assert [one.share for one in report.top] == pytest.approx([share[one.accounts - 1] for one in report.top])
+    assert report.bring_most == int((share < 0.8).sum()) + 1
+    assert [one.account_id for one in report.largest[:10]] == net["account_id"][:10].tolist()
     # Half the mean absolute difference between two accounts, relative to the mean: Gini's own definition.
     values = net["net"].to_numpy()
-    assert found.gini == pytest.approx(np.abs(values[:, None] - values[None, :]).mean() / (2 * values.mean()))
-    assert 0.6 < found.top[3].share < 0.9
+    assert report.gini == pytest.approx(np.abs(values[:, None] - values[None, :]).mean() / (2 * values.mean()))
+    assert 0.6 < report.top[3].share < 0.9

@@ -188,7 +188,9 @@ def test__database__killed_before_the_cursor_is_noted__reads_again_and_never_mis
     shop.read()
     shop.sells(2, day(10))
     with monkeypatch.context() as patched:
-        patched.setattr("features.history.ingest.progress.note", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr(
+            "features.history.ingest.progress.note_marks", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+        )
         with pytest.raises(KeyboardInterrupt):
             shop.read()
     report = shop.read(late_days=0)
@@ -211,10 +213,10 @@ def test__database__query__may_hold_colons_and_percent_signs(shop):
     shop.sells(1, day(1), customer="10:30 100%")
     query = "select * from order_lines where customer like '10:30%' or customer = ':x';"
     database = Database(shop.url, query=query, cursor="updated_at")
-    one = Source("shop", "purchases", folder=shop.folder, select=SELECT, database=database)
+    declaration = Source("shop", "purchases", folder=shop.folder, select=SELECT, database=database)
 
-    assert bring(shop.folder, one, everything=False).kept == 1
-    assert bring(shop.folder, one, everything=False).duplicates == 1
+    assert bring(shop.folder, declaration, everything=False).kept == 1
+    assert bring(shop.folder, declaration, everything=False).duplicates == 1
 
 
 def test__database__variables__stand_for_themselves_whatever_they_hold(postgresql, tmp_path, monkeypatch):
@@ -250,12 +252,12 @@ def test__database__mistake__is_a_sentence_without_the_password(tmp_path, change
     shop = Shop(f"sqlite:///{tmp_path}/shop.db", tmp_path)
     shop.sells(1, day(1), amount=5.5)
     database = Database(**{"url": "sqlite:///shop.db", "table": "order_lines", "cursor": "updated_at"} | change)
-    one = Source("shop", "purchases", folder=tmp_path, select=SELECT, database=database)
+    declaration = Source("shop", "purchases", folder=tmp_path, select=SELECT, database=database)
     with pytest.raises(IngestError, match=says) as error:
-        bring(tmp_path, one)
+        bring(tmp_path, declaration)
 
     assert str(error.value).startswith("source 'shop': ")
-    assert "secret" not in "".join(traceback.format_exception(error.value)) + repr(one)
+    assert "secret" not in "".join(traceback.format_exception(error.value)) + repr(declaration)
 
 
 def test__database__without_rows__says_so_once_and_is_quiet_when_nothing_is_new(shop):
@@ -278,11 +280,11 @@ def test__database__sqlite_texts_as_cursor__have_the_order_of_time(tmp_path):
     database = Database(
         "sqlite:///shop.db", query="select *, ordered_at as at from order_lines", cursor="at", late_days=1
     )
-    one = Source("shop", "purchases", folder=tmp_path, select=SELECT, database=database)
-    bring(tmp_path, one, everything=False)
+    declaration = Source("shop", "purchases", folder=tmp_path, select=SELECT, database=database)
+    bring(tmp_path, declaration, everything=False)
     shop.sells(6, day(5) + timedelta(hours=3))
 
-    assert bring(tmp_path, one, everything=False).read == 3
+    assert bring(tmp_path, declaration, everything=False).read == 3
 
 
 def test__database__number_as_cursor__finds_rows_that_were_committed_late(shop):

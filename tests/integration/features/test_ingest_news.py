@@ -24,11 +24,11 @@ def month(folder, number, *lines):
 def news(folder, **more):
     """Ingest what is new of all months."""
     how = {key: more.pop(key) for key in ("as_of", "timezone", "replace") if key in more}
-    one = Source("lines", "purchases", "2011-*.csv", folder, **{"select": ONE_BY_ONE} | more)
-    return bring(folder, one, everything=False, **how)
+    declaration = Source("lines", "purchases", "2011-*.csv", folder, **{"select": ONE_BY_ONE} | more)
+    return bring(folder, declaration, everything=False, **how)
 
 
-def opened(folder):
+def files_read(folder):
     return History(folder / "history", buckets=4)
 
 
@@ -144,7 +144,7 @@ def test__files__row_of_the_future__its_file_is_read_until_it_is_accepted(folder
     assert counts(news(folder, as_of=early)) == (4, 3, 0, 1)
     report = news(folder)
 
-    assert (report.kept, report.released, len(quarantined(opened(folder)))) == (1, 1, 0)
+    assert (report.kept, report.released, len(quarantined(files_read(folder)))) == (1, 1, 0)
     assert news(folder).unchanged == 3
 
 
@@ -166,7 +166,7 @@ def test__quarantine__row_accepted_later__leaves_and_others_stay(folder):
     report = news(folder, as_of=datetime(2013, 1, 1, tzinfo=UTC))
 
     assert (report.kept, report.released) == (1, 2)
-    assert quarantined(opened(folder))["kind"].tolist() == ["occurred_at is not a time"]
+    assert quarantined(files_read(folder))["kind"].tolist() == ["occurred_at is not a time"]
 
 
 # What says something else than before
@@ -191,7 +191,7 @@ def test__identities__absorbed_account__rows_come_to_the_surviving_one_known_fro
     text = SIMPLE + "old,2011-01-01,1,A\nnew,2011-01-02,2,B\n"
     bring(tmp_path, source(tmp_path, text))
     merged_at = datetime(2011, 6, 1, tzinfo=UTC)
-    identities.merge(opened(tmp_path), "old", "new", merged_at)
+    identities.merge(files_read(tmp_path), "old", "new", merged_at)
     text += "old,2011-02-01,3,C\nold,2011-07-01,4,D\n"
     report = bring(tmp_path, source(tmp_path, text))
 
@@ -204,7 +204,7 @@ def test__identities__absorbed_account__rows_come_to_the_surviving_one_known_fro
 
 def test__identities__forgotten_account__is_dropped_counted_and_stored_nowhere(tmp_path):
     """Good rows and refused ones, also under the id of an account that it had absorbed."""
-    history = opened(tmp_path)
+    history = files_read(tmp_path)
     bring(tmp_path, source(tmp_path, SIMPLE + "x1,2011-01-01,1,A\nsecret7,2011-01-01,1,A\nb,2011-01-01,1,A\n"))
     identities.merge(history, "x1", "secret7", AS_OF)
     fingerprint = identities.fingerprint_of("secret7")
@@ -248,9 +248,9 @@ def test__select__that_gives_other_rows_each_time__is_told_to_keep_still(tmp_pat
 
     duckdb.execute(f"""copy (select 'A' || i as account_id, date '2011-01-01' as occurred_at, 1.0 as amount
         from range(10_000) r(i)) to '{tmp_path}/a.parquet'""")
-    one = Source("lines", "purchases", "a.parquet", tmp_path, "select * from source where random() < 0.5")
+    declaration = Source("lines", "purchases", "a.parquet", tmp_path, "select * from source where random() < 0.5")
     with pytest.raises(Exception, match="its select returns other rows each time it is run"):
-        bring(tmp_path, replace(one))
+        bring(tmp_path, replace(declaration))
 
 
 # What must not get lost

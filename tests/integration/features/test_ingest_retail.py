@@ -25,10 +25,10 @@ def retail(tmp_path_factory):
     if not FOLDER.is_dir():
         pytest.skip(f"the Online Retail II data is not there: {FOLDER.parent.name}/{FOLDER.name}")
     history = History(tmp_path_factory.mktemp("retail"))
-    one = Source("invoices", "purchases", "online_retail.parquet", FOLDER, SELECT)
+    declaration = Source("invoices", "purchases", "online_retail.parquet", FOLDER, SELECT)
     as_of, earliest = datetime(2011, 12, 31, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC)
     reports = [
-        ingest(history, one, as_of=as_of, timezone="Europe/London", earliest=earliest, everything=True)
+        ingest(history, declaration, as_of=as_of, timezone="Europe/London", earliest=earliest, everything=True)
         for _ in range(2)
     ]
     return history, reports

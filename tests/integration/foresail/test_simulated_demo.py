@@ -4,6 +4,7 @@ import json
 
 import pytest
 from commands import run, started
+from documented import absent_from, blocks
 from simulated import settings
 
 from features.history.streams import STREAMS
@@ -79,6 +80,13 @@ def test__demo__tells_the_story_with_all_streams_in_play(folder):
     assert set(project.history.versions()) >= set(STREAMS)
     picture = folder / "foresail-demo-simulated" / "reports" / "churn-truth-2024-10-03.png"
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test__demo__transcript_of_its_page__is_the_output(folder):
+    """docs/start/demo.md shows what the demo says, but for numbers and widths."""
+    page = (block.text for block in blocks("text") if block.page == "docs/start/demo.md")
+    (transcript,) = (text for text in page if text.startswith("the truth opened"))
+    assert absent_from(transcript, (folder / "said.txt").read_text(encoding="utf-8")) == []
 
 
 def test__demo__run_again__simulates_nothing_anew(folder):

@@ -21,7 +21,7 @@ from serving.database.keys import create
 from serving.database.tables import audit_log, event_inbox, interventions
 from serving.database.upgrade import upgrade
 from serving.interventions.declare.settings import IncomingWebhook, InterventionSettings, Role
-from serving.interventions.run.lifecycle import Begun, Deadline, begin
+from serving.interventions.run.lifecycle import Deadline, NewIntervention, begin
 
 OLD, NEW = (f"whsec_{b64encode(chance.token_bytes(24)).decode()}" for _ in range(2))
 HUB = chance.token_hex(16)
@@ -69,7 +69,7 @@ def begun(service):
             "owner": "Ada", "severity": "high", "reason": "no order", "decided_at": AS_OF, "due_at": due,
             "steps": (("call", due),), "deadlines": (Deadline("claim", due), Deadline("step", due, step=1)),
         }  # fmt: skip
-        one = Begun(name, account, "win_back", "decision", "manager", **how | changed)
+        one = NewIntervention(name, account, "win_back", "decision", "manager", **how | changed)
         with writing(service.engine) as connection:
             begin(connection, [one], "the night", AS_OF, TOLD)
         return name

@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from starlette.datastructures import State
 from typer.testing import CliRunner
 
-from foresail import operations
 from foresail.cli.main import app
 from foresail.config.project import initialise, load
-from foresail.operations.keys import check_reach
+from foresail.operations.serving import check_reach, check_startable
 from serving.api.middleware.access import ANY, Access, needed_scope
 from serving.database import keys
 from serving.database.engine import DatabaseUnavailable, opened, reading
@@ -223,10 +222,10 @@ def test__command_line__creates_lists_and_revokes(tmp_path):
 def test__serve__beyond_this_machine_without_a_key__does_not_start_and_says_how(tmp_path, host):
     project = load(initialise(tmp_path).parent)
     with pytest.raises(KeyNeeded, match="foresail keys create NAME"):
-        operations.check_startable(project, host, 3000)
+        check_startable(project, host, 3000)
     for here in ("127.0.0.1", "::1", "localhost"):
         check_reach(project, here)
-    operations.create_key(project, "CRM", ["score"], NOON)
+    keys.create(project.engine(), "CRM", ["score"], NOON)
     check_reach(project, host)
 
 

@@ -27,7 +27,7 @@ from serving_company import (
 from features.history.ingest.ingestion import Source, ingest
 from features.history.store import History
 from registry import loader
-from registry.loader import BrokenModel, FingerprintMismatch, NoChampion, RegistryUnavailable
+from registry.errors import BrokenModel, FingerprintMismatch, NoChampion, RegistryUnavailable
 from serving.api.problems import FORESEEN, problem_of
 from serving.online.schemas import ScoreRequest
 from serving.online.score_request import answer

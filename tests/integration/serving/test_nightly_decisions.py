@@ -116,7 +116,7 @@ def test__a_night__tells_of_each_intervention_once_in_the_transaction_that_begin
 @pytest.mark.parametrize("step", ["decide", "act"])
 def test__killed_after_each_portion__the_night_ends_the_same(company, calm, tmp_path, database, monkeypatch, step):
     """The power goes after one portion after the other, and after the whole step."""
-    monkeypatch.setattr("serving.interventions.run.begin.AT_ONCE", 3)
+    monkeypatch.setattr("serving.interventions.run.write_decisions.AT_ONCE", 3)
 
     class PowerCutError(Exception):
         pass
@@ -141,7 +141,7 @@ def test__killed_after_each_portion__the_night_ends_the_same(company, calm, tmp_
             whole(night)
         finally:
             monkeypatch.undo()
-            monkeypatch.setattr("serving.interventions.run.begin.AT_ONCE", 3)
+            monkeypatch.setattr("serving.interventions.run.write_decisions.AT_ONCE", 3)
         raise PowerCutError
 
     for _ in range(4):
@@ -149,7 +149,7 @@ def test__killed_after_each_portion__the_night_ends_the_same(company, calm, tmp_
         with pytest.raises(PowerCutError):
             run(deciding(company, work=tmp_path), database)
     monkeypatch.undo()
-    monkeypatch.setattr("serving.interventions.run.begin.AT_ONCE", 3)
+    monkeypatch.setattr("serving.interventions.run.write_decisions.AT_ONCE", 3)
     run(deciding(company, work=tmp_path), database)
     assert left(database) == left(calm[0])
     assert verify(database).broken_at is None

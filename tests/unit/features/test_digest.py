@@ -51,8 +51,8 @@ def changed(how):
 @pytest.mark.parametrize(
     "other",
     [
-        changed(lambda one: one.__setitem__("b", np.nextafter(one["b"], np.inf))),
-        changed(lambda one: one.__setitem__("b", one["b"].fillna(0.0))),
+        changed(lambda row: row.__setitem__("b", np.nextafter(row["b"], np.inf))),
+        changed(lambda row: row.__setitem__("b", row["b"].fillna(0.0))),
         table().rename(columns={"c": "d"}),
         table()[["b", "a", "c"]],
         table().iloc[1:],
@@ -68,10 +68,10 @@ def test__digest__anything_else__is_another(other):
 
 def test__digest__zero_of_the_other_sign__is_another():
     """The same bits means the same bits."""
-    one, other = (
+    row, other = (
         digest(["a"], np.array(["x"], dtype=object), np.array([0]), np.array([[zero]])) for zero in (0.0, -0.0)
     )
-    assert one != other
+    assert row != other
 
 
 def test__digest__names_that_run_together__are_told_apart():

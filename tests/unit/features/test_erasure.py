@@ -21,12 +21,12 @@ LINES = f"{SIMPLE}{ID},2011-01-01,1,a\nother,2011-01-02,2,b\n{ID},2011-01-03,3,c
 
 def traces(folder, text=ID):
     """Files below a folder that hold the text: in their bytes, their name, or in what Parquet compresses."""
-    found = []
+    files = []
     for path in sorted(path for path in Path(folder).rglob("*") if path.is_file()):
         unpacked = str(pq.read_table(path).to_pylist()) if path.suffix == ".parquet" else ""
         if text.encode() in path.read_bytes() or text in unpacked or text in str(path.relative_to(folder)):
-            found.append(str(path.relative_to(folder)))
-    return found
+            files.append(str(path.relative_to(folder)))
+    return files
 
 
 def company(folder, text=LINES):

@@ -104,8 +104,8 @@ def test__ingest__parquet_json_and_gz__give_the_same_rows(tmp_path):
 
 def test__ingest__several_files_with_different_columns__are_matched_by_name(tmp_path):
     (tmp_path / "2.csv").write_text("order_id,amount,account_id,occurred_at\nB,2,b,2011-01-02\n")
-    one = source(tmp_path, "account_id,occurred_at,amount\na,2011-01-01,1\n", "1.csv", pattern="*.csv")
-    bring(tmp_path, one)
+    declaration = source(tmp_path, "account_id,occurred_at,amount\na,2011-01-01,1\n", "1.csv", pattern="*.csv")
+    bring(tmp_path, declaration)
 
     found = {row["account_id"]: (row["order_id"], row["amount"]) for row in rows(tmp_path)}
     assert found == {"a": (None, 1.0), "b": ("B", 2.0)}
@@ -115,8 +115,8 @@ def test__ingest__further_tables__can_be_joined(tmp_path):
     (tmp_path / "products.csv").write_text("item,group\nP1,tea\n")
     select = """select account_id, occurred_at, amount, "group" as category
         from source left join products on item = order_id"""
-    one = source(tmp_path, SIMPLE + "a,2011-01-01,1,P1\n", select=select, tables={"products": "products.csv"})
-    bring(tmp_path, one)
+    declaration = source(tmp_path, SIMPLE + "a,2011-01-01,1,P1\n", select=select, tables={"products": "products.csv"})
+    bring(tmp_path, declaration)
 
     assert [row["category"] for row in rows(tmp_path)] == ["tea"]
 
@@ -266,10 +266,10 @@ def test__quarantine__row__is_json_of_what_the_select_returned(tmp_path):
 
 def test__ingest__the_same_file_twice__changes_nothing(tmp_path):
     """No new Delta version anywhere, neither of the stream nor of the quarantine."""
-    one = source(tmp_path, SIMPLE + "a,2011-01-01,1,A\nb,2011-01-01,1,A\nc,abc,1,A\nc,abc,1,A\n")
-    first = bring(tmp_path, one)
+    declaration = source(tmp_path, SIMPLE + "a,2011-01-01,1,A\nb,2011-01-01,1,A\nc,abc,1,A\nc,abc,1,A\n")
+    first = bring(tmp_path, declaration)
     before = files(tmp_path), history(tmp_path).table("quarantine").version(), rows(tmp_path)
-    second = bring(tmp_path, one, as_of=datetime(2012, 5, 1, tzinfo=UTC))
+    second = bring(tmp_path, declaration, as_of=datetime(2012, 5, 1, tzinfo=UTC))
 
     assert counts(first) == (4, 2, 0, 2)
     assert counts(second) == (4, 0, 2, 2)
@@ -381,9 +381,9 @@ def test__ingest__order_of_rows_and_files__does_not_change_the_stored_bytes(tmp_
 
 
 def test__ingest__while_another_writes__is_refused_at_once(tmp_path):
-    one = source(tmp_path, SIMPLE + "a,2011-01-01,1,A\n")
+    declaration = source(tmp_path, SIMPLE + "a,2011-01-01,1,A\n")
     with history(tmp_path).lock(), pytest.raises(HistoryError, match="is being written by another ingest"):
-        bring(tmp_path, one)
+        bring(tmp_path, declaration)
 
 
 def test__ingest__leaves_no_scratch_files(tmp_path):
@@ -436,23 +436,23 @@ def test__status__empty_history__is_empty(tmp_path):
 # Sources that cannot be read
 
 
-def failure(folder, one):
+def failure(folder, declaration):
     with pytest.raises(IngestError) as error:
-        bring(folder, one)
+        bring(folder, declaration)
     assert history(folder).versions() == {}
     return str(error.value)
 
 
 def test__error__no_file_matches(tmp_path):
-    one = Source("lines", "purchases", "data/*.csv", tmp_path)
+    declaration = Source("lines", "purchases", "data/*.csv", tmp_path)
 
-    assert failure(tmp_path, one).startswith("source 'lines': no file matches from = 'data/*.csv' in ")
+    assert failure(tmp_path, declaration).startswith("source 'lines': no file matches from = 'data/*.csv' in ")
 
 
 def test__error__wrong_encoding(tmp_path):
-    one = source(tmp_path, (SIMPLE + "Café,2011-01-01,1,A\n").encode("latin-1"))
+    declaration = source(tmp_path, (SIMPLE + "Café,2011-01-01,1,A\n").encode("latin-1"))
 
-    assert failure(tmp_path, one) == (
+    assert failure(tmp_path, declaration) == (
         "source 'lines': lines.csv is not encoded in utf-8; name its encoding, "
         'for example options = { encoding = "latin-1" }'
     )
@@ -466,22 +466,22 @@ def test__error__wrong_encoding_far_into_a_large_file(tmp_path):
 
 
 def test__error__column_missing_from_the_select(tmp_path):
-    one = source(
+    declaration = source(
         tmp_path, "account_id,occurred_at,total\na,2011-01-01,1\n", select="select account_id, occurred_at from source"
     )
 
-    assert failure(tmp_path, one) == (
+    assert failure(tmp_path, declaration) == (
         "source 'lines': stream 'purchases' needs a column 'amount' ("
         f"{PURCHASES.column('amount').meaning}); its select gives ['account_id', 'occurred_at']. Add `... as amount` to the select"
     )
 
 
 def test__error__column_missing_from_the_file(tmp_path):
-    one = source(
+    declaration = source(
         tmp_path, "account_id,occurred_at,total\na,2011-01-01,1\n", select="select account_id, amount from source"
     )
 
-    assert failure(tmp_path, one) == (
+    assert failure(tmp_path, declaration) == (
         "source 'lines': its select does not fit lines.csv: Binder Error: Referenced column \"amount\" not found in FROM "
         "clause!; Candidate bindings: \"account_id\", \"occurred_at\"; found columns ['account_id', 'occurred_at', 'total']. "
         "Correct the select"
@@ -509,9 +509,11 @@ def test__error__header_only(tmp_path):
 
 
 def test__error__no_rows_left_after_the_select(tmp_path):
-    one = source(tmp_path, SIMPLE + "a,2011-01-01,1,A\n" * 3, select="select * from source where order_id = 'B'")
+    declaration = source(
+        tmp_path, SIMPLE + "a,2011-01-01,1,A\n" * 3, select="select * from source where order_id = 'B'"
+    )
 
-    assert failure(tmp_path, one) == (
+    assert failure(tmp_path, declaration) == (
         "source 'lines': no row is left after its select, of 3 in lines.csv; correct its where or join"
     )
 

@@ -52,7 +52,7 @@ def test__csv__first_quoted_value_far_down__is_not_an_id_with_quotes(tmp_path):
 def test__json__ids_that_look_like_numbers_and_uuids__stay_as_they_are_written(tmp_path):
     """An id must not depend on the other rows of its file."""
     ids = [123, "A7", "00123", 9007199254740993, "6F9619FF-8B86-D011-B42D-00CF4FC964FF"]
-    lines = [json.dumps({"account_id": one, "occurred_at": "2011-01-05", "amount": 5}) for one in ids]
+    lines = [json.dumps({"account_id": name, "occurred_at": "2011-01-05", "amount": 5}) for name in ids]
     (tmp_path / "a.jsonl").write_text("\n".join(lines))
     assert bring(tmp_path, "*.jsonl").kept == len(ids)
     assert stored(tmp_path) == sorted(map(str, ids))

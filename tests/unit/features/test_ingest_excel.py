@@ -75,10 +75,10 @@ def test__excel__sheet_and_rows_above_the_table__are_named_by_options(tmp_path):
 
 def test__excel__file_read_before__is_not_read_again(tmp_path):
     workbook(tmp_path, {"S": [HEADER, ["a", MONEY_DATE, 1]]}, "1.xlsx")
-    one = Source("sales", "purchases", "*.xlsx", tmp_path)
-    bring(tmp_path, one, everything=False)
+    declaration = Source("sales", "purchases", "*.xlsx", tmp_path)
+    bring(tmp_path, declaration, everything=False)
     workbook(tmp_path, {"S": [HEADER, ["b", MONEY_DATE, 1]]}, "2.xlsx")
-    report = bring(tmp_path, one, everything=False)
+    report = bring(tmp_path, declaration, everything=False)
 
     assert (report.read, report.kept, report.unchanged) == (1, 1, 1)
 

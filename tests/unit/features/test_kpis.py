@@ -73,14 +73,14 @@ def company(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def found(company):
-    return kpis(company, AS_OF, churn_days=60, by=["region"], given={"tier": {"a": "growth"}})
+def figures(company):
+    return kpis(company, AS_OF, churn_days=60, by=["region"], labels={"tier": {"a": "growth"}})
 
 
-def figure(found, kpi, period, start, member="all"):
+def figure(figures, kpi, period, start, member="all"):
     dimension = {"all": "all", "growth": "tier"}.get(member, "region")
     wanted = {"kpi": kpi, "period": period, "period_start": start, "dimension": dimension, "member": member}
-    row = found[np.logical_and.reduce([found[name] == value for name, value in wanted.items()])]
+    row = figures[np.logical_and.reduce([figures[name] == value for name, value in wanted.items()])]
     assert len(row) == 1, wanted
     return row["value"].item(), row["n"].item()
 
@@ -108,38 +108,38 @@ YEAR_2020 = date(2020, 1, 1)
         ("top_20_percent_share", 280 / 420, 3),
     ],
 )
-def test__kpi__of_2020__by_hand(found, kpi, value, n):
-    assert figure(found, kpi, "year", YEAR_2020) == pytest.approx((value, n))
+def test__kpi__of_2020__by_hand(figures, kpi, value, n):
+    assert figure(figures, kpi, "year", YEAR_2020) == pytest.approx((value, n))
 
 
-def test__churned_accounts__silent_for_60_days__by_hand(found):
+def test__churned_accounts__silent_for_60_days__by_hand(figures):
     """Both fell silent in 2019 and again in April 2020, a 60 days after 11 February; c is still a customer."""
-    assert figure(found, "churned_accounts", "year", date(2019, 1, 1)) == (2, 2)
-    assert figure(found, "churned_accounts", "month", date(2020, 4, 1)) == (2, 2)
+    assert figure(figures, "churned_accounts", "year", date(2019, 1, 1)) == (2, 2)
+    assert figure(figures, "churned_accounts", "month", date(2020, 4, 1)) == (2, 2)
     # What they brought in the 365 days up to that order: a 250 + 50, before the return; b 100.
-    assert figure(found, "churned_value", "month", date(2020, 4, 1)) == (300 + 100, 2)
-    assert figure(found, "churn_rate", "month", date(2020, 4, 1)) == (1.0, 2)
+    assert figure(figures, "churned_value", "month", date(2020, 4, 1)) == (300 + 100, 2)
+    assert figure(figures, "churn_rate", "month", date(2020, 4, 1)) == (1.0, 2)
 
 
-def test__churned_accounts__of_high_value__are_the_highest_fifth(found):
+def test__churned_accounts__of_high_value__are_the_highest_fifth(figures):
     """Values are 300, 100 and 40; four fifths of the way lies 220: a alone, and b's 400 of 2019, which was more."""
-    assert figure(found, "churned_high_value_accounts", "month", date(2020, 4, 1)) == (1, 1)
-    assert figure(found, "churned_high_value_value", "year", date(2019, 1, 1)) == (400, 1)
+    assert figure(figures, "churned_high_value_accounts", "month", date(2020, 4, 1)) == (1, 1)
+    assert figure(figures, "churned_high_value_value", "year", date(2019, 1, 1)) == (400, 1)
 
 
-def test__kpi__of_a_member__counts_its_accounts_alone(found):
-    assert figure(found, "revenue", "year", YEAR_2020, "north") == (280, 1)
-    assert figure(found, "revenue", "year", YEAR_2020, "south") == (100, 1)
-    assert figure(found, "revenue", "year", YEAR_2020, "not recorded") == (40, 1)
-    assert figure(found, "nps", "year", YEAR_2020, "south") == (-100, 1)
-    assert figure(found, "revenue", "year", YEAR_2020, "growth") == (280, 1)
+def test__kpi__of_a_member__counts_its_accounts_alone(figures):
+    assert figure(figures, "revenue", "year", YEAR_2020, "north") == (280, 1)
+    assert figure(figures, "revenue", "year", YEAR_2020, "south") == (100, 1)
+    assert figure(figures, "revenue", "year", YEAR_2020, "not recorded") == (40, 1)
+    assert figure(figures, "nps", "year", YEAR_2020, "south") == (-100, 1)
+    assert figure(figures, "revenue", "year", YEAR_2020, "growth") == (280, 1)
 
 
 def test__member__called_as_what_has_none__is_one_with_it(tmp_path):
     """Somebody has written into the CRM what we say of those of whom nothing is written there."""
-    said = {"a": {"accounts": [attributes(region="not recorded")], "purchases": [line("2020-01-01", 7)]}}
-    found = kpis(store(tmp_path, said | {"b": {"purchases": [line("2020-01-01", 5)]}}), AS_OF, by=["region"])
-    assert figure(found, "revenue", "month", YEAR_2020, "not recorded") == (12, 2)
+    labelled = {"a": {"accounts": [attributes(region="not recorded")], "purchases": [line("2020-01-01", 7)]}}
+    figures = kpis(store(tmp_path, labelled | {"b": {"purchases": [line("2020-01-01", 5)]}}), AS_OF, by=["region"])
+    assert figure(figures, "revenue", "month", YEAR_2020, "not recorded") == (12, 2)
 
 
 def test__member__is_the_newest_that_was_known__and_takes_its_past_along(tmp_path):
@@ -151,36 +151,36 @@ def test__member__is_the_newest_that_was_known__and_takes_its_past_along(tmp_pat
         {"occurred_at": at("2020-07-01"), "known_at": at("2020-07-01"), "name": "A"},
     ]
     history = store(tmp_path, {"a": {"accounts": moved, "purchases": [line("2020-01-01", 7)]}})
-    found = kpis(history, AS_OF, by=["region"])
-    assert set(found["member"]) == {"all", "south", "not recorded"}
-    assert figure(found, "revenue", "month", YEAR_2020, "south") == (7, 1)
+    figures = kpis(history, AS_OF, by=["region"])
+    assert set(figures["member"]) == {"all", "south", "not recorded"}
+    assert figure(figures, "revenue", "month", YEAR_2020, "south") == (7, 1)
 
 
-def test__kpi__nothing_to_measure__is_absent_and_not_zero(found):
+def test__kpi__nothing_to_measure__is_absent_and_not_zero(figures):
     """Nobody answered in February; nobody bought in July, which is a revenue of 0."""
-    value, n = figure(found, "nps", "month", date(2020, 7, 1))
+    value, n = figure(figures, "nps", "month", date(2020, 7, 1))
     assert (np.isnan(value), n) == (True, 0)
-    assert figure(found, "revenue", "month", date(2020, 7, 1)) == (0, 0)
+    assert figure(figures, "revenue", "month", date(2020, 7, 1)) == (0, 0)
 
 
 def test__periods__have_ended_and_begin_with_the_history(tmp_path):
     """Nothing of the month that is under way, nothing before the first event, nothing that looks back beyond it."""
     history = store(tmp_path, {"a": {"purchases": [line("2019-02-10", 1), line("2020-12-31", 1)]}})
-    found = kpis(history, at("2020-12-31T23:59"))
-    starts = found.groupby(["kpi", "period"])["period_start"].agg(["min", "max"])
+    figures = kpis(history, at("2020-12-31T23:59"))
+    starts = figures.groupby(["kpi", "period"])["period_start"].agg(["min", "max"])
     assert tuple(starts.loc["revenue", "month"]) == (date(2019, 2, 1), date(2020, 11, 1))
     assert tuple(starts.loc["revenue", "quarter"]) == (date(2019, 4, 1), date(2020, 7, 1))
     assert tuple(starts.loc["net_revenue_retention", "month"]) == (date(2020, 2, 1), date(2020, 11, 1))
     assert ("revenue", "year") not in starts.index
-    assert not {"nps", "resolution_hours_median", "contract_value"} & set(found["kpi"])
+    assert not {"nps", "resolution_hours_median", "contract_value"} & set(figures["kpi"])
 
 
 def test__period__event_at_midnight_of_the_zone__belongs_to_the_month_that_begins(tmp_path):
     """[start, end), where the company is: 23:00 UTC is midnight in Berlin in winter."""
     lines = [line("2020-01-01", 1), line("2020-10-31T23:00", 10), line("2020-10-31T22:59:59.999999", 100)]
-    found = kpis(store(tmp_path, {"a": {"purchases": lines}}), AS_OF, timezone="Europe/Berlin")
-    assert figure(found, "revenue", "month", date(2020, 11, 1))[0] == 10
-    assert figure(found, "revenue", "month", date(2020, 10, 1))[0] == 100
+    figures = kpis(store(tmp_path, {"a": {"purchases": lines}}), AS_OF, timezone="Europe/Berlin")
+    assert figure(figures, "revenue", "month", date(2020, 11, 1))[0] == 10
+    assert figure(figures, "revenue", "month", date(2020, 10, 1))[0] == 100
 
 
 def test__churned__silence_of_exactly_the_churn_days__depends_on_the_next_order(tmp_path):
@@ -191,8 +191,8 @@ def test__churned__silence_of_exactly_the_churn_days__depends_on_the_next_order(
     history = store(
         tmp_path, {"a": {"purchases": in_time}, "b": {"purchases": too_late}, "c": {"purchases": open_still}}
     )
-    found = kpis(history, AS_OF, churn_days=60)
-    assert figure(found, "churned_accounts", "month", date(2020, 4, 1)) == (1, 1)
+    figures = kpis(history, AS_OF, churn_days=60)
+    assert figure(figures, "churned_accounts", "month", date(2020, 4, 1)) == (1, 1)
     later = kpis(history, AS_OF + 31 * DAY, churn_days=60)
     assert figure(later, "churned_accounts", "month", date(2021, 1, 1))[0] == 1
 
@@ -207,32 +207,32 @@ CONTRACTS = {
 
 def test__contracts__by_hand(tmp_path):
     """1,000 in force in 2019's middle, 350 a year later; signed at midnight of New Year, so that 2019 is a whole year."""
-    found = kpis(store(tmp_path, CONTRACTS), AS_OF)
-    assert figure(found, "contract_value", "month", date(2019, 6, 1)) == (1000, 3)
-    assert figure(found, "contract_value", "year", YEAR_2020) == (350, 2)
-    assert figure(found, "contract_churned_accounts", "month", date(2020, 5, 1)) == (1, 1)
-    assert figure(found, "contract_churned_value", "year", YEAR_2020) == (600, 1)
-    assert figure(found, "contract_net_retention", "month", date(2020, 6, 1)) == (0.35, 3)
-    assert figure(found, "contract_gross_retention", "month", date(2020, 6, 1)) == (0.3, 3)
+    figures = kpis(store(tmp_path, CONTRACTS), AS_OF)
+    assert figure(figures, "contract_value", "month", date(2019, 6, 1)) == (1000, 3)
+    assert figure(figures, "contract_value", "year", YEAR_2020) == (350, 2)
+    assert figure(figures, "contract_churned_accounts", "month", date(2020, 5, 1)) == (1, 1)
+    assert figure(figures, "contract_churned_value", "year", YEAR_2020) == (600, 1)
+    assert figure(figures, "contract_net_retention", "month", date(2020, 6, 1)) == (0.35, 3)
+    assert figure(figures, "contract_gross_retention", "month", date(2020, 6, 1)) == (0.3, 3)
 
 
 def test__concentration__of_a_year__as_the_report_says(tmp_path):
     """A year of 365 days ends at midnight: the same accounts, the same revenue, if every account has ordered."""
     lines = {f"a{number}": {"purchases": [line("2019-01-01T12:00", number**2 + 1)]} for number in range(23)}
     history, end = store(tmp_path, lines), at("2020-01-01")
-    report, found = concentration(history, end), kpis(history, end)
-    assert figure(found, "gini", "year", date(2019, 1, 1)) == (pytest.approx(report.gini), 23)
-    assert figure(found, "top_20_percent_share", "year", date(2019, 1, 1))[0] == pytest.approx(report.top[3].share)
+    report, figures = concentration(history, end), kpis(history, end)
+    assert figure(figures, "gini", "year", date(2019, 1, 1)) == (pytest.approx(report.gini), 23)
+    assert figure(figures, "top_20_percent_share", "year", date(2019, 1, 1))[0] == pytest.approx(report.top[3].share)
 
 
 def test__kpis__no_history__an_empty_table(tmp_path):
-    found = kpis(store(tmp_path, {}), AS_OF, by=["region"])
-    assert (len(found), tuple(found.columns)) == (0, COLUMNS)
+    figures = kpis(store(tmp_path, {}), AS_OF, by=["region"])
+    assert (len(figures), tuple(figures.columns)) == (0, COLUMNS)
 
 
-def test__kpis__every_one_is_defined_and_of_its_unit(found):
-    assert set(found["kpi"]) <= set(KPIS)
-    assert all(found["unit"] == found["kpi"].map(lambda name: KPIS[name].unit))
+def test__kpis__every_one_is_defined_and_of_its_unit(figures):
+    assert set(figures["kpi"]) <= set(KPIS)
+    assert all(figures["unit"] == figures["kpi"].map(lambda name: KPIS[name].unit))
 
 
 SEEN = datetime(2020, 6, 1, tzinfo=UTC)
@@ -261,14 +261,14 @@ def test__what_becomes_known_later__moves_nothing(tmp_path):
 
 def test__threads__do_not_matter(tmp_path):
     history = store(tmp_path, company_of(range(20)))
-    one, four = (kpis(history, SEEN, by=["region"], threads=threads) for threads in (1, 4))
-    assert one.equals(four)
+    single, four = (kpis(history, SEEN, by=["region"], threads=threads) for threads in (1, 4))
+    assert single.equals(four)
 
 
 def test__members__add_up_to_the_company(tmp_path):
     """Of what is counted or summed, a division leaves nobody out."""
-    found = kpis(store(tmp_path, company_of(range(25))), SEEN, by=["region"])
-    summed = found[found["unit"].isin(["currency", "accounts"]) & ~found["kpi"].str.startswith("lifetime")]
+    figures = kpis(store(tmp_path, company_of(range(25))), SEEN, by=["region"])
+    summed = figures[figures["unit"].isin(["currency", "accounts"]) & ~figures["kpi"].str.startswith("lifetime")]
     parts = summed.groupby(["kpi", "period", "period_start", "dimension"])["value"].sum().unstack()
     assert len(parts) > 200
     np.testing.assert_allclose(parts["all"], parts["region"], rtol=1e-9, atol=1e-6)

@@ -24,8 +24,8 @@ COLUMNS = {
 def both(tmp_path_factory):
     accounts = {f"a{seed}": busy_history(seed) for seed in range(40)}
     history = store(tmp_path_factory.mktemp("company"), accounts)
-    found = kpis(history, AS_OF, timezone=ZONE, churn_days=CHURN.days, by=["region"])
-    return found, Oracle(history)
+    figures = kpis(history, AS_OF, timezone=ZONE, churn_days=CHURN.days, by=["region"])
+    return figures, Oracle(history)
 
 
 @pytest.mark.parametrize(
@@ -39,14 +39,14 @@ def both(tmp_path_factory):
     ],
 )  # fmt: skip
 def test__kpi__as_pandas_says(both, kpi):
-    found, oracle = both
-    rows = found[found["kpi"] == kpi]
+    figures, oracle = both
+    rows = figures[figures["kpi"] == kpi]
     assert len(rows) > 5
     assert rows["value"].notna().any()
-    said = [
+    expected = [
         oracle.value(kpi, row.member, moment(row.period_start), moment(row.period_end)) for row in rows.itertuples()
     ]
-    np.testing.assert_allclose(rows["value"].to_numpy(), np.array(said, float), rtol=1e-9, atol=1e-6)
+    np.testing.assert_allclose(rows["value"].to_numpy(), np.array(expected, float), rtol=1e-9, atol=1e-6)
 
 
 def moment(day):

@@ -25,8 +25,8 @@ def attribute(day):
 
 def test__gaps__days_without_data__counted_and_the_longest_dated():
     """Data on days 0, 1, 4, 10: six, seven ... of ten days between are missing, the longest run from day 5 to day 9."""
-    found = gaps_between(np.array([0, 1, 4, 10]))
-    assert found == Gaps(7, 5, date(1970, 1, 6), date(1970, 1, 10))
+    gaps = gaps_between(np.array([0, 1, 4, 10]))
+    assert gaps == Gaps(7, 5, date(1970, 1, 6), date(1970, 1, 10))
     assert gaps_between(np.array([3, 4, 5])) == Gaps(0, 0, None, None)
     assert gaps_between(np.array([3])) == Gaps(0, 0, None, None)
 
@@ -35,8 +35,8 @@ def test__status__gaps__are_those_of_all_buckets_together(tmp_path):
     """Two accounts in different buckets that fill each other's silence leave no gap."""
     days = {"a": (1, 5), "b": (2, 3, 9)}
     history = store(tmp_path, {name: {"purchases": [order(day) for day in own]} for name, own in days.items()})
-    (one,) = status(history).sources
-    assert one.gaps == Gaps(4, 3, date(2020, 3, 6), date(2020, 3, 8))
+    (source_status,) = status(history).sources
+    assert source_status.gaps == Gaps(4, 3, date(2020, 3, 6), date(2020, 3, 8))
 
 
 def test__status__days__are_those_of_the_timezone(tmp_path):
@@ -50,16 +50,19 @@ def test__status__accounts_known_by_attributes_alone__are_counted_and_have_no_ga
     """Nothing ever happened to them: they were announced, and no source speaks of them."""
     both = {"purchases": [order(1)], "accounts": [attribute(1)]}
     history = store(tmp_path, {"a": both, "b": {"accounts": [attribute(1), attribute(9)]}})
-    found = status(history)
-    assert (found.accounts, found.without_events) == (2, 1)
-    assert {one.stream: one.gaps is None for one in found.sources} == {"accounts": True, "purchases": False}
+    stored = status(history)
+    assert (stored.accounts, stored.without_events) == (2, 1)
+    assert {source_status.stream: source_status.gaps is None for source_status in stored.sources} == {
+        "accounts": True,
+        "purchases": False,
+    }
 
 
 def test__status__refused_rows__as_a_share_of_all_that_came(tmp_path):
     """Three stored and one refused: a quarter."""
     bring(tmp_path, source(tmp_path, SIMPLE + "a,2011-01-01,1,A\na,2011-03-01,1,A\nb,2011-02-01,1,A\nb,abc,1,A\n"))
-    (one,) = status(History(tmp_path / "history", buckets=4)).sources
-    assert one.share_quarantined == 0.25
+    (source_status,) = status(History(tmp_path / "history", buckets=4)).sources
+    assert source_status.share_quarantined == 0.25
 
 
 def test__status__last_ingest__its_moment_and_when_anything_new_came_last(tmp_path):
@@ -69,9 +72,13 @@ def test__status__last_ingest__its_moment_and_when_anything_new_came_last(tmp_pa
     before = datetime.now(UTC).replace(microsecond=0)
     for moment in (JUNE, JULY):
         bring(tmp_path, lines, as_of=moment)
-    (one,) = status(history).sources
-    assert (one.last_ingest.as_of, one.last_ingest.read, one.last_ingest.kept) == (JULY, 1, 0)
-    assert before <= one.last_ingest.committed_at <= datetime.now(UTC)
+    (source_status,) = status(history).sources
+    assert (source_status.last_ingest.as_of, source_status.last_ingest.read, source_status.last_ingest.kept) == (
+        JULY,
+        1,
+        0,
+    )
+    assert before <= source_status.last_ingest.committed_at <= datetime.now(UTC)
 
 
 def test__arrivals__many__are_shortened_to_the_last_and_say_the_same(tmp_path, monkeypatch):

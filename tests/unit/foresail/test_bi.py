@@ -1,4 +1,4 @@
-"""What docs/bi.md says runs, and its figures are those of the tables."""
+"""What docs/guides/bi.md says runs, and its figures are those of the tables."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ from published_rows import AS_OF, ROWS, rows
 
 from serving.publish import TABLES, Destination, publish
 
-BI = (Path(__file__).parents[3] / "docs" / "bi.md").read_text(encoding="utf-8")
+BI = (Path(__file__).parents[3] / "docs" / "guides" / "bi.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture

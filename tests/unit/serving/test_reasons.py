@@ -9,8 +9,10 @@ from features.catalog import CATALOG, named
 from features.definitions import Feature
 from features.families.purchases import orders
 from features.history.streams import ENGAGEMENT_KINDS
-from serving.scoring.phrases import ENGLISH, LANGUAGES, money, number, percent
-from serving.scoring.reasons import reasons_of, theme, wording
+from serving.scoring.language import money, number, percent
+from serving.scoring.phrases import ENGLISH, LANGUAGES
+from serving.scoring.reason_words import value_words
+from serving.scoring.reasons import reasons_of, theme
 
 NAN = math.nan
 LAST, GAP = "purchases_days_since_last", "purchases_gap_days_mean"
@@ -19,7 +21,7 @@ LAST, GAP = "purchases_days_since_last", "purchases_gap_days_mean"
 def words(name, value, raises=True, currency="GBP", **others):
     """What is said of one feature of one account."""
     (feature,) = named([name])
-    told = wording(feature, {name: value} | others, raises)
+    told = value_words(feature, {name: value} | others, raises)
     return ENGLISH.say(told.key, currency, told.fields)
 
 
@@ -96,9 +98,9 @@ def test__feature_without_phrase__is_told_by_its_declaration():
     said = [
         ENGLISH.say(told.key, "EUR", told.fields)
         for told in (
-            wording(own, {own.name: 3.0}, raises=True),
-            wording(own, {own.name: NAN}, raises=True),
-            wording(dear, {dear.name: 1234.5}, raises=True),
+            value_words(own, {own.name: 3.0}, raises=True),
+            value_words(own, {own.name: NAN}, raises=True),
+            value_words(dear, {dear.name: 1234.5}, raises=True),
         )
     ]
     assert said == [
@@ -351,7 +353,7 @@ def test__words__of_the_other_streams__read_as_english(name, value, said):
 def test__words__negative_share_of_a_feature_without_a_phrase__keep_the_sign(value, said):
     """A phrase of ours says 'a loss of'; the words of a declaration say nothing of the sign, and 20% is no −20%."""
     own = Feature("our_share", CATALOG[0].definition, "our share", "share", "")
-    told = wording(own, {"our_share": value}, raises=True)
+    told = value_words(own, {"our_share": value}, raises=True)
     assert ENGLISH.say(told.key, "", told.fields) == said
 
 

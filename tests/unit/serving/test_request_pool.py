@@ -15,7 +15,7 @@ def test__request_pool__all_places_taken__503_and_a_place_is_free_again_when_wor
 
     async def scenario():
         pool, go_on = RequestPool(at_once=1, waiting=1), threading.Event()
-        first, second = (asyncio.create_task(pool.run(go_on.wait, 5)) for _ in range(2))
+        first, second = (asyncio.create_task(pool.run(go_on.wait, 60)) for _ in range(2))
         await asyncio.sleep(0)
         with pytest.raises(Busy, match="too many requests") as raised:
             await pool.run(int)
@@ -34,7 +34,7 @@ def test__request_pool__caller_no_longer_waits__the_place_is_taken_until_the_wor
     async def scenario():
         pool, go_on = RequestPool(at_once=1, waiting=0), threading.Event()
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(pool.run(go_on.wait, 5), 0.05)
+            await asyncio.wait_for(pool.run(go_on.wait, 60), 0.05)
         with pytest.raises(Busy, match="too many requests"):
             await pool.run(int)
         go_on.set()

@@ -14,7 +14,7 @@ from features.history.streams import STREAMS
 from serving.interventions.declare.columns import (
     ARROW,
     EVENT,
-    Posted,
+    PostedEventOfAccount,
     account_rows,
     columns_of_accounts,
     columns_of_events,
@@ -158,17 +158,19 @@ def test__days_to_next__is_what_going_through_the_days_says(born, today):
 
 def test__posted_rows__case_of_a_strategic_account__is_what_an_sla_asks_for():
     standing, event = standing_of("a", tier="strategic"), {"account_id": "a", "kind": "opened", "severity": "urgent"}
-    row = posted_rows([Posted("service", event, standing, [score_of("a", "leaving", band="high")])], TARGETS)
+    row = posted_rows(
+        [PostedEventOfAccount("service", event, standing, [score_of("a", "leaving", band="high")])], TARGETS
+    )
     assert list(columns_of_events(TARGETS)) == row.column_names
     asked = "case_severity = 'urgent' and tier = 'strategic' and event_kind = 'opened' and churn_band = 'high'"
     assert holding(row, {"it": asked})["it"].tolist() == [True]
-    unknown = posted_rows([Posted("service", event, None, [])], TARGETS)
+    unknown = posted_rows([PostedEventOfAccount("service", event, None, [])], TARGETS)
     assert holding(unknown, {"it": asked, "urgent": "case_severity = 'urgent'"}) == {"it": [False], "urgent": [True]}
 
 
 def test__posted_rows__of_another_stream__has_no_case():
     event = {"account_id": "a", "kind": "meeting", "status": "cancelled"}
-    row = posted_rows([Posted("engagement", event, None, [])], {})
+    row = posted_rows([PostedEventOfAccount("engagement", event, None, [])], {})
     assert row["event_status"].to_pylist() == ["cancelled"]
     assert row["case_channel"].to_pylist() == [None]
 
@@ -186,7 +188,7 @@ def test__event_rows__are_those_of_the_same_events_as_they_were_posted(accounts)
               score_of("b", "next_order", days=7.0, percentile=0.2, band="low"), score_of("a", "next_order", days=70.0)]  # fmt: skip
     standings = {row["account_id"]: row for row in accounts.to_pylist()}
     posted = [
-        Posted(
+        PostedEventOfAccount(
             "service",
             event,
             standings.get(event["account_id"]),

@@ -11,8 +11,8 @@ from serving.database.audit_log import verify
 from serving.database.engine import reading, writing
 from serving.database.tables import METADATA, audit_log, deadlines, event_inbox, interventions, outbox
 from serving.interventions.declare.settings import Channel, InterventionSettings, Role
-from serving.interventions.run.deadlines import Swept, sweep
-from serving.interventions.run.lifecycle import Begun, Change, Deadline, begin, change
+from serving.interventions.run.deadlines import SweepResult, sweep
+from serving.interventions.run.lifecycle import Change, Deadline, NewIntervention, begin, change
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -27,7 +27,7 @@ EXPIRE = Deadline("expire", NOON + timedelta(days=30))
 
 def begun(database, *due, count=1):
     many = [
-        Begun(
+        NewIntervention(
             f"i{number}",
             "A",
             "strategic_urgent",
@@ -53,13 +53,13 @@ def rows(database, table):
 
 def test__before_it_is_due__nothing_happens(database):
     begun(database, CLAIM)
-    assert sweep(database, TOLD, NOON + 15 * MINUTE - timedelta(microseconds=1)) == Swept()
+    assert sweep(database, TOLD, NOON + 15 * MINUTE - timedelta(microseconds=1)) == SweepResult()
     assert [row["settled_at"] for row in rows(database, deadlines)] == [None]
 
 
 def test__unclaimed__goes_to_the_director_who_is_told_at_once(database):
     begun(database, CLAIM)
-    assert sweep(database, TOLD, NOON + 15 * MINUTE) == Swept(missed=1, escalated=1)
+    assert sweep(database, TOLD, NOON + 15 * MINUTE) == SweepResult(missed=1, escalated=1)
     (it,), (message,) = rows(database, interventions), rows(database, outbox)
     assert (it["status"], it["role"], it["owner"]) == ("assigned", "director", None)
     assert (message["channel"], message["type"], message["urgent"]) == ("mail", "intervention.escalated", True)
@@ -72,7 +72,7 @@ def test__a_role_that_is_declared_no_more__does_not_keep_the_others_from_being_t
     begun(database, CLAIM, STEP)
     assert sweep(
         database, TOLD.model_copy(update={"roles": {"manager": TOLD.roles["manager"]}}), NOON + 61 * MINUTE
-    ) == (Swept(missed=2, escalated=1))
+    ) == (SweepResult(missed=2, escalated=1))
     assert [row["channel"] for row in rows(database, outbox)] == ["chat"]
 
 
@@ -80,12 +80,12 @@ def test__claimed_in_time__is_not_escalated(database):
     begun(database, CLAIM)
     with writing(database) as connection:
         change(connection, "i0", Change("claimed", "Ada", NOON + 14 * MINUTE), TOLD)
-    assert sweep(database, TOLD, NOON + 60 * MINUTE) == Swept()
+    assert sweep(database, TOLD, NOON + 60 * MINUTE) == SweepResult()
 
 
 def test__a_step_that_is_late__is_told_to_who_is_to_do_it(database):
     begun(database, STEP)
-    assert sweep(database, TOLD, NOON + 61 * MINUTE) == Swept(missed=1)
+    assert sweep(database, TOLD, NOON + 61 * MINUTE) == SweepResult(missed=1)
     (it,), (message,) = rows(database, interventions), rows(database, outbox)
     assert (it["role"], it["owner"]) == ("manager", "Ada")
     assert (message["channel"], message["type"], message["urgent"]) == ("chat", "intervention.overdue", False)
@@ -93,7 +93,7 @@ def test__a_step_that_is_late__is_told_to_who_is_to_do_it(database):
 
 def test__what_nobody_has_begun__expires_and_its_other_deadlines_are_void(database):
     begun(database, EXPIRE, Deadline("step", NOON + timedelta(days=40), step=1))
-    assert sweep(database, TOLD, NOON + timedelta(days=31)) == Swept(expired=1)
+    assert sweep(database, TOLD, NOON + timedelta(days=31)) == SweepResult(expired=1)
     assert rows(database, interventions)[0]["status"] == "expired"
     assert {row["result"] for row in rows(database, deadlines)} == {"missed", "void"}
     assert len(rows(database, event_inbox)) == 1
@@ -110,7 +110,7 @@ def test__many_that_expire__in_portions__are_each_told_noted_and_in_the_history_
         "crm": Channel(kind="webhook", url="https://crm.example.com", types=("intervention.expired",)),
     }
     found = sweep(database, TOLD.model_copy(update={"channels": crm}), EXPIRE.due_at)
-    assert found == Swept(missed=4, escalated=4, expired=4)
+    assert found == SweepResult(missed=4, escalated=4, expired=4)
     status = {row["intervention_id"]: row["status"] for row in rows(database, interventions)}
     assert status == {f"i{number}": "expired" for number in range(4)} | {"i4": "claimed"}
     told = [json.loads(row["payload"])["data"] for row in rows(database, outbox) if row["channel"] == "crm"]
@@ -129,7 +129,7 @@ def test__sweeping_again__changes_nothing(database):
     begun(database, CLAIM, STEP, EXPIRE)
     sweep(database, TOLD, NOON + timedelta(days=31))
     before = {table.name: rows(database, table) for table in METADATA.sorted_tables}
-    assert sweep(database, TOLD, NOON + timedelta(days=32)) == Swept()
+    assert sweep(database, TOLD, NOON + timedelta(days=32)) == SweepResult()
     assert {table.name: rows(database, table) for table in METADATA.sorted_tables} == before
 
 

@@ -13,15 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.families.eligibility import OPTED_OUT
-from serving.interventions.decide.candidates import Accounts, Company, Outcome
-from serving.interventions.decide.decisions import decided, intervention_id
-from serving.interventions.decide.earlier_decisions import NOTHING, Before
-from serving.interventions.decide.experiments import lots
+from serving.interventions.decide.candidates import Accounts, CompanySettings, TargetedOutcome
+from serving.interventions.decide.decisions import decide_interventions, decision_intervention_id
+from serving.interventions.decide.earlier_decisions import NO_DECISIONS, EarlierDecisions
+from serving.interventions.decide.experiments import random_numbers
 from serving.interventions.declare.settings import EffectPrior, InterventionSettings, Limits, Playbook, Role, Rule, Step
 
 NIGHT = datetime(2026, 3, 4, tzinfo=UTC)
 """A Wednesday: its ISO week began on 2 March."""
-OUTCOMES = {"churn": Outcome("churn"), "upsell": Outcome("upsell", 0.5)}
+OUTCOMES = {"churn": TargetedOutcome("churn"), "upsell": TargetedOutcome("upsell", 0.5)}
 
 
 def playbook(when="true", target="churn", role="team", **how):
@@ -32,7 +32,7 @@ def playbook(when="true", target="churn", role="team", **how):
 def company(playbooks, rules=None, roles=None, **policy):
     roles = roles or {"team": Role(members=("Ann", "Bo"), capacity_per_week=5)}
     told = InterventionSettings(roles=roles, playbooks=playbooks, rules=rules or {}, policy=Limits(**policy))
-    return Company(told, OUTCOMES, currency="EUR")
+    return CompanySettings(told, OUTCOMES, currency="EUR")
 
 
 def accounts(count=40, seed=0, **columns):
@@ -66,16 +66,16 @@ def frame(columns, *rows):
 
 def begun_before(*rows):
     """Interventions of before: (account, playbook, decided_at, closed_at, owner)."""
-    columns = list(NOTHING.begun.columns)
+    columns = list(NO_DECISIONS.begun.columns)
     filled = [
         (f"old {n}", account, name, "decision", "team", owner, 10.0, decided_at, closed_at)
         for n, (account, name, decided_at, closed_at, owner) in enumerate(rows)
     ]
-    return dataclasses.replace(NOTHING, begun=frame(columns, *filled))
+    return dataclasses.replace(NO_DECISIONS, begun=frame(columns, *filled))
 
 
-def decide(company, rows=None, before=NOTHING, as_of=NIGHT):
-    return decided([rows or accounts()], lambda chosen: {}, company, before, as_of)
+def decide(company, rows=None, before=NO_DECISIONS, as_of=NIGHT):
+    return decide_interventions([rows or accounts()], lambda chosen: {}, company, before, as_of)
 
 
 def whom(found):
@@ -99,7 +99,7 @@ def test__capacity__goes_to_those_that_bring_the_most__and_the_others_are_told_b
     assert whom(found) == set(stakes.index[:10])
     assert found.not_chosen["account_id"].iloc[0] == stakes.index[10]
     least = stakes.iloc[9] * 0.1 - 10
-    assert found.not_chosen["why"].iloc[0] == f"capacity of team is used by accounts worth more than {least:,.0f}"
+    assert found.not_chosen["why"].iloc[0] == f"capacity of team is used by accounts worth {least:,.0f} or more"
 
 
 def test__what_does_not_pay__is_begun_only_where_a_rule_asks():
@@ -133,7 +133,7 @@ def test__several_playbooks__an_account_gets_the_one_that_brings_the_most():
 def test__opted_out_and_holdout__get_nothing__and_only_holdout_is_logged():
     rows = accounts(opted_out=[float(n < 20) for n in range(40)])
     found = decide(company({"call": playbook()}, None, {"team": Role(members=("Ann",))}, holdout=0.4), rows)
-    held = set(np.array(rows.ids)[lots(rows.ids, "") < 0.4])
+    held = set(np.array(rows.ids)[random_numbers(rows.ids, "") < 0.4])
     assert whom(found).isdisjoint({*rows.ids[:20], *held})
     logged = found.assignments[found.assignments["arm"] == "holdout"]
     assert set(logged["account_id"]) <= held - set(rows.ids[:20])
@@ -158,8 +158,8 @@ def test__cooldown_and_open_interventions__keep_an_account_at_rest(days_ago, clo
 
 @pytest.mark.parametrize("arm", ["treatment", "control"])
 def test__who_was_assigned__is_not_assigned_again_within_the_cooldown(arm):
-    assigned = frame(list(NOTHING.assigned.columns), ("call", "A1", NIGHT - timedelta(days=30), arm))
-    before = dataclasses.replace(NOTHING, assigned=assigned)
+    assigned = frame(list(NO_DECISIONS.assigned.columns), ("call", "A1", NIGHT - timedelta(days=30), arm))
+    before = dataclasses.replace(NO_DECISIONS, assigned=assigned)
     rows = accounts(2, churn_probability=[0.9, 0.9], value=[9e3, 9e3])
     assert whom(decide(company({"call": playbook()}), rows, before)) == {"A0"}
 
@@ -206,12 +206,24 @@ def test__control__is_the_lot__uses_no_capacity__and_is_chosen_as_treatment_is()
     rows = accounts(400)
     found = decide(company({"call": playbook(control=0.5)}), rows)
     arms = found.assignments.set_index("account_id")["arm"]
-    lot = dict(zip(rows.ids, lots(rows.ids, "call"), strict=True))
+    lot = dict(zip(rows.ids, random_numbers(rows.ids, "call"), strict=True))
     assert all((lot[account] < 0.5) == (arm == "control") for account, arm in arms.items())
     assert len(found.begun) == 10
     stakes = pd.Series(rows.number("churn_value_at_stake"), rows.ids)
     least = min(stakes[account] for account in whom(found))
     assert set(arms.index[arms == "control"]) == {a for a in rows.ids if lot[a] < 0.5 and stakes[a] > least}
+
+
+@pytest.mark.parametrize(("places_left", "logged"), [(0, False), (1, True)])
+def test__control__worth_less_than_the_last_of_as_many_takers_as_places__is_not_logged(places_left, logged):
+    """In treatment it would have had to put out somebody who is worth more; with a place left it would have been served."""
+    rows = accounts(20)
+    treated = random_numbers(rows.ids, "call") >= 0.5
+    rows = accounts(20, value=[1_000.0] * 20, churn_probability=np.where(treated, 0.8, 0.4).tolist())
+    roles = {"team": Role(members=("Ann",), capacity_per_week=int(treated.sum()) + places_left)}
+    found = decide(company({"call": playbook(control=0.5)}, None, roles), rows)
+    assert len(found.begun) == treated.sum()
+    assert (found.assignments["arm"] == "control").any() == logged
 
 
 def test__control_of_its_best_playbook__gets_nothing_else_that_night():
@@ -245,7 +257,7 @@ def test__control__reaches_as_far_down_as_what_is_begun_once_the_places_of_the_s
     found = decide(company(both, roles=roles), rows)
     least = min(one.value_at_stake for one in found.begun)
     stakes = dict(zip(rows.ids, rows.number("churn_value_at_stake"), strict=True))
-    spared = {name for name, lot in zip(rows.ids, lots(rows.ids, "call"), strict=True) if lot < 0.3}
+    spared = {name for name, lot in zip(rows.ids, random_numbers(rows.ids, "call"), strict=True) if lot < 0.3}
     logged = set(found.assignments.loc[found.assignments["arm"] == "control", "account_id"])
     assert len(found.begun) == 100
     assert logged == {name for name in spared if stakes[name] > least}
@@ -275,7 +287,9 @@ def test__reason__rule_score_and_its_reasons_and_what_it_should_bring():
     rules = {"silent": Rule(when="true", start="call", severity="high")}
     rows = accounts(1, value=[10_000.0], churn_probability=[0.5])
     because = {("A0", "churn"): ["no order for 61 days", "two open complaints", "a third"]}
-    found = decided([rows], lambda chosen: because, company({"call": playbook()}, rules), NOTHING, NIGHT)
+    found = decide_interventions(
+        [rows], lambda chosen: because, company({"call": playbook()}, rules), NO_DECISIONS, NIGHT
+    )
     assert found.begun[0].reason == (
         "silent (high); churn 50%: no order for 61 days, two open complaints; "
         "€5,000 at stake, acting keeps 10% (assumed)"
@@ -284,7 +298,7 @@ def test__reason__rule_score_and_its_reasons_and_what_it_should_bring():
 
 def test__warnings__keep_since_when_a_rule_has_held():
     monday = NIGHT - timedelta(days=2)
-    before = dataclasses.replace(NOTHING, warned=frame(list(NOTHING.warned.columns), ("A1", "alarm", monday)))
+    before = dataclasses.replace(NO_DECISIONS, warned=frame(list(NO_DECISIONS.warned.columns), ("A1", "alarm", monday)))
     rules = {"alarm": Rule(when="account_id in ('A1', 'A2')", severity="low")}
     found = decide(company({}, rules), before=before).warnings
     assert [(row.account_id, row.severity, row.since, row.as_of) for row in found.itertuples()] == [
@@ -296,16 +310,19 @@ def test__the_same_moment_decided_again__decides_nothing_twice():
     """What was left over because somebody is at rest is no reason to do more for him."""
     everybody = company({"call": playbook(control=0.3), "letter": playbook()}, None, {"team": Role(members=("Ann",))})
     first = decide(everybody)
-    columns = list(NOTHING.assigned.columns)
-    before = Before(NOTHING.begun, first.assignments[columns], NOTHING.warned)
+    columns = list(NO_DECISIONS.assigned.columns)
+    before = EarlierDecisions(NO_DECISIONS.begun, first.assignments[columns], NO_DECISIONS.warned)
     assert len(first.begun) > 10
     assert decide(everybody, before=before).begun == []
 
 
 def test__ids__are_those_of_playbook_account_and_moment():
-    assert intervention_id("call", "A1", NIGHT) == intervention_id("call", "A1", NIGHT)
-    others = {intervention_id(*which) for which in [("call", "A2", NIGHT), ("letter", "A1", NIGHT)]}
-    assert intervention_id("call", "A1", NIGHT) not in {*others, intervention_id("call", "A1", NIGHT + timedelta(1))}
+    assert decision_intervention_id("call", "A1", NIGHT) == decision_intervention_id("call", "A1", NIGHT)
+    others = {decision_intervention_id(*which) for which in [("call", "A2", NIGHT), ("letter", "A1", NIGHT)]}
+    assert decision_intervention_id("call", "A1", NIGHT) not in {
+        *others,
+        decision_intervention_id("call", "A1", NIGHT + timedelta(1)),
+    }
 
 
 @st.composite
@@ -342,7 +359,7 @@ def test__laws__of_every_decision(situation):
     """Limits hold, nobody is acted on who must not be, the lot decides, and rows come in any order."""
     told, rows, before, order = situation
     found = decide(told, rows, before)
-    playbooks, limits, roles = told.told.playbooks, told.told.policy, told.told.roles
+    playbooks, limits, roles = told.settings.playbooks, told.settings.policy, told.settings.roles
     acted = pd.DataFrame(
         [vars(one) for one in found.begun], columns=["account_id", "playbook", "role", "owner", "cost"]
     )
@@ -365,7 +382,7 @@ def test__laws__of_every_decision(situation):
             begun = (this_week["role"] == name).sum()
             assert len(own) <= max(role.capacity_per_week * len(role.members) - begun, 0)
     for row in found.assignments.itertuples():
-        drawn = lots([row.account_id], "" if row.arm == "holdout" else row.playbook)[0]
+        drawn = random_numbers([row.account_id], "" if row.arm == "holdout" else row.playbook)[0]
         share = limits.holdout if row.arm == "holdout" else playbooks[row.playbook].control
         assert (drawn < share) == (row.arm in {"control", "holdout"})
     in_other_order = Accounts(rows.rows.take(pa.array(order)), rows.features.iloc[list(order)])

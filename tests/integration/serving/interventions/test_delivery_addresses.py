@@ -13,9 +13,9 @@ from outbox_messages import NOON, put, told, webhook
 from receiving import receiver
 
 from serving.interventions.deliver import addresses
-from serving.interventions.deliver.addresses import Guarded, checked, is_public, resolved
+from serving.interventions.deliver.addresses import GuardedTransport, allowed_addresses, is_public, resolve
 from serving.interventions.deliver.dispatch import dispatch_once
-from serving.interventions.deliver.secrets import NotUsable
+from serving.interventions.deliver.secrets import ChannelUnusable
 
 NOT_OURS = [
     "http://0x7f.1", "http://2130706433", "http://017700000001", "http://127.1", "http://localhost", "http://[::1]",
@@ -30,11 +30,11 @@ NOT_OURS = [
 def test__an_address_inside_a_network__is_refused_however_it_is_written(url):
     host = httpx.URL(url).host
     try:
-        found = resolved(host, 443)
-    except NotUsable:  # nobody is reached by a host that is not known
+        found = resolve(host, 443)
+    except ChannelUnusable:  # nobody is reached by a host that is not known
         return
-    with pytest.raises(NotUsable, match="is an address inside a network"):
-        checked(found, allow_private=False)
+    with pytest.raises(ChannelUnusable, match="is an address inside a network"):
+        allowed_addresses(found, allow_private=False)
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "2001:4860:4860::8888", "::ffff:8.8.8.8", "64:ff9b::808:808"])
@@ -60,8 +60,8 @@ def test__private_addresses__are_private_in_each_of_ipv6s_ways(network, number):
 
 
 def test__one_private_address_among_others__is_enough_to_refuse():
-    with pytest.raises(NotUsable, match=r"10\.0\.0\.1 is an address inside a network"):
-        checked(["8.8.8.8", "10.0.0.1"], allow_private=False)
+    with pytest.raises(ChannelUnusable, match=r"10\.0\.0\.1 is an address inside a network"):
+        allowed_addresses(["8.8.8.8", "10.0.0.1"], allow_private=False)
 
 
 def test__a_webhook_inside_the_network__gets_nothing(database):
@@ -81,7 +81,7 @@ def test__a_name_that_means_another_address_the_second_time__is_connected_to_at_
         asked.append(host)
         return ["127.0.0.1"] if len(asked) == 1 else ["10.0.0.1"]
 
-    monkeypatch.setattr(addresses, "resolved", resolve)
+    monkeypatch.setattr(addresses, "resolve", resolve)
     with receiver() as crm:
         answer = run(post(f"http://crm.example:{crm.server.server_port}/hook"))
     ((headers, *_),) = crm.requests
@@ -91,14 +91,14 @@ def test__a_name_that_means_another_address_the_second_time__is_connected_to_at_
 
 
 def test__an_address_that_does_not_answer__gives_way_to_the_next(monkeypatch):
-    monkeypatch.setattr(addresses, "resolved", lambda host, port: ["127.0.0.9", "127.0.0.1"])
+    monkeypatch.setattr(addresses, "resolve", lambda host, port: ["127.0.0.9", "127.0.0.1"])
     with receiver() as crm:
         assert run(post(f"http://crm.example:{crm.server.server_port}/hook")).status_code == 200
 
 
 def test__tls__asks_for_the_name_and_not_for_the_address(monkeypatch):
     """What a server sees of the name in the first message of TLS."""
-    monkeypatch.setattr(addresses, "resolved", lambda host, port: ["127.0.0.1"])
+    monkeypatch.setattr(addresses, "resolve", lambda host, port: ["127.0.0.1"])
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"https://crm.example:{listening.getsockname()[1]}/hook"
         run(failing(post(url, 1)))
@@ -108,7 +108,9 @@ def test__tls__asks_for_the_name_and_not_for_the_address(monkeypatch):
 
 
 async def post(url, seconds=20):
-    async with httpx.AsyncClient(transport=Guarded(allow_private=True, connections=1), timeout=seconds) as client:
+    async with httpx.AsyncClient(
+        transport=GuardedTransport(allow_private=True, connections=1), timeout=seconds
+    ) as client:
         return await client.post(url, content=b"{}")
 
 

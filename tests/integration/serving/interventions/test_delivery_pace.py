@@ -11,9 +11,9 @@ from receiving import receiver
 
 from serving.database.engine import opened
 from serving.interventions.declare.settings import Channel
-from serving.interventions.deliver.channel_rate_limit import Bucket, per_minute
+from serving.interventions.deliver.channel_rate_limit import TokenBucket, per_minute
 from serving.interventions.deliver.dispatch import dispatch_once
-from serving.interventions.deliver.leases import Dispatched, Taken, Terms, chosen, take
+from serving.interventions.deliver.leases import ChannelTerms, DispatchCounts, LeasedMessage, lease, texts_to_send
 
 MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
 
@@ -21,7 +21,7 @@ MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
 @settings(deadline=None)
 @given(st.floats(0.2, 200), st.lists(st.floats(0, 90), min_size=1, max_size=30))
 def test__any_minute__has_at_most_the_limit(limit, gaps):
-    bucket, at, sent = Bucket.full(limit, NOON), NOON, []
+    bucket, at, sent = TokenBucket.full(limit, NOON), NOON, []
     for gap in gaps:
         at += timedelta(seconds=gap)
         bucket = bucket.refilled(at)
@@ -33,7 +33,7 @@ def test__any_minute__has_at_most_the_limit(limit, gaps):
 
 
 def test__a_full_minute__is_used():
-    bucket, sent = Bucket.full(20, NOON), 0
+    bucket, sent = TokenBucket.full(20, NOON), 0
     for second in range(60):
         bucket = bucket.refilled(NOON + second * SECOND)
         sent += bucket.whole
@@ -42,14 +42,14 @@ def test__a_full_minute__is_used():
 
 
 def test__a_clock_that_goes_back__fills_nothing():
-    bucket = Bucket(20, 0.0, NOON).refilled(NOON - MINUTE)
+    bucket = TokenBucket(20, 0.0, NOON).refilled(NOON - MINUTE)
     assert (bucket.tokens, bucket.at) == (0.0, NOON)
 
 
 def test__a_clock_that_was_a_day_ahead__does_not_silence_a_channel_for_a_day():
-    ahead = Bucket(20, 0.0, NOON + timedelta(days=1))
+    ahead = TokenBucket(20, 0.0, NOON + timedelta(days=1))
     assert ahead.refilled(NOON).whole == 0
-    assert ahead.refilled(NOON).refilled(NOON + timedelta(minutes=1)).whole == Bucket.full(20, NOON).whole
+    assert ahead.refilled(NOON).refilled(NOON + timedelta(minutes=1)).whole == TokenBucket.full(20, NOON).whole
 
 
 def test__limits__are_those_declared_else_those_of_the_kind():
@@ -63,10 +63,10 @@ def test__limits__are_those_declared_else_those_of_the_kind():
 def test__two_dispatchers__share_one_pace(database):
     put(database, "chat", 30)
     others = opened(database.url.render_as_string(hide_password=False))
-    terms, taken = Terms(at_once=64, per_minute=20.0), []
+    terms, taken = ChannelTerms(at_once=64, per_minute=20.0), []
     for second in range(60):
         for engine in (database, others):
-            taken += take(engine, "chat", terms, NOON + second * SECOND)
+            taken += lease(engine, "chat", terms, NOON + second * SECOND)
     others.dispose()
     assert len(taken) == 20
 
@@ -77,29 +77,29 @@ def test__a_webhook_with_a_pace__waits_rather_than_merges(database):
         declared = told(crm=webhook(crm.url, per_minute=1.0))
         for minute in range(3):
             at = NOON + minute * MINUTE
-            assert dispatch_once(database, declared, {}, lambda at=at: at) == Dispatched(delivered=1)
+            assert dispatch_once(database, declared, {}, lambda at=at: at) == DispatchCounts(delivered=1)
     assert set(crm.ids().values()) == {1}
     assert states(database) == ["delivered"] * 3
 
 
 def message(number, urgent=False, minutes_ago=0):
-    return Taken(f"msg_{number}", "{}", urgent, NOON - minutes_ago * MINUTE, 1, None)
+    return LeasedMessage(f"msg_{number}", "{}", urgent, NOON - minutes_ago * MINUTE, 1, None)
 
 
 def test__a_digest__waits_for_the_oldest_and_takes_all():
-    terms = Terms(at_once=4, together=20, digest=30 * MINUTE)
+    terms = ChannelTerms(at_once=4, together=20, digest=30 * MINUTE)
     ready = [message(1, minutes_ago=29), message(2), message(3, urgent=True)]
-    assert chosen(ready, terms, NOON, None) == [(ready[2],)]
-    assert chosen(ready, terms, NOON + MINUTE, None) == [(ready[2],), (ready[0], ready[1])]
+    assert texts_to_send(ready, terms, NOON, None) == [(ready[2],)]
+    assert texts_to_send(ready, terms, NOON + MINUTE, None) == [(ready[2],), (ready[0], ready[1])]
 
 
 def test__more_than_the_pace_allows__is_told_together_the_urgent_first():
     ready = [message(number) for number in range(6)] + [message(9, urgent=True)]
-    terms = Terms(at_once=8, together=5, per_minute=20.0)
-    assert chosen(ready, terms, NOON, 7) == [(ready[6],), *((one,) for one in ready[:6])]
-    assert chosen(ready, terms, NOON, 2) == [(ready[6], *ready[:4]), (ready[4], ready[5])]
-    assert chosen(ready, terms, NOON, 1) == [(ready[6], *ready[:4])]
-    assert chosen(ready, terms, NOON, 0) == []
+    terms = ChannelTerms(at_once=8, together=5, per_minute=20.0)
+    assert texts_to_send(ready, terms, NOON, 7) == [(ready[6],), *((one,) for one in ready[:6])]
+    assert texts_to_send(ready, terms, NOON, 2) == [(ready[6], *ready[:4]), (ready[4], ready[5])]
+    assert texts_to_send(ready, terms, NOON, 1) == [(ready[6], *ready[:4])]
+    assert texts_to_send(ready, terms, NOON, 0) == []
 
 
 @given(
@@ -110,8 +110,8 @@ def test__more_than_the_pace_allows__is_told_together_the_urgent_first():
 )
 def test__what_is_chosen__is_ready_once_and_within_bounds(rows, allowed, together, has_digest):
     ready = [message(number, *row) for number, row in enumerate(rows)]
-    terms = Terms(4, together, 30 * MINUTE if has_digest else None)
-    texts = chosen(ready, terms, NOON, allowed)
+    terms = ChannelTerms(4, together, 30 * MINUTE if has_digest else None)
+    texts = texts_to_send(ready, terms, NOON, allowed)
     told = [one.message_id for text in texts for one in text]
     assert len(told) == len(set(told))
     assert set(told) <= {one.message_id for one in ready}

@@ -19,8 +19,8 @@ from serving.database.engine import writing
 from serving.database.tables import standings
 from serving.interventions.declare.settings import Channel
 from serving.interventions.deliver.dispatch import dispatch_once
-from serving.interventions.deliver.leases import Dispatched
-from serving.interventions.deliver.messages import Text, text_of, text_together
+from serving.interventions.deliver.leases import DispatchCounts
+from serving.interventions.deliver.message_texts import Text, text_of, text_together
 
 MINUTE = timedelta(minutes=1)
 PAYLOAD = {"type": "intervention.escalated", "data": DATA}
@@ -92,7 +92,7 @@ def test__mail__reaches_the_reader_as_text_or_escaped(database, asked, kind, nam
     put(database, "mail", urgent=True)
     with mail_server() as (letters, port):
         url = f"mailto://127.0.0.1:{port}?from=foresail@example.com&to=ann@example.com&mode=insecure{asked}"
-        assert once(database, told(mail=people(url))) == Dispatched(delivered=1), held(database)
+        assert once(database, told(mail=people(url))) == DispatchCounts(delivered=1), held(database)
     ((to, letter),) = letters.taken
     assert to == ["ann@example.com"]
     assert letter["subject"] == "[high] win back: to do"
@@ -104,7 +104,7 @@ def test__mail__reaches_the_reader_as_text_or_escaped(database, asked, kind, nam
 def test__a_mail_server_that_is_not_there__is_tried_again_and_the_password_is_not_told(database):
     (message_id,) = put(database, "mail")
     url = "mailto://ann:${PASSWORD}@127.0.0.1:9?from=foresail@example.com&to=ann@example.com&mode=insecure"
-    assert once(database, told(mail=people(url)), PASSWORD="pw-4711") == Dispatched(again=1)
+    assert once(database, told(mail=people(url)), PASSWORD="pw-4711") == DispatchCounts(again=1)
     row = held(database)[message_id]
     assert row["problem"]
     assert "pw-4711" not in str(row)
@@ -114,7 +114,7 @@ def test__a_chat__gets_the_text_as_it_is(database):
     put(database, "chat", reason="<!channel> *look* [here](http://x)")
     with receiver() as chat:
         url = chat.url.replace("http://", "json://")
-        assert once(database, told(chat=people(url))) == Dispatched(delivered=1)
+        assert once(database, told(chat=people(url))) == DispatchCounts(delivered=1)
     (said,) = chat.told()
     assert said["title"] == "[high] win back: to do"
     assert "Why: <!channel> *look* [here](http://x)" in said["message"]
@@ -126,7 +126,7 @@ def test__slack__is_told_without_calling_the_channel(database, monkeypatch):
     with receiver(body=b"ok") as slack:
         monkeypatch.setattr(NotifySlack, "webhook_url", slack.url)
         url = "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/"
-        assert once(database, told(slack=people(url))) == Dispatched(delivered=1), held(database)
+        assert once(database, told(slack=people(url))) == DispatchCounts(delivered=1), held(database)
     assert "&lt;!channel&gt; &amp; co" in json.dumps(slack.told())
 
 
@@ -142,11 +142,11 @@ def test__a_robot__is_heard(database, monkeypatch, plugin, url, path):
         name = path.partition("=")[0]
         monkeypatch.setattr(plugin, "notify_url", f"{robot.url}?{name}={{{name}}}")
         settings = told(robot=people(url))
-        assert once(database, settings) == Dispatched(again=1)
+        assert once(database, settings) == DispatchCounts(again=1)
         assert "too fast" in held(database)[message_id]["problem"]
         robot.body = OK
-        assert once(database, settings, NOON + 9 * MINUTE) == Dispatched()
-        assert once(database, settings, NOON + 10 * MINUTE) == Dispatched(delivered=1)
+        assert once(database, settings, NOON + 9 * MINUTE) == DispatchCounts()
+        assert once(database, settings, NOON + 10 * MINUTE) == DispatchCounts(delivered=1)
     first, second = robot.requests
     assert path in first[3]
     assert ("sign=" in first[3]) == (plugin is NotifyDingTalk)
@@ -157,7 +157,7 @@ def test__a_robot_with_forty_messages__is_told_twenty_at_once_and_within_its_pac
     put(database, "robot", 40)
     with receiver(body=OK) as robot:
         monkeypatch.setattr(NotifyDingTalk, "notify_url", robot.url + "?token={token}")
-        assert once(database, told(robot=people("dingtalk://abc123/"))) == Dispatched(delivered=40)
+        assert once(database, told(robot=people("dingtalk://abc123/"))) == DispatchCounts(delivered=40)
     assert [one["text"]["content"].split("\n")[0] for one in robot.told()] == ["20 messages", "20 messages"]
 
 
@@ -166,9 +166,9 @@ def test__a_digest__holds_back_what_is_not_urgent(database):
     put(database, "chat", urgent=True, first=9)
     with receiver() as chat:
         settings = told(chat=people(chat.url.replace("http://", "json://"), digest="30m"))
-        assert once(database, settings) == Dispatched(delivered=1)
-        assert once(database, settings, NOON + 29 * MINUTE) == Dispatched()
-        assert once(database, settings, NOON + 30 * MINUTE) == Dispatched(delivered=3)
+        assert once(database, settings) == DispatchCounts(delivered=1)
+        assert once(database, settings, NOON + 29 * MINUTE) == DispatchCounts()
+        assert once(database, settings, NOON + 30 * MINUTE) == DispatchCounts(delivered=3)
     assert [said["title"] for said in chat.told()] == ["[high] win back: to do", "3 messages"]
     assert states(database) == ["delivered"] * 4
 

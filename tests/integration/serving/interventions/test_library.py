@@ -3,10 +3,10 @@
 import pyarrow as pa
 import pytest
 
-from serving.interventions.declare.columns import ARROW, Posted, columns_of_accounts, posted_rows
+from serving.interventions.declare.columns import ARROW, PostedEventOfAccount, columns_of_accounts, posted_rows
 from serving.interventions.declare.expressions import holding
-from serving.interventions.declare.inconsistent import misdeclared
-from serving.interventions.declare.library import left_out, library, with_library
+from serving.interventions.declare.inconsistent import inconsistencies
+from serving.interventions.declare.library import library, unusable_playbooks, with_library
 from serving.interventions.declare.settings import Calendar, InterventionSettings, Length, Library, Role, Sla
 from serving.segmentation.settings import QUADRANTS, TargetOf
 
@@ -33,7 +33,7 @@ def test__with_library__all_of_it__fits_any_project(targets):
     """Conditions read no column, and playbooks no target, that the project does not have."""
     merged, problems = with_library(NOTHING, ALL, targets)
     assert problems == []
-    assert misdeclared(merged, targets) == []
+    assert inconsistencies(merged, targets) == []
     assert len(merged.rules) == len(library().rules)
     assert {playbook.outcome for playbook in merged.playbooks.values()} <= {next(iter(targets), "")}
 
@@ -44,11 +44,11 @@ def test__with_library__a_growth_target__brings_the_playbooks_of_growth():
     assert set(merged.playbooks) == set(library().playbooks)
     assert merged.playbooks["joint_growth_plan"].outcome == "more"
     assert merged.playbooks["win_back_offer"].outcome == "leaving"
-    assert left_out(ALL, targets) == {}
+    assert unusable_playbooks(ALL, targets) == {}
 
 
 def test__left_out__all_without_a_growth_target__says_what_it_would_take():
-    said = left_out(ALL, CHURN)
+    said = unusable_playbooks(ALL, CHURN)
     assert set(said) == {"joint_growth_plan", "beta_invitation", "upgrade_plan"}
     assert "it needs a target of kind upsell or cross_sell; add a table [targets.upsell]" in said["upgrade_plan"]
 
@@ -140,7 +140,7 @@ def test__rules__fall_into_the_cultivation_pool__is_told_on_the_night_of_the_mov
 
 def promises(tier, **event):
     """The SLAs of an event of an account of that tier."""
-    row = posted_rows([Posted("service", {"account_id": "a", **event}, {"tier": tier}, [])], CHURN)
+    row = posted_rows([PostedEventOfAccount("service", {"account_id": "a", **event}, {"tier": tier}, [])], CHURN)
     asked = {name: sla.when for name, sla in library().sla.items()}
     return {name for name, answer in holding(row, asked).items() if answer}
 
@@ -169,5 +169,5 @@ def test__slas__promise_what_the_company_asked_for():
 def test__hours_that_mean_nothing__are_found_before_an_event_needs_them(hours):
     sla = Sla(when="case_severity = 'urgent'", notify=("lead",), claim_within="15m", business_hours=hours)
     told = InterventionSettings(roles={"lead": Role()}, sla={"urgent": sla}, calendar=Calendar(business_hours=hours))
-    found = misdeclared(told, {})
+    found = inconsistencies(told, {})
     assert [problem.split(" = ")[0] for problem in found] == ["sla.urgent.business_hours", "calendar.business_hours"]

@@ -21,11 +21,11 @@ from serving.database.tables import (
     outbox,
 )
 from serving.interventions.declare.settings import Channel, InterventionSettings, Role, Sla
-from serving.interventions.run.deadlines import Swept, sweep
+from serving.interventions.run.deadlines import SweepResult, sweep
 from serving.interventions.run.lifecycle import (
-    Begun,
     Change,
     Deadline,
+    NewIntervention,
     NoIntervention,
     NotAllowed,
     begin,
@@ -46,7 +46,7 @@ TOLD = InterventionSettings(
         ),
     },
 )
-BEGUN = Begun(
+BEGUN = NewIntervention(
     "i1", "A", "win_back", "decision", "manager", "Ada", "high", "no order for 61 days", NOON,
     due_at=NOON + timedelta(days=2), cost=120.0, expected=310.0,
     steps=(("call", NOON + timedelta(days=1)), ("repair plan", NOON + timedelta(days=2))),
@@ -149,8 +149,8 @@ def test__hand_over__of_what_was_claimed__starts_the_clock_of_the_claim_again(be
     with writing(begun) as connection:
         change(connection, "i1", Change("assigned", "Ada", LATER, owner="Ben"), told)
     due = LATER + timedelta(minutes=15)
-    assert sweep(begun, told, due - timedelta(seconds=1)) == Swept()
-    assert sweep(begun, told, due) == Swept(missed=1, escalated=1)
+    assert sweep(begun, told, due - timedelta(seconds=1)) == SweepResult()
+    assert sweep(begun, told, due) == SweepResult(missed=1, escalated=1)
     assert rows(begun, interventions)[0]["role"] == "lead"
     assert sweep(begun, told, LATER + timedelta(days=told.policy.expire_days)).expired == 1
 

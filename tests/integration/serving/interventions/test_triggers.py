@@ -11,7 +11,7 @@ from serving.database.engine import reading, writing
 from serving.database.tables import deadlines, interventions, outbox, scores, standings
 from serving.interventions.declare.settings import Calendar, Channel, InterventionSettings, Role, Sla
 from serving.interventions.run.deadlines import sweep
-from serving.interventions.run.triggers import RECENT, intervention_id, react
+from serving.interventions.run.triggers import RECENT, react, sla_intervention_id
 from serving.segmentation.settings import TargetOf
 
 MONDAY = datetime(2026, 3, 2, 16, 50, tzinfo=UTC)
@@ -121,14 +121,14 @@ def test__resolved__ends_what_was_promised_about_the_case_and_of_no_other(known)
     posted(known, case(1, kind="resolved", severity=None), at=MONDAY + timedelta(minutes=5))
     ended = {row["intervention_id"]: row["status"] for row in rows(known, interventions)}
     assert ended == {
-        intervention_id("strategic_urgent", "A", "C1"): "done",
-        intervention_id("crisis", "A", "C1"): "done",
-        intervention_id("strategic_urgent", "A", "C2"): "assigned",
+        sla_intervention_id("strategic_urgent", "A", "C1"): "done",
+        sla_intervention_id("crisis", "A", "C1"): "done",
+        sla_intervention_id("strategic_urgent", "A", "C2"): "assigned",
     }
     assert {
         row["result"]
         for row in rows(known, deadlines)
-        if row["intervention_id"] != intervention_id("strategic_urgent", "A", "C2")
+        if row["intervention_id"] != sla_intervention_id("strategic_urgent", "A", "C2")
     } == {"met"}
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from serving.interventions.deliver.secrets import Environment, NotUsable
+from serving.interventions.deliver.secrets import ChannelUnusable, Environment
 
 
 def test__filled__variable_or_file__and_hidden_again(tmp_path):
@@ -16,7 +16,7 @@ def test__filled__variable_or_file__and_hidden_again(tmp_path):
 
 def test__filled__what_is_not_there__is_named_without_its_value(tmp_path):
     own = Environment({"TOKEN_FILE": str(tmp_path / "gone")})
-    with pytest.raises(NotUsable, match=r"no variable USER_NAME, nor USER_NAME_FILE"):
+    with pytest.raises(ChannelUnusable, match=r"no variable USER_NAME, nor USER_NAME_FILE"):
         own.filled("${USER_NAME}")
-    with pytest.raises(NotUsable, match=r"TOKEN_FILE names .*gone, which cannot be read: FileNotFoundError"):
+    with pytest.raises(ChannelUnusable, match=r"TOKEN_FILE names .*gone, which cannot be read: FileNotFoundError"):
         own.filled("${TOKEN}")
