@@ -12,7 +12,7 @@ from registry.loader import LoadedModel
 from serving.accounts.inline import InlineAccounts
 from serving.accounts.reader import Accounts
 from serving.online.settings import Settings
-from serving.segmentation.stakes import value_model
+from serving.scoring.value_at_stake import value_model
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from serving.online.settings import Settings, SettingsError, read_settings
 from serving.runtime.champions import Champions, without_credentials
 from serving.runtime.parent_watchdog import end_with_parent
 from serving.scoring.scores import needed_features
-from serving.segmentation.value import VALUE_FEATURES
+from serving.scoring.value_at_stake import VALUE_FEATURES
 
 START_SECONDS = 15.0
 """How long a start waits for the first look. A registry that does not answer must not keep the service from saying so."""

@@ -9,23 +9,13 @@ import pandas as pd
 
 from features.arrays import Array, Flags, Floats
 from features.families.eligibility import OPTED_OUT
+from serving.scoring.columns import NOWHERE, Codes, column
+from serving.scoring.value_at_stake import severity_codes, value_at_stake
+from serving.scoring.value_terms import SEVERITIES
 from serving.segmentation.figures import Night
-from serving.segmentation.inputs import (
-    NEEDED_ATTRIBUTES,
-    NOWHERE,
-    Codes,
-    Kept,
-    Rows,
-    ScoreRows,
-    codes_of,
-    column,
-    places,
-    texts_at,
-    words_of,
-)
+from serving.segmentation.inputs import NEEDED_ATTRIBUTES, Kept, Rows, ScoreRows, codes_of, places, texts_at, words_of
 from serving.segmentation.moves import Why, moves_of
-from serving.segmentation.settings import SCHEMES, SEVERITIES, StandingSettings
-from serving.segmentation.value import severity_codes, value_at_stake
+from serving.segmentation.settings import SCHEMES, StandingSettings
 
 COLUMNS = (
     "account_id", "as_of", "name", "owner", "region", "industry", "value", "potential", "quadrant", "tier", "segment",

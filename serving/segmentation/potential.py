@@ -14,9 +14,10 @@ import numpy as np
 from features.arrays import Flags, Floats
 from features.families.eligibility import Columns
 from features.families.segmentation import ENGAGEMENT
-from serving.segmentation.inputs import Rows, ScoreRows, column, mean_of
+from serving.scoring.columns import column
+from serving.scoring.value_at_stake import NET
+from serving.segmentation.inputs import Rows, ScoreRows, mean_of
 from serving.segmentation.settings import StandingSettings
-from serving.segmentation.value import NET
 
 SIGNALS: Mapping[str, tuple[str, float, str]] = {
     "industry_growth": ("account_industry_growth_last", 1.0, "growth of its own industry"),

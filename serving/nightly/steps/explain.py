@@ -19,7 +19,7 @@ from serving.nightly.night.night import Explained, Night
 from serving.nightly.steps.score import answer_of
 from serving.publish.tables import REASON
 from serving.scoring.scores import Rows, reasons_for, riskiest
-from serving.segmentation.settings import SEVERITIES
+from serving.scoring.value_terms import SEVERITIES
 
 REASONS = pa.list_(REASON)
 

@@ -17,8 +17,7 @@ from serving.online.schemas import ScoreRequest
 from serving.online.score_request import answer
 from serving.runtime.model_watcher import ModelWatcher
 from serving.scoring.scores import Rows
-from serving.segmentation.stakes import predicted_values
-from serving.segmentation.value import VALUE_FEATURES, severity_of
+from serving.scoring.value_at_stake import VALUE_FEATURES, predicted_values, severity_of
 from training.data.targets import ValueTarget
 
 BEFORE = AS_OF - timedelta(days=30)

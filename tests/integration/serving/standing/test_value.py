@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standing_company import CHURN, by_account, scores, standing, table
 
+from serving.scoring.value_at_stake import predicted_value, severity_cuts, severity_of, value_at_stake
 from serving.segmentation.settings import Severity, StandingSettings, TargetOf
-from serving.segmentation.value import predicted_value, severity_cuts, severity_of, value_at_stake
 
 CUTS = {"severity_medium": 10.0, "severity_high": 100.0, "severity_critical": 1000.0}
 numbers = st.floats(0, 1e9, allow_subnormal=False)
