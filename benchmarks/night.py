@@ -42,7 +42,7 @@ from serving.database.tables import account_states, score_history, scores, stand
 from serving.database.upgrade import upgrade
 from serving.nightly import Explained, Plan, run_night
 from serving.publish import Destination
-from serving.segmentation.settings import StandingSettings, TargetOf
+from serving.segmentation.settings import SegmentationSettings, TargetOf
 from training.data.targets import ChurnTarget, ContractionTarget, Target, UpsellTarget
 from training.models.boosting import BOOSTING
 
@@ -95,12 +95,12 @@ def register(folder: Path, texts: list[str]) -> dict[str, str]:
 
 
 def plan(root: str, folder: Path, models: dict[str, str], explained: int) -> Plan:
-    standing = StandingSettings({target.name: TargetOf(target.kind, target.horizon_days) for target in TARGETS})
+    segmentation = SegmentationSettings({target.name: TargetOf(target.kind, target.horizon_days) for target in TARGETS})
     return Plan(
         as_of=LAST, folder=folder / "nights", history=History(root), catalog=CATALOG,
         tracking_uri=f"sqlite:///{folder}/mlflow.db", models=models, sources=[], timezone="UTC",
         earliest=LAST - timedelta(days=10_000), currency="EUR", explained=Explained("high", explained, 100),
-        keep_scores_days=400, churn_days=90, standing=standing, publish=Destination(folder / "published"),
+        keep_scores_days=400, churn_days=90, segmentation=segmentation, publish=Destination(folder / "published"),
     )  # fmt: skip
 
 

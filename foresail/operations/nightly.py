@@ -98,7 +98,7 @@ def night_plan(project: "Project", as_of: datetime) -> "Plan":
         explained=Explained(chosen.explain_severity, chosen.explain_most, project.explain_top),
         keep_scores_days=chosen.keep_scores_days,
         churn_days=project.churn_days,
-        standing=project.standing,
+        segmentation=project.segmentation,
         publish=project.destination,
         interventions=project.interventions,
         effects={playbook: effect_name(project.slug, playbook) for playbook in project.interventions.playbooks},

@@ -21,7 +21,7 @@ from serving.nightly.steps.load import load
 from serving.nightly.steps.look_back import look_back
 from serving.nightly.steps.pin import pin
 from serving.nightly.steps.score import score
-from serving.nightly.steps.segment import stand
+from serving.nightly.steps.segment import segment
 from serving.nightly.steps.states import states
 from serving.nightly.steps.tables import publish_tables
 
@@ -31,7 +31,7 @@ STEPS: Mapping[str, Callable[[Night], None]] = {
     "pin": pin,
     "look back": look_back,
     "score": score,
-    "stand": stand,
+    "stand": segment,
     "explain": explain,
     "decide": decide,
     "states": states,

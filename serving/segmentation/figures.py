@@ -17,19 +17,19 @@ from serving.segmentation.matrix import Quadrants
 from serving.segmentation.moves import Why
 from serving.segmentation.potential import potential_of
 from serving.segmentation.segments import SegmentPlaces
-from serving.segmentation.settings import BANDS, SCHEMES, StandingSettings
+from serving.segmentation.settings import BANDS, SCHEMES, SegmentationSettings
 from serving.segmentation.tiers import TierPlaces
 
 
 @dataclass(frozen=True)
 class Night:
-    """What `stand` puts together: every array has a place for each row of the table."""
+    """The figures that `assign_segments` puts together: every array has a place for each row of the table."""
 
     table: Columns
     scores: ScoreRows
     before: Mapping[str, Codes]
     """By scheme, where each account stood the night before."""
-    settings: StandingSettings
+    settings: SegmentationSettings
 
     @cached_property
     def value(self) -> Floats:

@@ -37,7 +37,7 @@ OF_CATALOG = (
 
 
 def needed_features() -> tuple[Feature, ...]:
-    """What the table of `stand` must hold."""
+    """The features that the table of `assign_segments` must hold."""
     return tuple(FeatureSet([*named(OF_CATALOG), *FEATURES, OPTED_OUT]))
 
 

@@ -163,7 +163,7 @@ class TargetOf:
 
 
 @dataclass(frozen=True)
-class StandingSettings:
+class SegmentationSettings:
     """All of it. The defaults are those of a project file that says nothing."""
 
     targets: Mapping[str, TargetOf] = field(default_factory=dict)

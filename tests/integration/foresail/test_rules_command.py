@@ -154,7 +154,7 @@ def test__entries__say_where_they_come_from_and_what_follows(folder):
     declared = {entry.name: entry for entry in entries(project)}
     assert (declared["silent"].origin, declared["silent"].does) == ("project", "high warning")
     assert (declared["win_back_offer"].origin, declared["win_back_offer"].does) == ("library", "by success_manager")
-    shown = rule_list(list(declared.values()), left_out(project.library, project.standing.targets))
+    shown = rule_list(list(declared.values()), left_out(project.library, project.segmentation.targets))
     assert shown.facts["left_out"]["upgrade_plan"].startswith("it needs a target of kind upsell")
 
 
