@@ -11,8 +11,6 @@ import typer
 from features.errors import ExitCode, ForesailError
 from foresail.cli import (
     audit,
-    decide,
-    dispatch,
     effects,
     features,
     history,
@@ -27,11 +25,11 @@ from foresail.cli import (
     score,
     serve,
 )
-from foresail.cli.extras import missing_extra
+from foresail.extras import missing_extra
 
 MODULES = (
     project, history, kpis, features, models, score, nightly, serve, keys,
-    decide, interventions, dispatch, effects, rules, audit, outbox,
+    interventions, outbox, effects, rules, audit,
 )  # fmt: skip
 """In the order of `foresail --help`; each says in COMMANDS under which heading it stands there."""
 

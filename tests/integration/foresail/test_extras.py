@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from foresail.cli.extras import EXTRAS, missing_extra
+from foresail.extras import EXTRAS, missing_extra
 
 ROOT = Path(__file__).parents[3]
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "opentelemetry": "opentelemetry-api"}
