@@ -128,10 +128,14 @@ class Project:
 
         `wait_seconds` is how long a transaction waits for another one; left out, as long as one of the service. DatabaseUnavailable.
         """
-        from serving.database.engine import opened
+        from serving.database.engine import open_engine
         from serving.database.upgrade import upgrade
 
-        engine = opened(self.database) if wait_seconds is None else opened(self.database, wait_seconds=wait_seconds)
+        engine = (
+            open_engine(self.database)
+            if wait_seconds is None
+            else open_engine(self.database, wait_seconds=wait_seconds)
+        )
         upgrade(engine)
         return engine
 

@@ -10,7 +10,7 @@ from features.engine.feature_names import Names
 from registry.errors import ModelUnavailable
 from registry.loader import LoadedModel
 from serving.accounts.inline import InlineAccounts
-from serving.accounts.reader import Accounts
+from serving.accounts.reader import AccountReader
 from serving.online.settings import Settings
 from serving.scoring.value_at_stake import value_model
 
@@ -24,7 +24,7 @@ class InService:
     """By target."""
     missing: Mapping[str, ModelUnavailable]
     """Of each target without a model: why."""
-    accounts: Accounts
+    accounts: AccountReader
     inline: InlineAccounts
     database: sa.Engine
     """The operational database; whoever asks it is ready for DatabaseUnavailable."""

@@ -7,7 +7,7 @@ from functools import cache, partial
 import sqlalchemy as sa
 
 from features.timestamps import now
-from serving.database.engine import opened, reading
+from serving.database.engine import open_engine, reading
 from serving.database.tables import event_inbox
 from serving.observability import metrics
 from serving.observability.tracing import spans_of
@@ -34,7 +34,7 @@ class Gateway:
         self.rate_limit: RateLimit | None = None
         self._periodic: list[PeriodicWork] = []
         if settings is not None:
-            database = cache(partial(opened, settings.database))
+            database = cache(partial(open_engine, settings.database))
             self.api_keys = ApiKeys(database)
             self._periodic = [
                 PeriodicWork(self.api_keys.look, LOOK_SECONDS, "API keys"),

@@ -13,8 +13,8 @@ from features.engine.plan import FeatureSet
 from registry.loader import LoadedModel
 from serving.accounts.inline import InlineAccounts
 from serving.accounts.last_scores import cuts_drawn
-from serving.accounts.reader import Accounts
-from serving.database.engine import DatabaseUnavailable, opened
+from serving.accounts.reader import AccountReader
+from serving.database.engine import DatabaseUnavailable, open_engine
 from serving.database.upgrade import check_current
 from serving.errors import NotConfigured, NotReady, ServingError
 from serving.observability import metrics
@@ -94,7 +94,7 @@ class ModelWatcher:
         models = self._champions.models
         missing = {target: self._champions.missing[target] for target in settings.models if target not in models}
         try:
-            self._database = self._database or _checked(opened(settings.database))
+            self._database = self._database or _checked(open_engine(settings.database))
         except DatabaseUnavailable as error:
             self._why_not = error
             return
@@ -111,12 +111,12 @@ class ModelWatcher:
         elif (cuts := _cuts(before.accounts, before)) != before.cuts:
             self._in_service = replace(before, cuts=cuts)
 
-    def _accounts(self, database: sa.Engine, models: Mapping[str, LoadedModel]) -> Accounts:
+    def _accounts(self, database: sa.Engine, models: Mapping[str, LoadedModel]) -> AccountReader:
         """The accounts as these models read them; those before, if they read the same."""
         features = FeatureSet(dict.fromkeys([*needed_features(list(models.values())), *named(VALUE_FEATURES)]))
         before = self._in_service.accounts if self._in_service else None
         if before is None:
-            return Accounts(database, features)
+            return AccountReader(database, features)
         return before if before.features.names == features.names else before.with_features(features)
 
     def _go_on(self, settings: Settings) -> None:
@@ -139,7 +139,7 @@ def _versions_of(service: InService | None) -> list[tuple[str, str, str]]:
     return [(target, loaded.name, loaded.version) for target, loaded in models.items()]
 
 
-def _cuts(accounts: Accounts, before: InService | None) -> Mapping[str, float]:
+def _cuts(accounts: AccountReader, before: InService | None) -> Mapping[str, float]:
     """The cuts of the last night; those before while the database does not answer, which its callers are told anyway."""
     try:
         return cuts_drawn(accounts.lookups)

@@ -13,7 +13,7 @@ from features.engine.table import build_feature_table
 from features.history.ingest.ingestion import Source, ingest
 from features.history.store import History
 from serving.accounts.event_inbox import PostedEvent, post
-from serving.database.engine import opened, reading, writing
+from serving.database.engine import open_engine, reading, writing
 from serving.database.tables import cuts, event_inbox, score_history, scores, standings, tier_moves
 from serving.nightly import Explained, NightlySource, Plan, run_night
 from serving.publish import Destination
@@ -127,7 +127,7 @@ def run(plan, engine, **how):
 
 def night(folder, url, as_of=NIGHT, work=None, **how):
     """One night in this process."""
-    engine = opened(url)
+    engine = open_engine(url)
     try:
         return run(plan_of(folder, as_of, work), engine, **how)
     finally:

@@ -12,7 +12,7 @@ from foresail.cli.rendering.rules import rule_list, rule_tests
 from foresail.config.project import ProjectError, load
 from foresail.operations.history import ingest_sources
 from foresail.operations.rules import entries, try_rules
-from serving.database.engine import opened, writing
+from serving.database.engine import open_engine, writing
 from serving.database.tables import scores, standings, tier_moves
 from serving.database.upgrade import upgrade
 from serving.interventions.declare.library import left_out
@@ -107,7 +107,7 @@ def folder(tmp_path_factory):
     (folder / "cases.json").write_text("\n".join(map(json.dumps, cases)))
     project = load(folder)
     ingest_sources(project, NIGHT)
-    engine = opened(project.database)
+    engine = open_engine(project.database)
     stand(engine)
     engine.dispose()
     return folder

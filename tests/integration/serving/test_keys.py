@@ -17,7 +17,7 @@ from foresail.config.project import initialise, load
 from foresail.operations.serving import check_reach, check_startable
 from serving.api.middleware.access import ANY, Access, needed_scope
 from serving.database import keys
-from serving.database.engine import DatabaseUnavailable, opened, reading
+from serving.database.engine import DatabaseUnavailable, open_engine, reading
 from serving.database.keys import KeyNeeded, KeyRefused
 from serving.database.tables import api_keys, audit_log
 from serving.runtime.api_keys import STAY_SECONDS, ApiKeys
@@ -119,7 +119,7 @@ def test__api_keys__database_goes_away__stays_good_for_a_while_and_then_says_so(
     elsewhere, moment = database, 0.0
     found = ApiKeys(lambda: elsewhere, lambda: moment)
     found.look()
-    elsewhere = opened("postgresql+psycopg://me:secret@127.0.0.1:1/foresail", wait_seconds=0.2)
+    elsewhere = open_engine("postgresql+psycopg://me:secret@127.0.0.1:1/foresail", wait_seconds=0.2)
     moment = STAY_SECONDS
     with pytest.raises(DatabaseUnavailable):
         found.look()
