@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from measure import Line, note
 
 from features.timestamps import now
-from serving.database.engine import opened, writing
+from serving.database.engine import open_engine, writing
 from serving.database.upgrade import upgrade
 from serving.interventions.declare.settings import Channel, InterventionSettings, Role
 from serving.interventions.deliver.dispatch import dispatch_once
@@ -46,7 +46,7 @@ def main() -> None:
         urls = {"SQLite": f"sqlite:///{folder}/operational.db", "PostgreSQL": given.postgresql}
         for name, url in urls.items():
             if url is not None:
-                engine = opened(url, wait_seconds=60)
+                engine = open_engine(url, wait_seconds=60)
                 upgrade(engine)
                 lines = [
                     webhooks(engine, given.webhooks),

@@ -37,12 +37,12 @@ from features.history.store import History
 from features.timestamps import now
 from registry.card import ModelCard
 from registry.writer import Logged, log_and_register
-from serving.database.engine import opened, reading, writing
+from serving.database.engine import open_engine, reading, writing
 from serving.database.tables import account_states, score_history, scores, standings, tier_moves
 from serving.database.upgrade import upgrade
 from serving.nightly import Explained, Plan, run_night
 from serving.publish import Destination
-from serving.segmentation.settings import StandingSettings, TargetOf
+from serving.segmentation.settings import SegmentationSettings, TargetOf
 from training.data.targets import ChurnTarget, ContractionTarget, Target, UpsellTarget
 from training.models.boosting import BOOSTING
 
@@ -95,18 +95,18 @@ def register(folder: Path, texts: list[str]) -> dict[str, str]:
 
 
 def plan(root: str, folder: Path, models: dict[str, str], explained: int) -> Plan:
-    standing = StandingSettings({target.name: TargetOf(target.kind, target.horizon_days) for target in TARGETS})
+    segmentation = SegmentationSettings({target.name: TargetOf(target.kind, target.horizon_days) for target in TARGETS})
     return Plan(
         as_of=LAST, folder=folder / "nights", history=History(root), catalog=CATALOG,
         tracking_uri=f"sqlite:///{folder}/mlflow.db", models=models, sources=[], timezone="UTC",
         earliest=LAST - timedelta(days=10_000), currency="EUR", explained=Explained("high", explained, 100),
-        keep_scores_days=400, churn_days=90, standing=standing, publish=Destination(folder / "published"),
+        keep_scores_days=400, churn_days=90, segmentation=segmentation, publish=Destination(folder / "published"),
     )  # fmt: skip
 
 
 def night(root: str, folder: Path, models: dict[str, str], explained: int, url: str) -> Run:
     """The first night on an empty database; its answer are the seconds by step."""
-    engine = opened(url, wait_seconds=60)
+    engine = open_engine(url, wait_seconds=60)
     upgrade(engine)
     return once(
         lambda: dict(run_night(plan(root, folder, models, explained), engine, now, progress=lambda *_: None).seconds)
@@ -141,7 +141,7 @@ def bare_files(published: str, out: str) -> Run:
 
 def bare_database(source: str, url: str) -> Run:
     """The rows that the night left, into empty tables; they are read beforehand, some at a time."""
-    engine = opened(url, wait_seconds=60)
+    engine = open_engine(url, wait_seconds=60)
     upgrade(engine)
     move = _moved_by_copy if engine.dialect.name == "postgresql" else _moved_by_sqlite
     return _summed([move(source, url, table) for table in WRITTEN])
@@ -167,7 +167,7 @@ def _inserted(connection: sqlite3.Connection, statement: str, rows: list[Any]) -
 
 
 def _moved_by_copy(source: str, url: str, table: sa.Table) -> Run:
-    with reading(opened(source, wait_seconds=60)) as given, writing(opened(url, wait_seconds=60)) as taken:
+    with reading(open_engine(source, wait_seconds=60)) as given, writing(open_engine(url, wait_seconds=60)) as taken:
         cursor = given.connection.driver_connection.cursor()
         with cursor.copy(f"copy {table.name} to stdout (format binary)") as copy:
             content = [bytes(block) for block in copy]

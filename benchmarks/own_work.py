@@ -35,9 +35,9 @@ from features.history.streams import STREAMS
 from registry.card import ModelCard
 from registry.loader import LoadedModel, Target
 from registry.registered_model import ScoreModel
-from serving.accounts.reader import Accounts
+from serving.accounts.reader import AccountReader
 from serving.accounts.states import refresh_states
-from serving.database.engine import opened, writing
+from serving.database.engine import open_engine, writing
 from serving.database.tables import event_inbox
 from serving.database.upgrade import upgrade
 from serving.scoring.scores import Rows, score_rows
@@ -68,7 +68,7 @@ def main() -> None:
 def note_database(
     name: str, url: str, history: History, table: pd.DataFrame, models: Sequence[LoadedModel], sizes: dict[str, int]
 ) -> None:
-    engine = opened(url)
+    engine = open_engine(url)
     upgrade(engine)
     begun = time.process_time()
     written = refresh_states(engine, history, LAST)
@@ -80,7 +80,7 @@ def note_database(
             note=f"{written.accounts:,} accounts, {written.bytes / sum(sizes.values()):.1f} bytes an event; CPU time",
         )
     ]
-    accounts = Accounts(engine, FEATURES)
+    accounts = AccountReader(engine, FEATURES)
     for events in (20, 200):
         asked = sorted(sizes, key=lambda account: abs(sizes[account] - events))[:ASKED]
         assert_as_the_table(accounts, asked, table)
@@ -97,7 +97,7 @@ def note_database(
     engine.dispose()
 
 
-def stages(accounts: Accounts, asked: Sequence[str], models: Sequence[LoadedModel], events: int) -> list[Line]:
+def stages(accounts: AccountReader, asked: Sequence[str], models: Sequence[LoadedModel], events: int) -> list[Line]:
     """The seconds of each step, then of all together."""
     states = {account: accounts.known([account])[account].state for account in asked}
     packed = {account: pack_state(state, LAYOUT) for account, state in states.items()}
@@ -112,7 +112,7 @@ def stages(accounts: Accounts, asked: Sequence[str], models: Sequence[LoadedMode
     return [Line(f"{events} events: {step}", timed(work, asked)) for step, work in steps.items()]
 
 
-def whole(accounts: Accounts, account: str, models: Sequence[LoadedModel]) -> object:
+def whole(accounts: AccountReader, account: str, models: Sequence[LoadedModel]) -> object:
     """From an id to four scores."""
     (row,) = accounts.rows([account], LAST)
     return scores(row, models)
@@ -136,7 +136,7 @@ def _once(work: Callable[[str], object], account: str) -> float:
     return time.perf_counter() - start
 
 
-def assert_as_the_table(accounts: Accounts, asked: Sequence[str], table: pd.DataFrame) -> None:
+def assert_as_the_table(accounts: AccountReader, asked: Sequence[str], table: pd.DataFrame) -> None:
     for account, row in zip(asked, accounts.rows(asked, LAST), strict=True):
         assert row.tobytes() == table.loc[(account, LAST)].to_numpy().tobytes(), account
 

@@ -37,7 +37,7 @@ from registry.card import ModelCard
 from registry.loader import load
 from registry.writer import Logged, log_and_register
 from serving.accounts.states import refresh_states
-from serving.database.engine import opened, writing
+from serving.database.engine import open_engine, writing
 from serving.database.tables import cuts, score_history, scores, standings
 from serving.database.upgrade import upgrade
 from serving.scoring.scores import needed_features, score_table
@@ -285,7 +285,7 @@ def make_company(folder, accounts):
 
 def settings(url, history, tracking_uri, accounts):
     """What the service is told, once its database has states and nights of all accounts."""
-    engine = opened(url)
+    engine = open_engine(url)
     upgrade(engine)
     refresh_states(engine, history, AS_OF)
     leave_nights(engine, [f"A{number}" for number in range(accounts)])

@@ -12,9 +12,9 @@ from serving.api.middleware.limits import CallersFaults, ProblemAnswers, as_answ
 from serving.api.middleware.observed import Observed
 from serving.api.scores import score_response
 from serving.online.schemas import ScoreRequest, ScoreResponse
-from serving.runtime.gateway import Entrance
-from serving.runtime.model_watcher import Watch
-from serving.runtime.request_pool import Heavy
+from serving.runtime.gateway import Gateway
+from serving.runtime.model_watcher import ModelWatcher
+from serving.runtime.request_pool import RequestPool
 from serving.runtime.sweeper import keeping_of
 
 
@@ -35,14 +35,18 @@ class Foresail:
 
     def __init__(self) -> None:
         logging.getLogger("bentoml._internal.server.http_app").addFilter(CallersFaults())
-        self.heavy = Heavy()
-        self.watch = Watch(os.environ)
-        self.watch.start()
-        self.entrance = Entrance(self.watch.settings, os.environ)
-        self.entrance.start()
-        self.keeping = keeping_of(self.watch.settings, os.environ)
+        self.request_pool = RequestPool()
+        self.model_watcher = ModelWatcher(os.environ)
+        self.model_watcher.start()
+        self.gateway = Gateway(self.model_watcher.settings, os.environ)
+        self.gateway.start()
+        self.keeping = keeping_of(self.model_watcher.settings, os.environ)
         self.keeping.start()
-        RESOURCES.state.watch, RESOURCES.state.heavy, RESOURCES.state.entrance = self.watch, self.heavy, self.entrance
+        RESOURCES.state.model_watcher, RESOURCES.state.request_pool, RESOURCES.state.gateway = (
+            self.model_watcher,
+            self.request_pool,
+            self.gateway,
+        )
         # What has been loaded by now stays: keep the collector away from it, or it stalls requests for tens of ms.
         gc.collect()
         gc.freeze()
@@ -52,18 +56,18 @@ class Foresail:
     @as_answers
     async def score(self, request: ScoreRequest, /) -> ScoreResponse:
         """Scores of accounts: of known ones by id, of others from the events sent along."""
-        return await score_response(request, self.watch.in_service(), self.heavy)
+        return await score_response(request, self.model_watcher.in_service(), self.request_pool)
 
     async def __is_ready__(self) -> bool:
         """/readyz: 503 and a problem until every target has a model in service."""
-        self.watch.check_ready()
+        self.model_watcher.check_ready()
         return True
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def stop(self) -> None:
         """Look at nothing any more."""
-        self.watch.stop()
-        self.entrance.stop()
+        self.model_watcher.stop()
+        self.gateway.stop()
         self.keeping.stop()
 
 

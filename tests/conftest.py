@@ -117,10 +117,10 @@ def migrated_template(databases):
 
 def migrate(url):
     """Make the tables, and leave nobody connected."""
-    from serving.database.engine import opened
+    from serving.database.engine import open_engine
     from serving.database.upgrade import upgrade
 
-    engine = opened(url)
+    engine = open_engine(url)
     upgrade(engine)
     engine.dispose()
 

@@ -32,10 +32,10 @@ def verify(
     """
     from foresail.cli.rendering.audit import verification
     from serving.database import audit_log
-    from serving.database.engine import opened
+    from serving.database.engine import open_engine
     from serving.database.upgrade import check_current
 
-    engine = opened(load_project(folder).database)
+    engine = open_engine(load_project(folder).database)
     check_current(engine)
     verified = audit_log.verify(engine, head)
     show(verification(verified), as_json)
@@ -54,12 +54,12 @@ def list_acts(
     import sqlalchemy as sa
 
     from foresail.cli.rendering.audit import acts
-    from serving.database.engine import opened, reading
+    from serving.database.engine import open_engine, reading
     from serving.database.tables import audit_log
     from serving.database.upgrade import check_current
 
     project = load_project(folder)
-    engine = opened(project.database)
+    engine = open_engine(project.database)
     check_current(engine)
     query = sa.select(audit_log).order_by(audit_log.c.position.desc()).limit(last)
     if subject is not None:

@@ -20,7 +20,7 @@ def list_rules(folder: ProjectOption = HERE, as_json: JsonOption = False) -> Non
     from serving.interventions.declare.library import unusable_playbooks
 
     project = load_project(folder)
-    show(rule_list(entries(project), unusable_playbooks(project.library, project.standing.targets)), as_json)
+    show(rule_list(entries(project), unusable_playbooks(project.library, project.segmentation.targets)), as_json)
 
 
 @app.command("test")
@@ -45,4 +45,6 @@ def try_rules(
     project = load_project(folder)
     with progress() as bars:
         tested = try_rules(project, tuple(rule or ()), first, progress=bars)
-    show(rule_tests(tested, unusable_playbooks(project.library, project.standing.targets), project.timezone), as_json)
+    show(
+        rule_tests(tested, unusable_playbooks(project.library, project.segmentation.targets), project.timezone), as_json
+    )

@@ -27,7 +27,7 @@ from registry.target_kinds import KINDS, LEAVING
 from serving.interventions.declare.inconsistent import inconsistencies
 from serving.interventions.declare.library import with_library
 from serving.interventions.declare.settings import InterventionSettings, Library
-from serving.segmentation.settings import StandingSettings
+from serving.segmentation.settings import SegmentationSettings
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -98,7 +98,7 @@ class Project:
     """SQLAlchemy URL of a database to publish tables in besides, None for none."""
     publish_hyper: bool
     """Whether to publish a .hyper file for Tableau besides."""
-    standing: StandingSettings
+    segmentation: SegmentationSettings
     """Where the cuts of quadrants, tiers, segments, health and severity lie."""
     requests_per_second: float | None
     """[serving] requests_per_second: the rate limit of one API key; None for no limit."""
@@ -128,10 +128,14 @@ class Project:
 
         `wait_seconds` is how long a transaction waits for another one; left out, as long as one of the service. DatabaseUnavailable.
         """
-        from serving.database.engine import opened
+        from serving.database.engine import open_engine
         from serving.database.upgrade import upgrade
 
-        engine = opened(self.database) if wait_seconds is None else opened(self.database, wait_seconds=wait_seconds)
+        engine = (
+            open_engine(self.database)
+            if wait_seconds is None
+            else open_engine(self.database, wait_seconds=wait_seconds)
+        )
         upgrade(engine)
         return engine
 
@@ -214,7 +218,7 @@ def load(directory: str | Path) -> Project:
     _refuse(path, problems)
     interventions, wrong_choices = _interventions(file)
     # Names can be looked up only where all tables are as they should be.
-    _refuse(path, [*wrong_choices, *inconsistencies(interventions, file.standing().targets)])
+    _refuse(path, [*wrong_choices, *inconsistencies(interventions, file.segmentation().targets)])
     return _project(directory, file, interventions)
 
 
@@ -276,7 +280,7 @@ def _project(directory: Path, file: File, interventions: InterventionSettings) -
         publish_folder=directory / file.publish.folder,
         publish_database=file.publish.database and _database(directory, "[publish] database", file.publish.database),
         publish_hyper=file.publish.hyper,
-        standing=file.standing(),
+        segmentation=file.segmentation(),
         requests_per_second=file.serving.requests_per_second,
         burst=file.serving.burst,
         library=file.library,
@@ -297,7 +301,7 @@ def _interventions(file: File) -> tuple[InterventionSettings, list[str]]:
         webhooks=file.webhooks,
         policy=file.policy,
     )
-    return with_library(own, file.library, file.standing().targets)
+    return with_library(own, file.library, file.segmentation().targets)
 
 
 def _history_root(directory: Path, root: str | None) -> str:

@@ -34,9 +34,9 @@ from serving.segmentation.settings import (
     HealthWeights,
     Hysteresis,
     Matrix,
+    SegmentationSettings,
     Segments,
     Severity,
-    StandingSettings,
     TargetOf,
     Threshold,
     TierRule,
@@ -330,10 +330,10 @@ class File(Declared):
     webhooks: dict[Name, IncomingWebhook] = Field(default_factory=dict, description="tables [webhooks.NAME]")
     policy: Limits = Field(default=Limits(), description="a table [policy]")
 
-    def standing(self) -> StandingSettings:
+    def segmentation(self) -> SegmentationSettings:
         """The settings of segmentation, for the targets that the file names."""
         targets = {name: TargetOf(one.kind, one.horizon_days, one.measure) for name, one in self.targets.items()}
-        return StandingSettings(
+        return SegmentationSettings(
             targets, self.matrix, self.tiers, self.segments, self.hysteresis.margin, self.health, self.severity
         )
 

@@ -58,11 +58,11 @@ def _no_night(project: "Project") -> "Iterator[sa.Engine]":
 
     The files of an interrupted night, which hold the account, are removed.
     """
-    from serving.database.engine import opened
+    from serving.database.engine import open_engine
     from serving.nightly.night.folder import remove_files
     from serving.nightly.night.lock import only_night
 
-    engine = opened(project.database)
+    engine = open_engine(project.database)
     try:
         with only_night(project.directory / NIGHTS, engine):
             remove_files(project.directory / NIGHTS)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from features.history.store import History
     from foresail.config.project import Project
     from registry.loader import LoadedModel
-    from serving.segmentation.assign import Stood
+    from serving.segmentation.assign import Segmentation
     from training.evaluation.health import HealthRecord, HealthScores
 
 
@@ -96,7 +96,7 @@ def _night(
     models: "Sequence[LoadedModel]",
     as_of: datetime,
     progress: StepProgress | None,
-) -> "Stood":
+) -> "Segmentation":
     """Standings as of the moment, as a night without one before it would have found them."""
     import pandas as pd
 
@@ -104,16 +104,16 @@ def _night(
     from features.history.attributes import attributes_as_of
     from serving.scoring.scores import needed_features, score_table
     from serving.segmentation import inputs
-    from serving.segmentation.assign import stand
+    from serving.segmentation.assign import assign_segments
 
     needed = dict.fromkeys([*needed_features(models), *inputs.needed_features()])
     table = build_feature_table(history, as_of, needed, progress=by_bucket(progress, "features"))
     scores = pd.concat([score_table(model, table) for model in models], ignore_index=True)
     attributes = attributes_as_of(history, as_of, inputs.NEEDED_ATTRIBUTES)
-    return stand(table, scores, attributes, pd.DataFrame(), as_of, project.standing)
+    return assign_segments(table, scores, attributes, pd.DataFrame(), as_of, project.segmentation)
 
 
-def _told(night: "Stood", leaving: str, labels: Mapping[str, float]) -> "HealthScores":
+def _told(night: "Segmentation", leaving: str, labels: Mapping[str, float]) -> "HealthScores":
     """What was told of the accounts that could leave; those without a health are left out."""
     from training.evaluation.health import HealthScores
 
@@ -135,7 +135,7 @@ def _record(
 ) -> "HealthRecord":
     from training.evaluation.health import HealthRecord, Left, groups_of, separations
 
-    marks, (auroc, difference) = project.standing.health, separations(told, seed)
+    marks, (auroc, difference) = project.segmentation.health, separations(told, seed)
     as_of, known_by = (moment.astimezone(ZoneInfo(project.timezone)) for moment in moments)
     return HealthRecord(
         as_of,

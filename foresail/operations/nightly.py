@@ -34,12 +34,12 @@ def nightly(
     raised see `serving.nightly.run_night`.
     """
     from foresail.config.project import FILE_NAME, ProjectError
-    from serving.database.engine import opened
+    from serving.database.engine import open_engine
     from serving.nightly import run_night
 
     if not project.targets:
         raise ProjectError(f"{project.directory / FILE_NAME} has no target to score; add a table [targets.churn]")
-    engine = opened(project.database, wait_seconds=PATIENCE_SECONDS)
+    engine = open_engine(project.database, wait_seconds=PATIENCE_SECONDS)
     try:
         return run_night(night_plan(project, as_of), engine, clock, again=again, progress=progress or silent)
     finally:
@@ -98,7 +98,7 @@ def night_plan(project: "Project", as_of: datetime) -> "Plan":
         explained=Explained(chosen.explain_severity, chosen.explain_most, project.explain_top),
         keep_scores_days=chosen.keep_scores_days,
         churn_days=project.churn_days,
-        standing=project.standing,
+        segmentation=project.segmentation,
         publish=project.destination,
         interventions=project.interventions,
         effects={playbook: effect_name(project.slug, playbook) for playbook in project.interventions.playbooks},

@@ -123,7 +123,7 @@ def _accounts(project: "Project", progress: StepProgress | None) -> "tuple[datet
     attributes = pa.concat_tables(
         attributes_of_bucket(history, bucket, as_of, columns.NEEDED_ATTRIBUTES) for bucket in range(history.buckets)
     )
-    told = project.standing.targets, project.timezone
+    told = project.segmentation.targets, project.timezone
     return as_of, columns.account_rows(table, scores, standings, attributes, moves, as_of, *told)
 
 
@@ -190,7 +190,7 @@ def _events(project: "Project", accounts: "pa.Table", as_of: datetime) -> "Itera
             rows = history.read(stream, bucket, list(needed))
             since = pc.greater(rows["known_at"], as_of - timedelta(days=EVENT_DAYS))
             seen = rows.filter(pc.and_(since, pc.less_equal(rows["known_at"], as_of)))
-            yield event_rows(accounts, stream, seen, project.standing.targets)
+            yield event_rows(accounts, stream, seen, project.segmentation.targets)
 
 
 def _matches(chosen: Sequence[Entry], parts: "Sequence[pa.Table]", accounts: "pa.Table", most: int) -> Iterator[Match]:

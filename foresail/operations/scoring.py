@@ -47,8 +47,7 @@ def score(project: "Project", as_of: datetime, *, calls: int = 0, progress: Step
     from registry.loader import load
     from serving.scoring.priorities import worth_a_call
     from serving.scoring.scores import Rows, needed_features, score_table
-    from serving.segmentation.stakes import is_risk, predicted_values, value_model
-    from serving.segmentation.value import VALUE_FEATURES
+    from serving.scoring.value_at_stake import VALUE_FEATURES, is_risk, predicted_values, value_model
 
     if not project.targets:
         raise ProjectError(f"{project.directory / FILE_NAME} has no target to score; add a table [targets.churn]")

@@ -37,7 +37,7 @@ def serving_settings(project: "Project", as_of: datetime | None) -> "Settings":
         earliest=project.earliest,
         feature_files=project.feature_files,
         interventions=project.interventions,
-        targets=dict(project.standing.targets),
+        targets=dict(project.segmentation.targets),
         requests_per_second=project.requests_per_second,
         burst=project.burst,
     )

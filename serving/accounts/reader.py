@@ -75,7 +75,7 @@ class KnownAccount:
         return Events.from_rows({name: self.events(name)}).streams[name]
 
 
-class Accounts:
+class AccountReader:
     """Single accounts as the operational database has them at the moment of asking. Safe to use from several threads.
 
     Whatever is asked, DatabaseUnavailable says that the database cannot answer, or that what it holds is damaged.
@@ -85,9 +85,9 @@ class Accounts:
         self.features = features
         self.lookups = Lookups(engine)
 
-    def with_features(self, features: FeatureSet) -> "Accounts":
+    def with_features(self, features: FeatureSet) -> "AccountReader":
         """The same accounts, and the same connections, for other features."""
-        other = Accounts(self.lookups.engine, features)
+        other = AccountReader(self.lookups.engine, features)
         other.lookups = self.lookups
         return other
 

@@ -26,7 +26,7 @@ log = logging.getLogger("bentoml.foresail")
 RESOURCES = FastAPI(
     title="Foresail", version="1", openapi_url=f"{PREFIX}/openapi.json", docs_url=f"{PREFIX}/docs", redoc_url=None
 )
-"""The service sets its `state.watch`, `state.heavy` and `state.entrance` when it starts: one application a process."""
+"""The service sets its `state.model_watcher`, `state.request_pool` and `state.gateway` when it starts: one application a process."""
 
 for router in (
     accounts.router,

@@ -5,20 +5,20 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from serving.online.in_service import InService
-from serving.runtime.model_watcher import Watch
-from serving.runtime.request_pool import Heavy
+from serving.runtime.model_watcher import ModelWatcher
+from serving.runtime.request_pool import RequestPool
 
 PREFIX = "/v1"
 
 
 def in_service(request: Request) -> InService:
-    """All that an answer rests on; a Problem if nothing is in service."""
-    return cast("Watch", request.app.state.watch).in_service()
+    """All that an answer rests on; NotReady if nothing is in service."""
+    return cast("ModelWatcher", request.app.state.model_watcher).in_service()
 
 
-def heavy(request: Request) -> Heavy:
+def request_pool(request: Request) -> RequestPool:
     """The threads of the service."""
-    return cast("Heavy", request.app.state.heavy)
+    return cast("RequestPool", request.app.state.request_pool)
 
 
 def _caller(request: Request) -> str | None:
@@ -26,7 +26,7 @@ def _caller(request: Request) -> str | None:
 
 
 Served = Annotated[InService, Depends(in_service)]
-"""All that an answer rests on, taken once per request; a Problem if nothing is in service."""
-Threads = Annotated[Heavy, Depends(heavy)]
+"""All that an answer rests on, taken once per request; NotReady if nothing is in service."""
+Threads = Annotated[RequestPool, Depends(request_pool)]
 Caller = Annotated[str | None, Depends(_caller)]
 """The id of the API key that the request came with; None where none is needed."""

@@ -21,7 +21,7 @@ from serving.database.audit_log import Act, append
 from serving.database.engine import writing
 from serving.interventions.run.triggers import react
 from serving.online.in_service import InService
-from serving.runtime.idempotency import Answer, Asked, once
+from serving.runtime.idempotency import Answer, KeyedRequest, run_once_per_key
 
 router = APIRouter()
 
@@ -53,7 +53,9 @@ async def post_events(
     """
     posting = _Posting(service, caller, now())
     asked = (
-        Asked.of(caller, idempotency_key, "POST", request.url.path, await request.body()) if idempotency_key else None
+        KeyedRequest.of(caller, idempotency_key, "POST", request.url.path, await request.body())
+        if idempotency_key
+        else None
     )
     answer = await threads.run(posting.answer, body.events, asked)
     return Response(answer.body, answer.status, media_type="application/json")
@@ -66,13 +68,13 @@ class _Posting:
         self.service, self.caller, self.now = service, caller, now
         self.clock = service.settings.moment or now
 
-    def answer(self, rows: list[Any], asked: Asked | None) -> Answer:
+    def answer(self, rows: list[Any], asked: KeyedRequest | None) -> Answer:
         settings = self.service.settings
         verdicts = judge(rows, self.service.inline.checks, Bounds(settings.earliest, self.clock, settings.timezone))
         with writing(self.service.database) as connection:
             if asked is None:
                 return self._stored(connection, verdicts)
-            return once(connection, asked, self.now, lambda: self._stored(connection, verdicts))
+            return run_once_per_key(connection, asked, self.now, lambda: self._stored(connection, verdicts))
 
     def _stored(self, connection: sa.Connection, verdicts: list[Verdict]) -> Answer:
         good = [verdict for verdict in verdicts if isinstance(verdict, PostedEvent)]

@@ -35,8 +35,8 @@ from serving.interventions.run.lifecycle import Change, change, comment, finish_
 from serving.interventions.run.listing import FILTERS, PageEnd
 from serving.online.in_service import InService
 from serving.online.schemas import Text
-from serving.runtime.idempotency import Answer, Asked, once
-from serving.runtime.request_pool import Heavy
+from serving.runtime.idempotency import Answer, KeyedRequest, run_once_per_key
+from serving.runtime.request_pool import RequestPool
 
 router = APIRouter()
 
@@ -72,7 +72,7 @@ class Changing:
 
     request: Request
     service: InService
-    threads: Heavy
+    threads: RequestPool
     caller: str | None
     key: str | None
 
@@ -81,12 +81,12 @@ class Changing:
     ) -> Response:
         """The answer after `change`, which is given the connection, the actor and the moment."""
         body = await self.request.body()
-        asked = Asked.of(self.caller, self.key, "POST", self.request.url.path, body) if self.key else None
+        asked = KeyedRequest.of(self.caller, self.key, "POST", self.request.url.path, body) if self.key else None
         answer = await self.threads.run(self._answer, intervention_id, change, by, asked, now())
         return _as_json(answer)
 
     def _answer(
-        self, intervention_id: str, change: Callable[..., Any], by: str, asked: Asked | None, at: datetime
+        self, intervention_id: str, change: Callable[..., Any], by: str, asked: KeyedRequest | None, at: datetime
     ) -> Answer:
         actor = f"{by} ({self.caller})" if self.caller else by
 
@@ -95,7 +95,7 @@ class Changing:
             return _told(connection, intervention_id)
 
         with writing(self.service.database) as connection:
-            return changed() if asked is None else once(connection, asked, at, changed)
+            return changed() if asked is None else run_once_per_key(connection, asked, at, changed)
 
 
 def changing(

@@ -12,13 +12,13 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from serving.api.dependencies import heavy, in_service
+from serving.api.dependencies import in_service, request_pool
 from serving.api.findings import problem_of_findings
 from serving.api.problems import Kind
 from serving.online.in_service import InService
-from serving.runtime.request_pool import Heavy
+from serving.runtime.request_pool import RequestPool
 
-Answering = Callable[[Any, InService, Heavy], Awaitable[BaseModel]]
+Answering = Callable[[Any, InService, RequestPool], Awaitable[BaseModel]]
 
 
 class QuickRoute(APIRoute):
@@ -31,7 +31,7 @@ class QuickRoute(APIRoute):
 
         async def handle(request: Request) -> Response:
             given = _read(asked, await request.body())
-            answer = await endpoint(given, in_service(request), heavy(request))
+            answer = await endpoint(given, in_service(request), request_pool(request))
             return Response(answer.__pydantic_serializer__.to_json(answer), media_type="application/json")
 
         return handle

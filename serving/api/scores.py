@@ -30,7 +30,7 @@ from serving.errors import UnknownAccount
 from serving.online.in_service import InService
 from serving.online.schemas import ProblemDetail, ScoredAccount, ScoreRequest, ScoreResponse
 from serving.online.score_request import answer, is_quick, moment_of
-from serving.runtime.request_pool import Heavy
+from serving.runtime.request_pool import RequestPool
 
 router = APIRouter(route_class=QuickRoute)
 
@@ -125,12 +125,12 @@ async def scores(
     return await score_response(asked, service, threads)
 
 
-async def score_response(request: ScoreRequest, service: InService, heavy: Heavy) -> ScoreResponse:
+async def score_response(request: ScoreRequest, service: InService, pool: RequestPool) -> ScoreResponse:
     """The answer: at once where it takes little, else by a thread of the request pool. Raises as `answer` does, and Busy."""
     as_of = moment_of(request.as_of, service, now())
     if is_quick(request, service):
         return response_as_of(request, service, as_of)
-    return await heavy.run(response_as_of, request, service, as_of)
+    return await pool.run(response_as_of, request, service, as_of)
 
 
 def response_as_of(request: ScoreRequest, service: InService, as_of: datetime) -> ScoreResponse:

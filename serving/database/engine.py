@@ -23,7 +23,7 @@ class DatabaseUnavailable(ForesailError):
     exit_code = ExitCode.DATA
 
 
-def opened(url: str, *, wait_seconds: float = WAIT_SECONDS) -> sa.Engine:
+def open_engine(url: str, *, wait_seconds: float = WAIT_SECONDS) -> sa.Engine:
     """An engine on the database; nothing is connected yet. The folder of an SQLite file is made."""
     if url.startswith(LOCAL):
         path = Path(url.removeprefix(LOCAL))

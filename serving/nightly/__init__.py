@@ -1,20 +1,11 @@
-"""The night: every account scored, its standing decided, and all of it where the service and reports read it.
+"""The night: every account scored, its segmentation decided, and all of it where the service and reports read it.
 
 | file | what it does |
 | --- | --- |
-| run | a night from beginning to end: the steps in their order, the summary |
-| night | what a night was told, what it rests on, what it has finished |
-| steps, stand | the steps |
-| gather | what a night begins with: sources, champions, how old the data is |
-| before | what the night before left |
-| score | the scores of a bucket |
-| explain | whose scores get reasons |
-| decide | whom to act on, and acting |
-| on_demand | the same between nights |
-| load | a night's files into the operational database |
-| journal | what is finished, in the database |
-| folder | what steps hand on to each other, in files that are whole or not there |
-| lock | one night at a time |
+| run | a night from beginning to end: `STEPS` in their order, the summary |
+| steps/ | the steps, a file each |
+| night/ | what steps share: the plan, the journal, the folder of files, the pins, the previous night, the lock |
+| on_demand | decisions between nights |
 """
 
 from serving.nightly.night.journal import NightRefused

@@ -1,4 +1,4 @@
-"""A night from beginning to end: alone, resumed where it stopped, and told in a summary."""
+"""A night from beginning to end: `STEPS` in their order, alone, resumed where it stopped, with a summary at the end."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -13,26 +13,33 @@ from serving.database.upgrade import upgrade
 from serving.nightly.night.journal import REFUSED, Journal, NightRefused
 from serving.nightly.night.lock import only_night
 from serving.nightly.night.night import Night, Plan
-from serving.nightly.steps import steps
 from serving.nightly.steps.decide import act, decide
-from serving.nightly.steps.segment import stand
+from serving.nightly.steps.explain import explain
+from serving.nightly.steps.fold import fold_inbox
+from serving.nightly.steps.ingest import ingest
+from serving.nightly.steps.load import load
+from serving.nightly.steps.look_back import look_back
+from serving.nightly.steps.pin import pin
+from serving.nightly.steps.score import score
+from serving.nightly.steps.segment import segment
+from serving.nightly.steps.states import states
 from serving.nightly.steps.tables import publish_tables
 
 STEPS: Mapping[str, Callable[[Night], None]] = {
-    "ingest": steps.ingest,
-    "fold": steps.fold_inbox,
-    "pin": steps.pin,
-    "look back": steps.look_back,
-    "score": steps.score,
-    "stand": stand,
-    "explain": steps.explain,
+    "ingest": ingest,
+    "fold": fold_inbox,
+    "pin": pin,
+    "look back": look_back,
+    "score": score,
+    "stand": segment,
+    "explain": explain,
     "decide": decide,
-    "states": steps.states,
-    "load": steps.load,
+    "states": states,
+    "load": load,
     "act": act,
     "publish": publish_tables,
 }
-"""In their order; nothing is published that is not loaded. Interventions are decided when all scores and standings are
+"""The steps of a night by name, in their order; nothing is published that is not loaded. Interventions are decided when all scores and standings are
 known and nobody has seen them yet, and begun when the service knows what they rest on."""
 
 

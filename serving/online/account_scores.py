@@ -17,9 +17,8 @@ from serving.online.explanation import NO_EXPLANATION, Explanation, explanations
 from serving.online.in_service import InService
 from serving.online.score_query import AccountRow, ScoreQuery
 from serving.scoring.scores import Rows, Scores, score_rows
-from serving.segmentation.settings import SeverityWord
-from serving.segmentation.stakes import is_risk, predicted_values
-from serving.segmentation.value import severity_of
+from serving.scoring.value_at_stake import is_risk, predicted_values, severity_of
+from serving.scoring.value_terms import SeverityWord
 
 
 def account_scores(

@@ -10,7 +10,7 @@ import numpy as np
 from features.arrays import Array, Floats
 from registry.loader import LoadedModel
 from serving.accounts.last_scores import Earlier
-from serving.accounts.reader import Accounts
+from serving.accounts.reader import AccountReader
 from serving.scoring.reasons import Reason, reasons_of
 from serving.scoring.scores import Rows
 
@@ -35,7 +35,7 @@ def difference(now: float, earlier: Earlier) -> float | None:
     return now - earlier.answer
 
 
-def earlier_rows(accounts: Accounts, moments: Sequence[Moment]) -> dict[Moment, Array]:
+def earlier_rows(accounts: AccountReader, moments: Sequence[Moment]) -> dict[Moment, Array]:
     """The features of accounts as they were at moments before; an account not known at its moment is left out."""
     by_moment: dict[datetime, list[str]] = {}
     for account, as_of in dict.fromkeys(moments):

@@ -10,9 +10,9 @@ from features.engine.feature_names import Names
 from registry.errors import ModelUnavailable
 from registry.loader import LoadedModel
 from serving.accounts.inline import InlineAccounts
-from serving.accounts.reader import Accounts
+from serving.accounts.reader import AccountReader
 from serving.online.settings import Settings
-from serving.segmentation.stakes import value_model
+from serving.scoring.value_at_stake import value_model
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class InService:
     """By target."""
     missing: Mapping[str, ModelUnavailable]
     """Of each target without a model: why."""
-    accounts: Accounts
+    accounts: AccountReader
     inline: InlineAccounts
     database: sa.Engine
     """The operational database; whoever asks it is ready for DatabaseUnavailable."""

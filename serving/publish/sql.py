@@ -14,7 +14,7 @@ import pyarrow.csv as pa_csv
 import sqlalchemy as sa
 
 from serving.database.bulk import driver_of
-from serving.database.engine import LOCAL, opened, shown, writing
+from serving.database.engine import LOCAL, open_engine, shown, writing
 from serving.database.forget import overwrite_what_is_deleted, write_anew
 from serving.database.tables import Moment, account_states
 from serving.publish.errors import PublishError
@@ -75,7 +75,7 @@ def forget_in_sql(url: str, account_ids: Collection[str]) -> int:
 
 def _engine(url: str) -> sa.Engine:
     if url.startswith(LOCAL):
-        return opened(url, wait_seconds=LOCK_SECONDS)
+        return open_engine(url, wait_seconds=LOCK_SECONDS)
     waits = f"-c lock_timeout={LOCK_SECONDS * 1000} -c timezone=UTC"
     arguments = {"connect_timeout": 10, "options": waits} if url.startswith("postgresql") else {}
     return sa.create_engine(url, connect_args=arguments)

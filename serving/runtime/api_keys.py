@@ -15,7 +15,7 @@ STAY_SECONDS = 900.0
 whoever can cut the service off from it must not keep a revoked key alive for ever."""
 
 
-class Keyring:
+class ApiKeys:
     """Every key of the database, as of the last look that succeeded. `clock` counts seconds and never goes back."""
 
     def __init__(self, database: Callable[[], sa.Engine], clock: Callable[[], float] = time.monotonic) -> None:

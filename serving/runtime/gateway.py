@@ -1,4 +1,4 @@
-"""What stands between the network and the answers: the keys, the pace, the export of spans, and the inbox's figures."""
+"""The gateway between the network and the answers: API keys, rate limit, export of spans, and the figures of the inbox."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -7,14 +7,14 @@ from functools import cache, partial
 import sqlalchemy as sa
 
 from features.timestamps import now
-from serving.database.engine import opened, reading
+from serving.database.engine import open_engine, reading
 from serving.database.tables import event_inbox
 from serving.observability import metrics
 from serving.observability.tracing import spans_of
 from serving.online.settings import Settings
-from serving.runtime.api_keys import LOOK_SECONDS, Keyring
-from serving.runtime.periodic import Rounds
-from serving.runtime.rate_limit import Pace
+from serving.runtime.api_keys import LOOK_SECONDS, ApiKeys
+from serving.runtime.periodic import PeriodicWork
+from serving.runtime.rate_limit import RateLimit
 
 INBOX_SECONDS = 15.0
 ALONE = (
@@ -25,34 +25,34 @@ ALONE = (
 log = logging.getLogger("bentoml.foresail")
 
 
-class Entrance:
+class Gateway:
     """Made of the settings; without any there is no key and no limit, and only this machine is answered."""
 
     def __init__(self, settings: Settings | None, environment: Mapping[str, str]) -> None:
         self.spans = spans_of(environment)
-        self.keyring: Keyring | None = None
-        self.pace: Pace | None = None
-        self._rounds: list[Rounds] = []
+        self.api_keys: ApiKeys | None = None
+        self.rate_limit: RateLimit | None = None
+        self._periodic: list[PeriodicWork] = []
         if settings is not None:
-            database = cache(partial(opened, settings.database))
-            self.keyring = Keyring(database)
-            self._rounds = [
-                Rounds(self.keyring.look, LOOK_SECONDS, "API keys"),
-                Rounds(partial(_sample_inbox, database, settings), INBOX_SECONDS, "event inbox"),
+            database = cache(partial(open_engine, settings.database))
+            self.api_keys = ApiKeys(database)
+            self._periodic = [
+                PeriodicWork(self.api_keys.look, LOOK_SECONDS, "API keys"),
+                PeriodicWork(partial(_sample_inbox, database, settings), INBOX_SECONDS, "event inbox"),
             ]
             if settings.requests_per_second is not None:
-                self.pace = Pace(settings.requests_per_second, settings.burst)
+                self.rate_limit = RateLimit(settings.requests_per_second, settings.burst)
 
     def start(self) -> None:
         """Look at the database, and go on looking."""
-        for each in self._rounds:
+        for each in self._periodic:
             each.start()
-        if self.keyring is None or self.keyring.was_found_empty:
+        if self.api_keys is None or self.api_keys.was_found_empty:
             log.warning("%s", ALONE)
 
     def stop(self) -> None:
         """Look no more, and export the spans that are left."""
-        for each in self._rounds:
+        for each in self._periodic:
             each.stop()
         if self.spans:
             self.spans.stop()

@@ -25,7 +25,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Asked:
+class KeyedRequest:
     """A request that carries a key. `request` is the hash of all that must be the same if the key is used again."""
 
     caller: str
@@ -33,12 +33,12 @@ class Asked:
     request: str
 
     @classmethod
-    def of(cls, caller: str | None, key: str, method: str, path: str, body: bytes) -> "Asked":
+    def of(cls, caller: str | None, key: str, method: str, path: str, body: bytes) -> "KeyedRequest":
         """Callers without an API key share one room of keys."""
         return cls(caller or "", key, hashlib.sha256(f"{method} {path}\n".encode() + body).hexdigest())
 
 
-def once(connection: sa.Connection, asked: Asked, now: datetime, do: Callable[[], Answer]) -> Answer:
+def run_once_per_key(connection: sa.Connection, asked: KeyedRequest, now: datetime, do: Callable[[], Answer]) -> Answer:
     """The answer of `do`, or the one given before to the same request; both in the transaction of the connection.
 
     Of two at the same time the second waits until the first is committed, and is given its answer; if the first failed,
@@ -52,13 +52,13 @@ def once(connection: sa.Connection, asked: Asked, now: datetime, do: Callable[[]
     return answer
 
 
-def _is_new(connection: sa.Connection, asked: Asked, now: datetime) -> bool:
+def _is_new(connection: sa.Connection, asked: KeyedRequest, now: datetime) -> bool:
     row = {**vars(asked), "status": UNDER_WAY, "answer": "", "created_at": now}
     statement = insert_missing(connection, keys).values(row).returning(keys.c.key)
     return connection.execute(statement).first() is not None
 
 
-def _given_before(connection: sa.Connection, asked: Asked) -> Answer:
+def _given_before(connection: sa.Connection, asked: KeyedRequest) -> Answer:
     row = connection.execute(sa.select(keys.c.request, keys.c.status, keys.c.answer).where(_own(asked))).one()
     if row.request != asked.request:
         raise KeyReused(
@@ -67,5 +67,5 @@ def _given_before(connection: sa.Connection, asked: Asked) -> Answer:
     return Answer(row.status, row.answer)
 
 
-def _own(asked: Asked) -> sa.ColumnElement[bool]:
+def _own(asked: KeyedRequest) -> sa.ColumnElement[bool]:
     return sa.and_(keys.c.caller == asked.caller, keys.c.key == asked.key)

@@ -13,8 +13,8 @@ from features.engine.plan import FeatureSet
 from registry.loader import LoadedModel
 from serving.accounts.inline import InlineAccounts
 from serving.accounts.last_scores import cuts_drawn
-from serving.accounts.reader import Accounts
-from serving.database.engine import DatabaseUnavailable, opened
+from serving.accounts.reader import AccountReader
+from serving.database.engine import DatabaseUnavailable, open_engine
 from serving.database.upgrade import check_current
 from serving.errors import NotConfigured, NotReady, ServingError
 from serving.observability import metrics
@@ -24,7 +24,7 @@ from serving.online.settings import Settings, SettingsError, read_settings
 from serving.runtime.champions import Champions, without_credentials
 from serving.runtime.parent_watchdog import end_with_parent
 from serving.scoring.scores import needed_features
-from serving.segmentation.value import VALUE_FEATURES
+from serving.scoring.value_at_stake import VALUE_FEATURES
 
 START_SECONDS = 15.0
 """How long a start waits for the first look. A registry that does not answer must not keep the service from saying so."""
@@ -32,7 +32,7 @@ START_SECONDS = 15.0
 log = logging.getLogger("bentoml.foresail")
 
 
-class Watch:
+class ModelWatcher:
     """Looks after champions every `refresh_seconds`, from a thread of its own.
 
     Settings that are absent or wrong do not stop the service: it starts, and says what is wrong to whoever asks.
@@ -65,7 +65,7 @@ class Watch:
             return
         asked = f"the model registry {without_credentials(self.settings.tracking_uri)} has not answered yet"
         self._why_not = NotReady(f"{asked}; if this lasts, the service's log says why")
-        threading.Thread(target=self._go_on, args=(self.settings,), name="watch", daemon=True).start()
+        threading.Thread(target=self._go_on, args=(self.settings,), name="model-watcher", daemon=True).start()
         if not self._looked.wait(within_seconds):
             log.warning("%s", asked)
 
@@ -94,7 +94,7 @@ class Watch:
         models = self._champions.models
         missing = {target: self._champions.missing[target] for target in settings.models if target not in models}
         try:
-            self._database = self._database or _checked(opened(settings.database))
+            self._database = self._database or _checked(open_engine(settings.database))
         except DatabaseUnavailable as error:
             self._why_not = error
             return
@@ -111,12 +111,12 @@ class Watch:
         elif (cuts := _cuts(before.accounts, before)) != before.cuts:
             self._in_service = replace(before, cuts=cuts)
 
-    def _accounts(self, database: sa.Engine, models: Mapping[str, LoadedModel]) -> Accounts:
+    def _accounts(self, database: sa.Engine, models: Mapping[str, LoadedModel]) -> AccountReader:
         """The accounts as these models read them; those before, if they read the same."""
         features = FeatureSet(dict.fromkeys([*needed_features(list(models.values())), *named(VALUE_FEATURES)]))
         before = self._in_service.accounts if self._in_service else None
         if before is None:
-            return Accounts(database, features)
+            return AccountReader(database, features)
         return before if before.features.names == features.names else before.with_features(features)
 
     def _go_on(self, settings: Settings) -> None:
@@ -129,7 +129,7 @@ class Watch:
         try:
             self.look()
         except Exception:
-            # Neither the service nor the watch may end with whatever it meets: what is in service stays, and the next
+            # Neither the service nor the watcher may end with whatever it meets: what is in service stays, and the next
             # look may succeed.
             log.exception("the look at the registry failed")
 
@@ -139,7 +139,7 @@ def _versions_of(service: InService | None) -> list[tuple[str, str, str]]:
     return [(target, loaded.name, loaded.version) for target, loaded in models.items()]
 
 
-def _cuts(accounts: Accounts, before: InService | None) -> Mapping[str, float]:
+def _cuts(accounts: AccountReader, before: InService | None) -> Mapping[str, float]:
     """The cuts of the last night; those before while the database does not answer, which its callers are told anyway."""
     try:
         return cuts_drawn(accounts.lookups)

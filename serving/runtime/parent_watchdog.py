@@ -14,7 +14,7 @@ log = logging.getLogger("bentoml.foresail")
 def end_with_parent(stopped: threading.Event) -> None:
     """From now on, end this process as soon as its parent is another than now; until `stopped` is set."""
     parent = os.getppid()
-    threading.Thread(target=_go_on, args=(parent, stopped, _end), name="orphan", daemon=True).start()
+    threading.Thread(target=_go_on, args=(parent, stopped, _end), name="parent-watchdog", daemon=True).start()
 
 
 def _go_on(parent: int, stopped: threading.Event, end: Callable[[], None]) -> None:

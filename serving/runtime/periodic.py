@@ -7,7 +7,7 @@ from collections.abc import Callable
 log = logging.getLogger("bentoml.foresail")
 
 
-class Rounds:
+class PeriodicWork:
     """Calls `look` every so many seconds. One that fails is logged, once for as long as it fails in the same words."""
 
     def __init__(self, look: Callable[[], None], every_seconds: float, name: str) -> None:

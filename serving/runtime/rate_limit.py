@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 
-class Pace:
+class RateLimit:
     """Of each caller at most `burst` requests at once, and in the long run `per_second`. `clock` counts seconds.
 
     Callers are keys and addresses of this machine, so that their number is bounded. Each worker has buckets of its own.

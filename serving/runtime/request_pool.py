@@ -17,11 +17,11 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Heavy:
+class RequestPool:
     """Runs work in threads of its own, and refuses what would only wait."""
 
     def __init__(self, at_once: int = AT_ONCE, waiting: int = WAITING) -> None:
-        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="heavy")
+        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="request-pool")
         self._places = threading.BoundedSemaphore(at_once + waiting)
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -12,13 +12,13 @@ from functools import cache, partial
 import sqlalchemy as sa
 
 from features.timestamps import now
-from serving.database.engine import DatabaseUnavailable, opened
+from serving.database.engine import DatabaseUnavailable, open_engine
 from serving.database.upgrade import check_current
 from serving.interventions.declare.settings import InterventionSettings
 from serving.interventions.deliver.dispatch import EVERY_SECONDS, dispatch_until, log_entry
 from serving.interventions.run.deadlines import SweepResult, sweep
 from serving.online.settings import Settings
-from serving.runtime.periodic import Rounds
+from serving.runtime.periodic import PeriodicWork
 
 log = logging.getLogger("bentoml.foresail")
 
@@ -35,7 +35,7 @@ class Keeping:
     ) -> None:
         self._database, self._told, self._variables, self._clock = database, told, variables, clock
         self._stopped = threading.Event()
-        self._sweeping = Rounds(self._sweep, EVERY_SECONDS, "deadlines")
+        self._sweeping = PeriodicWork(self._sweep, EVERY_SECONDS, "deadlines")
         self._thread = threading.Thread(target=self._keep, name="keeping", daemon=True)
 
     def start(self) -> None:
@@ -74,4 +74,4 @@ class Keeping:
 def keeping_of(settings: Settings | None, variables: Mapping[str, str]) -> Keeping:
     """What a service keeps. One that speaks for a fixed moment shows what was: it tells nobody anything."""
     told = InterventionSettings() if settings is None or settings.as_of is not None else settings.interventions
-    return Keeping(cache(partial(opened, settings.database if settings else "")), told, variables, now)
+    return Keeping(cache(partial(open_engine, settings.database if settings else "")), told, variables, now)

@@ -12,7 +12,7 @@ def worth_a_call(
 ) -> pd.DataFrame:
     """The `top` eligible accounts with the most at stake, most first, each with its reasons.
 
-    at_stake = probability × value, what each account should bring in a year (`stakes.predicted_values`). `scores` are those
+    at_stake = probability × value, what each account should bring in a year (`value_at_stake.predicted_values`). `scores` are those
     of `score_table` for the same rows in the same order, and so are `values`. Equal stakes stand in the order of the rows.
     """
     ranked = scores.assign(value=values, at_stake=scores["probability"].to_numpy() * values)

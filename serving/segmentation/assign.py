@@ -1,4 +1,4 @@
-"""Where every account stands tonight: in one pass over the table of features and the scores of the night."""
+"""The segments of every account, in one pass over the table of features and the scores of a night."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,23 +9,13 @@ import pandas as pd
 
 from features.arrays import Array, Flags, Floats
 from features.families.eligibility import OPTED_OUT
+from serving.scoring.columns import NOWHERE, Codes, column
+from serving.scoring.value_at_stake import severity_codes, value_at_stake
+from serving.scoring.value_terms import SEVERITIES
 from serving.segmentation.figures import Night
-from serving.segmentation.inputs import (
-    NEEDED_ATTRIBUTES,
-    NOWHERE,
-    Codes,
-    Kept,
-    Rows,
-    ScoreRows,
-    codes_of,
-    column,
-    places,
-    texts_at,
-    words_of,
-)
+from serving.segmentation.inputs import NEEDED_ATTRIBUTES, Kept, Rows, ScoreRows, codes_of, places, texts_at, words_of
 from serving.segmentation.moves import Why, moves_of
-from serving.segmentation.settings import SCHEMES, SEVERITIES, StandingSettings
-from serving.segmentation.value import severity_codes, value_at_stake
+from serving.segmentation.settings import SCHEMES, SegmentationSettings
 
 COLUMNS = (
     "account_id", "as_of", "name", "owner", "region", "industry", "value", "potential", "quadrant", "tier", "segment",
@@ -34,8 +24,8 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Stood:
-    """What a night says of standings, as the tables of these names declare it."""
+class Segmentation:
+    """The result of `assign_segments`: rows of the database tables of the same names."""
 
     standings: pd.DataFrame
     """One row per account of the table, in its order."""
@@ -47,22 +37,22 @@ class Stood:
     """One row per threshold of the night: name, value, as_of."""
 
 
-def stand(
+def assign_segments(
     table: pd.DataFrame,
     scores: pd.DataFrame,
     attributes: pd.DataFrame,
     previous: pd.DataFrame,
     as_of: datetime,
-    settings: StandingSettings,
-) -> Stood:
-    """The standing of every account.
+    settings: SegmentationSettings,
+) -> Segmentation:
+    """Quadrant, tier, segment, health, value and value at stake of every account, and every move since the previous night.
 
     `table` has one row per account (index level account_id) with `needed_features()`; `scores` the columns of
     serving.scoring.scores.COLUMNS, one row per account and target; `attributes` those of NEEDED_ATTRIBUTES by account_id, where
-    any are known; `previous` is the frame of standings of the night before: empty, and everybody stands for the first time.
+    any are known; `previous` is the frame `standings` of the previous night, empty before the first night.
 
-    Who opted out has a row with the attributes alone, takes part in no rank or quantile, and moves to nowhere. An account
-    of the night before that is not in the table any more was forgotten or merged: nothing is told of it. ValueError for
+    An account that opted out has a row with the attributes alone, takes part in no rank or quantile, and has no move. An
+    account of the previous night that the table lacks was erased or merged: the result lacks it, too. ValueError for
     a score of an account that is not in the table.
     """
     ids = pd.Index(table.index.get_level_values("account_id"))
@@ -73,7 +63,7 @@ def stand(
     moment = pd.Timestamp(as_of).as_unit("us")
     standings = _standings(ids, moment, attributes, night, profiled)
     after = {scheme: _among_all(codes, profiled, NOWHERE) for scheme, codes in night.after.items()}
-    return Stood(
+    return Segmentation(
         standings,
         moves_of(ids, before, after, _of_all(night.why, profiled), moment),
         _with_stakes(rows, standings["value"].to_numpy(), night.cuts, settings),
@@ -106,7 +96,9 @@ def _standings(
     return pd.DataFrame({name: columns[name] for name in COLUMNS})
 
 
-def _with_stakes(rows: ScoreRows, value: Floats, cuts: Mapping[str, float], settings: StandingSettings) -> pd.DataFrame:
+def _with_stakes(
+    rows: ScoreRows, value: Floats, cuts: Mapping[str, float], settings: SegmentationSettings
+) -> pd.DataFrame:
     """Each score with its own value at stake: of one account different risks may put different amounts at stake."""
     probability, at_stake = rows.scores["probability"].to_numpy(dtype=np.float64), np.full(len(rows.scores), np.nan)
     for target in settings.risks:

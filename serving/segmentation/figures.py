@@ -8,26 +8,28 @@ import numpy as np
 
 from features.arrays import Floats
 from features.families.eligibility import Columns
+from serving.scoring.columns import NOWHERE, Codes
+from serving.scoring.value_at_stake import predicted_value, severity_codes, severity_cuts, value_at_stake
+from serving.scoring.value_terms import SEVERITIES
 from serving.segmentation.health import Healths, healths
-from serving.segmentation.inputs import NOWHERE, Codes, ScoreRows
+from serving.segmentation.inputs import ScoreRows
 from serving.segmentation.matrix import Quadrants
 from serving.segmentation.moves import Why
 from serving.segmentation.potential import potential_of
 from serving.segmentation.segments import SegmentPlaces
-from serving.segmentation.settings import BANDS, SCHEMES, SEVERITIES, StandingSettings
+from serving.segmentation.settings import BANDS, SCHEMES, SegmentationSettings
 from serving.segmentation.tiers import TierPlaces
-from serving.segmentation.value import predicted_value, severity_codes, severity_cuts, value_at_stake
 
 
 @dataclass(frozen=True)
 class Night:
-    """What `stand` puts together: every array has a place for each row of the table."""
+    """The figures that `assign_segments` puts together: every array has a place for each row of the table."""
 
     table: Columns
     scores: ScoreRows
     before: Mapping[str, Codes]
     """By scheme, where each account stood the night before."""
-    settings: StandingSettings
+    settings: SegmentationSettings
 
     @cached_property
     def value(self) -> Floats:

@@ -7,7 +7,8 @@ import numpy as np
 from features.arrays import Floats
 from features.families.eligibility import Columns
 from features.families.segmentation import NPS
-from serving.segmentation.inputs import column, mean_of
+from serving.scoring.columns import column
+from serving.segmentation.inputs import mean_of
 from serving.segmentation.settings import HealthWeights
 
 ANSWERS = {

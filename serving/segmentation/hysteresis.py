@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from features.arrays import Flags, Floats
-from serving.segmentation.inputs import Codes
+from serving.scoring.columns import Codes
 from serving.segmentation.settings import Threshold
 from serving.segmentation.wording import number
 

@@ -15,13 +15,11 @@ from features.arrays import Flags, Floats
 from features.catalog import named
 from features.definitions import Feature
 from features.engine.plan import FeatureSet
-from features.families.eligibility import OPTED_OUT, Columns
+from features.families.eligibility import OPTED_OUT
 from features.families.segmentation import FEATURES
+from serving.scoring.columns import NOWHERE, Codes
 
 Rows = NDArray[np.integer[Any]]
-Codes = NDArray[np.int8]
-"""Words as their places among the few that there are; NOWHERE is none of them."""
-NOWHERE = -1
 
 NEEDED_ATTRIBUTES = ("name", "owner", "region", "industry")
 """Columns of the stream accounts that a standing carries; what it reckons with are features."""
@@ -39,13 +37,8 @@ OF_CATALOG = (
 
 
 def needed_features() -> tuple[Feature, ...]:
-    """What the table of `stand` must hold."""
+    """The features that the table of `assign_segments` must hold."""
     return tuple(FeatureSet([*named(OF_CATALOG), *FEATURES, OPTED_OUT]))
-
-
-def column(table: Columns, name: str) -> Floats:
-    """A column of a table, or of one row's values by name, as numbers, (rows,)."""
-    return np.asarray(table[name], dtype=np.float64)
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from features.arrays import Flags, Floats
+from serving.scoring.columns import Codes
 from serving.segmentation.hysteresis import Cut, was
-from serving.segmentation.inputs import Codes
 from serving.segmentation.settings import QUADRANTS, Matrix
 
 CORE, STABLE, GROWTH, ROUTINE = QUADRANTS

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from serving.segmentation.inputs import NOWHERE, Codes, Rows, words_of
+from serving.scoring.columns import NOWHERE, Codes
+from serving.segmentation.inputs import Rows, words_of
 from serving.segmentation.settings import SCHEMES
 
 FIRST, LEFT = "first standing", "the account opted out of profiling"

@@ -14,9 +14,10 @@ import numpy as np
 from features.arrays import Flags, Floats
 from features.families.eligibility import Columns
 from features.families.segmentation import ENGAGEMENT
-from serving.segmentation.inputs import Rows, ScoreRows, column, mean_of
-from serving.segmentation.settings import StandingSettings
-from serving.segmentation.value import NET
+from serving.scoring.columns import column
+from serving.scoring.value_at_stake import NET
+from serving.segmentation.inputs import Rows, ScoreRows, mean_of
+from serving.segmentation.settings import SegmentationSettings
 
 SIGNALS: Mapping[str, tuple[str, float, str]] = {
     "industry_growth": ("account_industry_growth_last", 1.0, "growth of its own industry"),
@@ -37,7 +38,7 @@ PEERS, MOST_GROUPS = 10, 50
 """At least so many accounts in a group of like revenue, and at most so many groups."""
 
 
-def potential_of(table: Columns, scores: ScoreRows, settings: StandingSettings) -> Floats:
+def potential_of(table: Columns, scores: ScoreRows, settings: SegmentationSettings) -> Floats:
     """The potential of each account, (rows,), 0 to 1; NaN where no signal at all is on record."""
     signals = [_of_feature(table, name, sign) for name, sign, _ in SIGNALS.values()]
     signals += [_of_scores(scores, settings.of_kinds(kind)) for kind, _ in GROWTH.values()]

@@ -13,8 +13,8 @@ import numpy as np
 from features.arrays import Flags, Floats
 from features.families.eligibility import Columns
 from features.families.segmentation import DAYS_KNOWN, ORDERS_BEFORE
+from serving.scoring.columns import Codes, column
 from serving.segmentation.hysteresis import Cut, was, within
-from serving.segmentation.inputs import Codes, column
 from serving.segmentation.matrix import Quadrants
 from serving.segmentation.settings import SEGMENTS, Segments
 from serving.segmentation.wording import number

@@ -7,17 +7,14 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, model_validator
 
 from registry.target_kinds import RISKS
+from serving.scoring.value_terms import nearest_to_a_year
 
-YEAR = 365
-"""Days over which value is computed."""
 MOST_DAYS = 36_500
 QUADRANTS = ("strategic_core", "stable_contributor", "high_potential_growth", "routine")
 TIERS = ("strategic", "growth", "potential")
 SEGMENTS = ("silent", "new", "at_risk", "low_frequency", "high_value", "potential")
 SCHEMES = {"quadrant": QUADRANTS, "tier": TIERS, "segment": SEGMENTS}
 BANDS = ("low", "medium", "high")
-SeverityWord = Literal["low", "medium", "high", "critical"]
-SEVERITIES: tuple[SeverityWord, ...] = ("low", "medium", "high", "critical")
 
 Tier = Literal["strategic", "growth", "potential"]
 
@@ -166,7 +163,7 @@ class TargetOf:
 
 
 @dataclass(frozen=True)
-class StandingSettings:
+class SegmentationSettings:
     """All of it. The defaults are those of a project file that says nothing."""
 
     targets: Mapping[str, TargetOf] = field(default_factory=dict)
@@ -197,8 +194,3 @@ class StandingSettings:
                 if self.targets[name].measure == "amount"
             }
         )
-
-
-def nearest_to_a_year(horizons: Mapping[str, int]) -> str | None:
-    """The name of the horizon, in days, that is nearest to a year; of equally near ones the first, None of none."""
-    return min(horizons, key=lambda name: abs(horizons[name] - YEAR), default=None)

@@ -9,10 +9,10 @@ import numpy as np
 from features.arrays import Flags, Floats
 from features.families.eligibility import Columns
 from features.families.segmentation import DAYS_SERVED
+from serving.scoring.columns import Codes, column
+from serving.scoring.value_at_stake import NET
 from serving.segmentation.hysteresis import Cut, was
-from serving.segmentation.inputs import Codes, column
 from serving.segmentation.settings import TIERS, TierRule, Tiers
-from serving.segmentation.value import NET
 from serving.segmentation.wording import number
 
 STRATEGIC, GROWTH, POTENTIAL = TIERS

@@ -15,7 +15,7 @@ from night_company import NIGHT, company_in, plan_of, run, table_of
 
 from serving.accounts.event_inbox import PostedEvent
 from serving.database.audit_log import verify
-from serving.database.engine import opened, writing
+from serving.database.engine import open_engine, writing
 from serving.database.tables import assignments, audit_log, deadlines, event_inbox, interventions, outbox
 from serving.database.upgrade import upgrade
 from serving.interventions.deliver.outbox_admin import replay_dead
@@ -34,7 +34,7 @@ CASES = 30
 @pytest.fixture
 def company(empty_database, tmp_path):
     """Sixty accounts and a night that decides nothing."""
-    receiver, engine = Moody(SEED), opened(empty_database)
+    receiver, engine = Moody(SEED), open_engine(empty_database)
     upgrade(engine)
     company = Company(empty_database, company_in(tmp_path), receiver, SEED)
     run(plan_of(company.folder, interventions=company.settings), engine)

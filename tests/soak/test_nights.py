@@ -22,7 +22,7 @@ from night_company import (
     stored_events,
 )
 
-from serving.database.engine import opened
+from serving.database.engine import open_engine
 from serving.database.tables import METADATA
 from serving.database.upgrade import upgrade
 
@@ -93,7 +93,7 @@ LATER = [purchase(f"A{number}", f"later {number}", known_at=NEXT) for number in 
 
 def test__nights__killed_at_any_moment__end_as_if_nobody_had_disturbed_them(company, empty_database, tmp_path):
     """Two nights, the second of which moves accounts and folds what was posted between: database and files are the same."""
-    engine = opened(empty_database)
+    engine = open_engine(empty_database)
     upgrade(engine)
     post_events(engine, POSTED + LATER)
     calm = tmp_path / "calm"
@@ -133,7 +133,7 @@ def test__two_nights_at_once__one_is_told_so_and_the_other_completes(company, em
 
 def test__events_posted_while_nights_run__are_all_there_once_whatever_is_killed(company, empty_database, tmp_path):
     """A CRM posts without a pause; what is in the inbox at the end and what is in the history make all of it, once."""
-    engine = opened(empty_database)
+    engine = open_engine(empty_database)
     upgrade(engine)
     posted, over = [], threading.Event()
 

@@ -9,7 +9,7 @@ from forked import at_work, kill_this_process, processes, was_killed
 from night_company import NIGHT, plan_of
 from receiving import Receiver
 
-from serving.database.engine import opened
+from serving.database.engine import open_engine
 from serving.interventions.declare.settings import (
     Calendar,
     Channel,
@@ -97,7 +97,7 @@ def in_a_process(work, url, settings, folder, at, kill_after, outcome):
             kill_this_process(kill_after[1])
 
         try:
-            work(opened(url, wait_seconds=20), settings, folder, at, writes)
+            work(open_engine(url, wait_seconds=20), settings, folder, at, writes)
             told = "done"
         except Exception as error:  # noqa: BLE001  whatever it is, the test shall see it
             told = f"{type(error).__name__}: {error}"

@@ -13,11 +13,11 @@ from features.engine.table import build_feature_table
 from features.history.ingest.ingestion import Source, ingest
 from features.history.store import History
 from serving.accounts.event_inbox import PostedEvent, post
-from serving.database.engine import opened, reading, writing
+from serving.database.engine import open_engine, reading, writing
 from serving.database.tables import cuts, event_inbox, score_history, scores, standings, tier_moves
 from serving.nightly import Explained, NightlySource, Plan, run_night
 from serving.publish import Destination
-from serving.segmentation.settings import StandingSettings, TargetOf
+from serving.segmentation.settings import SegmentationSettings, TargetOf
 
 BUCKETS = 4
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
@@ -112,7 +112,7 @@ def plan_of(folder, as_of=NIGHT, work=None, **changed):
         "sources": [NightlySource(stream, stream, reads(stream)) for stream in STREAMS],
         "timezone": "UTC", "earliest": EARLIEST, "currency": "GBP", "explained": Explained("high", 20, 5),
         "keep_scores_days": 400, "churn_days": 90, "publish": Destination(work / "published"),
-        "standing": StandingSettings({"churn": TargetOf("churn", 90), "soon": TargetOf("churn", 30)}),
+        "segmentation": SegmentationSettings({"churn": TargetOf("churn", 90), "soon": TargetOf("churn", 30)}),
     }  # fmt: skip
     return Plan(**told | changed)
 
@@ -127,7 +127,7 @@ def run(plan, engine, **how):
 
 def night(folder, url, as_of=NIGHT, work=None, **how):
     """One night in this process."""
-    engine = opened(url)
+    engine = open_engine(url)
     try:
         return run(plan_of(folder, as_of, work), engine, **how)
     finally:

@@ -22,7 +22,7 @@ from features.history.store import History
 from registry.card import ModelCard
 from registry.writer import Logged, log_and_register, open_store
 from serving.accounts.states import refresh_states
-from serving.database.engine import opened
+from serving.database.engine import open_engine
 from serving.database.upgrade import upgrade
 from training.data.targets import ChurnTarget
 
@@ -158,7 +158,7 @@ def database_of(folder):
 
 def bring_up_to_date(folder, history):
     """What `foresail serve` does before it starts."""
-    engine = opened(database_of(folder))
+    engine = open_engine(database_of(folder))
     upgrade(engine)
     refreshed = refresh_states(engine, history, AS_OF)
     engine.dispose()

@@ -12,8 +12,8 @@ from starlette.datastructures import Headers, State
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.api.problems import FORESEEN, LOCAL_ONLY, MISSING_SCOPE, NO_KEY, TOO_MANY_REQUESTS, Problem, problem_of
-from serving.runtime.api_keys import Keyring
-from serving.runtime.rate_limit import Pace
+from serving.runtime.api_keys import ApiKeys
+from serving.runtime.rate_limit import RateLimit
 
 OPEN = frozenset({"/livez", "/readyz", "/healthz"})
 """What an orchestrator asks needs no key, and has no limit."""
@@ -43,9 +43,9 @@ _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 
 
 class Access:
-    """Lets in who may ask, at the pace that is allowed, and notes the key's id in `scope["state"]["key_id"]`.
+    """Lets in callers that may ask, within the rate limit, and notes the key's id in `scope["state"]["key_id"]`.
 
-    `state.entrance` is the service's Entrance: the keys and the pace.
+    `state.gateway` is the Gateway of the service: the keys and the rate limit.
     """
 
     def __init__(self, app: ASGIApp, state: State) -> None:
@@ -66,8 +66,8 @@ class Access:
 
     def _admitted(self, scope: Scope) -> str | None:
         """The key's id, None where no key is needed; a Problem for whoever is not let in."""
-        key_id = _key_id(self.state.entrance.keyring, scope)
-        _keep_pace(self.state.entrance.pace, key_id or scope["client"][0])
+        key_id = _key_id(self.state.gateway.api_keys, scope)
+        _keep_rate_limit(self.state.gateway.rate_limit, key_id or scope["client"][0])
         return key_id
 
 
@@ -78,17 +78,17 @@ def needed_scope(path: str) -> str:
     return NEEDED.get(first, NEEDED.get(above, "admin") if above != "/" else "admin")
 
 
-def _key_id(keyring: Keyring | None, scope: Scope) -> str | None:
+def _key_id(api_keys: ApiKeys | None, scope: Scope) -> str | None:
     if scope["path"].startswith(SIGNED):
         return None
     headers = Headers(scope=scope)
-    if keyring is None or keyring.is_empty:
+    if api_keys is None or api_keys.is_empty:
         _refuse_strangers(scope, headers)
         return None
     kind, _, text = headers.get("authorization", "").partition(" ")
     if kind.lower() != "bearer":
         raise _unknown("send an API key: Authorization: Bearer fsk_...", "Bearer")
-    key = keyring.recognised(text.strip())
+    key = api_keys.recognised(text.strip())
     if key is None:
         raise _unknown("the API key is not known here, or revoked", 'Bearer error="invalid_token"')
     needed = needed_scope(scope["path"])
@@ -129,8 +129,10 @@ def _names_this_machine(address: str) -> bool:
         return False
 
 
-def _keep_pace(pace: Pace | None, caller: str) -> None:
-    wait = pace.wait_seconds(caller) if pace else 0.0
+def _keep_rate_limit(limit: RateLimit | None, caller: str) -> None:
+    wait = limit.wait_seconds(caller) if limit else 0.0
     if wait > 0:
-        asked = f"at most {pace.per_second:g} requests a second, and {pace.burst} at once, are answered" if pace else ""
+        asked = (
+            f"at most {limit.per_second:g} requests a second, and {limit.burst} at once, are answered" if limit else ""
+        )
         raise Problem(TOO_MANY_REQUESTS, asked, headers={"retry-after": str(math.ceil(wait))})

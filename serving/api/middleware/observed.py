@@ -31,7 +31,7 @@ UNTEMPLATED = frozenset({*OF_BENTOML, *OPEN, "/metrics", "/v1/openapi.json", "/v
 class Observed:
     """Goes on with the caller's trace, and when the answer is out, counts it, logs it and exports its spans.
 
-    `state.entrance` is the service's Entrance: it knows whether spans are exported.
+    `state.gateway` is the service's Gateway: it knows whether spans are exported.
     """
 
     def __init__(self, app: ASGIApp, state: State) -> None:
@@ -58,7 +58,7 @@ class Observed:
         count(noted, stages, route, answer.status, seconds)
         if scope["path"] not in OPEN or answer.status != HTTPStatus.OK:
             _write(_line(scope, noted, stages, trace, answer, route, seconds))
-        if spans := self.state.entrance.spans:
+        if spans := self.state.gateway.spans:
             method, status = scope["method"], answer.status
             facts = {"http.request.method": method, "http.route": route, "http.response.status_code": status}
             spans.tell(trace, noted, f"{method} {route}", facts, microseconds(now()) * 1000)

@@ -23,7 +23,7 @@ from serving.interventions.decide.effects import CHANCE, Effect, LearntEffect, e
 from serving.interventions.decide.experiments import ALL, arms
 from serving.interventions.declare.expressions import holding
 from serving.interventions.declare.settings import InterventionSettings, Playbook, Rule
-from serving.segmentation.settings import SEVERITIES
+from serving.scoring.value_terms import SEVERITIES
 
 GROWTH_SHARE = 0.25
 """Of what an account is worth, what growth would add, where its target does not say."""

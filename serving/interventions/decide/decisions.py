@@ -33,7 +33,7 @@ from serving.interventions.decide.resources import Resources, budget_left, owner
 from serving.interventions.declare.calendar import WorkingTime
 from serving.interventions.declare.settings import InterventionSettings, Playbook
 from serving.interventions.run.lifecycle import Deadline, NewIntervention
-from serving.segmentation.settings import SEVERITIES
+from serving.scoring.value_terms import SEVERITIES
 
 MOST_NOT_CHOSEN = 1_000
 """So many are explained, those that would have brought the most."""

@@ -24,8 +24,10 @@ from features.families import signals
 from features.families.segmentation import DAYS_KNOWN, DAYS_SERVED
 from features.history.streams import STREAMS
 from registry.target_kinds import RISKS, WITH_PROBABILITY
-from serving.segmentation.inputs import NOWHERE, Rows
-from serving.segmentation.settings import BANDS, QUADRANTS, SCHEMES, SEGMENTS, SEVERITIES, TIERS, TargetOf
+from serving.scoring.columns import NOWHERE
+from serving.scoring.value_terms import SEVERITIES
+from serving.segmentation.inputs import Rows
+from serving.segmentation.settings import BANDS, QUADRANTS, SCHEMES, SEGMENTS, TIERS, TargetOf
 
 Type = Literal["text", "number", "boolean"]
 ARROW: dict[Type, pa.DataType] = {"text": pa.string(), "number": pa.float64(), "boolean": pa.bool_()}

@@ -27,8 +27,8 @@ from serving.nightly.night.journal import Journal, Pinned
 from serving.nightly.night.pins import NightlySource
 from serving.publish import Destination
 from serving.scoring.scores import needed_features
-from serving.segmentation.inputs import needed_features as needed_of_standing
-from serving.segmentation.settings import StandingSettings
+from serving.segmentation.inputs import needed_features as needed_of_segmentation
+from serving.segmentation.settings import SegmentationSettings
 
 Done = Callable[[int, Any], None]
 """Told a bucket that is finished, and what was found of it."""
@@ -67,7 +67,7 @@ class Plan:
     keep_scores_days: int
     churn_days: int
     """After so many days without an order the KPIs count an account as lost."""
-    standing: StandingSettings
+    segmentation: SegmentationSettings
     publish: Destination
     interventions: InterventionSettings = field(default_factory=InterventionSettings)
     effects: Mapping[str, str] = field(default_factory=dict)
@@ -124,14 +124,14 @@ class Night:
 
     @cached_property
     def features(self) -> FeatureSet:
-        """What is computed of every account: all that models, reasons and standings read."""
-        wanted = [*needed_features(self.models), *self.standing_features, *self.decision_features]
+        """The features of every account: all that models, reasons and segmentation read."""
+        wanted = [*needed_features(self.models), *self.segmentation_features, *self.decision_features]
         return FeatureSet({feature.name: feature for feature in wanted}.values())
 
     @cached_property
-    def standing_features(self) -> FeatureSet:
-        """Those that standings read."""
-        return FeatureSet(needed_of_standing())
+    def segmentation_features(self) -> FeatureSet:
+        """The features that segmentation reads."""
+        return FeatureSet(needed_of_segmentation())
 
     @property
     def decides(self) -> bool:
@@ -170,6 +170,12 @@ class Night:
             name: TargetedOutcome(target.kind, target.settings.get("share") or GROWTH_SHARE)
             for name, target in targets.items()
         }
+
+    def missing_buckets(self, step: str, files: str) -> list[int]:
+        """The buckets of which a step is not noted, or has lost its file."""
+        return [
+            bucket for bucket in self.buckets if not (self.journal.has(step, bucket) and self.folder.has(files, bucket))
+        ]
 
     @contextmanager
     def timed(self, step: str) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""The decisions of a night: made from its files alone, then begun in the database, each thing once."""
+"""The steps `decide` and `act`: the decisions of a night, made from its files alone, then begun in the database, each thing once."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -97,7 +97,7 @@ def accounts_of(
 ) -> Accounts:
     """The accounts of a bucket as conditions see them; `table` holds the decision features in the order of `stood`."""
     attributes = attributes_of_bucket(night.history, bucket, night.as_of, NEEDED_ATTRIBUTES)
-    told = night.plan.standing.targets, night.plan.timezone
+    told = night.plan.segmentation.targets, night.plan.timezone
     return Accounts(account_rows(table, scores, stood, attributes, moves, night.as_of, *told), table)
 
 

@@ -1,4 +1,4 @@
-"""Which scores get their reasons computed in the night, and the reasons.
+"""The step `explain`: the reasons of the scores that are worth them.
 
 A reason costs milliseconds, so the number is bounded: of the risks, the accounts from a severity on, those with the most
 at stake first; of every target at least the highest answers.
@@ -15,12 +15,51 @@ from features.arrays import Integers
 from features.engine.feature_names import Names
 from registry.loader import LoadedModel
 from serving.nightly.night.columns import whole
-from serving.nightly.night.night import Explained
+from serving.nightly.night.night import Explained, Night
+from serving.nightly.steps.score import answer_of
 from serving.publish.tables import REASON
 from serving.scoring.scores import Rows, reasons_for, riskiest
-from serving.segmentation.settings import SEVERITIES
+from serving.scoring.value_terms import SEVERITIES
 
 REASONS = pa.list_(REASON)
+
+
+def explain(night: Night) -> None:
+    """Reasons of the scores that are worth it; the features of all accounts, which are many, go afterwards."""
+    if todo := night.missing_buckets("explain", "reasons"):
+        _explain(night, todo)
+    night.folder.remove("features")
+
+
+def _explain(night: Night, buckets: Sequence[int]) -> None:
+    folder, models, names = night.folder, night.models, night.features.names
+    chosen = _chosen(night)
+
+    def explain_one(bucket: int) -> int:
+        matrix = folder.open_matrix("features", bucket)
+        reasons = reasons_of_bucket(models, names, matrix, chosen[bucket], night.plan.currency)
+        folder.write("reasons", bucket, pa.table({"reasons": reasons}))
+        return len(chosen[bucket])
+
+    night.in_parts("explain", explain_one, buckets, "reasons")
+
+
+def _chosen(night: Night) -> list[np.ndarray]:
+    """By bucket the positions of the scores to explain."""
+    read = [
+        night.folder.read("scores", bucket, ["target", "probability", "amount", "days"]) for bucket in night.buckets
+    ]
+    stakes = [night.folder.read("stakes", bucket) for bucket in night.buckets]
+    wanted = to_explain(
+        joined(map(answer_of, read)),
+        joined(table["severity"] for table in stakes),
+        joined(table["value_at_stake"] for table in stakes),
+        joined(table["target"] for table in read),
+        night.plan.explained,
+    )
+    ends = np.cumsum([table.num_rows for table in read])
+    parts = np.split(wanted, np.searchsorted(wanted, ends[:-1]))
+    return [part - start for part, start in zip(parts, [0, *ends[:-1]], strict=True)]
 
 
 def to_explain(

@@ -1,9 +1,9 @@
-"""A night's files into the operational database: a slice of accounts in one transaction, each slice once."""
+"""The step `load`: a night's files into the operational database, a slice of accounts in one transaction, each slice once."""
 
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 import pyarrow as pa
@@ -11,8 +11,11 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from serving.database.bulk import Write, add, adding, putting, remove
+from serving.database.engine import writing
 from serving.database.tables import cuts, score_history, scores, standings, tier_moves
 from serving.nightly.night.columns import as_text, whole
+from serving.nightly.night.journal import AGAIN
+from serving.nightly.night.night import Night
 from serving.nightly.steps.score import answer_of
 
 ACCOUNTS_AT_ONCE = {"sqlite": 5_000, "postgresql": 20_000}
@@ -20,6 +23,43 @@ ACCOUNTS_AT_ONCE = {"sqlite": 5_000, "postgresql": 20_000}
 
 LOADERS = {"sqlite": 1, "postgresql": 2}
 """Buckets at a time: while PostgreSQL writes the rows of one, those of another are converted. SQLite has one writer."""
+
+
+def load(night: Night) -> None:
+    """Scores, their history, standings and moves into the database, some thousand accounts in a transaction."""
+    oldest = night.as_of - timedelta(days=night.plan.keep_scores_days)
+    keep_from = oldest if night.journal.has_night_before(oldest) else None
+    at_once = LOADERS[night.engine.dialect.name]
+    night.spread(partial(_load_bucket, night, keep_from), night.buckets, "loading", at_once)
+    with writing(night.engine) as connection:
+        finish(connection, night.folder.read("cuts", "all"), night.as_of)
+        if night.journal.has(AGAIN):
+            drop_vanished(connection, night.as_of)
+
+
+def _load_bucket(night: Night, keep_from: datetime | None, bucket: int) -> None:
+    tables = scores_of(night, bucket), night.folder.read("standings", bucket), night.folder.read("moves", bucket)
+    for number, own in enumerate(slices(*tables, ACCOUNTS_AT_ONCE[night.engine.dialect.name])):
+        part = f"{bucket}.{number}"
+        if night.journal.has("load", part):
+            continue
+        again = night.as_of if night.journal.has(AGAIN) else None
+        writes = ready(own, keep_from, night.engine.dialect, again)
+        # Each commit waits for the disk. With `synchronous_commit = off` a server that crashed between two slices would
+        # lose the last one with its note; a night that is connected anew holds it for done, and `finish` leaves no scores.
+        with writing(night.engine) as connection:
+            for write in writes:
+                write(connection)
+            night.journal.note("load", part, within=connection)
+
+
+def scores_of(night: Night, bucket: int) -> pa.Table:
+    """The scores of a bucket with all that was found out after they were given."""
+    rows = night.folder.read("scores", bucket)
+    for more in (night.folder.read("stakes", bucket), night.folder.read("reasons", bucket)):
+        for name in more.column_names:
+            rows = rows.append_column(name, more[name])
+    return rows
 
 
 @dataclass(frozen=True)

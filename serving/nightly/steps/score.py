@@ -1,4 +1,4 @@
-"""Every account of one bucket, scored for every target, beside what was answered the night before."""
+"""The step `score`: every account scored for every target, beside the answer of the previous night."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,8 +8,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features.engine.table import build_bucket_table
 from registry.loader import LoadedModel
 from serving.nightly.night.columns import moment, numbers, whole, word, words
+from serving.nightly.night.night import Night
 from serving.scoring.scores import Rows, answer_columns, score_rows
 
 
@@ -19,6 +21,30 @@ class Moments:
 
     as_of: datetime
     data_as_of: datetime | None
+
+
+def score(night: Night) -> None:
+    """Features and scores of every account for every target, a bucket at a time on each core."""
+    moments = Moments(night.as_of, night.pinned.data_as_of)
+    models, features, folder = night.models, night.features, night.folder
+
+    def score_one(bucket: int) -> dict[str, int]:
+        table = build_bucket_table(night.history, bucket, night.as_of, features)
+        found = score_bucket(models, table, folder.read("scores before", bucket), moments)
+        folder.write_matrix("features", bucket, table.to_numpy())
+        folder.write_matrix("standing features", bucket, table[night.segmentation_features.names].to_numpy())
+        if night.decides:
+            folder.write_matrix("decision features", bucket, table[night.decision_features.names].to_numpy())
+        folder.write("scores", bucket, found)
+        return _scored(found)
+
+    night.in_parts("score", score_one, night.missing_buckets("score", "scores"), "features and scores")
+
+
+def _scored(found: pa.Table) -> dict[str, int]:
+    """By target how many accounts have a score."""
+    answered = found.filter(pc.is_null(found["why_not"]))["target"].value_counts().to_pylist()
+    return {each["values"]: each["counts"] for each in answered}
 
 
 def score_bucket(models: Sequence[LoadedModel], table: pd.DataFrame, before: pa.Table, moments: Moments) -> pa.Table:

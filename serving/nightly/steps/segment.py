@@ -1,4 +1,4 @@
-"""Standings of all accounts, from the files of all buckets, and back into files of buckets."""
+"""The step `stand`: the segmentation of all accounts, from the files of all buckets, and back into files of buckets."""
 
 import numpy as np
 import pandas as pd
@@ -8,16 +8,15 @@ import pyarrow.compute as pc
 from features.history.attributes import attributes_as_of
 from serving.nightly.night.columns import as_text, whole
 from serving.nightly.night.night import Night
-from serving.segmentation.assign import Stood
-from serving.segmentation.assign import stand as standings_of
+from serving.segmentation.assign import Segmentation, assign_segments
 from serving.segmentation.inputs import NEEDED_ATTRIBUTES
 
 READ = ("account_id", "target", "probability", "amount", "percentile", "band")
-"""What standings read of scores."""
+"""The columns of scores that segmentation reads."""
 
 
-def stand(night: Night) -> None:
-    """Where every account stands, from what is severe on, and who moved.
+def segment(night: Night) -> None:
+    """The segments of every account, the cuts of severity, and every move.
 
     The one step that needs all accounts at once: its cuts are quantiles. It holds some thirty numbers of each account.
     """
@@ -25,24 +24,24 @@ def stand(night: Night) -> None:
         return
     scores = [night.folder.read("scores", bucket, list(READ)) for bucket in night.buckets]
     accounts = [_accounts_of(rows, len(night.models)) for rows in scores]
-    stood = _stood(night, scores, accounts)
-    _write(night, stood, [len(own) for own in accounts], [rows.num_rows for rows in scores])
-    night.folder.write("cuts", "all", pa.Table.from_pandas(stood.cuts, preserve_index=False))
-    moved = stood.moves["scheme"].value_counts().sort_index()
+    segmentation = _segmentation(night, scores, accounts)
+    _write(night, segmentation, [len(own) for own in accounts], [rows.num_rows for rows in scores])
+    night.folder.write("cuts", "all", pa.Table.from_pandas(segmentation.cuts, preserve_index=False))
+    moved = segmentation.moves["scheme"].value_counts().sort_index()
     moves = {str(scheme): int(count) for scheme, count in moved.items()}
-    night.journal.note("stand", outcome={"accounts": len(stood.standings), "moves": moves})
+    night.journal.note("stand", outcome={"accounts": len(segmentation.standings), "moves": moves})
 
 
-def _stood(night: Night, scores: list[pa.Table], accounts: list[pa.ChunkedArray]) -> Stood:
+def _segmentation(night: Night, scores: list[pa.Table], accounts: list[pa.ChunkedArray]) -> Segmentation:
     matrix = np.concatenate([night.folder.open_matrix("standing features", bucket) for bucket in night.buckets])
     ids = pd.Index(pa.chunked_array([chunk for own in accounts for chunk in own.chunks], pa.string()).to_pandas())
-    return standings_of(
-        pd.DataFrame(matrix, index=ids.rename("account_id"), columns=night.standing_features.names, copy=False),
+    return assign_segments(
+        pd.DataFrame(matrix, index=ids.rename("account_id"), columns=night.segmentation_features.names, copy=False),
         _frame(pa.concat_tables(scores)),
         attributes_as_of(night.history, night.as_of, list(NEEDED_ATTRIBUTES)),
         night.folder.read("standings before", "all").to_pandas(),
         night.as_of,
-        night.plan.standing,
+        night.plan.segmentation,
     )
 
 
@@ -58,11 +57,11 @@ def _frame(scores: pa.Table) -> pd.DataFrame:
     return frame
 
 
-def _write(night: Night, stood: Stood, accounts: list[int], scores: list[int]) -> None:
+def _write(night: Night, segmentation: Segmentation, accounts: list[int], scores: list[int]) -> None:
     """Rows came bucket after bucket, and so they are given back; moves go where their account is."""
-    standings = pa.Table.from_pandas(stood.standings, preserve_index=False)
-    stakes = pa.Table.from_pandas(stood.scores[["value_at_stake", "severity"]], preserve_index=False)
-    moves = pa.Table.from_pandas(stood.moves, preserve_index=False)
+    standings = pa.Table.from_pandas(segmentation.standings, preserve_index=False)
+    stakes = pa.Table.from_pandas(segmentation.scores[["value_at_stake", "severity"]], preserve_index=False)
+    moves = pa.Table.from_pandas(segmentation.moves, preserve_index=False)
     places = pc.index_in(as_text(moves["account_id"]), value_set=whole(as_text(standings["account_id"])))
     moved_in = np.repeat(night.buckets, accounts)[places]
     first_account, first_score = 0, 0

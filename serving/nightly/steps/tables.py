@@ -1,4 +1,4 @@
-"""What a night publishes, table by table and a bucket at a time."""
+"""The step `publish`: the documented tables of a night, table by table and a bucket at a time."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
@@ -9,8 +9,7 @@ from features.history.attributes import attributes_of_bucket
 from features.kpis import kpis
 from serving.nightly.night.columns import whole
 from serving.nightly.night.night import Night
-from serving.nightly.steps.load import history_of
-from serving.nightly.steps.steps import scores_of
+from serving.nightly.steps.load import history_of, scores_of
 from serving.publish import publish
 from serving.publish.tables import ACCOUNTS, HEALTH, KPIS, SCORE_HISTORY, SCORES, TIER_MOVES
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from commands import run
 from night_company import NEXT, NIGHT, project_in
 
-from serving.database.engine import opened, reading
+from serving.database.engine import open_engine, reading
 from serving.database.tables import assignments, interventions, outbox
 
 DAY = f"{NIGHT:%Y-%m-%dT%H:%M:%S+00:00}"
@@ -55,7 +55,7 @@ def declare(folder):
 
 
 def count(folder, table):
-    engine = opened(f"sqlite:///{folder}/.foresail/foresail.db")
+    engine = open_engine(f"sqlite:///{folder}/.foresail/foresail.db")
     with reading(engine) as connection:
         return connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
 

@@ -14,7 +14,7 @@ from receiving import receiver
 
 from features.timestamps import now
 from foresail.config.project import load, template
-from serving.database.engine import opened
+from serving.database.engine import open_engine
 from serving.database.upgrade import upgrade
 
 
@@ -27,7 +27,7 @@ def project(tmp_path):
             f'[channels.crm]\nkind = "webhook"\nurl = "{url}"\nsecrets = ["${{CRM_SECRET}}"]\nallow_private = true\n'
         )
         (tmp_path / "foresail.toml").write_text(f"{template()}\n{channel}")
-        engine = opened(load(tmp_path).database)
+        engine = open_engine(load(tmp_path).database)
         upgrade(engine)
         return tmp_path, engine
 

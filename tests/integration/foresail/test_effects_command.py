@@ -15,7 +15,7 @@ from training_company import FIRST_DAY, company
 from features.history.arrivals import note
 from foresail.config.project import load
 from foresail.operations.effect_report import effects
-from serving.database.engine import opened, writing
+from serving.database.engine import open_engine, writing
 from serving.database.tables import assignments, interventions
 from serving.database.upgrade import upgrade
 from serving.interventions.decide.effects import effects_of, is_harmful
@@ -97,7 +97,7 @@ def given(target="churn", playbook="call"):
 
 def assign(url, rows):
     """Write assignments, and of each in treatment an intervention, every fourth of which expired and the others were done."""
-    engine = opened(url)
+    engine = open_engine(url)
     upgrade(engine)
     written = [
         {**row, "intervention_id": f"iv_{at}" if row["arm"] == "treatment" else None} for at, row in enumerate(rows)
@@ -160,7 +160,7 @@ def test__delivered_and_done__of_first_assignments__and_what_was_carried_out_cos
 
 
 def test__done__after_the_moment_asked_for__was_not_done_then(project):
-    engine = opened(project.database)
+    engine = open_engine(project.database)
     with writing(engine) as connection:
         connection.execute(sa.update(interventions).values(closed_at=KNOWN_BY + timedelta(days=1)))
     engine.dispose()
@@ -192,7 +192,7 @@ def test__effects__beyond_what_was_read__silence_is_no_loss(project):
 
 def test__growth__counts_what_was_won(project):
     """A label of 1 is good: won accounts, and what was at stake is what would not have come."""
-    engine = opened(project.database)
+    engine = open_engine(project.database)
     with writing(engine) as connection:
         rows = [{**row, "intervention_id": None} for row in given("growth", "plan")]
         connection.execute(sa.insert(assignments), rows)

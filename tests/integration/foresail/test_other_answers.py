@@ -21,7 +21,7 @@ from serving.online.schemas import ScoreRequest
 from serving.online.score_request import answer
 from serving.online.settings import VARIABLE
 from serving.publish.tables import SCORES
-from serving.runtime.model_watcher import Watch
+from serving.runtime.model_watcher import ModelWatcher
 from training.backtest.backtest import evaluate
 
 T = FIRST_DAY + timedelta(days=600)
@@ -66,7 +66,7 @@ def service(acme):
     """What the service answers from, with both champions."""
     bring_up_to_date(acme.project, T)
     settings = serving_settings(acme.project, T).model_dump_json()
-    watch = Watch({VARIABLE: settings})
+    watch = ModelWatcher({VARIABLE: settings})
     watch.start()
     yield watch.in_service()
     watch.stop()

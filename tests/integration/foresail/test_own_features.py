@@ -23,7 +23,7 @@ from registry.loader import load as load_model
 from serving.api.problems import FORESEEN, problem_of
 from serving.online.schemas import ScoreRequest
 from serving.online.score_request import answer
-from serving.runtime.model_watcher import Watch
+from serving.runtime.model_watcher import ModelWatcher
 from serving.scoring.scores import needed_features, score_table
 from training.backtest.backtest import OtherFeatures, evaluate
 from training.data.dataset import eligible_table
@@ -83,7 +83,7 @@ def moved(trained, tmp_path):
 
 def watch(project):
     bring_up_to_date(project, T)
-    watching = Watch({"FORESAIL_SERVING": serving_settings(project, None).model_dump_json()})
+    watching = ModelWatcher({"FORESAIL_SERVING": serving_settings(project, None).model_dump_json()})
     watching.look()
     return watching
 

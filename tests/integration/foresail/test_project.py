@@ -13,7 +13,7 @@ import pytest
 from features.history.ingest.sources import Database, Source
 from foresail.config.project import ProjectError, initialise, load, template
 from foresail.config.project_file import TABLES
-from serving.segmentation.settings import HealthWeights, StandingSettings, TargetOf, Threshold, TierRule, Tiers
+from serving.segmentation.settings import HealthWeights, SegmentationSettings, TargetOf, Threshold, TierRule, Tiers
 from training.evaluation.profit import Campaign
 
 GOOD = """
@@ -259,11 +259,11 @@ def test__template__every_optional_line_uncommented__still_loads(tmp_path):
 
 def test__standing__nothing_said__is_the_defaults_for_these_targets(tmp_path):
     """A project from before there were standings has them, with the settings that the documentation names."""
-    expected = StandingSettings(targets={"churn": TargetOf("churn", 90)})
+    expected = SegmentationSettings(targets={"churn": TargetOf("churn", 90)})
     assert project(tmp_path).standing == expected
     text = re.sub(r"^# (\[|\w+ = )", r"\1", template(), flags=re.MULTILINE)
     shown = project(tmp_path, text).standing
-    assert replace(shown, targets={}, tiers=Tiers()) == StandingSettings()
+    assert replace(shown, targets={}, tiers=Tiers()) == SegmentationSettings()
 
 
 def test__standing__what_is_said__comes_through(tmp_path):

@@ -12,7 +12,7 @@ from foresail.cli.rendering.rules import rule_list, rule_tests
 from foresail.config.project import ProjectError, load
 from foresail.operations.history import ingest_sources
 from foresail.operations.rules import entries, try_rules
-from serving.database.engine import opened, writing
+from serving.database.engine import open_engine, writing
 from serving.database.tables import scores, standings, tier_moves
 from serving.database.upgrade import upgrade
 from serving.interventions.declare.library import unusable_playbooks
@@ -69,7 +69,7 @@ def order(account_id, days_ago):
 def case(account_id, days_ago, severity="urgent"):
     at = (NIGHT - timedelta(days=days_ago)).isoformat()
     shared = {"account_id": account_id, "occurred_at": at, "case_id": f"{account_id} {days_ago}"}
-    return shared | {"kind": "opened", "severity": severity}
+    return shared | {"kind": "open_engine", "severity": severity}
 
 
 def stand(engine):
@@ -107,7 +107,7 @@ def folder(tmp_path_factory):
     (folder / "cases.json").write_text("\n".join(map(json.dumps, cases)))
     project = load(folder)
     ingest_sources(project, NIGHT)
-    engine = opened(project.database)
+    engine = open_engine(project.database)
     stand(engine)
     engine.dispose()
     return folder
@@ -154,7 +154,7 @@ def test__entries__say_where_they_come_from_and_what_follows(folder):
     declared = {entry.name: entry for entry in entries(project)}
     assert (declared["silent"].origin, declared["silent"].does) == ("project", "high warning")
     assert (declared["win_back_offer"].origin, declared["win_back_offer"].does) == ("library", "by success_manager")
-    shown = rule_list(list(declared.values()), unusable_playbooks(project.library, project.standing.targets))
+    shown = rule_list(list(declared.values()), unusable_playbooks(project.library, project.segmentation.targets))
     assert shown.facts["left_out"]["upgrade_plan"].startswith("it needs a target of kind upsell")
 
 

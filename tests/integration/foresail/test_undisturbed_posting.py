@@ -19,7 +19,7 @@ from foresail.config.project import load
 from foresail.operations.nightly import nightly
 from registry.promotion_log import PROMOTED, Decision, settle
 from serving.client import Client
-from serving.database.engine import opened
+from serving.database.engine import open_engine
 from serving.database.tables import event_inbox, job_runs, scores
 
 POSTED_TO = ("A1", "A2", "newcomer")
@@ -139,7 +139,7 @@ def test__posting__while_a_night_runs_and_a_champion_changes__loses_nothing_and_
     project = load(project_in(tmp_path, empty_database))
     challenger = register(tracking_uri(tmp_path), spend_card())
     nightly(project, NIGHT - timedelta(days=1), now)
-    engine = opened(empty_database)
+    engine = open_engine(empty_database)
     with served(tmp_path) as service:
         crm = Crm(service.url)
         with at_work(crm) as work:

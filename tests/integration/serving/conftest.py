@@ -24,7 +24,7 @@ from serving_company import (
 
 from features.catalog import CATALOG
 from features.engine.table import build_feature_table
-from serving.database.engine import opened
+from serving.database.engine import open_engine
 
 ROOT = Path(__file__).parents[3]
 
@@ -80,6 +80,6 @@ def start_service(tmp_path_factory):
 @pytest.fixture
 def database(migrated_database):
     """An engine on a database whose tables are made and empty."""
-    engine = opened(migrated_database)
+    engine = open_engine(migrated_database)
     yield engine
     engine.dispose()

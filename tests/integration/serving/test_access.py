@@ -16,7 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from serving_company import bring_up_to_date, database_of, recency_card, register, settings_of, wait_until
 
 from serving.database import keys
-from serving.database.engine import opened
+from serving.database.engine import open_engine
 
 OPEN = ("/livez", "/readyz", "/healthz")
 CLOSED = [
@@ -77,7 +77,7 @@ def service(company, start_service, collector, tmp_path_factory):
     """Started without a key, which `without_key` asks; then keys are made while it runs."""
     folder = tmp_path_factory.mktemp("door")
     bring_up_to_date(folder, company.history)
-    engine = opened(database_of(folder))
+    engine = open_engine(database_of(folder))
     registry = f"sqlite:///{folder}/registry/mlflow.db"
     register(registry, recency_card())
     settings = settings_of(

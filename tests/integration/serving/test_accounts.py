@@ -21,9 +21,9 @@ from features.engine.plan import FeatureSet
 from features.engine.state_packing import layout_of
 from features.engine.table import build_feature_row, build_feature_table
 from features.history.streams import STREAMS
-from serving.accounts.reader import FEW_POSTED, Accounts, KnownAccount
+from serving.accounts.reader import FEW_POSTED, AccountReader, KnownAccount
 from serving.accounts.states import refresh_states
-from serving.database.engine import DatabaseUnavailable, opened, writing
+from serving.database.engine import DatabaseUnavailable, open_engine, writing
 from serving.database.tables import account_states, event_inbox
 from serving.online.schemas import ScoreRequest
 from serving.online.score_request import is_quick
@@ -43,7 +43,7 @@ def history(tmp_path):
 @pytest.fixture
 def accounts(database, history):
     refresh_states(database, history, AS_OF)
-    return Accounts(database, CATALOG)
+    return AccountReader(database, CATALOG)
 
 
 def as_posted(stream, row, event_id):
@@ -180,7 +180,7 @@ def test__posted_event__known_before_the_first__makes_the_account_known_earlier(
 
 
 def test__is_empty__until_a_state_is_written(database, history):
-    accounts = Accounts(database, CATALOG)
+    accounts = AccountReader(database, CATALOG)
     assert accounts.is_empty()
     refresh_states(database, history, AS_OF)
     assert not accounts.is_empty()
@@ -229,6 +229,8 @@ def test__connections_ended_by_the_server__are_replaced_unnoticed(database, acco
 
 
 def test__server_that_is_not_there__is_told():
-    nobody = Accounts(opened("postgresql+psycopg://me:secret@127.0.0.1:1/foresail", wait_seconds=0.5), CATALOG)
+    nobody = AccountReader(
+        open_engine("postgresql+psycopg://me:secret@127.0.0.1:1/foresail", wait_seconds=0.5), CATALOG
+    )
     with pytest.raises(DatabaseUnavailable, match=r"me:\*\*\*@127\.0\.0\.1"):
         nobody.rows(["A0"], AS_OF)

@@ -8,7 +8,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from serving.database.audit_log import verify
-from serving.database.engine import DatabaseUnavailable, opened, reading, writing
+from serving.database.engine import DatabaseUnavailable, open_engine, reading, writing
 from serving.database.tables import METADATA, audit_log, event_inbox, score_history
 from serving.database.upgrade import check_current, upgrade
 
@@ -20,7 +20,7 @@ def act(**changed):
 
 
 def test__migrations__make_exactly_the_tables_that_are_declared(empty_database):
-    engine = opened(empty_database)
+    engine = open_engine(empty_database)
     upgrade(engine)
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
@@ -29,7 +29,7 @@ def test__migrations__make_exactly_the_tables_that_are_declared(empty_database):
 
 
 def test__upgrade__of_a_filled_database__loses_no_row_and_can_be_repeated(empty_database):
-    engine = opened(empty_database)
+    engine = open_engine(empty_database)
     upgrade(engine, "0001")
     with writing(engine) as connection:
         acts = [act(subject=str(number), detail='{"one": 1}') for number in range(100)]
@@ -48,7 +48,7 @@ def test__upgrade__of_a_filled_database__loses_no_row_and_can_be_repeated(empty_
 
 def test__a_database_without_tables__is_said_to_have_none(empty_database):
     with pytest.raises(DatabaseUnavailable, match="has no tables yet"):
-        check_current(opened(empty_database))
+        check_current(open_engine(empty_database))
 
 
 def test__a_moment__comes_back_in_utc_to_the_microsecond_whatever_its_offset(database):
@@ -107,7 +107,7 @@ def test__a_transaction_that_raises__leaves_nothing(database):
 
 def test__a_locked_database__is_unavailable_after_the_wait_and_then_recovers(tmp_path):
     url = f"sqlite:///{tmp_path}/operational.db"
-    holder, other = opened(url), opened(url, wait_seconds=0.1)
+    holder, other = open_engine(url), open_engine(url, wait_seconds=0.1)
     upgrade(holder)
     with writing(holder) as connection:
         connection.execute(sa.insert(audit_log).values(act()))
@@ -120,7 +120,7 @@ def test__a_locked_database__is_unavailable_after_the_wait_and_then_recovers(tmp
 
 
 def test__a_server_that_is_not_there__is_unavailable_and_its_password_unsaid():
-    engine = opened("postgresql+psycopg://me:secret@127.0.0.1:1/foresail", wait_seconds=0.5)
+    engine = open_engine("postgresql+psycopg://me:secret@127.0.0.1:1/foresail", wait_seconds=0.5)
     with pytest.raises(DatabaseUnavailable, match=r"me:\*\*\*@127\.0\.0\.1") as told, reading(engine):
         pass
     assert "secret" not in str(told.value)

@@ -16,7 +16,7 @@ from postgres import Postgres
 from serving_company import ACCOUNTS, AS_OF, recency_card, register, settings_of, wait_until
 
 from serving.accounts.states import refresh_states
-from serving.database.engine import WAIT_SECONDS, opened, reading, writing
+from serving.database.engine import WAIT_SECONDS, open_engine, reading, writing
 from serving.database.tables import event_inbox
 from serving.database.upgrade import upgrade
 
@@ -36,7 +36,7 @@ def serving(company, registry, start_service):
     """Starts a service on the company's accounts in the database at a URL."""
 
     def start(url):
-        engine = opened(url)
+        engine = open_engine(url)
         upgrade(engine)
         refresh_states(engine, company.history, AS_OF)
         settings = settings_of(company, database=url, tracking_uri=registry, models={"soon": "wholesaler-soon"})

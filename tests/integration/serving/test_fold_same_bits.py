@@ -16,10 +16,10 @@ from features.engine.table import build_feature_table
 from features.history.ingest.validation import Bounds
 from serving.accounts.checks import Checks
 from serving.accounts.event_inbox import PostedEvent, clear, fold, post
-from serving.accounts.reader import Accounts
+from serving.accounts.reader import AccountReader
 from serving.accounts.states import refresh_states
 from serving.api.event_rows import judge
-from serving.database.engine import opened, reading, writing
+from serving.database.engine import open_engine, reading, writing
 from serving.database.tables import event_inbox
 from serving.database.upgrade import upgrade
 
@@ -55,7 +55,7 @@ def assert_the_night_sees_what_the_service_saw(folder, engine, known, told, seed
     rows = [as_posted(account, stream, row, draw) for account in ("A", "C") for stream in told for row in told[stream]]
     draw.shuffle(rows)
     events = posted(engine, rows)
-    accounts = Accounts(engine, FEATURES)
+    accounts = AccountReader(engine, FEATURES)
     online = bits(accounts.rows(["A", "B", "C"], AS_OF))
     folded = fold(engine, history, folder / "posted", as_of=AS_OF, timezone="UTC", earliest=EARLIEST)
     assert len(folded.positions) == len({event.identity for event in events})
@@ -77,7 +77,7 @@ def assert_the_night_sees_what_the_service_saw(folder, engine, known, told, seed
 @settings(max_examples=4, deadline=None)
 def test__fold__any_events_over_any_history__every_feature_keeps_its_bits(tmp_path_factory, known, told, seed):
     folder = tmp_path_factory.mktemp("fold")
-    engine = opened(f"sqlite:///{folder}/operational.db")
+    engine = open_engine(f"sqlite:///{folder}/operational.db")
     upgrade(engine)
     assert_the_night_sees_what_the_service_saw(folder / "history", engine, known, told, seed)
     engine.dispose()

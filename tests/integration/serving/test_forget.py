@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from serving.database.audit_log import Act, append
-from serving.database.engine import DatabaseUnavailable, opened, reading, writing
+from serving.database.engine import DatabaseUnavailable, open_engine, reading, writing
 from serving.database.forget import ANSWER_GONE, forget
 from serving.database.tables import METADATA, idempotency_keys
 
@@ -95,7 +95,7 @@ def test__forget__sqlite__leaves_no_byte_of_it_in_the_files(database):
 def test__forget__sqlite__somebody_reads_what_was_there_before__is_told_and_another_call_does_the_rest(tmp_path):
     """As long as a reader needs the old pages, SQLite cannot let go of them."""
     url = f"sqlite:///{tmp_path}/operational.db"
-    reader, other = opened(url), opened(url, wait_seconds=0.1)
+    reader, other = open_engine(url), open_engine(url, wait_seconds=0.1)
     METADATA.create_all(reader)
     fill(reader, "unmistakable-id")
     with reading(reader) as connection:
@@ -109,7 +109,7 @@ def test__forget__sqlite__somebody_reads_what_was_there_before__is_told_and_anot
 
 def test__forget__database_busy__is_told_and_can_be_asked_again(tmp_path):
     url = f"sqlite:///{tmp_path}/operational.db"
-    holder, other = opened(url), opened(url, wait_seconds=0.1)
+    holder, other = open_engine(url), open_engine(url, wait_seconds=0.1)
     METADATA.create_all(holder)
     fill(holder, GONE)
     with writing(holder), pytest.raises(DatabaseUnavailable, match="locked"):

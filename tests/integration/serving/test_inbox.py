@@ -15,7 +15,7 @@ from features.history.status import status
 from features.history.store import History
 from features.history.streams import STREAMS
 from serving.accounts.event_inbox import PostedEvent, clear, fold, post
-from serving.database.engine import opened, reading, writing
+from serving.database.engine import open_engine, reading, writing
 from serving.database.tables import event_inbox
 
 NOON = datetime(2020, 3, 1, 12, tzinfo=UTC)
@@ -76,7 +76,7 @@ def test__post__of_many_at_once_from_two_sides__each_event_once_and_no_deadlock(
     """Both sides post the same events in opposite order; together they are told exactly once that each is new."""
     events = [event(number) for number in range(3000)]
     # One waits for the other; how long that takes is the machine's business.
-    patient = opened(database.url.render_as_string(hide_password=False), wait_seconds=60)
+    patient = open_engine(database.url.render_as_string(hide_password=False), wait_seconds=60)
     with ThreadPoolExecutor(2) as sides:
         posted = [sides.submit(put, patient, *side) for side in (events, events[::-1])]
         told = [side.result() for side in posted]

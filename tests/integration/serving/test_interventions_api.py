@@ -16,7 +16,7 @@ from standardwebhooks import Webhook
 from serving.accounts.states import refresh_states
 from serving.client import Client, ProblemError
 from serving.database.audit_log import verify
-from serving.database.engine import opened, reading, writing
+from serving.database.engine import open_engine, reading, writing
 from serving.database.keys import create
 from serving.database.tables import audit_log, event_inbox, interventions
 from serving.database.upgrade import upgrade
@@ -42,7 +42,7 @@ TOLD = InterventionSettings(
 def service(company, start_service, tmp_path_factory):
     """A service with nothing but accounts; each test begins what it works on."""
     database = f"sqlite:///{tmp_path_factory.mktemp('database')}/operational.db"
-    engine = opened(database)
+    engine = open_engine(database)
     upgrade(engine)
     refresh_states(engine, company.history, AS_OF)
     keys = {scope: create(engine, scope, [scope], AS_OF)[1] for scope in ("interventions", "score")}

@@ -17,17 +17,17 @@ from foresail.config.project import initialise, load
 from foresail.operations.serving import check_reach, check_startable
 from serving.api.middleware.access import ANY, Access, needed_scope
 from serving.database import keys
-from serving.database.engine import DatabaseUnavailable, opened, reading
+from serving.database.engine import DatabaseUnavailable, open_engine, reading
 from serving.database.keys import KeyNeeded, KeyRefused
 from serving.database.tables import api_keys, audit_log
-from serving.runtime.api_keys import STAY_SECONDS, Keyring
-from serving.runtime.rate_limit import Pace
+from serving.runtime.api_keys import STAY_SECONDS, ApiKeys
+from serving.runtime.rate_limit import RateLimit
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def ring(engine, clock=lambda: 0.0):
-    found = Keyring(lambda: engine, clock)
+    found = ApiKeys(lambda: engine, clock)
     found.look()
     return found
 
@@ -113,13 +113,13 @@ def test__admin__is_good_for_everything_and_others_for_what_they_name(database):
     assert [scope for scope in keys.SCOPES if crm.may(scope)] == ["score"]
 
 
-def test__keyring__database_goes_away__stays_good_for_a_while_and_then_says_so(database):
+def test__api_keys__database_goes_away__stays_good_for_a_while_and_then_says_so(database):
     """An outage must not lock out callers; nor may cutting the service off keep a revoked key alive for ever."""
     _, text = keys.create(database, "CRM", ["score"], NOON)
     elsewhere, moment = database, 0.0
-    found = Keyring(lambda: elsewhere, lambda: moment)
+    found = ApiKeys(lambda: elsewhere, lambda: moment)
     found.look()
-    elsewhere = opened("postgresql+psycopg://me:secret@127.0.0.1:1/foresail", wait_seconds=0.2)
+    elsewhere = open_engine("postgresql+psycopg://me:secret@127.0.0.1:1/foresail", wait_seconds=0.2)
     moment = STAY_SECONDS
     with pytest.raises(DatabaseUnavailable):
         found.look()
@@ -132,9 +132,9 @@ def test__keyring__database_goes_away__stays_good_for_a_while_and_then_says_so(d
     assert found.recognised(text) is not None
 
 
-def test__keyring__never_read__lets_nobody_in(database):
+def test__api_keys__never_read__lets_nobody_in(database):
     """Nobody can tell whether there are keys: neither 'open to this machine' nor 'wrong key' would be true."""
-    found = Keyring(lambda: database)
+    found = ApiKeys(lambda: database)
     for ask in (lambda: found.is_empty, lambda: found.recognised("fsk_a_b")):
         with pytest.raises(DatabaseUnavailable, match="holds the API keys does not answer"):
             ask()
@@ -162,7 +162,7 @@ def test__needed_scope__a_path_and_all_below_it__and_admin_for_what_nobody_thoug
 def test__pace__never_more_than_the_burst_and_what_the_time_has_brought(per_second, burst, gaps):
     """In any stretch of time, however it is asked: at most burst + rate × length; and who waits as told is let in."""
     moment = 0.0
-    pace = Pace(per_second, burst, lambda: moment)
+    pace = RateLimit(per_second, burst, lambda: moment)
     let_in = []
     for gap in gaps:
         moment += gap
@@ -180,7 +180,7 @@ def test__pace__never_more_than_the_burst_and_what_the_time_has_brought(per_seco
 
 
 def test__pace__callers_do_not_share_a_bucket():
-    pace = Pace(1.0, 1, lambda: 0.0)
+    pace = RateLimit(1.0, 1, lambda: 0.0)
     assert [pace.wait_seconds(caller) for caller in ("a", "b", "a")] == [0.0, 0.0, 1.0]
 
 

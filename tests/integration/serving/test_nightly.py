@@ -30,7 +30,7 @@ from features.catalog import CATALOG
 from features.engine.table import build_bucket_table, build_feature_table
 from registry.errors import NoChampion
 from registry.loader import load
-from serving.database.engine import DatabaseUnavailable, opened, writing
+from serving.database.engine import DatabaseUnavailable, open_engine, writing
 from serving.database.tables import (
     account_states,
     cuts,
@@ -57,7 +57,7 @@ def company(tmp_path_factory):
 def done(company, tmp_path_factory):
     """A first night that went well: its work folder, its database, its result."""
     work = tmp_path_factory.mktemp("work")
-    engine = opened(f"sqlite:///{work}/operational.db")
+    engine = open_engine(f"sqlite:///{work}/operational.db")
     return work, engine, run(plan_of(company, work=work), engine)
 
 
@@ -109,7 +109,7 @@ def test__a_complete_night__is_left_alone(company, done):
 def test__every_step__interrupted_after_each__ends_the_same(company, done, tmp_path, monkeypatch):
     """A step that fails once its work is done, as if the power had gone just before it was noted."""
     _, calm, _ = done
-    engine = opened(f"sqlite:///{tmp_path}/operational.db")
+    engine = open_engine(f"sqlite:///{tmp_path}/operational.db")
 
     class PowerCutError(Exception):
         pass
@@ -134,7 +134,7 @@ def test__every_step__interrupted_after_each__ends_the_same(company, done, tmp_p
 @pytest.fixture(scope="module")
 def two_nights(company, lasting_database, tmp_path_factory):
     """Work folder and database after two nights, and the scores of the first; who repeats the second leaves them so."""
-    work, engine = tmp_path_factory.mktemp("work"), opened(lasting_database)
+    work, engine = tmp_path_factory.mktemp("work"), open_engine(lasting_database)
     run(plan_of(company, work=work), engine)
     first = {(row["account_id"], row["target"]): row for row in table_of(engine, scores)}
     run(plan_of(company, NEXT, work), engine)
@@ -184,7 +184,7 @@ def test__again__cut_off_before_a_slice_is_loaded__loses_no_move(company, two_ni
     work, database, _ = two_nights
     expected = left_behind(database)
     with monkeypatch.context() as patched:
-        patched.setattr("serving.nightly.steps.steps.ready", cut_off)
+        patched.setattr("serving.nightly.steps.load.ready", cut_off)
         with pytest.raises(RuntimeError):
             run(plan_of(company, NEXT, work), database, again=True)
     run(plan_of(company, NEXT, work), database, again=True)
@@ -220,7 +220,7 @@ def test__posted_events__are_folded_counted_and_leave_the_inbox__those_known_lat
 
 
 def test__a_source_that_fails__stops_nobody_and_scores_say_how_old_their_data_is(company, tmp_path):
-    engine = opened(f"sqlite:///{tmp_path}/operational.db")
+    engine = open_engine(f"sqlite:///{tmp_path}/operational.db")
     good = plan_of(company, work=tmp_path)
     run(good, engine)
     later = plan_of(company, NEXT, tmp_path)
@@ -231,7 +231,7 @@ def test__a_source_that_fails__stops_nobody_and_scores_say_how_old_their_data_is
 
 
 def test__a_source_that_was_never_read__makes_the_age_of_data_unknown(company, tmp_path):
-    engine = opened(f"sqlite:///{tmp_path}/operational.db")
+    engine = open_engine(f"sqlite:///{tmp_path}/operational.db")
     plan = plan_of(company, work=tmp_path)
     sources = [*plan.sources[:3], NightlySource("accounts", "accounts", lambda: "gone")]
     run(dataclasses.replace(plan, sources=sources), engine)
@@ -270,7 +270,7 @@ def test__the_lock_of_a_night_that_ended__is_free(company, tmp_path, database):
 
 
 def test__a_target_without_a_model__is_an_error_before_anything_is_scored(company, tmp_path):
-    engine = opened(f"sqlite:///{tmp_path}/operational.db")
+    engine = open_engine(f"sqlite:///{tmp_path}/operational.db")
     plan = plan_of(company, work=tmp_path, models=MODELS | {"upsell": "wholesaler-upsell"})
     with pytest.raises(NoChampion, match="wholesaler-upsell"):
         run(plan, engine)
@@ -279,7 +279,7 @@ def test__a_target_without_a_model__is_an_error_before_anything_is_scored(compan
 
 def test__a_new_champion_in_the_middle__is_taken_by_the_next_night_alone(company, tmp_path, monkeypatch):
     """A night that is resumed goes on with the versions that it began with."""
-    engine = opened(f"sqlite:///{tmp_path}/operational.db")
+    engine = open_engine(f"sqlite:///{tmp_path}/operational.db")
 
     def cut(night):
         raise RuntimeError
@@ -288,7 +288,7 @@ def test__a_new_champion_in_the_middle__is_taken_by_the_next_night_alone(company
         patched.setitem(STEPS, "score", cut)
         with pytest.raises(RuntimeError):
             run(plan_of(company, work=tmp_path), engine)
-        patched.setattr("serving.nightly.steps.steps.champions", lambda *_: {"churn": "99", "soon": "99"})
+        patched.setattr("serving.nightly.steps.pin.champions", lambda *_: {"churn": "99", "soon": "99"})
     run(plan_of(company, work=tmp_path), engine)
     assert {row["model_version"] for row in table_of(engine, scores)} == {"1"}
 
@@ -303,7 +303,7 @@ def begun(company, work, engine, **changed):
 
 def test__a_target_that_went_in_the_middle__is_refused_and_the_night_ends_with_it_or_anew_without(company, tmp_path):
     for name, models, how in (("back", MODELS, {}), ("anew", {"churn": MODELS["churn"]}, {"again": True})):
-        engine = opened(f"sqlite:///{tmp_path}/{name}.db")
+        engine = open_engine(f"sqlite:///{tmp_path}/{name}.db")
         begun(company, tmp_path / name, engine)
         with pytest.raises(
             NightRefused, match=r"2020-06-01 00:00 UTC was begun with the target 'soon'.*put it back .*--again"
@@ -315,7 +315,7 @@ def test__a_target_that_went_in_the_middle__is_refused_and_the_night_ends_with_i
 
 
 def test__a_target_that_came_in_the_middle__is_taken_by_the_next_night_alone(company, tmp_path):
-    engine = opened(f"sqlite:///{tmp_path}/operational.db")
+    engine = open_engine(f"sqlite:///{tmp_path}/operational.db")
     begun(company, tmp_path, engine, models={"churn": MODELS["churn"]})
     run(plan_of(company, work=tmp_path), engine)
     assert {row["target"] for row in table_of(engine, scores)} == {"churn"}
@@ -349,7 +349,7 @@ def set_read_only(engine, *, read_only):
 
 
 def test__a_full_disk__is_said_in_words_and_a_later_run_completes(company, done, tmp_path, monkeypatch):
-    engine = opened(f"sqlite:///{tmp_path}/operational.db")
+    engine = open_engine(f"sqlite:///{tmp_path}/operational.db")
 
     def no_space(*_, **__):
         raise OSError(28, "No space left on device")
@@ -364,7 +364,7 @@ def test__a_full_disk__is_said_in_words_and_a_later_run_completes(company, done,
 
 def test__a_work_folder_that_was_lost__is_made_again(company, done, tmp_path, monkeypatch):
     """Another machine takes over, or somebody has cleaned up."""
-    engine = opened(f"sqlite:///{tmp_path}/operational.db")
+    engine = open_engine(f"sqlite:///{tmp_path}/operational.db")
 
     def cut(night):
         night.folder.remove_all()
@@ -380,7 +380,7 @@ def test__a_work_folder_that_was_lost__is_made_again(company, done, tmp_path, mo
 
 
 def test__what_a_killed_run_was_sorting__is_in_the_folder_of_the_night_and_goes_with_it(company, tmp_path, monkeypatch):
-    engine = opened(f"sqlite:///{tmp_path}/operational.db")
+    engine = open_engine(f"sqlite:///{tmp_path}/operational.db")
 
     def killed(tables, to, as_of, progress, spill):
         (spill / "duckdb.tmp").write_text("accounts")

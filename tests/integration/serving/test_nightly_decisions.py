@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from night_company import NEXT, NIGHT, company_in, plan_of, run, table_of
 
 from serving.database.audit_log import verify
-from serving.database.engine import opened, writing
+from serving.database.engine import open_engine, writing
 from serving.database.tables import (
     assignments,
     audit_log,
@@ -71,7 +71,7 @@ def left(engine):
 def calm(company, tmp_path_factory):
     """A night that nobody disturbed."""
     work = tmp_path_factory.mktemp("calm")
-    engine = opened(f"sqlite:///{work}/operational.db")
+    engine = open_engine(f"sqlite:///{work}/operational.db")
     return engine, run(deciding(company, work=work), engine)
 
 
@@ -201,7 +201,7 @@ def test__what_happens_after_the_night_s_moment__does_not_change_it(company, cal
 
 
 def test__without_playbooks_and_rules__nothing_is_decided(company, tmp_path):
-    engine = opened(f"sqlite:///{tmp_path}/operational.db")
+    engine = open_engine(f"sqlite:///{tmp_path}/operational.db")
     result = run(dataclasses.replace(deciding(company, work=tmp_path), interventions=InterventionSettings()), engine)
     assert result.summary["decided"] is None
     assert table_of(engine, interventions) == []

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from published_rows import AS_OF, REASON, ROWS, rows
 
-from serving.database.engine import DatabaseUnavailable, opened
+from serving.database.engine import DatabaseUnavailable, open_engine
 from serving.database.upgrade import upgrade
 from serving.publish import TABLES, Destination, PublishError, publish, tables
 from serving.publish import destinations as publishing
@@ -44,7 +44,7 @@ def ask(to):
 
 def stored(to, name):
     """A table as the declaration reads it."""
-    engine = opened(to.database)
+    engine = open_engine(to.database)
     schema = "published" if engine.dialect.name == "postgresql" else None
     table = TABLES[name].in_sql(sa.MetaData(schema=schema))
     with engine.connect() as connection:
@@ -183,7 +183,7 @@ def with_a_column_more(table):
 
 def test__publish_sql__the_operational_database__is_refused_or_shared_without_harm(to, ask):
     """Some tables have the same name there: what the service reads must not be replaced."""
-    engine = opened(to.database)
+    engine = open_engine(to.database)
     upgrade(engine)
     if engine.dialect.name == "sqlite":
         with pytest.raises(PublishError, match="is the operational database"):
@@ -216,7 +216,7 @@ def test__forget_in_sql__sqlite__leaves_no_byte_in_the_files_of_nights_before_ei
     for number in range(3):
         named = [{**ROWS["scores"][0], "account_id": f"unmistakable-id {one}"} for one in range(900 - 300 * number)]
         publish({"scores": [rows("scores", named)]}, to, AS_OF + timedelta(days=number))
-    reader = opened(to.database)
+    reader = open_engine(to.database)
     with reader.connect() as connection:
         connection.exec_driver_sql("select 1 from scores").all()
     forget_in_sql(to.database, [f"unmistakable-id {one}" for one in range(900)])

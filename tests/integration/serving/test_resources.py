@@ -17,7 +17,7 @@ from serving_company import ACCOUNTS, AS_OF, register, settings_of, wait_until
 
 from serving.accounts.states import refresh_states
 from serving.client import Client, ProblemError
-from serving.database.engine import opened, reading, writing
+from serving.database.engine import open_engine, reading, writing
 from serving.database.keys import create
 from serving.database.tables import audit_log, event_inbox
 from serving.database.upgrade import upgrade
@@ -31,7 +31,7 @@ ORDER = {"account_id": "A7", "stream": "purchases", "occurred_at": "2020-05-30T1
 def service(company, start_service, tmp_path_factory):
     """A service whose database two nights have filled."""
     database = f"sqlite:///{tmp_path_factory.mktemp('database')}/operational.db"
-    engine = opened(database)
+    engine = open_engine(database)
     upgrade(engine)
     refresh_states(engine, company.history, AS_OF)
     fill(engine)

@@ -27,7 +27,7 @@ from serving.api.app import RESOURCES
 from serving.online.schemas import ScoreRequest
 from serving.online.what_if_schemas import WhatIfRequest
 from serving.scoring.scores import needed_features, score_table
-from serving.segmentation.value import VALUE_FEATURES
+from serving.scoring.value_at_stake import VALUE_FEATURES
 from training.data.targets import ValueTarget
 
 VALUE = ValueTarget("value", horizon_days=73, active_within_days=None)

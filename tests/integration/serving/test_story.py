@@ -22,7 +22,7 @@ from foresail.operations.nightly import nightly
 from foresail.operations.serving import bring_up_to_date, serving_settings
 from serving.client import Client
 from serving.database.audit_log import verify
-from serving.database.engine import opened, reading
+from serving.database.engine import open_engine, reading
 from serving.database.keys import create
 from serving.database.tables import standings
 
@@ -103,7 +103,7 @@ def story(start_service, tmp_path):
         project = project_in(tmp_path, heard.url)
         nightly(project, now(), now)
         bring_up_to_date(project, now())
-        engine = opened(project.database)
+        engine = open_engine(project.database)
         _, key = create(engine, "crm", ["score", "events", "interventions"], now())
         service = start_service(serving_settings(project, None).model_dump_json(), CRM_SECRET=SECRET)
         wait_until(lambda: service.client.get("/readyz").status_code == 200, service.process, service.log)

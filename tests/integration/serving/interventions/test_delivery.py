@@ -16,7 +16,7 @@ from standardwebhooks import Webhook
 
 from features.timestamps import now as clock
 from serving.database.audit_log import verify
-from serving.database.engine import opened, reading, writing
+from serving.database.engine import open_engine, reading, writing
 from serving.database.tables import audit_log, outbox
 from serving.interventions.declare.settings import Channel
 from serving.interventions.deliver import webhooks
@@ -254,7 +254,7 @@ def test__several_dispatchers__deliver_each_message_once(database):
         running = [
             threading.Thread(
                 target=lambda: found.append(
-                    dispatch_once(opened(str_of(database), wait_seconds=60), settings, {}, clock)
+                    dispatch_once(open_engine(str_of(database), wait_seconds=60), settings, {}, clock)
                 )
             )
             for _ in range(3)
@@ -322,7 +322,7 @@ def test__killed_while_sending__it_goes_out_again_under_the_same_id(database):
 
 
 def in_a_process(url, settings):
-    dispatch_once(opened(url), settings, {}, clock)
+    dispatch_once(open_engine(url), settings, {}, clock)
 
 
 def str_of(database):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from outbox_messages import NOON, held, put, states, told, webhook
 from receiving import receiver
 
-from serving.database.engine import opened
+from serving.database.engine import open_engine
 from serving.interventions.declare.settings import Channel
 from serving.interventions.deliver.channel_rate_limit import TokenBucket, per_minute
 from serving.interventions.deliver.dispatch import dispatch_once
@@ -62,7 +62,7 @@ def test__limits__are_those_declared_else_those_of_the_kind():
 
 def test__two_dispatchers__share_one_pace(database):
     put(database, "chat", 30)
-    others = opened(database.url.render_as_string(hide_password=False))
+    others = open_engine(database.url.render_as_string(hide_password=False))
     terms, taken = ChannelTerms(at_once=64, per_minute=20.0), []
     for second in range(60):
         for engine in (database, others):

@@ -15,10 +15,9 @@ from serving.database.engine import writing
 from serving.database.tables import cuts, score_history, scores, standings
 from serving.online.schemas import ScoreRequest
 from serving.online.score_request import answer
-from serving.runtime.model_watcher import Watch
+from serving.runtime.model_watcher import ModelWatcher
 from serving.scoring.scores import Rows
-from serving.segmentation.stakes import predicted_values
-from serving.segmentation.value import VALUE_FEATURES, severity_of
+from serving.scoring.value_at_stake import VALUE_FEATURES, predicted_values, severity_of
 from training.data.targets import ValueTarget
 
 BEFORE = AS_OF - timedelta(days=30)
@@ -44,7 +43,7 @@ def watching(company, registry, database):
     models = {target: f"wholesaler-{target}" for target in ("churn", "soon", "value")}
     told = SimpleNamespace(folder=company.folder, tracking_uri=registry)
     url = database.url.render_as_string(hide_password=False)
-    watch = Watch({"FORESAIL_SERVING": json.dumps(settings_of(told, models=models, database=url))})
+    watch = ModelWatcher({"FORESAIL_SERVING": json.dumps(settings_of(told, models=models, database=url))})
     watch.look()
     return watch
 

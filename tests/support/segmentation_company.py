@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 
-from serving.segmentation.assign import stand
+from serving.segmentation.assign import assign_segments
 from serving.segmentation.inputs import needed_features
-from serving.segmentation.settings import StandingSettings, TargetOf
+from serving.segmentation.settings import SegmentationSettings, TargetOf
 
 AS_OF = datetime(2024, 1, 1, tzinfo=UTC)
 CHURN = {"churn": TargetOf("churn", 90)}
@@ -76,13 +76,13 @@ def attributes(**rows):
 
 def standing(of, its_scores=NO_SCORES, previous=None, settings=None, known=None):
     """`stand` with what a test leaves out."""
-    return stand(
+    return assign_segments(
         of,
         its_scores,
         attributes() if known is None else known,
         pd.DataFrame() if previous is None else previous,
         AS_OF,
-        settings or StandingSettings(CHURN, margin=0.05),
+        settings or SegmentationSettings(CHURN, margin=0.05),
     )
 
 

@@ -7,10 +7,10 @@ import pytest
 
 from serving.database.engine import writing
 from serving.errors import KeyReused
-from serving.runtime.idempotency import Answer, Asked, once
+from serving.runtime.idempotency import Answer, KeyedRequest, run_once_per_key
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-ASKED = Asked.of(None, "k", "POST", "/v1/events", b"{}")
+ASKED = KeyedRequest.of(None, "k", "POST", "/v1/events", b"{}")
 
 
 def ask(engine, done, asked=ASKED, at=NOON, does=None):
@@ -19,7 +19,7 @@ def ask(engine, done, asked=ASKED, at=NOON, does=None):
         return does() if does else Answer(207, f"answer {len(done)}")
 
     with writing(engine) as connection:
-        return once(connection, asked, at, do)
+        return run_once_per_key(connection, asked, at, do)
 
 
 def test__the_same_request__is_answered_as_before_and_not_done_again(database):
@@ -32,14 +32,14 @@ def test__another_request_under_the_same_key__is_a_problem(database):
     done = []
     ask(database, done)
     with pytest.raises(KeyReused, match="'k' was used for another request"):
-        ask(database, done, Asked.of(None, "k", "POST", "/v1/events", b"{} "))
+        ask(database, done, KeyedRequest.of(None, "k", "POST", "/v1/events", b"{} "))
     assert len(done) == 1
 
 
 def test__another_callers_same_key__is_its_own(database):
     done = []
     ask(database, done)
-    assert ask(database, done, Asked.of("key 2", "k", "POST", "/v1/events", b"{}")) == Answer(207, "answer 2")
+    assert ask(database, done, KeyedRequest.of("key 2", "k", "POST", "/v1/events", b"{}")) == Answer(207, "answer 2")
 
 
 def test__a_day_later__the_key_is_free_again(database):

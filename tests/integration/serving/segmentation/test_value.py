@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from standing_company import CHURN, by_account, scores, standing, table
+from segmentation_company import CHURN, by_account, scores, standing, table
 
-from serving.segmentation.settings import Severity, StandingSettings, TargetOf
-from serving.segmentation.value import predicted_value, severity_cuts, severity_of, value_at_stake
+from serving.scoring.value_at_stake import predicted_value, severity_cuts, severity_of, value_at_stake
+from serving.segmentation.settings import SegmentationSettings, Severity, TargetOf
 
 CUTS = {"severity_medium": 10.0, "severity_high": 100.0, "severity_critical": 1000.0}
 numbers = st.floats(0, 1e9, allow_subnormal=False)
@@ -64,7 +64,9 @@ def test__severity_cuts__are_quantiles_of_what_is_at_stake_alone():
 
 def test__stand__high_value_risk__is_the_highest_alarm():
     """A likely loss of little is less severe than an unlikely one of much; of two risks the larger stake counts."""
-    settings = StandingSettings(CHURN | {"contraction": TargetOf("contraction", 90), "upsell": TargetOf("upsell", 90)})
+    settings = SegmentationSettings(
+        CHURN | {"contraction": TargetOf("contraction", 90), "upsell": TargetOf("upsell", 90)}
+    )
     of = table(net=[100, 10_000, 200, 300, 400])
     told = pd.concat([
         scores(probability=[0.9, 0.1, 0.1, 0.1, np.nan]),
@@ -103,8 +105,8 @@ def test__value_target__several__is_the_amount_nearest_to_a_year():
     targets = {
         "soon": TargetOf("value", 30), "year": TargetOf("value", 400), "margin": TargetOf("value", 365, "margin"),
     }  # fmt: skip
-    assert StandingSettings(targets).value_target == "year"
-    assert StandingSettings({"margin": targets["margin"]}).value_target is None
+    assert SegmentationSettings(targets).value_target == "year"
+    assert SegmentationSettings({"margin": targets["margin"]}).value_target is None
 
 
 def test__stand__score_of_a_stranger__is_refused():

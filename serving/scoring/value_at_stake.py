@@ -1,4 +1,4 @@
-"""What an account is worth in a year, what of it is at stake, and how severe that is.
+"""The value of an account in a year, the value at stake, and its severity.
 
 Row by row, so that one account alone is answered, bit for bit, as it was among all.
 """
@@ -6,19 +6,33 @@ Row by row, so that one account alone is answered, bit for bit, as it was among 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from math import isnan
+from typing import Protocol
 
 import numpy as np
 
 from features.arrays import Floats
 from features.engine.feature_names import Names
 from features.families.eligibility import Columns
+from registry.loader import LoadedModel
 from registry.target_kinds import RISKS
-from serving.segmentation.inputs import NOWHERE, Codes, column
-from serving.segmentation.settings import SEVERITIES, YEAR, Severity, SeverityWord
+from serving.scoring.columns import NOWHERE, Codes, column
+from serving.scoring.scores import Rows, Scores, score_rows
+from serving.scoring.value_terms import SEVERITIES, YEAR, SeverityWord, nearest_to_a_year
 
 NET, CONTRACTS = "purchases_net_amount_sum_365d", "contracts_value_sum"
 VALUE_FEATURES = Names((NET, CONTRACTS))
-"""What the columns given to `predicted_value` must hold."""
+"""The columns that `predicted_value` reads."""
+
+
+class SeverityQuantiles(Protocol):
+    """The quantiles of the value at stake from which each severity begins."""
+
+    @property
+    def medium(self) -> float: ...
+    @property
+    def high(self) -> float: ...
+    @property
+    def critical(self) -> float: ...
 
 
 def predicted_value(columns: Columns, amount: Floats | None = None, horizon_days: float = YEAR) -> Floats:
@@ -38,7 +52,7 @@ def value_at_stake(kind: str, probability: Floats, value: Floats) -> Floats:
     return probability * value if kind in RISKS else np.full(len(value), np.nan)
 
 
-def severity_cuts(at_stake: Floats, quantiles: Severity) -> dict[str, float]:
+def severity_cuts(at_stake: Floats, quantiles: SeverityQuantiles) -> dict[str, float]:
     """Where severities begin, by the names of the table `cuts`; empty where nothing is at stake."""
     known = at_stake[~np.isnan(at_stake)]
     if not len(known):
@@ -72,3 +86,31 @@ def severity_codes(at_stake: Floats, cuts: Mapping[str, float]) -> Codes:
 
 def _edges(cuts: Mapping[str, float]) -> list[float]:
     return [cuts["severity_medium"], cuts["severity_high"], cuts["severity_critical"]]
+
+
+def is_risk(loaded: LoadedModel) -> bool:
+    """Whether the model's answer is the probability of a loss."""
+    return loaded.target.kind in RISKS
+
+
+def value_model(models: Mapping[str, LoadedModel]) -> LoadedModel | None:
+    """The model that foresees a year's value: of those of amounts the one whose horizon is nearest to a year."""
+    amounts = {
+        name: loaded.target.horizon_days
+        for name, loaded in models.items()
+        if loaded.target.kind == "value" and loaded.target.settings.get("measure", "amount") == "amount"
+    }
+    nearest = nearest_to_a_year(amounts)
+    return None if nearest is None else models[nearest]
+
+
+def predicted_values(loaded: LoadedModel | None, rows: Rows, scored: Mapping[str, Scores]) -> Floats:
+    """What each account should bring in a year, (n,), as `predicted_value` says, by `loaded` if there is a value model.
+
+    `scored` spares scoring again what is in it.
+    """
+    columns = dict(zip(VALUE_FEATURES, rows.columns(VALUE_FEATURES).T, strict=True))
+    if loaded is None:
+        return predicted_value(columns)
+    scores = scored.get(loaded.target.name) or score_rows(loaded, rows)
+    return predicted_value(columns, scores.answers, loaded.target.horizon_days)

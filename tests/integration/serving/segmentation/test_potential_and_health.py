@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from standing_company import CHURN, by_account, scores, standing, table
+from segmentation_company import CHURN, by_account, scores, standing, table
 
-from serving.segmentation.settings import Health, HealthWeights, StandingSettings, TargetOf
+from serving.segmentation.settings import Health, HealthWeights, SegmentationSettings, TargetOf
 
 
 def test__potential__signals_that_go_with_revenue__do_not_make_it_go_with_revenue():
@@ -31,7 +31,7 @@ def test__potential__more_of_a_signal_among_peers__is_more_of_it():
 
 
 def test__potential__propensities__are_signals_too():
-    settings = StandingSettings(CHURN | {"more": TargetOf("upsell", 90), "other": TargetOf("cross_sell", 90)})
+    settings = SegmentationSettings(CHURN | {"more": TargetOf("upsell", 90), "other": TargetOf("cross_sell", 90)})
     told = pd.concat([scores("more", probability=[0.1, 0.6]), scores("other", probability=[0.2, 0.4])])
     assert by_account(standing(table(net=[1, 1]), told, settings=settings).standings, "potential") == {
         "a": 0.25,
@@ -67,7 +67,9 @@ def test__health__case_closed_lately__counts_as_satisfied_and_no_case_as_unknown
 
 
 def test__health__weights__are_the_company_s():
-    settings = StandingSettings(CHURN, health=Health(weights=HealthWeights(satisfaction=0, contribution=0, exposure=1)))
+    settings = SegmentationSettings(
+        CHURN, health=Health(weights=HealthWeights(satisfaction=0, contribution=0, exposure=1))
+    )
     stood = standing(table(net=[1, 2]), scores(probability=[0.25, np.nan]), settings=settings).standings
     assert by_account(stood, "health") == {"a": 75, "b": None}
 

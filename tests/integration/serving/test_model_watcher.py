@@ -33,7 +33,7 @@ from serving.online.schemas import ScoreRequest
 from serving.online.score_request import answer
 from serving.online.settings import SettingsError, read_settings
 from serving.runtime import model_watcher, parent_watchdog
-from serving.runtime.model_watcher import Watch
+from serving.runtime.model_watcher import ModelWatcher
 
 NAME = "wholesaler-soon"
 
@@ -56,7 +56,7 @@ def small(ingested, tmp_path):
 
 def watch(company):
     settings = settings_of(company, models={"soon": NAME})
-    return Watch({"FORESAIL_SERVING": json.dumps(settings)})
+    return ModelWatcher({"FORESAIL_SERVING": json.dumps(settings)})
 
 
 def version_in_service(watching):
@@ -248,7 +248,7 @@ def test__watch__database_cannot_be_opened__says_so_and_recovers(small):
     register(small.tracking_uri, recency_card())
     (small.folder / "taken").write_text("")
     settings = settings_of(small, models={"soon": NAME}, database=database_of(small.folder / "taken"))
-    watching = Watch({"FORESAIL_SERVING": json.dumps(settings)})
+    watching = ModelWatcher({"FORESAIL_SERVING": json.dumps(settings)})
     watching.look()
     with pytest.raises(FORESEEN, match="taken cannot be made") as raised:
         watching.check_ready()
@@ -268,7 +268,7 @@ def test__watch__no_states_yet__503_for_ids_and_scores_for_accounts_with_events(
     (small.folder / "empty").mkdir()
     bring_up_to_date(small.folder / "empty", History(small.folder / "nowhere"))
     settings = settings_of(small, models={"soon": NAME}, database=database_of(small.folder / "empty"))
-    watching = Watch({"FORESAIL_SERVING": json.dumps(settings)})
+    watching = ModelWatcher({"FORESAIL_SERVING": json.dumps(settings)})
     watching.look()
     with pytest.raises(FORESEEN, match=r"no account is at hand yet; run `foresail nightly`") as raised:
         answer(ScoreRequest(account_ids=["A0"]), watching.in_service(), AS_OF)
@@ -283,7 +283,7 @@ def test__watch__whatever_the_earliest_moment__the_warm_up_passes(small, caplog,
     """The made-up order of the warm-up obeys the rules of the project that it is made up in."""
     register(small.tracking_uri, recency_card())
     settings = settings_of(small, models={"soon": NAME}, earliest=earliest)
-    watching = Watch({"FORESAIL_SERVING": json.dumps(settings)})
+    watching = ModelWatcher({"FORESAIL_SERVING": json.dumps(settings)})
     watching.look()
     watching.check_ready()
     assert "warm-up" not in caplog.text
@@ -310,7 +310,7 @@ def test__watch__registry_that_never_answers__does_not_hold_up_the_start(small):
         silent.listen()
         uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
         settings = settings_of(small, models={"soon": NAME}, tracking_uri=uri)
-        watching = Watch({"FORESAIL_SERVING": json.dumps(settings)})
+        watching = ModelWatcher({"FORESAIL_SERVING": json.dumps(settings)})
         watching.start(within_seconds=0.2)
         with pytest.raises(FORESEEN, match=f"the model registry {uri} .* not answered yet") as raised:
             watching.check_ready()

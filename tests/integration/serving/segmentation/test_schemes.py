@@ -5,13 +5,13 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from standing_company import AS_OF, CHURN, attributes, by_account, moves, scores, standing, table
+from segmentation_company import AS_OF, CHURN, attributes, by_account, moves, scores, standing, table
 
 from serving.database.tables import cuts, standings, tier_moves
 from serving.segmentation.hysteresis import Cut
-from serving.segmentation.settings import Matrix, StandingSettings, Threshold, TierRule, Tiers
+from serving.segmentation.settings import Matrix, SegmentationSettings, Threshold, TierRule, Tiers
 
-ABSOLUTE = StandingSettings(
+ABSOLUTE = SegmentationSettings(
     CHURN,
     matrix=Matrix(value=Threshold(absolute=10_000), potential=Threshold(absolute=0.5)),
     tiers=Tiers(value=Threshold(absolute=10_000)),
@@ -123,7 +123,7 @@ def test__tier__value_and_fit__make_three_and_rules_come_first():
         reference=[0, 0, 0, 0, 1, 1, 0],
     )
     tiers = Tiers(value=Threshold(absolute=10_000), rules=(MILLION,))
-    stood = standing(of, settings=StandingSettings(CHURN, tiers=tiers, margin=0.05))
+    stood = standing(of, settings=SegmentationSettings(CHURN, tiers=tiers, margin=0.05))
     assert by_account(stood.standings, "tier") == {
         "a": "strategic", "b": "growth", "c": "growth", "d": "potential",
         "e": "strategic", "f": "growth", "g": "growth",
@@ -132,7 +132,7 @@ def test__tier__value_and_fit__make_three_and_rules_come_first():
 
 def test__tier__move__says_the_rule_or_value_and_fit():
     tiers = Tiers(value=Threshold(absolute=10_000), rules=(MILLION,))
-    told = StandingSettings(CHURN, tiers=tiers, margin=0.05)
+    told = SegmentationSettings(CHURN, tiers=tiers, margin=0.05)
     first = standing(table(net=[900_000, 100, 100], fit=[1, 4, 1], served=1461, reference=1), settings=told)
     of = table(net=[1_100_000, 20_000, 9_600], fit=[1, 4, 4], served=1461, reference=1)
     assert moves(standing(of, previous=first.standings, settings=told), "tier") == {
@@ -144,7 +144,7 @@ def test__tier__move__says_the_rule_or_value_and_fit():
 
 def test__tier__rule__is_left_only_by_more_than_the_margin():
     """960,000 is no reason to take a strategic account its team away; 949,999 is."""
-    told = StandingSettings(CHURN, tiers=Tiers(value=Threshold(absolute=10_000), rules=(MILLION,)), margin=0.05)
+    told = SegmentationSettings(CHURN, tiers=Tiers(value=Threshold(absolute=10_000), rules=(MILLION,)), margin=0.05)
     first = standing(table(net=[1_100_000] * 2, fit=1, served=1461, reference=1), settings=told)
     later = standing(
         table(net=[960_000, 940_000], fit=1, served=1461, reference=1), previous=first.standings, settings=told
