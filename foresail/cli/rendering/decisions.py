@@ -25,8 +25,8 @@ def plan(planned: "Planned", told: "InterventionSettings", currency: str, timezo
     """The plan, and the same as facts."""
     found = planned.found
     parts: list[RenderableType] = [_headline(planned, currency, timezone)]
-    if found.begun:
-        parts += [_interventions(found, currency, timezone), *_more(len(found.begun) - MOST_INTERVENTIONS)]
+    if found.interventions:
+        parts += [_interventions(found, currency, timezone), *_more(len(found.interventions) - MOST_INTERVENTIONS)]
     if len(found.assignments):
         parts.append(_playbooks(found, currency))
     parts += [*_by_rules(found, currency), *_worth(found, told, currency)]
@@ -38,9 +38,9 @@ def plan(planned: "Planned", told: "InterventionSettings", currency: str, timezo
 
 def _headline(planned: "Planned", currency: str, timezone: str) -> str:
     value, (low, high) = planned.found.choice.plan.value, planned.found.choice.plan.interval
-    count = counted(len(planned.found.begun), "intervention")
+    count = counted(len(planned.found.interventions), "intervention")
     rests = f"by the scores of the night of {day(planned.night, timezone)}"
-    if not planned.found.begun:
+    if not planned.found.interventions:
         return f"nothing more to begin on {day(planned.at, timezone)} {rests}; `foresail interventions` shows what is begun"
     return (
         f"{count} for {day(planned.at, timezone)}, {rests}: "
@@ -52,7 +52,7 @@ def _interventions(found: "Decision", currency: str, timezone: str) -> Renderabl
     names = found.choice.chosen.set_index("account_id")["name"]
     shown = grid("who", "does what", "for whom", "by when", "brings", "why", numbers=[4])
     shown.title = f"what is to be done first (amounts in {currency})"
-    for one in found.begun[:MOST_INTERVENTIONS]:
+    for one in found.interventions[:MOST_INTERVENTIONS]:
         first, due_at = one.steps[0] if one.steps else ("", one.due_at)
         does = f"{one.playbook}\n{first}".rstrip()
         name = names[one.account_id]
@@ -168,9 +168,9 @@ def _missed(found: "Decision") -> Iterator[RenderableType]:
 
 def _remarks(planned: "Planned") -> Iterator[RenderableType]:
     found = planned.found
-    if found.begun:
+    if found.interventions:
         yield f"within {found.choice.plan.gap:.2%} of the best possible plan"
-    if any(one.effect_source != "learnt" for one in found.begun):
+    if any(one.effect_source != "learnt" for one in found.interventions):
         yield Text("effects are assumed until experiments speak: `foresail effects` tells", style="yellow")
     if planned.begun is None:
         yield Text("this is only shown: nothing is begun, and nobody is told", style="dim")
@@ -189,7 +189,7 @@ def _facts(planned: "Planned", told: "InterventionSettings") -> Any:
         "gap": chosen.gap,
         "budget_left": chosen.budget_left,
         "one_more_of_budget": chosen.budget_price,
-        "interventions": [vars(one) | {"deadlines": list(map(vars, one.deadlines))} for one in found.begun],
+        "interventions": [vars(one) | {"deadlines": list(map(vars, one.deadlines))} for one in found.interventions],
         "playbooks": _by_playbook(found),
         "resources": _resources(found, told),
         "assignments": _records(found.assignments),
