@@ -188,9 +188,7 @@ def not_chosen_of(choice: Choice, as_of: datetime) -> pd.DataFrame:
 
 def raising_reasons(reasons: Iterable[Mapping[str, Any]]) -> list[str]:
     """The words of the reasons that raise a score, the strongest first."""
-    return [
-        reason["words"] for reason in reasons if reason["direction"] == "raises"
-    ]
+    return [reason["words"] for reason in reasons if reason["direction"] == "raises"]
 
 
 def decision_intervention_id(playbook: str, account_id: str, as_of: datetime) -> str:

@@ -1,11 +1,11 @@
-"""Who gets a scarce place: accounts to resources, each account one at most, with the most value together. Exact.
+"""The optimizer: accounts to scarce places of resources, one place at most for each account, with the greatest sum of values. Exact.
 
-Accounts come one by one. Each takes the place where its value is furthest above the price, the price of a resource being
-what it costs to make room in it: somebody leaves, or moves to another resource where somebody leaves, and so on. Those are
-shortest paths over the resources (Ford 1956), and as after each account the assignment is the best one of those who
-came (successive shortest paths: Busacker and Gowen 1960; of accounts to few resources: Tokuyama and Nakano 1995), it is
-in the end the best one of all. Values are whole numbers, so nothing is rounded on the way: no cycle gains, sums do not
-depend on order, and two machines find the same.
+Accounts come one by one. Each takes the place where its value is furthest above the price; the price of a resource is the cost
+of making room in it: an account leaves, or moves to another resource where an account leaves, and so on. These are shortest
+paths over the resources (Ford 1956), and after each account the assignment is the best one of the accounts so far (successive
+shortest paths: Busacker and Gowen 1960; many accounts to few resources: Tokuyama and Nakano 1995), so in the end it is the
+best one of all. Values are whole numbers, so nothing is rounded: no cycle gains, sums do not depend on order, and two machines
+give the same result.
 """
 
 from typing import NamedTuple

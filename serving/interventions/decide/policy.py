@@ -1,8 +1,8 @@
-"""Which playbook each account gets, within what the team can do: the most net value together, and the reasons.
+"""The plan: one playbook at most for each account, within capacity and budget, with the most net value; and why others were not chosen.
 
-Net value = gain − cost, where gain is the playbook's effect × what is at stake. One action per account; each uses one
-place of its resource; all costs within the budget. What a rule begins comes first, the highest obligation before the
-others, whatever its net value. Pure: no clock, no database, and the same plan whatever the order of the rows.
+Net value = gain − cost, where gain is the playbook's effect × the value at stake. Each intervention uses one place of its
+resource; all costs are within the budget. Interventions of rules come first, in the order of their obligation, whatever
+their net value. Pure: no clock, no database, and the same plan for any order of the rows.
 """
 
 import math
