@@ -19,8 +19,8 @@ _NEVER = np.iinfo(np.int64).max // 4
 _UNUSED, _FREED, _LIVE = range(3)
 
 
-class Assignment(NamedTuple):
-    """Of each account its row or −1, (accounts,); of each resource the price of its last place, (resources,)."""
+class Optimum(NamedTuple):
+    """The row of each account or −1, (accounts,); the price of the last place of each resource, (resources,)."""
 
     row: Array
     price: Array
@@ -64,8 +64,8 @@ class _Heaps(NamedTuple):
     nodes: Array
 
 
-def assign(offsets: Array, resource: Array, value: Array, capacity: Array) -> Assignment:
-    """The assignment of the most value.
+def optimize(offsets: Array, resource: Array, value: Array, capacity: Array) -> Optimum:
+    """The assignment of the greatest sum of values.
 
     offsets (accounts + 1,), resource and value (rows,): what each account would bring where, whole numbers above 0, the
     accounts in the order in which they come: the sum is the same in any, and it is quickest with the most valuable first.
@@ -89,7 +89,7 @@ def assign(offsets: Array, resource: Array, value: Array, capacity: Array) -> As
         account = _seat_from(account, longest, asked, seated, heaps)
         if account < accounts:
             heaps = _larger(heaps)
-    return Assignment(seated.row, seated.price)
+    return Optimum(seated.row, seated.price)
 
 
 def _ways(offsets: Array, resource: Array, resources: int) -> tuple[Array, Array, Array]:
