@@ -46,8 +46,9 @@ docs: $(READY)    ## The documentation site, into site/; needs no network, fails
 bench: $(READY)   ## Every stage beside its peers on the same input; needs some minutes
 	$(RUN)/python benchmarks --events $(or $(BENCH_EVENTS),2_000_000)
 
-soak: $(READY)    ## A hundred kills -9 each of ingest, merge, erasure, the night, deciding and delivering, minutes of made-up requests; needs an hour
+soak: $(READY)    ## A hundred kills -9 each of ingest, merge, erasure, the night, deciding and delivering, minutes of made-up requests, property tests with new cases; needs an hour
 	FORESAIL_SOAK_KILLS=100 FORESAIL_SOAK_SECONDS=300 $(RUN)/pytest tests/soak tests/integration/serving/test_resources.py -q
+	HYPOTHESIS_PROFILE=explore $(RUN)/pytest -m hypothesis -q -n auto
 
 bento: $(READY)   ## Pack the service, for `bentoml serve foresail:latest` anywhere
 	PATH=$(CURDIR)/.uv/bin:$$PATH $(RUN)/bentoml build
@@ -61,5 +62,5 @@ $(UV):
 	.uv/bin/python -m pip install --quiet --disable-pip-version-check "uv>=0.13,<0.14"
 
 $(READY): $(UV) pyproject.toml uv.lock
-	$(UV) sync --locked --all-groups --compile-bytecode --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')"
+	$(UV) sync --locked --all-extras --all-groups --compile-bytecode --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')"
 	@touch $(READY)

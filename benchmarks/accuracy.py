@@ -25,8 +25,8 @@ from peers.environment import Unanswered, run_script
 
 from training.evaluation.comparison import Evaluation, judge
 from training.metrics.probabilities import log_losses, measure
+from training.models import calibration
 from training.models.calibration import PROBABILITIES, Margins
-from training.models.ladder import calibration
 
 OURS = "ladder"
 EVENTS = ("featuretools_lightgbm", "lifetimes")

@@ -23,10 +23,11 @@ from features.catalog import CATALOG
 from features.history.ingest.ingestion import Source, ingest
 from features.history.store import History
 from features.timestamps import read_moment
-from foresail import operations
 from foresail.config.project import Project, load
-from foresail.demo.demo import demo
-from foresail.demo.demo import simulated as simulated_demo
+from foresail.demo import demo
+from foresail.demo import simulated as simulated_demo
+from foresail.operations.history import ingest_sources
+from foresail.operations.simulation import truth_beside
 from foresail.simulation.truth.tables import targets
 from training.data.dataset import Dataset, labelled
 from training.data.splits import Fold, Split, split
@@ -100,7 +101,7 @@ def simulated(folder: Path) -> Set:
     contest = found.contest
     accounts = pd.Index(contest.account_id[contest.at(contest.dates.test)])
     as_of = pd.Timestamp(contest.dates.test, unit="us", tz="UTC")
-    told = targets(operations.truth_beside(company), as_of, settings.truth.horizon_days, accounts)
+    told = targets(truth_beside(company), as_of, settings.truth.horizon_days, accounts)
     return Set(found.name, contest, found.labels, told["churn"].reindex(accounts).to_numpy())
 
 
@@ -137,7 +138,7 @@ def laid_out(name: str):
 def _of_project(name: str, folder: Path, project: Project, as_of: str, known_by: str) -> Set:
     """Dates as `foresail train` would take them as of that moment, and the moment itself to be judged at."""
     learnt, known = (read_moment(text, project.timezone) for text in (as_of, known_by))
-    operations.ingest_sources(project, known)
+    ingest_sources(project, known)
     target, settings = project.target("churn"), Settings(min_history_days=project.min_history_days("churn"))
     days = split_for(project.history, target, learnt, settings)
     return _of_history(name, folder, project.history, target, days.closed, learnt, known)

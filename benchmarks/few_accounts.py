@@ -25,7 +25,8 @@ from training.data.splits import Split, as_of_dates, split
 from training.data.targets import ChurnTarget
 from training.evaluation.selection import Climb, NotEnoughLabels, climb_ladder
 from training.metrics.probabilities import log_losses, measure
-from training.models.ladder import informative, ladder, learnable
+from training.models.boosting import informative, learnable
+from training.models.ladder import ladder
 
 LONG_AGO = datetime(1990, 1, 1, tzinfo=UTC)
 CDNOW = """

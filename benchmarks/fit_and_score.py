@@ -25,14 +25,15 @@ from measure import BENCH, Line, Run, note, once
 from features.catalog import CATALOG
 from features.engine.feature_names import Names
 from features.timestamps import read_moment
-from foresail import operations
-from foresail.demo.demo import demo
+from foresail.demo import demo
+from foresail.operations.history import ingest_sources
+from foresail.operations.models import train
 from registry.loader import LoadedModel, Target
-from registry.writer import model_code
+from registry.model_code import model_code
 from serving.scoring.scores import Rows, score_rows
 from training.data.dataset import Dataset, labelled
 from training.data.targets import ChurnTarget
-from training.models.ladder import BOOSTING, BoostedRung, informative
+from training.models.boosting import BOOSTING, BoostedRung, informative
 
 ROUNDS, SEED, FEATURES = 300, 0, 150
 TARGET = ChurnTarget("churn", horizon_days=90, active_within_days=None)
@@ -83,8 +84,9 @@ def _bare(given: Dataset) -> str:
 
 def loaded(booster: str, names: tuple[str, ...]) -> LoadedModel:
     card = {
-        "format": 1, "rung": "lightgbm", "features": list(names), "linear": None,
-        "calibration": {"method": "none"}, "reference": {"scores": np.linspace(0, 1, 1001).tolist()},
+        "format": 1, "rung": "lightgbm", "features": list(names), "linear": None, "calibration": {"method": "none"},
+        "fingerprint": "of no catalog", "target": TARGET.to_json(), "trained_as_of": "2024-01-01T00:00:00+00:00",
+        "reference": {"scores": np.linspace(0, 1, 1001).tolist()},
     }  # fmt: skip
     target = Target("churn", "churn", 90, 0.7, 0.9, "", settings=TARGET.to_json())
     return LoadedModel("benchmark", "1", model_code().ScoreModel(card, booster), target)
@@ -105,9 +107,9 @@ def train_demo() -> Run:
     """From the demo's history to a registered model, with the report."""
     with tempfile.TemporaryDirectory() as folder:
         project, story = demo.prepare(Path(folder)), demo.YEAR_OF_SHOPPING
-        operations.ingest_sources(project, read_moment(story.ingested, project.timezone))
+        ingest_sources(project, read_moment(story.ingested_as_of, project.timezone))
         return replace(
-            once(operations.train, project, demo.TARGET, read_moment(story.trained, project.timezone)), answer=None
+            once(train, project, demo.TARGET, read_moment(story.trained_as_of, project.timezone)), answer=None
         )
 
 

@@ -35,6 +35,7 @@ from features.catalog import CATALOG, fingerprint, named
 from features.engine.table import build_bucket_table
 from features.history.store import History
 from features.timestamps import now
+from registry.card import ModelCard
 from registry.writer import Logged, log_and_register
 from serving.database.engine import opened, reading, writing
 from serving.database.tables import account_states, score_history, scores, standings, tier_moves
@@ -43,7 +44,7 @@ from serving.nightly import Explained, Plan, run_night
 from serving.publish import Destination
 from serving.segmentation.settings import StandingSettings, TargetOf
 from training.data.targets import ChurnTarget, ContractionTarget, Target, UpsellTarget
-from training.models.ladder import BOOSTING
+from training.models.boosting import BOOSTING
 
 ROUNDS, FEATURES, SAMPLE = 300, 150, 20_000
 TARGETS: tuple[Target, ...] = (
@@ -88,7 +89,7 @@ def register(folder: Path, texts: list[str]) -> dict[str, str]:
             "trained_as_of": LAST.isoformat(), "reference": {"scores": np.linspace(0, 1, 1001).tolist(), "features": {}},
         }  # fmt: skip
         names[target.name] = f"benchmark-{target.name}"
-        logged = Logged(names[target.name], card, text, parameters={}, metrics={})
+        logged = Logged(names[target.name], ModelCard.from_json(card), text, parameters={}, metrics={})
         log_and_register(logged, f"sqlite:///{folder}/mlflow.db")
     return names
 

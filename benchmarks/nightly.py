@@ -23,7 +23,7 @@ from features.catalog import CATALOG
 from features.engine.table import build_feature_table
 from features.history.store import History
 from features.history.streams import STREAMS
-from foresail.operations import write_table
+from foresail.operations.features import write_table
 
 SHARED = ("account_id", "occurred_at", "known_at")
 

@@ -32,6 +32,7 @@ from features.engine.table import build_feature_table, one_row
 from features.families.eligibility import OPTED_OUT
 from features.history.store import History
 from features.history.streams import STREAMS
+from registry.card import ModelCard
 from registry.loader import LoadedModel, Target
 from registry.registered_model import ScoreModel
 from serving.accounts.reader import Accounts
@@ -182,9 +183,8 @@ def model(table: pd.DataFrame, seed: int) -> LoadedModel:
         "calibration": {"method": "platt", "parameters": {"slope": 0.9, "intercept": -0.1}},
         "trained_as_of": LAST.isoformat(), "reference": {"scores": np.linspace(0, 1, 1001).tolist()},
     }  # fmt: skip
-    named_alone = ("name", "kind", "horizon_days", "band_medium", "band_high", "definition")
-    told = Target(**{name: target[name] for name in named_alone}, settings=target)
-    return LoadedModel("benchmark", "1", ScoreModel(card, booster.model_to_string()), told)
+    served = Target.of(ModelCard.from_json(card))
+    return LoadedModel("benchmark", "1", ScoreModel(card, booster.model_to_string()), served)
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ from features.catalog import CATALOG, fingerprint
 from features.engine.table import build_feature_table
 from features.history.ingest.ingestion import Source, ingest
 from features.history.store import History
+from registry.card import ModelCard
 from registry.loader import load
 from registry.writer import Logged, log_and_register
 from serving.accounts.states import refresh_states
@@ -345,7 +346,8 @@ def register(history, tracking_uri):
             "trained_as_of": AS_OF.isoformat(),
             "reference": {"scores": scores.tolist()},
         }
-        log_and_register(Logged(f"benchmark-{name}", card, booster.model_to_string(), {}, {}), tracking_uri)
+        logged = Logged(f"benchmark-{name}", ModelCard.from_json(card), booster.model_to_string(), {}, {})
+        log_and_register(logged, tracking_uri)
 
 
 def bento(service):

@@ -3,7 +3,7 @@
     python benchmarks/simulate.py [--accounts 100_000] [--moments 90 0] [--days 731]
 
 There is no peer that makes such a company. What it is measured by is the least that any maker of the same files must do: pyarrow
-reading them and writing them again. The answer is checked first: a tenth of the accounts, simulated alone, live the same lives.
+reading them and writing them again. The answer is checked first: a tenth of the accounts, simulated alone, live the same histories.
 """
 
 import argparse
@@ -58,10 +58,10 @@ def main() -> None:
 
 
 def check() -> None:
-    """Whoever is simulated in a larger company lives the same life."""
+    """An account has the same history in a larger company."""
     small, large = (simulate(Settings.of({"company": {"accounts": size}}), 0, 200) for size in (200, 2000))
     if small.events.tobytes() != large.events.tobytes():
-        raise SystemExit("an account's life depends on how many others there are")
+        raise SystemExit("an account's history depends on how many others there are")
 
 
 def make(accounts: int, days: int, moments: list[int]) -> int:

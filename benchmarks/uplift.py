@@ -172,24 +172,27 @@ def econml(train: pd.DataFrame, new: pd.DataFrame) -> dict:
 
 def company(size: int) -> None:
     """The experiments of a simulated company's own history, and the truth about the accounts in their situations."""
-    from foresail import operations
     from foresail.config.project import load
+    from foresail.operations.effects import playbook_trial
+    from foresail.operations.history import ingest_sources
+    from foresail.operations.simulation import simulation_settings
+    from foresail.simulation.company import write_company
 
-    settings = operations.simulation_settings(
+    settings = simulation_settings(
         None,
         [f"company.accounts={size}", "company.seed=1", "truth.futures=4", "truth.days_before_end=[90,180,270,360]"],
     )
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        operations.simulate(settings, root / "company", root / "truth")
+        write_company(settings, root / "company", root / "truth")
         project = load(root / "company")
-        operations.ingest_sources(project, END)
+        ingest_sources(project, END)
         files = sorted((root / "company/data/programme").glob("*.csv"))
         assignments = pd.concat(map(pd.read_csv, files)).rename(columns={"account_no": "account_id"})
         true = true_effects(root / "truth")
         print(f"\n{'playbook':24}{'true':>8}{'found':>9}  interval")
         for playbook in assignments["playbook"].unique():
-            trial = operations.playbook_trial(project, assignments, playbook, "churn", END)
+            trial = playbook_trial(project, assignments, playbook, "churn", END)
             print(f"{playbook:24}{true[playbook]:+8.4f}{told(trial)}", flush=True)
 
 

@@ -17,12 +17,11 @@ import httpx
 from pydantic import BaseModel
 
 from features.rows import Row
-from serving.api.problems import MEDIA_TYPE
 from serving.api.schemas.accounts import Account, Accounts, ListedAccount
 from serving.api.schemas.events import EventResults
 from serving.api.schemas.interventions import Intervention, Interventions
 from serving.api.schemas.models import Models
-from serving.online.schemas import ScoreResponse
+from serving.online.schemas import PROBLEM_MEDIA_TYPE, ScoreResponse
 from serving.online.what_if_schemas import WhatIf
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -137,6 +136,6 @@ def _seconds(retry_after: str) -> float:
 
 def _success(response: httpx.Response) -> httpx.Response:
     """The answer, if it is one; ProblemError for a problem, httpx.HTTPStatusError for what something in between says."""
-    if response.headers.get("content-type", "").startswith(MEDIA_TYPE):
+    if response.headers.get("content-type", "").startswith(PROBLEM_MEDIA_TYPE):
         raise ProblemError(response.json())
     return response.raise_for_status()

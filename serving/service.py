@@ -6,12 +6,11 @@ import os
 
 import bentoml
 
-from features.timestamps import now
 from serving.api.app import RESOURCES, Resources
 from serving.api.middleware.access import Access
 from serving.api.middleware.limits import CallersFaults, ProblemAnswers, as_answers
 from serving.api.middleware.observed import Observed
-from serving.online.request import answer, as_of_asked, is_quick
+from serving.api.scores import score_response
 from serving.online.schemas import ScoreRequest, ScoreResponse
 from serving.runtime.gateway import Entrance
 from serving.runtime.model_watcher import Watch
@@ -53,11 +52,7 @@ class Foresail:
     @as_answers
     async def score(self, request: ScoreRequest, /) -> ScoreResponse:
         """Scores of accounts: of known ones by id, of others from the events sent along."""
-        service = self.watch.in_service()
-        as_of = as_of_asked(request.as_of, service, now())
-        if is_quick(request, service):
-            return answer(request, service, as_of)
-        return await self.heavy.run(answer, request, service, as_of)
+        return await score_response(request, self.watch.in_service(), self.heavy)
 
     async def __is_ready__(self) -> bool:
         """/readyz: 503 and a problem until every target has a model in service."""

@@ -1,12 +1,13 @@
 """What all tests share: how property tests look for cases, and a PostgreSQL of their own."""
 
 import os
-import uuid
+import shutil
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import settings
-from postgres import Postgres
+from fast_folder import MEMORY, fast_folder
+from hypothesis import HealthCheck, settings
+from postgres import Databases, Postgres
 
 # Two workers share two cores, and by default an OpenMP thread that waits for the other burns its core meanwhile: 60
 # rounds of LightGBM on 36,000 rows took 20 s of CPU beside other work, and take 2 s, with the same trees, if waiting
@@ -14,10 +15,16 @@ from postgres import Postgres
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# Property tests look for something new at every run on a desk, and always try the same cases where a run decides.
-settings.register_profile("decides", derandomize=True)
-if os.environ.get("CI"):
-    settings.load_profile("decides")
+# Where pytest makes the folders of `tmp_path`.
+if fast_folder() == MEMORY:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+# Property tests try the same cases for everybody, so that a newcomer's first run says what ours said. `make soak` looks
+# for new ones. How long a case takes is the machine's business.
+TOO_SLOW = [HealthCheck.too_slow]
+settings.register_profile("same", derandomize=True, deadline=None, suppress_health_check=TOO_SLOW)
+settings.register_profile("explore", deadline=None, suppress_health_check=TOO_SLOW, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 LONGEST = (
@@ -58,6 +65,14 @@ def postgresql():
         server.remove()
 
 
+@pytest.fixture(scope="session")
+def databases(postgresql):
+    """Makes databases on that server."""
+    databases = Databases(postgresql)
+    yield databases
+    databases.close()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def empty_database(request, tmp_path):
     """The URL of a database of its own that has no tables yet."""
@@ -70,19 +85,54 @@ def lasting_database(request, tmp_path_factory):
     yield from new_database(request, tmp_path_factory.mktemp("lasting"))
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def migrated_database(request, tmp_path):
+    """The URL of a database of its own whose tables are made and empty: a copy of one that was migrated once."""
+    if request.param == "sqlite":
+        copy = tmp_path / "operational.db"
+        shutil.copyfile(request.getfixturevalue("migrated_file"), copy)
+        yield f"sqlite:///{copy}"
+        return
+    template, databases = request.getfixturevalue("migrated_template"), request.getfixturevalue("databases")
+    url = databases.make(template)
+    yield url
+    databases.leave(url)
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory):
+    """An SQLite file whose tables are made."""
+    file = tmp_path_factory.mktemp("migrated") / "operational.db"
+    migrate(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def migrated_template(databases):
+    """The name of a PostgreSQL database whose tables are made."""
+    url = databases.make()
+    migrate(url)
+    return sa.make_url(url).database
+
+
+def migrate(url):
+    """Make the tables, and leave nobody connected."""
+    from serving.database.engine import opened
+    from serving.database.upgrade import upgrade
+
+    engine = opened(url)
+    upgrade(engine)
+    engine.dispose()
+
+
 def new_database(request, folder):
     if request.param == "sqlite":
         yield f"sqlite:///{folder}/operational.db"
         return
-    address = request.getfixturevalue("postgresql")
-    server = sa.create_engine(f"postgresql+psycopg://{address}/postgres", isolation_level="AUTOCOMMIT")
-    name = f"test_{uuid.uuid4().hex}"
-    with server.connect() as connection:
-        connection.exec_driver_sql(f"create database {name}")
-    yield f"postgresql+psycopg://{address}/{name}"
-    with server.connect() as connection:
-        connection.exec_driver_sql(f"drop database {name} with (force)")
-    server.dispose()
+    databases = request.getfixturevalue("databases")
+    url = databases.make()
+    yield url
+    databases.leave(url)
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""The card of a registered model: everything that somebody needs to use it, to doubt it and to build it again."""
+"""What a training writes on the card of its model; the card itself is `registry.card.ModelCard`."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,13 +12,28 @@ from features.arrays import Floats
 from features.catalog import fingerprint, named
 from features.engine.plan import FeatureSet
 from registry import writer
+from registry.card import (
+    FORMAT,
+    AsOfDates,
+    DateRows,
+    Interval,
+    Leakage,
+    ModelCard,
+    Recipe,
+    Reference,
+    Spread,
+    Table,
+    TargetCard,
+)
+from registry.versions import scorer
 from training.data.dataset import Dataset, digest_of, naive_utc
-from training.data.leakage import Suspect, to_json
+from training.data.leakage import Suspect, on_card
 from training.data.splits import Split
 from training.data.targets import Target
 from training.evaluation.selection import Climb, Refitted
-from training.models.answering import answering_for
-from training.models.ladder import Fitted
+from training.evaluation.summary import Summary
+from training.models.ladder import task_for
+from training.models.rung import Fitted
 from training.reports import model_card
 
 REFERENCE_POINTS = 1001
@@ -38,112 +53,126 @@ class Origin:
     catalog: FeatureSet
 
 
+@dataclass(frozen=True)
+class Recipes:
+    """The registered model, the baseline beside it, and the chosen rung as it was fitted at the test date."""
+
+    final: Refitted
+    baseline: Refitted
+    judged: Recipe
+
+
 def describe(
     origin: Origin,
-    final: Refitted,
-    baseline: Refitted,
+    recipes: Recipes,
     climb: Climb,
     data: Dataset,
     population: Dataset,
     leaks: Sequence[Suspect],
-) -> dict[str, Any]:
-    """The card as plain JSON.
+    summary: Summary,
+) -> ModelCard:
+    """The card of a trained model.
 
-    `baseline` is a card of its own in it, so that later evaluations can show it beside the model. `population` is who
-    would be scored today: the reference for percentiles and drift. `leaks` is what the audit before the fit found.
+    The recipe of the baseline is kept on it, so that a later backtest can show the baseline beside the model. `population` holds
+    the accounts that would be scored today: the reference for percentiles and drift. `leaks` are the suspects of the leakage
+    audit before the fit; `summary` says what the answers are worth.
     """
-    happened = answering_for(origin.target).happened(data.labels)
-    card: dict[str, Any] = {
-        **_what(final, origin.catalog),
-        "project": origin.project,
-        "target": origin.target.to_json(),
-        "choice": climb.choice.reason,
-        "notes": list(climb.notes),
-        "leakage": {"columns": len(data.features), "suspects": to_json(leaks)},
-        "baseline": _what(baseline, origin.catalog),
-        "trained_as_of": origin.as_of.isoformat(),
-        "as_of_dates": _dates(origin.days),
-        "rows": [_rows(data, date, happened) for date in origin.days.closed],
-        "data_versions": dict(origin.data_versions),
-        "table": _table(data, origin),
-        "seed": origin.seed,
-        "metrics": _metrics(climb),
-        "created_by": writer.created_by(),
-        "environment": writer.environment(),
-        **model_card.purpose(origin.target),
-    }
-    card["limits"] = model_card.limits(card)
-    return card | {"reference": _reference(card, final.model, population)}
+    happened = task_for(origin.target).happened(data.labels)
+    recipe = _recipe(recipes.final, origin.catalog)
+    dates = _dates(origin.days)
+    target = TargetCard.from_json(origin.target.to_json())
+    leakage = Leakage(columns=len(data.features), suspects=on_card(leaks))
+    return ModelCard(
+        **dict(recipe),
+        project=origin.project,
+        target=target,
+        choice=climb.choice.reason,
+        notes=tuple(climb.notes),
+        leakage=leakage,
+        baseline=_recipe(recipes.baseline, origin.catalog),
+        trained_as_of=origin.as_of,
+        as_of_dates=dates,
+        rows=tuple(_rows(data, date, happened) for date in origin.days.closed),
+        data_versions=dict(origin.data_versions),
+        table=_table(data, origin),
+        seed=origin.seed,
+        metrics=_metrics(climb),
+        created_by=writer.created_by(),
+        environment=writer.environment(),
+        purpose=model_card.purpose(origin.target),
+        not_for=model_card.NOT_FOR,
+        limits=model_card.limits(climb.notes, leakage, dates, target, origin.as_of),
+        reference=_reference(recipe, recipes.final.model, population),
+        **summary.on_card(),
+        as_judged=recipes.judged,
+    )
 
 
-def _what(refitted: Refitted, catalog: FeatureSet) -> dict[str, Any]:
-    """What a ScoreModel needs to answer."""
-    return {
-        "format": writer.model_code().FORMAT,
-        **refitted.model.to_json(),
-        "calibration": refitted.calibration.to_json(),
-        "fingerprint": fingerprint(named(refitted.model.features, catalog)),
-    }
+def _recipe(refitted: Refitted, catalog: FeatureSet) -> Recipe:
+    return Recipe.from_json(
+        {
+            "format": FORMAT,
+            **refitted.model.to_json(),
+            "calibration": refitted.calibration.to_json(),
+            "fingerprint": fingerprint(named(refitted.model.features, catalog)),
+        }
+    )
 
 
-def _table(data: Dataset, origin: Origin) -> dict[str, Any]:
+def _table(data: Dataset, origin: Origin) -> Table:
     """What the run learnt from, so that a table built again can be told to be the same: see `features.engine.digest`."""
-    return {
-        "digest": digest_of(data),
-        "rows": len(data),
-        "dates": [date.isoformat() for date in origin.days.closed],
-        "features": list(data.features),
-        "fingerprint": fingerprint(named(data.features, origin.catalog)),
-    }
+    return Table(
+        digest=digest_of(data),
+        rows=len(data),
+        dates=origin.days.closed,
+        features=data.features,
+        fingerprint=fingerprint(named(data.features, origin.catalog)),
+    )
 
 
-def _dates(days: Split) -> dict[str, Any]:
-    """Under `train` and `calibrate` what served the judged model; the registered one learnt from all of `refit`."""
-    return {
-        "train": [date.isoformat() for date in days.train],
-        "calibrate": [date.isoformat() for date in days.calibrate],
-        "test": days.test.isoformat(),
-        "refit": [date.isoformat() for date in days.closed],
-    }
+def _dates(days: Split) -> AsOfDates:
+    return AsOfDates(train=days.train, calibrate=days.calibrate, test=days.test, refit=days.closed)
 
 
-def _rows(data: Dataset, date: datetime, happened: Any) -> dict[str, Any]:
+def _rows(data: Dataset, date: datetime, happened: Any) -> DateRows:
     there = data.as_of == naive_utc(date)
-    return {"as_of": date.isoformat(), "accounts": int(there.sum()), "churned": int(np.sum(happened[there]))}
+    return DateRows(as_of=date, accounts=int(there.sum()), churned=int(np.sum(happened[there])))
 
 
-def _metrics(climb: Climb) -> dict[str, Any]:
-    """{rung: {metric: [value, low, high]}} on the test date."""
+def _metrics(climb: Climb) -> dict[str, dict[str, Interval]]:
+    """By rung, on the test date."""
     return {
-        rung: {name: [_json_number(x) for x in (each.value, each.low, each.high)] for name, each in metrics.items()}
+        rung: {
+            name: (_finite(estimate.value), _finite(estimate.low), _finite(estimate.high))
+            for name, estimate in metrics.items()
+        }
         for rung, metrics in climb.evaluation.metrics.items()
     }
 
 
-def _json_number(value: float) -> float | None:
+def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _reference(card: Mapping[str, Any], model: Fitted, population: Dataset) -> dict[str, Any]:
-    answers = writer.model_code().ScoreModel(dict(card), model.booster).answers(population.matrix)
+def _reference(recipe: Recipe, model: Fitted, population: Dataset) -> Reference:
+    answers = scorer(recipe, model.booster).answers(population.matrix)
     scores = answers[:, 0] if answers.ndim == 2 else answers
-    return {
-        "accounts": len(population),
-        "scores": _score_points(scores),
-        "features": {
-            name: _spread(column) for name, column in zip(population.features, population.matrix.T, strict=True)
-        },
-    }
+    columns = zip(population.features, population.matrix.T, strict=True)
+    return Reference(
+        accounts=len(population),
+        scores=_score_points(scores),
+        features={name: _spread(column) for name, column in columns},
+    )
 
 
-def _score_points(scores: Floats) -> list[float]:
+def _score_points(scores: Floats) -> tuple[float, ...]:
     """Sorted scores that occurred: all of them, or 1001 evenly spread over their ranks."""
     ranks = np.linspace(0.0, 1.0, min(len(scores), REFERENCE_POINTS))
     points: Sequence[float] = np.quantile(scores, ranks, method="inverted_cdf").tolist() if len(scores) else []
-    return sorted(points)
+    return tuple(sorted(points))
 
 
-def _spread(column: Floats) -> dict[str, Any]:
+def _spread(column: Floats) -> Spread:
     present = column[~np.isnan(column)]
-    quantiles = np.quantile(present, SHARES).tolist() if len(present) else []
-    return {"quantiles": quantiles, "nan_share": 1.0 - len(present) / len(column) if len(column) else 1.0}
+    quantiles = np.quantile(present, SHARES).tolist() if len(present) else ()
+    return Spread(quantiles=tuple(quantiles), nan_share=1.0 - len(present) / len(column) if len(column) else 1.0)

@@ -1,10 +1,9 @@
 """Train a target as of a moment T: what became known after T is invisible, to features and to labels alike."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from features.catalog import CATALOG
 from features.engine.plan import FeatureSet
@@ -12,7 +11,9 @@ from features.history.store import History
 from features.progress import StepProgress
 from features.timestamps import in_utc
 from registry import writer
-from training.card import Origin, describe
+from registry.card import FORMAT, ModelCard, Recipe
+from registry.versions import scorer
+from training.card import Origin, Recipes, describe
 from training.data.coverage import known_at
 from training.data.dataset import Dataset, labelled, unlabelled
 from training.data.leakage import Suspect, suspects, telling
@@ -20,13 +21,14 @@ from training.data.splits import Split, as_of_dates, split
 from training.data.targets import Target
 from training.evaluation.comparison import Evaluation
 from training.evaluation.drivers import drivers
-from training.evaluation.examples import Teller
+from training.evaluation.examples import ReasonWriter
 from training.evaluation.profit import NOTHING_GIVEN, Campaign
 from training.evaluation.selection import Climb, NotEnoughLabels, Refitted, climb_ladder, refit
-from training.evaluation.summary import Appraisal, Judged, appraise, groups_at
-from training.models.answering import answering_for, ladder
+from training.evaluation.summary import Judged, Summary, groups_at, summarise
+from training.models.boosting import informative, learnable
 from training.models.calibration import Calibration
-from training.models.ladder import Fitted, informative, learnable
+from training.models.ladder import ladder, task_for
+from training.models.rung import Fitted
 from training.models.tuning import Budget, search_files, search_notes, search_parameters, with_search
 from training.reports import model_card, report
 
@@ -57,11 +59,11 @@ class TrainingResult:
     calibration: Calibration
     evaluation: Evaluation
     """Every rung on the test date, each fitted on what was known by then."""
-    appraisal: Appraisal
+    summary: Summary
     """What the chosen rung's probabilities on the test date are worth, and its grade."""
     notes: tuple[str, ...]
     """What could not be done as usual, and why."""
-    card: Mapping[str, Any]
+    card: ModelCard
     report_path: Path | None
 
 
@@ -79,14 +81,14 @@ def train(  # noqa: PLR0913  # all but three are given by name
     catalog: FeatureSet = CATALOG,
     budget: Budget | None = None,
     campaign: Campaign = NOTHING_GIVEN,
-    tell: Teller | None = None,
+    reason_writer: ReasonWriter | None = None,
 ) -> TrainingResult:
     """Fit, choose, judge, register and report one target.
 
     `catalog` is what there is to learn from: with a company's own features, what `features.catalog.custom` made of them.
     With a `budget` the settings of the trees are searched within it; without, they are the defaults.
-    `campaign` is what the company said of costs and capacity. With `tell`, which puts contributions into words, the
-    report looks at a few accounts. `project` is the slug that begins the registered name. NotEnoughHistory, StaleHistory and NotEnoughLabels say
+    `campaign` is what the company said of costs and capacity. With `reason_writer`, which puts contributions into words,
+    the report shows a few accounts. `project` is the slug that begins the registered name. NotEnoughHistory, StaleHistory and NotEnoughLabels say
     what there is, what is needed and what to do; NoModel that the model store cannot be opened; ValueError that the seed
     is negative or as_of naive. The report goes to MLflow and, if given, to the file `report_to`.
     """
@@ -106,27 +108,27 @@ def train(  # noqa: PLR0913  # all but three are given by name
     ticks("what it is worth, and where it holds")
     judged = at_test(climb, data, days)
     groups = groups_at(history, days.test, judged.rows.account_id.tolist())
-    appraisal = appraise(judged, target, campaign, groups, seed, catalog=catalog, tell=tell)
+    summary = summarise(judged, target, campaign, groups, seed, catalog=catalog, reason_writer=reason_writer)
     final, baseline = refit(climb.winner, data, seed), refit(climb.baseline, data, seed)
     population = today.only(final.model.features)
-    card = describe(origin, final, baseline, climb, data, population, leaks)
-    card |= appraisal.to_json() | {"as_judged": judged.model.card}
-    scored, moved = scored_at_test(climb, target), drivers(card, final.model, population, catalog)
-    page = report.of_training(card, climb.evaluation, appraisal, scored, moved)
+    recipes = Recipes(final, baseline, judged.model.recipe)
+    card = describe(origin, recipes, climb, data, population, leaks, summary)
+    scored, moved = scored_at_test(climb, target), drivers(card, final.model.booster, population, catalog)
+    page = report.of_training(card, climb.evaluation, summary, scored, moved)
     ticks.last("registering the model")
-    logged = _logged(card, final.model, climb, appraisal, settings, page, scored)
+    logged = _logged(card, final.model, climb, summary, days, settings, page, scored)
     registered = writer.log_and_register(logged, tracking_uri)
-    return _result(registered, card, final, climb, appraisal, report.write(page, report_to))
+    return _result(registered, card, final, climb, summary, report.write(page, report_to))
 
 
 def _rows(history: History, origin: Origin, settings: Settings, ticks: "_Ticks") -> tuple[Dataset, Dataset]:
     """What there is to learn from and to judge on, and the accounts of today, without labels."""
 
-    def told(done: int, of: int) -> None:
+    def built(done: int, of: int) -> None:
         ticks(f"features of date {done}/{of}")
 
     target, catalog, as_of = origin.target, origin.catalog, origin.as_of
-    data = labelled(history, target, origin.days.closed, catalog, as_of, told, settings.half_life_days)
+    data = labelled(history, target, origin.days.closed, catalog, as_of, built, settings.half_life_days)
     ticks("features of the accounts of today")
     return data, unlabelled(history, target, as_of, catalog)
 
@@ -148,14 +150,14 @@ def _climbed(
 
 def _result(
     registered: writer.Registered,
-    card: Mapping[str, Any],
+    card: ModelCard,
     final: Refitted,
     climb: Climb,
-    appraisal: Appraisal,
+    summary: Summary,
     report_path: Path | None,
 ) -> TrainingResult:
     return TrainingResult(
-        writer.registered_name(card["project"], card["target"]["name"]),
+        writer.registered_name(card.project, card.target.name),
         registered.run_id,
         registered.version,
         registered.alias,
@@ -163,7 +165,7 @@ def _result(
         climb.choice.reason,
         final.calibration,
         climb.evaluation,
-        appraisal,
+        summary,
         climb.notes,
         card,
         report_path,
@@ -181,13 +183,13 @@ def split_for(history: History, target: Target, as_of: datetime, settings: Setti
 
 def _leaks(learnt: Dataset, today: Dataset, target: Target, seed: int) -> list[Suspect]:
     """What the audit finds; of amounts and days it is asked whether there was an order."""
-    happened = replace(learnt, labels=answering_for(target).happened(learnt.labels).astype(float))
+    happened = replace(learnt, labels=task_for(target).happened(learnt.labels).astype(float))
     return suspects(happened, outcome=telling((target.kind, target.name), CATALOG.names), scored=today, seed=seed)
 
 
-def _suspicion(one: Suspect) -> str:
+def _suspicion(suspect: Suspect) -> str:
     return (
-        f"{one.column} may be a leak: {one.words}. Ask when it is known: if only after the outcome, give its source a known_at, "
+        f"{suspect.column} may be a leak: {suspect.words}. Ask when it is known: if only after the outcome, give its source a known_at, "
         "or leave it out"
     )
 
@@ -202,7 +204,8 @@ def _refuse_nobody(history: History, target: Target, as_of: datetime) -> None:
     if not len(unlabelled(history, target, as_of, ())):
         raise NotEnoughLabels(
             f"target '{target.name}': 0 accounts are eligible at {as_of.isoformat()} ({target.definition}), so the model would have "
-            f"nobody to score or to rank among. Ingest what came since, take an earlier as_of, or widen active_within_days."
+            f"nobody to score or to rank among",
+            "Ingest what came since, take an earlier as_of, or widen active_within_days.",
         )
 
 
@@ -221,49 +224,50 @@ def scored_at_test(climb: Climb, target: Target) -> report.Scored:
 
 def at_test(climb: Climb, data: Dataset, days: Split) -> Judged:
     """The test's accounts, and what was said of them by the chosen rung as it was fitted then."""
-    code, winner = writer.model_code(), climb.winner
-    card = {"format": code.FORMAT, **winner.fitted.to_json(), "calibration": winner.calibration.to_json()}
-    model = code.ScoreModel(card, winner.fitted.booster)
+    winner = climb.winner
+    parts = {"format": FORMAT, **winner.fitted.to_json(), "calibration": winner.calibration.to_json()}
+    model = scorer(Recipe.from_json(parts), winner.fitted.booster)
     rung = winner.contender.rung.name
     return Judged(data.at([days.test]), winner.answers, climb.baseline.answers, model, climb.evaluation, rung)
 
 
 def _logged(  # what a run is made of
-    card: Mapping[str, Any],
+    card: ModelCard,
     model: Fitted,
     climb: Climb,
-    appraisal: Appraisal,
+    summary: Summary,
+    days: Split,
     settings: Settings,
     page: str,
     scored: report.Scored,
 ) -> writer.Logged:
-    name = writer.registered_name(card["project"], card["target"]["name"])
+    name = writer.registered_name(card.project, card.target.name)
     parameters = {
-        "target": card["target"]["definition"],
-        "trained_as_of": card["trained_as_of"],
+        "target": card.target.definition,
+        "trained_as_of": card.trained_as_of.isoformat(),
         "rung": model.rung,
-        "calibration": card["calibration"]["method"],
+        "calibration": card.calibration.method,
         "every_days": settings.every_days,
         "dates": settings.dates,
         "min_history_days": settings.min_history_days,
         "half_life_days": settings.half_life_days,
-        "seed": card["seed"],
+        "seed": card.seed,
         "features": len(model.features),
-        "data_versions": str(card["data_versions"]),
-        "fingerprint": card["fingerprint"],
-        "as_of_dates": ", ".join(date[:10] for date in card["as_of_dates"]["refit"]),
-        "test_date": card["as_of_dates"]["test"][:10],
+        "data_versions": str(card.data_versions),
+        "fingerprint": card.fingerprint,
+        "as_of_dates": ", ".join(f"{date:%Y-%m-%d}" for date in days.closed),
+        "test_date": f"{days.test:%Y-%m-%d}",
         **climb.winner.contender.rung.settings,
         **search_parameters(climb.rungs),
     }
-    terms = appraisal.profit.terms if appraisal.profit else None
+    terms = summary.profit.terms if summary.profit else None
     files = {
         "report.html": page,
         "model_card.md": model_card.markdown(card),
         **search_files(climb.rungs),
         **report.drawn_plots(scored, (model.rung, climb.evaluation.baseline), terms),
     }
-    metrics = flat_metrics(climb) | appraisal.metrics()
+    metrics = flat_metrics(climb) | summary.metrics()
     return writer.Logged(name, card, model.booster, parameters, metrics, files, climb.winner.fitted.booster)
 
 
@@ -284,12 +288,12 @@ class _Ticks:
     def __init__(self, total: int, progress: StepProgress | None) -> None:
         self._done, self._total, self._progress = 0, total, progress
 
-    def __call__(self, what: str) -> None:
+    def __call__(self, step: str) -> None:
         self._done += 1
         if self._progress:
-            self._progress(self._done, self._total, what)
+            self._progress(self._done, self._total, step)
 
-    def last(self, what: str) -> None:
+    def last(self, step: str) -> None:
         """The final step, whatever was left out on the way (a rung with too few labels)."""
         self._done = self._total - 1
-        self(what)
+        self(step)

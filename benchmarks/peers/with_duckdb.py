@@ -3,7 +3,7 @@
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
-from answering import answer
+from task import answer
 from training_shape import Question
 
 SQL = {

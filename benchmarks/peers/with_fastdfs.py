@@ -2,9 +2,9 @@
 
 import fastdfs
 import pandas as pd
-from answering import answer
 from fastdfs.dfs import DFSConfig
 from fastdfs.utils.logging_config import configure_logging
+from task import answer
 from training_shape import Question
 
 NAMES = {

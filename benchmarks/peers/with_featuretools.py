@@ -2,8 +2,8 @@
 
 import featuretools as ft
 import pandas as pd
-from answering import answer
 from featuretools.primitives import get_aggregation_primitives
+from task import answer
 from training_shape import Question
 
 PRIMITIVES = {

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
-from answering import answer
+from task import answer
 from training_shape import Question
 
 from features.definitions import Aggregate, Feature, events, times
 from features.engine.table import build_feature_table
 from features.history.store import History
-from foresail.operations import write_table
+from foresail.operations.features import write_table
 
 lines = events("purchases")
 DECLARED: dict[str, Callable[[float], Aggregate]] = {

@@ -13,8 +13,8 @@ import getml
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from answering import answer
 from getml.feature_learning import aggregations
+from task import answer
 from training_shape import ZERO_WHEN_EMPTY, Question
 
 SQUARE_LOSS = getml.feature_learning.loss_functions.SquareLoss

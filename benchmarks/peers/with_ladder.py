@@ -10,8 +10,11 @@ from training.data.dataset import Dataset
 from training.data.splits import Fold, Split
 from training.data.targets import ChurnTarget
 from training.evaluation.selection import choose, contend, judge_at_test
+from training.models.boosting import BoostedRung, informative, learnable
 from training.models.calibration import as_then
-from training.models.ladder import BoostedRung, LinearRung, Rung, informative, ladder, learnable
+from training.models.ladder import ladder
+from training.models.linear import LinearRung
+from training.models.rung import Rung
 
 SEED = 0
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pandas as pd
-from answering import answer
+from task import answer
 from training_shape import Question
 
 AMOUNTS = ("count", "sum", "mean", "std", "min", "max", "first", "last")

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import polars as pl
-from answering import answer
+from task import answer
 from training_shape import Question
 
 VALUE = {"product": "product", "quantity_sum": "quantity", "quantity_max": "quantity", "categories": "category"}

@@ -1,28 +1,12 @@
 """The compiled parts of laying events out: tests as bits, words as an account's own small numbers, order in time."""
 
-from typing import Any
-
 import numpy as np
-from numba import njit
+
+from features.engine.compilation import compiled, compiled_without_memory
+
+__all__ = ["compiled", "compiled_without_memory", "mark_within", "mark_words", "number_words", "order_in_time"]
 
 from features.arrays import Array
-
-
-def compiled(function: Any, *, allocates: bool = True) -> Any:
-    """Machine code, kept on disk between runs, free of the GIL, dividing by zero as numpy does."""
-    # numba's stubs do not know the option, which is one of its own names for its run-time memory.
-    options: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": allocates}
-    decorate: Any = njit(**options)
-    return decorate(function)
-
-
-def compiled_without_memory(function: Any) -> Any:
-    """Machine code of a function that allocates nothing and keeps nothing.
-
-    numba then does not count references to the arrays that it passes on, which costs several times what the kernel
-    does with a row. A function compiled so that does allocate fails to compile.
-    """
-    return compiled(function, allocates=False)
 
 
 @compiled

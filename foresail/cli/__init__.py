@@ -1,1 +1,6 @@
-"""The commands of the command line, a module for each room of the work; `foresail.cli.main` puts them together."""
+"""The commands of the command line, a module for each noun; `foresail.cli.main` puts them together.
+
+Each module declares its COMMANDS: the heading of `foresail --help`, and the functions (or a group of them) below it.
+"""
+
+__all__ = ["main"]

@@ -4,10 +4,13 @@ from typing import Annotated
 
 import typer
 
-from foresail.cli.terminal import HERE, JsonOption, ProjectOption, opened, say
+from features.errors import ExitCode
+from foresail.cli.terminal import HERE, JsonOption, ProjectOption, load_project, show
 
-ALTERED = 10
-app = typer.Typer(no_args_is_help=True, help="The audit log: read it, and verify that nobody has altered it.")
+app = typer.Typer(
+    name="audit", no_args_is_help=True, help="The audit log: read it, and verify that nobody has altered it."
+)
+COMMANDS = {"Act": (app,)}
 
 
 @app.command()
@@ -16,36 +19,51 @@ def verify(
         str | None,
         typer.Option(
             metavar="HASH",
-            help="A head that an earlier verification told, written down elsewhere: the log must still contain it.",
+            help="The head that an earlier verification showed, kept elsewhere: the log must still contain it.",
         ),
     ] = None,
-    project: ProjectOption = HERE,
+    folder: ProjectOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
-    """Follow the chain of hashes from the first act to the last: an act that was altered, removed or put in between breaks it.
+    """Follow the chain of hashes from the first act to the last: an altered, removed or inserted act breaks it.
 
-    What was cut off at the end does not break a chain. Write the head that is shown down where nobody of the database's
-    administrators can change it, and give it as --head the next time. Exit code 10 if the log was altered.
+    Acts cut off at the end do not break the chain. Write the shown head down where no administrator of the database can
+    change it, and pass it as --head the next time. Exit code 10 if the log was altered.
     """
-    from foresail import operations
-    from foresail.cli import rendering
+    from foresail.cli.rendering.audit import verification
+    from serving.database import audit_log
+    from serving.database.engine import opened
+    from serving.database.upgrade import check_current
 
-    found = operations.verify_audit(opened(project), head)
-    say(rendering.audit_verified(found), as_json)
-    if not found.is_whole:
-        raise typer.Exit(ALTERED)
+    engine = opened(load_project(folder).database)
+    check_current(engine)
+    verified = audit_log.verify(engine, head)
+    show(verification(verified), as_json)
+    if not verified.is_whole:
+        raise typer.Exit(ExitCode.ALTERED)
 
 
 @app.command("list")
 def list_acts(
-    subject: Annotated[str | None, typer.Option(help="Of one intervention, key or table alone.")] = None,
-    last: Annotated[int, typer.Option(min=1, help="How many, the newest.")] = 20,
-    project: ProjectOption = HERE,
+    subject: Annotated[str | None, typer.Option(help="Only acts on this intervention, key or table.")] = None,
+    last: Annotated[int, typer.Option(min=1, help="How many acts to show: the newest.")] = 20,
+    folder: ProjectOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
     """Who did what when, the newest last. No act names an account: an intervention has an id of its own."""
-    from foresail import operations
-    from foresail.cli import rendering
+    import sqlalchemy as sa
 
-    found = opened(project)
-    say(rendering.acts(operations.acts(found, subject, last), found.timezone), as_json)
+    from foresail.cli.rendering.audit import acts
+    from serving.database.engine import opened, reading
+    from serving.database.tables import audit_log
+    from serving.database.upgrade import check_current
+
+    project = load_project(folder)
+    engine = opened(project.database)
+    check_current(engine)
+    query = sa.select(audit_log).order_by(audit_log.c.position.desc()).limit(last)
+    if subject is not None:
+        query = query.where(audit_log.c.subject == subject)
+    with reading(engine) as connection:
+        newest_first = list(connection.execute(query))
+    show(acts(newest_first[::-1], project.timezone), as_json)

@@ -1,10 +1,11 @@
-"""Commands on the history: what comes in, what is there, what was refused, and what is put right by hand."""
+"""Commands on the history: ingest it, see what it holds and what was refused, and correct it by hand."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from features.errors import ExitCode
 from foresail.cli.terminal import (
     HERE,
     AsOfOption,
@@ -12,10 +13,10 @@ from foresail.cli.terminal import (
     ProjectOption,
     YesOption,
     confirmed,
+    load_project,
     moment,
-    opened,
     picture_path,
-    say,
+    show,
     table_path,
 )
 
@@ -24,129 +25,137 @@ MOST_DAYS = 36_500
 
 def ingest(
     sources: Annotated[list[str] | None, typer.Argument(help="Names of sources; default: all of the project.")] = None,
-    project: ProjectOption = HERE,
+    folder: ProjectOption = HERE,
     as_of: AsOfOption = None,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Put what the sources bring in the place of all they brought before.")
+        bool, typer.Option("--replace", help="Replace everything that the sources brought before.")
     ] = False,
     everything: Annotated[
         bool, typer.Option("--everything", help="Read files again that were read before and have not changed.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring what is new in the sources into the history.
+    """Add what is new in the sources to the history.
 
-    Every row read is kept, a duplicate, quarantined with a reason, or turned away because its account was erased;
-    nothing is dropped in silence. Ingesting the same file again changes nothing. Rows that claim to be known after --as-of are refused. Exit code 4 if a source
-    failed, or if every row of it was refused; the others are ingested all the same.
+    Every row read is kept, a duplicate, quarantined with a reason, or refused because its account was erased;
+    no row is dropped in silence. Ingesting the same file again changes nothing. Rows with a known_at after --as-of are
+    refused. Exit code 4 if a source failed, or if every row of it was refused; the other sources are ingested all the same.
 
     After a change of a source's select: foresail ingest SOURCE --replace
     """
-    from foresail import operations
-    from foresail.cli import rendering
+    from foresail.cli.rendering.answers import progress
+    from foresail.cli.rendering.history import ingest_reports
+    from foresail.operations.history import has_failed, ingest_sources
 
-    found = opened(project)
-    with rendering.progress() as bars:
-        how = {"replace": replace, "everything": everything}
-        outcomes = operations.ingest_sources(found, moment(found, as_of), sources or (), **how, progress=bars)
-    say(rendering.ingested(outcomes, found.timezone), as_json)
-    if any(map(operations.has_failed, outcomes)):
-        raise typer.Exit(4)
+    project = load_project(folder)
+    with progress() as bars:
+        outcomes = ingest_sources(
+            project, moment(project, as_of), sources or (), replace=replace, everything=everything, progress=bars
+        )
+    show(ingest_reports(outcomes, project.timezone), as_json)
+    if any(map(has_failed, outcomes)):
+        raise typer.Exit(ExitCode.DATA)
 
 
-def status(project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
-    """What the history holds, how fresh it is, what is missing, and what was refused and why.
+def status(folder: ProjectOption = HERE, as_json: JsonOption = False) -> None:
+    """What the history holds, how fresh it is, what is missing, and which rows were refused and why.
 
-    One line for each source of each stream: rows, accounts, span, newest event, the moment that the last ingest spoke
-    for, the share of its rows in quarantine, and the days on which nothing happened with the longest run of them.
+    One line for each source of each stream: rows, accounts, span, newest event, the moment of the last ingest, the
+    share of its rows in quarantine, and the days without any event with the longest run of them.
     """
-    from foresail import operations
-    from foresail.cli import rendering
+    from features.history.status import status
+    from foresail.cli.rendering import history as rendering
+    from foresail.cli.rendering.answers import progress
+    from foresail.operations.progress import by_bucket
 
-    found = opened(project)
-    with rendering.progress() as bars:
-        answer = operations.status(found, bars)
-    say(rendering.status(answer, found.timezone), as_json)
+    project = load_project(folder)
+    with progress() as bars:
+        report = status(project.history, project.timezone, by_bucket(bars, "reading"))
+    show(rendering.status(report, project.timezone), as_json)
 
 
 def quarantine(
-    project: ProjectOption = HERE,
+    folder: ProjectOption = HERE,
     top: Annotated[int, typer.Option(min=1, help="How many rows to show of each reason.")] = 3,
     out: Annotated[Path | None, typer.Option(help="File to write, all refused rows: .csv or .parquet.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """The rows that ingest refused, by source and reason, as the source's select gave them.
 
-    Rows refused under an earlier select are not among them. Once the select or the file is put right: foresail ingest.
+    Rows refused under an earlier select are not among them. After you correct the select or the file: foresail ingest.
     """
-    from foresail import operations
-    from foresail.cli import rendering
+    from features.history.quarantine import quarantined
+    from foresail.cli.rendering import history as rendering
+    from foresail.operations.features import write_table
 
     path = None if out is None else table_path(out)
-    refused = operations.quarantined(opened(project))
+    refused = quarantined(load_project(folder).history).drop(columns=["row_id", "as_of"])
     if path is not None:
-        operations.write_table(refused, path)
-    say(rendering.quarantined(refused, top, path), as_json)
+        write_table(refused, path)
+    show(rendering.quarantine(refused, top, path), as_json)
 
 
 def merge(
     old: Annotated[str, typer.Argument(help="The account id that disappears.")],
-    into: Annotated[str, typer.Argument(help="The account that it turned out to be.")],
-    project: ProjectOption = HERE,
+    into: Annotated[str, typer.Argument(help="The account id that takes over its events.")],
+    folder: ProjectOption = HERE,
     known_at: Annotated[
         str | None,
-        typer.Option(metavar="DATE", help="Since when you know that the two are one; default: now."),
+        typer.Option(metavar="DATE", help="The moment since which you know that both are one account; default: now."),
     ] = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Make two account ids one: everything that OLD did belongs to INTO, from the moment on at which that was known.
+    """Make two account ids one: every event of OLD belongs to INTO, from the moment on at which that was known.
 
-    Features at an earlier --as-of do not see the joined history, so that no model learns from what nobody knew: at such a
-    moment INTO is as it was known then, and OLD with what it did is missing. Rows that later ingests bring under OLD follow it. Killed on the way, the same command completes it.
+    Features at an earlier --as-of do not see the joined history, so that no model learns from unknown facts: at such a
+    moment INTO is as it was known then, and OLD with its events is missing. Rows that later ingests bring under OLD follow
+    it. If the command is killed, run it again: it completes the merge.
 
     foresail merge C-1007 C-0042 --known-at 2026-03-01
     """
+    from features.history.identities import merge
     from features.timestamps import now
-    from foresail import operations
-    from foresail.cli import rendering
+    from foresail.cli.rendering import history as rendering
+    from foresail.cli.rendering.answers import progress
 
-    found = opened(project)
-    since = moment(found, known_at)
+    project = load_project(folder)
+    since = moment(project, known_at)
     if since > now():
         raise typer.BadParameter(f"{known_at} lies in the future: name the day on which you learnt it")
     confirmed(f"Merge account '{old}' into '{into}'? It cannot be undone.", yes)
-    with rendering.progress() as bars:
-        done = operations.merge(found, old, into, since, bars)
-    say(rendering.merged(done, found.timezone), as_json)
+    with progress() as bars:
+        merged = merge(project.history, old, into, since, bars)
+    show(rendering.merge(merged, project.timezone), as_json)
 
 
 def forget(
     account: Annotated[str, typer.Argument(help="The id of the account to erase.")],
-    project: ProjectOption = HERE,
+    folder: ProjectOption = HERE,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Erase an account: every trace in the history, its quarantine and its past, and in the tables of the project folder.
+    """Erase an account: every trace in the history, its quarantine and its old versions, and in the tables of the project.
 
-    Accounts that were merged into it are erased with it. No ingest brings it back: of its id only a SHA-256 is kept.
+    Accounts that were merged into it are erased with it. No ingest brings it back: only a SHA-256 of its id is kept.
     All older versions of the history are given up, because they would bring it back; tables of earlier trainings can
-    then not be built again. Says what was removed, and which models were trained with the account.
+    then not be built again. The answer lists what was removed, and the models that were trained with the account.
 
     Not touched: your sources, files outside of the project folder, backups.
     """
-    from foresail import operations
-    from foresail.cli import rendering
+    from foresail.cli.rendering.answers import progress
+    from foresail.cli.rendering.history import erasure
+    from foresail.operations.erasure import forget
 
-    found = opened(project)
+    project = load_project(folder)
     confirmed(f"Erase account '{account}' for good, and give up all older versions of the history?", yes)
-    with rendering.progress() as bars:
-        done = operations.forget(found, account, bars)
-    say(rendering.forgotten(done), as_json)
+    with progress() as bars:
+        forgotten = forget(project, account, bars)
+    show(erasure(forgotten), as_json)
 
 
 def vacuum(
-    project: ProjectOption = HERE,
+    folder: ProjectOption = HERE,
     days: Annotated[
         int, typer.Option(min=0, max=MOST_DAYS, help="Versions that were current within that many days stay readable.")
     ] = 30,
@@ -157,32 +166,40 @@ def vacuum(
 
     Every ingest leaves the files that it replaced, so that earlier versions can be read. Kept are the newest version,
     those of the last --days, and those that registered models were trained on (foresail features --as-of-version). The
-    rest is removed, with what killed ingests left behind; the answer says which versions were given up.
+    other versions are removed, and the files of killed ingests; the answer lists the versions that were given up.
     """
+    from features.history.retention import vacuum
     from features.timestamps import now
-    from foresail import operations
-    from foresail.cli import rendering
+    from foresail.cli.rendering import history as rendering
+    from foresail.cli.rendering.answers import progress
+    from foresail.operations.models import trained_on
 
-    found = opened(project)
+    project = load_project(folder)
     confirmed(f"Give up versions of the history older than {days} days that no model was trained on?", yes)
-    with rendering.progress() as bars:
-        done = operations.vacuum(found, now(), days, bars)
-    say(rendering.vacuumed(done), as_json)
+    with progress() as bars:
+        trained = [model.versions for model in trained_on(project)]
+        tables = vacuum(project.history, trained, now(), days, bars)
+    show(rendering.vacuum(tables), as_json)
 
 
 def concentration(
-    project: ProjectOption = HERE,
+    folder: ProjectOption = HERE,
     as_of: AsOfOption = None,
     days: Annotated[int, typer.Option(min=1, max=MOST_DAYS, help="How many days before --as-of count.")] = 365,
     out: Annotated[Path | None, typer.Option(help="Picture to write: .png, .svg or .pdf.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Which share of the accounts brings which share of the net revenue: how much depends on how few."""
-    from foresail import operations
-    from foresail.cli import rendering
+    from foresail.cli.rendering import features as rendering
+    from foresail.operations import history
 
-    found, picture = opened(project), picture_path(out)
-    answer = operations.concentration(found, moment(found, as_of), days)
+    project, picture = load_project(folder), picture_path(out)
+    shares = history.concentration(project, moment(project, as_of), days)
     if picture is not None:
-        operations.draw_concentration(answer, picture)
-    say(rendering.concentration(answer, found.currency, picture), as_json)
+        from foresail.operations import plots
+
+        plots.concentration(shares, picture)
+    show(rendering.concentration(shares, project.currency, picture), as_json)
+
+
+COMMANDS = {"History": (ingest, status, quarantine, concentration), "Put right": (merge, forget, vacuum)}

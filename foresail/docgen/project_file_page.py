@@ -15,7 +15,7 @@ PAGE = "reference/project_file.md"
 
 def project_file_page() -> str:
     """Every table of the file with its keys and defaults, then the file that `foresail init` writes."""
-    template = files("foresail").joinpath("foresail.toml.template").read_text("utf-8")
+    template = files("foresail.config").joinpath("foresail.toml.template").read_text("utf-8")
     return "\n".join(
         [
             "# Project file",

@@ -5,7 +5,7 @@ from dataclasses import MISSING, fields
 
 from foresail.config.project import OF_KINDS
 from training.data.targets import TARGETS, Target, target_from
-from training.models.answering import answering_for, ladder
+from training.models.ladder import ladder, task_for
 
 EXAMPLES = {
     "churn": {"horizon_days": 90, "active_within_days": 365},
@@ -56,7 +56,7 @@ def targets_page() -> str:
 def _kind(kind: str) -> Iterator[str]:
     target = target_from({"kind": kind, "name": kind, **EXAMPLES[kind]})
     rungs = [rung.name for rung in ladder((), target)]
-    metrics = ", ".join(metric.title for metric in answering_for(target).metrics)
+    metrics = ", ".join(metric.title for metric in task_for(target).metrics)
     meaning = (type(target).__doc__ or "").strip().replace("\n\n", "\n").split("\n")
     yield from ["", f"## {kind}", "", *(line.strip() for line in meaning), ""]
     yield from ["```toml", f"[targets.{kind}]", f'kind = "{kind}"']

@@ -1,4 +1,4 @@
-"""What every playbook did, from the assignments in the operational database and the history's outcomes."""
+"""The effect of every playbook, from the assignments in the operational database and the outcomes in the history."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,6 @@ import pandas as pd
 
 from features.progress import StepProgress
 from foresail.operations.effects import CONTROL, TREATMENT, NoExperiment, labels_after, learnable_columns, measurable
-from foresail.operations.keys import database
 
 if TYPE_CHECKING:
     from foresail.config.project import Project
@@ -24,7 +23,7 @@ NOT_CARRIED_OUT = ("dismissed", "expired")
 
 @dataclass(frozen=True)
 class PlaybookReport:
-    """One playbook: who was assigned, what was done, and what came of it. An account counts by its first assignment."""
+    """One playbook: its assignments, interventions and effect. An account counts by its first assignment."""
 
     playbook: str
     target: str
@@ -84,7 +83,7 @@ def _assigned(project: "Project", known_by: datetime) -> pd.DataFrame:
     from serving.database.intervention_states import ASSIGNED
     from serving.interventions.decide.outcomes import experiment_outcomes
 
-    with reading(database(project)) as connection:
+    with reading(project.engine()) as connection:
         rows = experiment_outcomes(connection)
     for name in ("assigned_at", "closed_at"):
         rows[name] = pd.to_datetime(rows[name], utc=True).dt.as_unit("us")
@@ -94,7 +93,7 @@ def _assigned(project: "Project", known_by: datetime) -> pd.DataFrame:
 
 
 def _report(project: "Project", name: str, own: pd.DataFrame, known_by: datetime, seed: int | None) -> PlaybookReport:
-    from training.data.targets import RISKS
+    from registry.target_kinds import RISKS
     from training.experiments import measured
 
     newest = str(own["target"].iloc[-1])
@@ -122,7 +121,7 @@ class _Trial:
     @classmethod
     def of(cls, project: "Project", own: pd.DataFrame, target: "Target", known_by: datetime) -> "_Trial":
         """Those for the newest target, drawn with a control, whose horizon the history has been read beyond, and that it knows."""
-        from training.data.targets import RISKS
+        from registry.target_kinds import RISKS
 
         closes = own["assigned_at"] + target.closes_after
         reasons = {
@@ -215,17 +214,18 @@ def _register(  # what is registered, of what, from what
 ) -> int | None:
     """The version under which the effect is registered; None where there is nothing to learn yet."""
     from features.catalog import fingerprint, named
+    from registry.card import EffectCard
     from registry.writer import effect_name, register_effect
     from training.experiments.learning import learn
 
     learnt = learn(trial.outcomes, found, _features(project, trial.rows), seed=seed)
     if learnt is None:
         return None
-    features = named(learnt.card["features"], project.catalog)
-    card = {
-        **learnt.card, "playbook": name, "target": target.name, "kind": target.kind,
-        "learnt_as_of": known_by.isoformat(), "fingerprint": fingerprint(features),
-    }  # fmt: skip
+    features = named(learnt.card.features, project.catalog)
+    card = EffectCard(
+        **dict(learnt.card), playbook=name, target=target.name, kind=target.kind, learnt_as_of=known_by,
+        fingerprint=fingerprint(features),
+    )  # fmt: skip
     return register_effect(effect_name(project.slug, name), card, learnt.boosters, project.tracking_uri).version
 
 

@@ -1,4 +1,4 @@
-"""What a playbook did: its assignments beside the history, and the effect by lot, or marked where there was none."""
+"""The effect of a playbook: its assignments beside the history; a randomised effect, or a marked observational one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+
+from features.errors import ExitCode, ForesailError
 
 if TYPE_CHECKING:
     from features.definitions import Feature
@@ -21,15 +23,17 @@ AT_STAKE = "purchases_amount_sum_365d"
 """What an account that is kept is worth: a year of its orders, as of the assignment."""
 
 
-class NoExperiment(ValueError):
-    """There is nothing to learn from a playbook's assignments; the message says what there is and what is needed."""
+class NoExperiment(ForesailError, ValueError):
+    """A playbook's assignments cannot be measured; the message names what there is and what is needed."""
+
+    exit_code = ExitCode.MODEL
 
 
 @dataclass(frozen=True)
 class PlaybookTrial:
     """A playbook's assignments as an experiment: one row per (account_id, as_of), as_of being when it was assigned.
 
-    An account counts once, from its first assignment on: who is assigned again is who the first one did not help.
+    An account counts once, from its first assignment on: an account is assigned again where the first did not help.
     """
 
     playbook: str
@@ -80,7 +84,7 @@ def playbook_trial(
     ('treatment' or 'control'). Those count whose horizon had closed and whose account was eligible for the target. Where the
     playbook was not given by lot, each treated account is set beside one that had not been assigned by then, drawn with `seed`.
     """
-    from training.data.targets import RISKS
+    from registry.target_kinds import RISKS
 
     checked = _checked(assignments, playbook)
     first = checked.sort_values("assigned_at", kind="stable").drop_duplicates("account_id")
@@ -183,7 +187,7 @@ def _eligible_features(project: "Project", pairs: pd.MultiIndex, target: "Target
 
 def learnable_columns(project: "Project", table: pd.DataFrame) -> list[str]:
     """The catalog's features that vary among these rows; the point in the year only where every season was seen twice."""
-    from training.models.ladder import learnable
+    from training.models.boosting import learnable
 
     moments = table.index.get_level_values("as_of")
     names, _ = learnable(project.catalog, [moments.min(), moments.max()])

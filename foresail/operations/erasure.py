@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class Forgotten:
     """What was removed, and what cannot be: `learnt` are registered models that were trained with the account.
 
-    `database` counts rows of the operational database by table. Of the models in `perhaps_learnt` the versions that they were trained on can no longer be read, or not told.
+    `database` counts rows of the operational database by table. For the models in `perhaps_learnt` the versions that they were
+    trained on are unknown, or can no longer be read.
     """
 
     erased: "Erased"
@@ -35,8 +36,9 @@ class Forgotten:
 def forget(project: "Project", account_id: str, progress: StepProgress | None = None) -> Forgotten:
     """Remove every trace of an account, and say which models were trained with it.
 
-    Files of a night that was interrupted go as well; NightRunning while one is at work. The models are looked through first: afterwards nobody can tell. Published files and the operational database come
-    before the history, so that a killed run, asked for again, still knows every id that was merged into the account.
+    Files of an interrupted night are removed as well; NightRunning while a night runs. The models are searched first: afterwards it is
+    unknown which of them were trained with the account. Published files and the operational database come
+    before the history, so that a killed run that is repeated still knows every id that was merged into the account.
     """
     from features.history.erasure import forget, ids_to_forget
     from foresail.operations.published_files import remove_accounts
@@ -52,9 +54,9 @@ def forget(project: "Project", account_id: str, progress: StepProgress | None = 
 
 @contextmanager
 def _no_night(project: "Project") -> "Iterator[sa.Engine]":
-    """The operational database while no night runs: one at work would write the account again, wherever it was erased.
+    """The operational database while no night runs: a running night would write the erased account again.
 
-    One that was interrupted keeps files of it, which go.
+    The files of an interrupted night, which hold the account, are removed.
     """
     from serving.database.engine import opened
     from serving.nightly.night.folder import remove_files
@@ -80,7 +82,7 @@ def _forget_in_database(engine: "sa.Engine", ids: Sequence[str]) -> dict[str, in
 def _learnt(
     history: "History", ids: Sequence[str], models: Sequence[TrainedOn]
 ) -> tuple[tuple[TrainedOn, ...], tuple[TrainedOn, ...]]:
-    """The models that were trained with one of the accounts, and those of which that cannot be told."""
+    """The models that were trained with one of the accounts, and those for which that is unknown."""
     from features.history.erasure import holding
 
     told = [(model, holding(history, ids, model.versions) if model.versions else None) for model in models]

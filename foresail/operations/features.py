@@ -1,11 +1,11 @@
-"""Feature tables: of a moment, of an earlier training, and the proof that they do not see the future."""
+"""Feature tables of a moment, and of an earlier training."""
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from features.progress import StepProgress
 from foresail.operations.models import card
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from features.engine.plan import FeatureSet
-    from features.leakage_audit.audit import AuditReport
     from foresail.config.project import Project
+    from registry.card import ModelCard
 
 TABLE_FORMATS = (".parquet", ".csv")
 """What a feature table can be written as."""
@@ -66,7 +66,7 @@ def training_table(
     or if the table is not the same to the last bit, with what differs; HistoryError if the history was vacuumed since.
     """
     from features.engine.digest import table_digest
-    from registry.writer import NoModel
+    from registry.errors import NoModel
     from training.data.dataset import eligible_table
     from training.data.targets import target_from
 
@@ -74,55 +74,44 @@ def training_table(
     features = _as_trained(project, found, f"version {version} of {target}")
     steps = by_bucket(progress, "features of the training")
     table = eligible_table(
-        project.history.at(found["data_versions"]),
-        target_from(found["target"]),
-        [datetime.fromisoformat(date) for date in found["as_of_dates"]["refit"]],
+        project.history.at(found.data_versions),
+        target_from(found.target.to_json()),
+        found.as_of_dates.refit if found.as_of_dates else (),
         features,
         steps,
     )
-    kept = found.get("table", {}).get("digest")
+    kept = found.table.digest if found.table else None
     if kept is not None and kept != table_digest(table):
         raise NoModel(_differs(found, table))
-    return TrainingTable(table, version, found["data_versions"], None if kept is None else True)
+    return TrainingTable(table, version, found.data_versions, None if kept is None else True)
 
 
-def _as_trained(project: "Project", found: Mapping[str, Any], model: str) -> "FeatureSet":
+def _as_trained(project: "Project", found: "ModelCard", model: str) -> "FeatureSet":
     """The features of a training, as this release declares them; NoModel if it declares them in another way."""
     from features.catalog import UnknownFeature, fingerprint, named
-    from registry.writer import NoModel
+    from registry.errors import NoModel
 
-    trained = found.get("table", found)
+    trained = found.table or found
     remedy = "run the release of Foresail, with the files of [features] extend, that it was trained with"
     try:
-        features = named(trained["features"], project.catalog)
+        features = named(trained.features, project.catalog)
     except UnknownFeature as unknown:
         raise NoModel(f"the table of {model} cannot be built here, {unknown}: {remedy}") from unknown
-    if fingerprint(features) != trained["fingerprint"]:
+    if fingerprint(features) != trained.fingerprint:
         raise NoModel(
             f"the table of {model} cannot be built here: the kernel or the catalog computes its features in another way since "
-            f"(fingerprint {trained['fingerprint'][:12]}… then, {fingerprint(features)[:12]}… now); {remedy}"
+            f"(fingerprint {trained.fingerprint[:12]}… then, {fingerprint(features)[:12]}… now); {remedy}"
         )
     return features
 
 
-def _differs(found: Mapping[str, Any], table: "pd.DataFrame") -> str:
+def _differs(found: "ModelCard", table: "pd.DataFrame") -> str:
     """What can be told of a table with another digest, though features, dates and versions are the same."""
-    now = Counter(date.isoformat() for date in table.index.get_level_values("as_of"))
-    then = {row["as_of"]: row["accounts"] for row in found["rows"]}
-    other = [f"{date[:10]}: {then[date]:,} then, {now[date]:,} now" for date in then if then[date] != now[date]]
+    now = Counter(date.to_pydatetime() for date in table.index.get_level_values("as_of"))
+    then = {row.as_of: row.accounts for row in found.rows}
+    other = [f"{date:%Y-%m-%d}: {then[date]:,} then, {now[date]:,} now" for date in then if then[date] != now[date]]
     rows = f"accounts differ ({'; '.join(other)})" if other else "the accounts are the same, values differ"
     return (
         f"the table is not the one that the model was trained on: {rows}. Its features, dates and history versions are those "
         "of the card, so the stored files or the library that computes (numpy, numba) have changed; nothing was written"
-    )
-
-
-def audit(
-    project: "Project", as_of: datetime, *, accounts: int, seed: int, progress: StepProgress | None = None
-) -> "AuditReport":
-    """Put probes into the future of a sample of accounts and report every feature that moved."""
-    from features.leakage_audit.audit import audit
-
-    return audit(
-        project.history, as_of, project.catalog, seed=seed, accounts=accounts, progress=by_bucket(progress, "probing")
     )

@@ -1,30 +1,26 @@
-"""The health score held against what happened afterwards."""
+"""The health score validated on outcomes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from features.progress import StepProgress
-from foresail.operations.models import model_name
 from foresail.operations.progress import by_bucket
+from registry.target_kinds import LEAVING
 
 if TYPE_CHECKING:
     from features.history.store import History
     from foresail.config.project import Project
     from registry.loader import LoadedModel
     from serving.segmentation.assign import Stood
-    from training.evaluation.health import HealthRecord, Told
-
-LEAVING = ("churn", "contract_churn")
-"""The kinds of target whose labels say who left; the first in the project is taken."""
+    from training.evaluation.health import HealthRecord, HealthScores
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """The models that speak for a moment, and what is to be said about them."""
+    """The models of a moment, and notes about them."""
 
     models: "Sequence[LoadedModel]"
     notes: tuple[str, ...]
@@ -33,7 +29,7 @@ class Chosen:
 def health(
     project: "Project", as_of: datetime, known_by: datetime, *, seed: int = 0, progress: StepProgress | None = None
 ) -> "HealthRecord":
-    """What was healthy as of a moment by what was known then, and who had left by what was known by `known_by`.
+    """Health as of a moment from what was known then, beside the losses that were known by `known_by`.
 
     Every target is scored by its newest model that was trained by as_of; where there is none, by its champion, and that
     is noted: it may have seen the answer. HorizonOpen, StaleHistory; NoChampion where the target that says who left has
@@ -52,15 +48,8 @@ def health(
     return _record(project, leaving, told, chosen, (as_of, known_by), seed)
 
 
-def draw_health(found: "HealthRecord", path: Path) -> None:
-    """Its picture, as the path's suffix says."""
-    from foresail.operations.plots import health
-
-    health(found, path)
-
-
 def _leaving(project: "Project") -> str:
-    """The target whose label says who left."""
+    """The target whose label says which accounts left; the first of its kind in the project is taken."""
     from foresail.config.project import FILE_NAME, ProjectError
 
     of_kind = [name for kind in LEAVING for name, table in project.target_tables.items() if table["kind"] == kind]
@@ -73,11 +62,12 @@ def _leaving(project: "Project") -> str:
 
 def _models_by(project: "Project", leaving: str, as_of: datetime) -> Chosen:
     """Of every target the newest model trained by as_of, else the champion; a target without either is left out."""
-    from registry.loader import NoChampion, load, load_version
+    from registry.errors import NoChampion
+    from registry.loader import load, load_version
 
     models, notes = [], []
     for target in project.targets:
-        name, version = model_name(project, target), _trained_by(project, target, as_of)
+        name, version = project.model_name(target), _trained_by(project, target, as_of)
         try:
             if version is None:
                 models.append(load(project.tracking_uri, name, catalog=project.catalog))
@@ -94,9 +84,9 @@ def _models_by(project: "Project", leaving: str, as_of: datetime) -> Chosen:
 
 
 def _trained_by(project: "Project", target: str, as_of: datetime) -> str | None:
-    from registry.writer import list_models
+    from registry.versions import list_versions
 
-    rows = list_models(project.tracking_uri, model_name(project, target))
+    rows = list_versions(project.tracking_uri, project.model_name(target))
     return next((str(row.version) for row in rows if datetime.fromisoformat(row.trained_as_of) <= as_of), None)
 
 
@@ -123,20 +113,25 @@ def _night(
     return stand(table, scores, attributes, pd.DataFrame(), as_of, project.standing)
 
 
-def _told(night: "Stood", leaving: str, labels: Mapping[str, float]) -> "Told":
+def _told(night: "Stood", leaving: str, labels: Mapping[str, float]) -> "HealthScores":
     """What was told of the accounts that could leave; those without a health are left out."""
-    from training.evaluation.health import Told
+    from training.evaluation.health import HealthScores
 
     standings = night.standings.set_index("account_id")
     its = night.scores[night.scores["target"] == leaving].set_index("account_id")["probability"]
     known = standings[standings["health"].notna() & standings.index.isin(list(labels))]
     parts = {name: known[name].to_numpy() for name in ("satisfaction", "contribution", "exposure")}
     happened = known.index.map(labels).to_numpy(dtype=float)
-    return Told(known["health"].to_numpy(), parts, its.reindex(known.index).to_numpy(), happened)
+    return HealthScores(known["health"].to_numpy(), parts, its.reindex(known.index).to_numpy(), happened)
 
 
 def _record(
-    project: "Project", leaving: str, told: "Told", chosen: Chosen, moments: tuple[datetime, datetime], seed: int
+    project: "Project",
+    leaving: str,
+    told: "HealthScores",
+    chosen: Chosen,
+    moments: tuple[datetime, datetime],
+    seed: int,
 ) -> "HealthRecord":
     from training.evaluation.health import HealthRecord, Left, groups_of, separations
 

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
     from foresail.config.project import Project
 
-CHURN_DAYS = 90
-"""Of a project without a target of kind churn."""
-
 
 def kpis(
     project: "Project",
@@ -27,7 +24,7 @@ def kpis(
 ) -> "pd.DataFrame":
     """Every KPI as of a moment (docs/published.md), of the company and of the members of each attribute `by`.
 
-    `given` divides by what is no attribute: {"tier": {account_id: member}}. HistoryError where there is nothing to tell.
+    `given` divides by what is no attribute: {"tier": {account_id: member}}. HistoryError where no month is closed.
     """
     from features.history.store import HistoryError
     from features.kpis import kpis
@@ -36,7 +33,7 @@ def kpis(
         project.history,
         as_of,
         timezone=project.timezone,
-        churn_days=churn_days(project),
+        churn_days=project.churn_days,
         by=by,
         labels=given,
         progress=by_bucket(progress, "KPIs"),
@@ -47,12 +44,6 @@ def kpis(
             "ingest the sources, or take a later moment"
         )
     return found
-
-
-def churn_days(project: "Project") -> int:
-    """After how many days without an order an account has churned: the horizon of the first target of that kind."""
-    horizons = (int(table["horizon_days"]) for table in project.target_tables.values() if table["kind"] == "churn")
-    return next(horizons, CHURN_DAYS)
 
 
 def write_kpis(found: "pd.DataFrame", path: Path, currency: str) -> None:

@@ -1,23 +1,21 @@
 """Training models, judging them in hindsight, and listing them."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
 
 from features.progress import StepProgress
 from foresail.operations.progress import silent
 
 if TYPE_CHECKING:
     from foresail.config.project import Project
-    from registry.promotion_log import Decision, Standing
-    from registry.writer import ModelRow
-    from training.backtest.backtest import Hindsight
-    from training.backtest.series import TrackRecord
+    from registry.card import ModelCard
+    from registry.promotion_log import Decision, VersionHistory
+    from registry.versions import ModelRow
+    from training.backtest.backtest import Backtest
+    from training.backtest.series import BacktestSeries
     from training.models.tuning import Budget
     from training.promotion.promotion import Order
     from training.train import TrainingResult
@@ -60,22 +58,13 @@ def train(
             half_life_days=schedule.half_life_days,
         ),
         seed=seed,
-        report_to=report_path(project, target, "training", as_of),
+        report_to=project.report_path(target, "training", as_of),
         progress=progress,
         catalog=project.catalog,
         budget=budget,
         campaign=project.campaign,
-        tell=partial(reasons_of, currency=project.currency),
+        reason_writer=partial(reasons_of, currency=project.currency),
     )
-
-
-def budget(duration: str | None, trials: int | None) -> "Budget | None":
-    """What a person is willing to wait, on this machine's clock; None if nothing was said. ValueError for no duration."""
-    from training.models.tuning import Budget, seconds_of
-
-    if duration is None and trials is None:
-        return None
-    return Budget(time.monotonic, None if duration is None else seconds_of(duration), trials)
 
 
 def evaluate(
@@ -86,7 +75,7 @@ def evaluate(
     *,
     seed: int = 0,
     progress: StepProgress | None = None,
-) -> "Hindsight":
+) -> "Backtest":
     """What the champion would have said at as_of, beside what was known to have happened by `known_by`."""
     from serving.scoring.reasons import reasons_of
     from training.backtest.backtest import evaluate
@@ -96,14 +85,14 @@ def evaluate(
     found = evaluate(
         project.history,
         as_of,
-        name=model_name(project, target),
+        name=project.model_name(target),
         tracking_uri=project.tracking_uri,
         known_by=known_by,
         seed=seed,
-        report_to=report_path(project, target, "evaluation", as_of),
+        report_to=project.report_path(target, "evaluation", as_of),
         catalog=project.catalog,
         campaign=project.campaign,
-        tell=partial(reasons_of, currency=project.currency),
+        reason_writer=partial(reasons_of, currency=project.currency),
     )
     report(1, 1, "scoring in hindsight")
     return found
@@ -117,19 +106,19 @@ def track(
     *,
     seed: int = 0,
     progress: StepProgress | None = None,
-) -> "TrackRecord":
+) -> "BacktestSeries":
     """What the champion would have said at each of the dates, beside what was known to have happened by `known_by`."""
-    from training.backtest.series import track
+    from training.backtest.series import evaluate_series
 
     report = progress or silent
-    return track(
+    return evaluate_series(
         project.history,
         dates,
-        name=model_name(project, target),
+        name=project.model_name(target),
         tracking_uri=project.tracking_uri,
         known_by=known_by,
         seed=seed,
-        report_to=report_path(project, target, "track-record", dates[-1]),
+        report_to=project.report_path(target, "track-record", dates[-1]),
         catalog=project.catalog,
         progress=lambda done, of: report(done, of, "scoring past dates"),
     )
@@ -137,9 +126,9 @@ def track(
 
 def models(project: "Project") -> "dict[str, list[ModelRow]]":
     """The registered versions of every target, newest first."""
-    from registry.writer import list_models
+    from registry.versions import list_versions
 
-    return {target: list_models(project.tracking_uri, model_name(project, target)) for target in project.targets}
+    return {target: list_versions(project.tracking_uri, project.model_name(target)) for target in project.targets}
 
 
 def promote(
@@ -162,7 +151,7 @@ def promote(
         project.history,
         version,
         order,
-        name=model_name(project, target),
+        name=project.model_name(target),
         tracking_uri=project.tracking_uri,
         as_of=as_of,
         known_by=known_by,
@@ -174,31 +163,11 @@ def promote(
     return decision
 
 
-def rollback(project: "Project", target: str, order: "Order") -> "Decision":
-    """Make the champion before the present one champion of the target again."""
-    from training.promotion.promotion import rollback
-
-    return rollback(order, name=model_name(project, target), tracking_uri=project.tracking_uri, catalog=project.catalog)
-
-
-def standings(project: "Project") -> "dict[str, Standing]":
+def standings(project: "Project") -> "dict[str, VersionHistory]":
     """Of every target: who is champion, and what has been decided so far."""
-    from registry.writer import standing
+    from registry.promotion_log import version_history
 
-    return {target: standing(project.tracking_uri, model_name(project, target)) for target in project.targets}
-
-
-def model_name(project: "Project", target: str) -> str:
-    """The registered name of a target's models; ProjectError if the project has no such target."""
-    from registry.writer import registered_name
-
-    return registered_name(project.slug, project.target(target).name)
-
-
-def report_path(project: "Project", target: str, kind: str, as_of: datetime) -> Path:
-    """Where the report of a training or an evaluation is written; its date is that of the project's timezone."""
-    day = as_of.astimezone(ZoneInfo(project.timezone))
-    return project.directory / "reports" / f"{target}-{kind}-{day:%Y-%m-%d}.html"
+    return {target: version_history(project.tracking_uri, project.model_name(target)) for target in project.targets}
 
 
 def trained_on(project: "Project", *, unreadable_is_unknown: bool = False) -> list[TrainedOn]:
@@ -206,13 +175,13 @@ def trained_on(project: "Project", *, unreadable_is_unknown: bool = False) -> li
 
     NoModel for a model whose card cannot be read, unless it is enough to list it with no versions.
     """
-    from registry.writer import NoModel
+    from registry.errors import NoModel
 
     found = []
     for target, rows in models(project).items():
         for row in rows:
             try:
-                versions = dict(card(project, target, row.version)["data_versions"])
+                versions = dict(card(project, target, row.version).data_versions)
             except NoModel:
                 if not unreadable_is_unknown:
                     raise
@@ -221,9 +190,8 @@ def trained_on(project: "Project", *, unreadable_is_unknown: bool = False) -> li
     return found
 
 
-def card(project: "Project", target: str, version: int) -> Mapping[str, Any]:
+def card(project: "Project", target: str, version: int) -> "ModelCard":
     """The card of one version of a target's model; NoModel if there is none, or if it cannot be read."""
-    from registry.writer import load_version
+    from registry.versions import load_version
 
-    known: Mapping[str, Any] = load_version(project.tracking_uri, model_name(project, target), version).card
-    return known
+    return load_version(project.tracking_uri, project.model_name(target), version).card

@@ -1,4 +1,4 @@
-"""The night of a project: what `serving.nightly` does, told about this company."""
+"""The night of a project, and the decisions between two nights: `serving.nightly` with the settings of the project."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, time
@@ -8,17 +8,14 @@ from zoneinfo import ZoneInfo
 
 from features.progress import StepProgress
 from foresail.operations.history import SourceFailure, has_failed, ingest_sources
-from foresail.operations.models import model_name
 from foresail.operations.progress import silent
 
 if TYPE_CHECKING:
     from features.history.ingest.ingestion import IngestReport
     from foresail.config.project import Project
-    from serving.nightly import NightlySource, NightResult, Plan
+    from serving.nightly import NightlySource, NightResult, Plan, Planned
 
 NIGHTS = ".foresail/nights"
-CHURN_DAYS = 90
-"""Of a company that predicts no churn."""
 PATIENCE_SECONDS = 60.0
 """How long the night waits for the database: nobody sits in front of it, as they do of the service."""
 
@@ -49,6 +46,32 @@ def nightly(
         engine.dispose()
 
 
+def decide(
+    project: "Project",
+    clock: Callable[[], datetime],
+    *,
+    at: datetime | None = None,
+    dry_run: bool = False,
+    progress: StepProgress | None = None,
+) -> "Planned":
+    """Decide by the scores of the last night, at the moment of that night or at `at`; with `dry_run` nothing is begun.
+
+    ProjectError for a project without a playbook and without a rule; for further errors see `serving.nightly.decide_now`.
+    """
+    from foresail.config.project import FILE_NAME, ProjectError
+    from serving.nightly import decide_now
+
+    if not (project.interventions.playbooks or project.interventions.rules):
+        raise ProjectError(
+            f"{project.directory / FILE_NAME} has no playbook and no rule; declare one, or choose some in [library]"
+        )
+    engine, plan = project.engine(wait_seconds=PATIENCE_SECONDS), partial(night_plan, project)
+    try:
+        return decide_now(plan, engine, clock, at=at, dry_run=dry_run, progress=progress or silent)
+    finally:
+        engine.dispose()
+
+
 def beginning_of_today(project: "Project", now: datetime) -> datetime:
     """The last midnight in the project's timezone, in UTC: a night that is started again on the same day is the same night."""
     zone = ZoneInfo(project.timezone)
@@ -67,25 +90,19 @@ def night_plan(project: "Project", as_of: datetime) -> "Plan":
         history=project.history,
         catalog=project.catalog,
         tracking_uri=project.tracking_uri,
-        models={target: model_name(project, target) for target in project.targets},
+        models={target: project.model_name(target) for target in project.targets},
         sources=_sources(project, as_of),
         timezone=project.timezone,
         earliest=project.earliest,
         currency=project.currency,
         explained=Explained(chosen.explain_severity, chosen.explain_most, project.explain_top),
         keep_scores_days=chosen.keep_scores_days,
-        churn_days=_churn_days(project),
+        churn_days=project.churn_days,
         standing=project.standing,
         publish=project.destination,
         interventions=project.interventions,
         effects={playbook: effect_name(project.slug, playbook) for playbook in project.interventions.playbooks},
     )
-
-
-def _churn_days(project: "Project") -> int:
-    """The horizon of the first target of churn: what the company itself calls lost."""
-    horizons = [table["horizon_days"] for table in project.target_tables.values() if table["kind"] == "churn"]
-    return int(horizons[0]) if horizons else CHURN_DAYS
 
 
 def _sources(project: "Project", as_of: datetime) -> "list[NightlySource]":

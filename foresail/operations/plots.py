@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from features.history.store import HistoryError
 from features.kpis.concentration import MOST, Concentration
 from features.kpis.definitions import KPIS, Kpi
 from training.evaluation.health import HEALTH, RISK, HealthRecord
@@ -17,10 +18,12 @@ from training.reports.plots import BASELINE, LINE, MODEL, PAPER, QUIET, STYLE
 def concentration(found: Concentration, path: Path) -> None:
     """The share of revenue that the largest accounts bring, as PNG, SVG or PDF by the path's suffix.
 
-    ValueError where there is no revenue to share out.
+    HistoryError where there is no revenue to share out.
     """
     if not found.lorenz:
-        raise ValueError(f"no revenue in the {found.days} days up to {found.as_of:%Y-%m-%d}: there is nothing to draw")
+        raise HistoryError(
+            f"no revenue in the {found.days} days up to {found.as_of:%Y-%m-%d}: there is nothing to draw"
+        )
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(6.4, 4.6), layout="constrained")
         axes = figure.subplots()

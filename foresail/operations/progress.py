@@ -1,4 +1,4 @@
-"""Steps told to whoever waits for them."""
+"""Progress of the steps of an operation, in the form that each room reports it."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ from features.progress import StepProgress
 
 
 def silent(done: int, total: int, what: str) -> None:
-    """No progress is wanted."""
+    """Progress that is not shown."""
 
 
 def named(progress: StepProgress | None, source: str) -> StepProgress | None:

@@ -38,7 +38,7 @@ def remove_accounts(project: "Project", ids: Collection[str]) -> Iterator[Cleane
 
     A table of accounts has a column account_id, an export of the quarantine a column row. Each file is replaced at once.
     The company's own sources are read, never written: what they still hold of the account is turned away by ingest.
-    HistoryError if a file cannot be read: nobody could say that the account is not in it. DatabaseUnavailable if the
+    HistoryError if a file cannot be read: the account may be in it. DatabaseUnavailable if the
     database that [publish] names cannot be used.
     """
     in_folder = 0
@@ -89,7 +89,7 @@ def _clean_database(url: str | None, ids: Collection[str]) -> Iterator[Cleaned]:
 
 
 def _remove_unfinished(folder: Path) -> None:
-    """What a night that was killed while it wrote has left: files not yet given their names."""
+    """Remove what a killed night has left: files that do not have their names yet."""
     for pattern in (".*.writing", ".*.cleaning"):
         for left in folder.rglob(pattern):
             left.unlink()
@@ -139,7 +139,7 @@ def _clean_parquet(path: Path, ids: frozenset[str]) -> int:
 
 def _clean_csv(path: Path, ids: frozenset[str]) -> int:
     scratch, removed = _scratch(path), 0
-    # Python's own limit is for files that nobody trusts.
+    # Python's own limit protects against untrusted files; these are the project's own.
     csv.field_size_limit(sys.maxsize)
     with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
         rows = csv.reader(file)

@@ -1,4 +1,4 @@
-"""Playbooks, rules and SLAs of a project, asked of the newest data: whom would they mean?"""
+"""Playbooks, rules and SLAs of a project, and the accounts that their conditions hold for on the newest data."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["playbook", "rule", "sla"]
 EVENT_DAYS = 30
-"""SLAs are asked of the events of so many days before the night."""
+"""SLAs are tested on the events of so many days before the night."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Match:
-    """For whom a condition holds: of a playbook or rule accounts, of an SLA events and the accounts that they are of."""
+    """The matches of a condition: accounts for a playbook or rule, events and their accounts for an SLA."""
 
     entry: Entry
     held: int
@@ -63,13 +63,6 @@ def entries(project: "Project") -> list[Entry]:
         *(_entry("rules", "rule", name, one, _warns(one)) for name, one in told.rules.items()),
         *(_entry("sla", "sla", name, one, f"to {', '.join(one.notify)}") for name, one in told.sla.items()),
     ]
-
-
-def rules_left_out(project: "Project") -> dict[str, str]:
-    """Playbooks of the library that "all" does not bring along, and why."""
-    from serving.interventions.declare.library import unusable_playbooks
-
-    return unusable_playbooks(project.library, project.standing.targets)
 
 
 def try_rules(
@@ -140,13 +133,11 @@ def _left_by_night(project: "Project") -> "tuple[pa.Table, pa.Table, pa.Table]":
 
     from features.history.store import HistoryError
     from serving.database import tables
-    from serving.database.engine import opened, reading
-    from serving.database.upgrade import upgrade
+    from serving.database.engine import reading
 
-    engine = opened(project.database)
+    # Before the first night there may be no tables yet.
+    engine = project.engine()
     try:
-        # Before the first night there may be no tables yet.
-        upgrade(engine)
         with reading(engine) as connection:
             newest = sa.select(sa.func.max(tables.standings.c.as_of)).scalar_subquery()
             standings = _rows(connection, sa.select(tables.standings).where(tables.standings.c.as_of == newest))

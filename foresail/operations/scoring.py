@@ -1,4 +1,4 @@
-"""Scores of every account, and who is most worth a call."""
+"""Scores of every account, and the accounts that are most worth a call."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from features.progress import StepProgress
 from foresail.operations.features import write_table
-from foresail.operations.models import model_name
 from foresail.operations.progress import by_bucket
 
 if TYPE_CHECKING:
@@ -23,9 +22,9 @@ ANSWERS = ("probability", "amount", "days")
 
 @dataclass(frozen=True)
 class Scored:
-    """`scores`: one row per account and target, highest answer first. `calls`: by target of risk, who has the most at stake.
+    """`scores`: one row per account and target, highest answer first. `calls`: by target of risk, the accounts with the most at stake.
 
-    `notes` say in words what a reader of the scores should know: old data, a target changed since training.
+    `notes` warn the reader of the scores: old data, a target changed since training.
     """
 
     scores: "pd.DataFrame"
@@ -54,7 +53,7 @@ def score(project: "Project", as_of: datetime, *, calls: int = 0, progress: Step
     if not project.targets:
         raise ProjectError(f"{project.directory / FILE_NAME} has no target to score; add a table [targets.churn]")
     models = [
-        load(project.tracking_uri, model_name(project, target), catalog=project.catalog) for target in project.targets
+        load(project.tracking_uri, project.model_name(target), catalog=project.catalog) for target in project.targets
     ]
     needed = dict.fromkeys([*needed_features(models), *named(VALUE_FEATURES)])
     table = build_feature_table(project.history, as_of, needed, progress=by_bucket(progress, "features"))

@@ -1,23 +1,19 @@
-"""A simulated company: its settings, its files, and its truth opened beside a model."""
+"""A simulated company: its settings, the folder of its truth, and the truth report of a model."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from features.progress import StepProgress
-from foresail.operations.models import report_path
-
 if TYPE_CHECKING:
     from foresail.config.project import Project
-    from foresail.simulation.company import Written
-    from foresail.simulation.truth_report import Opened
+    from foresail.simulation.truth_report import TruthReport
     from foresail.simulation.world.settings import Settings
-    from training.backtest.backtest import Hindsight
+    from training.backtest.backtest import Backtest
 
 
 def simulation_settings(file: Path | None, changes: Sequence[str] = ()) -> "Settings":
-    """The usual settings, changed by a TOML file and then by KEY=VALUE pairs; SettingsError for what cannot be."""
+    """The default settings, changed by a TOML file and then by KEY=VALUE pairs; SettingsError for an impossible value."""
     from foresail.simulation.world.settings import Settings, SettingsError
 
     given: dict[str, Any] = {}
@@ -35,7 +31,7 @@ def simulation_settings(file: Path | None, changes: Sequence[str] = ()) -> "Sett
 
 
 def truth_beside(folder: Path) -> Path:
-    """Where the truth about a company is unless said otherwise: beside its folder."""
+    """The default folder of the truth about a company: beside the company's own."""
     whole = folder.resolve()
     return (
         whole.with_name(f"{whole.name}-truth")
@@ -44,19 +40,12 @@ def truth_beside(folder: Path) -> Path:
     )
 
 
-def simulate(settings: "Settings", folder: Path, truth: Path, progress: StepProgress | None = None) -> "Written":
-    """Write the company into `folder` and its truth into `truth`, both new; FileExistsError if one is in use."""
-    from foresail.simulation.company import write_company
+def truth_report(project: "Project", target: str, backtest: "Backtest", truth: Path) -> "tuple[TruthReport, Path]":
+    """A backtest beside the true probabilities, and the picture of it among the reports; TruthError without a truth."""
+    from foresail.simulation.truth_report import compare, draw
 
-    return write_company(settings, folder, truth, progress)
-
-
-def open_truth(project: "Project", target: str, found: "Hindsight", truth: Path) -> "tuple[Opened, Path]":
-    """What a model said, beside the true probabilities, and the picture of it among the reports; TruthError if there is none."""
-    from foresail.simulation.truth_report import draw, opened
-
-    answer = opened(found, truth)
-    return answer, draw(answer, report_path(project, target, "truth", found.as_of).with_suffix(".png"))
+    report = compare(backtest, truth)
+    return report, draw(report, project.report_path(target, "truth", backtest.as_of).with_suffix(".png"))
 
 
 def _put(given: dict[str, Any], path: Sequence[str], value: Any) -> None:
@@ -68,7 +57,7 @@ def _put(given: dict[str, Any], path: Sequence[str], value: Any) -> None:
 
 
 def _read(text: str) -> Any:
-    """A value as TOML writes it; what is none is a word."""
+    """A value of TOML; a text that is none is a word."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

@@ -1,20 +1,19 @@
-"""A company whose truth is known: simulated day by day, exported as its systems would, its future told by chance itself.
+"""A company whose truth is known: simulated day by day, exported as its systems would, with true probabilities and effects.
 
-    settings       every parameter, its meaning, unit and default
-    randomness     chance as a function of who, when and what for
-    world          seasons and shocks that industries share
-    accounts       who the accounts are, and how they stand on their first day
-    life           what happens to an account on a day, and what that does to its state (compiled)
-    lives          the recorded past of a block of accounts
-    coefficients   the settings as compiled code takes them
-    exports        the past → rows of each system;  reporting: late, twice, wrong;  writing: files
-    futures        what comes next, again and again: true probabilities and effects (compiled)
-    allocation     who should get what, when every effect is known
-    truth          all that as tables;  truth_tables: reading them
-    company        from settings to folders
-    opened         a model beside the truth
-    causes, page   the causal graph, and docs/simulation.md
-
-Compiled code is kept beside its file and is not compiled anew when only another file has changed that it calls: after a
-change to `life` or `randomness` remove __pycache__ here.
+world/settings       every parameter, its meaning, unit and default
+world/randomness     chance as a function of account, day and purpose
+world/world          seasons and shocks that industries share
+world/accounts       the accounts, and their state on the first day
+world/dynamics       the events of an account on a day, and their effect on its state (compiled)
+world/histories      the recorded past of a block of accounts
+world/projections    what comes next, simulated many times: true probabilities and effects (compiled)
+world/coefficients   the settings as compiled code takes them
+exports/             the past → rows of each system; late, repeated and wrong entries; files
+truth/               the truth as tables, the best allocation, and reading the tables
+company              from settings to folders
+months               a company that decides month by month, and learns or not
+truth_report         a model beside the truth
+causes               the causal graph
 """
+
+__all__ = ["causes", "company", "exports", "months", "truth", "truth_report", "world"]

@@ -28,7 +28,7 @@ from foresail.simulation.exports.writing import Files
 from foresail.simulation.truth import truth
 from foresail.simulation.world import accounts, world
 from foresail.simulation.world.accounts import AT_MOST_OLD
-from foresail.simulation.world.histories import Lives, lived
+from foresail.simulation.world.histories import Histories, simulate_histories
 from foresail.simulation.world.projections import Course
 from foresail.simulation.world.settings import VERSION, Settings, SettingsError
 
@@ -64,7 +64,7 @@ class _Simulated:
     """One block, ready to be written."""
 
     exports: list[Reported]
-    told: truth.Told
+    truth: truth.TruthTables
     lifetimes: pa.Table
 
 
@@ -115,10 +115,10 @@ def _refuse_used(folder: Path, truth_folder: Path) -> None:
             raise OSError(f"{each} cannot be made ({error.strerror}); name another folder") from error
 
 
-def simulate(settings: Settings, first: int = 0, last: int | None = None) -> Lives:
-    """The lives of accounts number first … last − 1, without writing anything."""
+def simulate(settings: Settings, first: int = 0, last: int | None = None) -> Histories:
+    """The histories of accounts number first … last − 1, without writing anything."""
     drawn = accounts.draw(settings, first, settings.company.accounts if last is None else last)
-    return lived(settings, drawn, world.past(settings), truth.days_of(settings))
+    return simulate_histories(settings, drawn, world.past(settings), truth.days_of(settings))
 
 
 def _blocks(settings: Settings, progress: StepProgress | None, workers: int) -> Iterator[_Simulated]:
@@ -140,9 +140,9 @@ def _blocks(settings: Settings, progress: StepProgress | None, workers: int) -> 
 
 
 def _simulated(settings: Settings, days: Array, courses: list[Course], first: int, last: int) -> _Simulated:
-    lives = lived(settings, accounts.draw(settings, first, last), days, truth.days_of(settings))
-    made = [reported(settings, export) for export in exports.exports(settings, lives)]
-    return _Simulated(made, truth.told(settings, lives, courses), truth.lifetimes(settings, lives))
+    histories = simulate_histories(settings, accounts.draw(settings, first, last), days, truth.days_of(settings))
+    made = [reported(settings, export) for export in exports.exports(settings, histories)]
+    return _Simulated(made, truth.tables(settings, histories, courses), truth.lifetimes(settings, histories))
 
 
 class _Tables:
@@ -171,7 +171,7 @@ def _write(simulated: _Simulated, files: Files, tables: _Tables, written: Writte
         files.add(export)
         written.count(export)
     for name in ("targets", "states", "effects"):
-        tables.add(name, getattr(simulated.told, name))
+        tables.add(name, getattr(simulated.truth, name))
     tables.add("lifetimes", simulated.lifetimes)
 
 

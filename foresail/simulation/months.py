@@ -19,7 +19,7 @@ from foresail.simulation.exports.exports import account_ids
 from foresail.simulation.truth import truth
 from foresail.simulation.truth.allocation import best
 from foresail.simulation.world import projections
-from foresail.simulation.world.histories import Lives
+from foresail.simulation.world.histories import Histories
 from foresail.simulation.world.settings import Settings
 from serving.interventions.decide.effects import LearntEffect, effects_of, is_harmful
 from serving.interventions.decide.experiments import CONTROL, arms
@@ -60,15 +60,15 @@ class World:
 
 def world(settings: Settings) -> World:
     """The truth at each of the settings' moments, in their order."""
-    lives, names = simulate(settings), tuple(settings.playbooks)
+    histories, names = simulate(settings), tuple(settings.playbooks)
     with ThreadPoolExecutor(cpu_count() or 1) as pool:  # compiled code lets the others work
         each = pool.map(
-            lambda at: _told_at(settings, lives, *at), zip(lives.states, truth.days_of(settings), strict=True)
+            lambda at: _truth_at(settings, histories, *at), zip(histories.states, truth.days_of(settings), strict=True)
         )
         told = list(each)
     chance, change, value = (np.stack([one[place] for one in told]) for place in range(3))
     cost = np.array([one.cost for one in settings.playbooks.values()])
-    ids = account_ids(lives.accounts.numbers).to_pylist()
+    ids = account_ids(histories.accounts.numbers).to_pylist()
     return World(ids, names, cost, chance, change, value, [one[3] for one in told])
 
 
@@ -80,20 +80,22 @@ def crowded(true: World, each: int) -> World:
     return replace(true, accounts=ids, chance=chance, change=change, value=value, known=known)
 
 
-def _told_at(settings: Settings, lives: Lives, states: Array, day: int) -> tuple[Array, Array, Array, pd.DataFrame]:
+def _truth_at(
+    settings: Settings, histories: Histories, states: Array, day: int
+) -> tuple[Array, Array, Array, pd.DataFrame]:
     """Chance, change, value and what is known, of a day; accounts that are not active cannot be acted on."""
-    effects = projections.effects(settings, lives.accounts, states, projections.course_from(settings, day))
+    effects = projections.effects(settings, histories.accounts, states, projections.course_from(settings, day))
     active = truth.active(settings, states, day)
     change = np.where(active[:, None], effects.churn, np.nan)
     # The same in every column where a playbook may be begun.
     chance = np.max(np.nan_to_num(effects.churn_without), axis=1)
-    value = truth.yearly_pace(lives, day)
-    return chance, change, value, _known(lives, states, day).assign(chance=chance, value=value)
+    value = truth.yearly_pace(histories, day)
+    return chance, change, value, _known(histories, states, day).assign(chance=chance, value=value)
 
 
-def _known(lives: Lives, states: Array, day: int) -> pd.DataFrame:
+def _known(histories: Histories, states: Array, day: int) -> pd.DataFrame:
     """What the company's systems hold of each account: nothing of its satisfaction, nor of a rival."""
-    made = lives.accounts.made
+    made = histories.accounts.made
     named = {name: made[name].astype(float) for name in ("size", "fit", "software", "equipment", "industry")}
     counted = {name: states[name].astype(float) for name in ("champion", "orders", "cases", "contacts")}
     days = {"since_order": day - states["last_order"], "contract_left": states["contract_ends"] - day}
@@ -269,8 +271,8 @@ def _learn_one(
     learnt = learn(outcomes, found, features if tell_apart else None, seed=seed)
     if learnt is None:
         return PlaybookRound(found, False, "assumed"), None
-    effect = LearntEffect(name, str(len(own)), EffectModel(dict(learnt.card), learnt.boosters))
-    return PlaybookRound(found, is_harmful(effect), learnt.card["learner"]), effect
+    effect = LearntEffect(name, str(len(own)), EffectModel(learnt.card.to_json(), learnt.boosters))
+    return PlaybookRound(found, is_harmful(effect), learnt.card.learner), effect
 
 
 def _experiment(true: World, playbook: Playbook, own: pd.DataFrame) -> tuple[Outcomes, pd.DataFrame]:

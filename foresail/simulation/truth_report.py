@@ -14,11 +14,12 @@ from matplotlib.ticker import MaxNLocator
 
 from features.arrays import Array, Floats
 from foresail.simulation.truth.tables import TruthError, read, targets
+from registry.target_kinds import WITH_PROBABILITY
 from training.metrics.probabilities import TOP_SHARE, Ranking, lift_at, measure
 from training.reports.plots import BASELINE, LINE, MODEL, QUIET, STYLE
 
 if TYPE_CHECKING:
-    from training.backtest.backtest import Hindsight
+    from training.backtest.backtest import Backtest
 
 TRUE, PALE = "#3d8b40", "#8fc1d6"
 TRUTH = "the truth"
@@ -26,8 +27,6 @@ PLAYBOOK = "win_back_offer"
 """What is compared by whom it is offered: it helps some, annoys others, and costs something."""
 BINS = 10
 SELDOM = 0.005
-KINDS = ("churn", "contract_churn", "contraction", "upsell", "cross_sell")
-"""The kinds of target whose true probability is known."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Rank:
 
 
 @dataclass(frozen=True)
-class Opened:
+class TruthReport:
     """A model beside the truth at one moment. `rankings`: the baseline, the model, the truth."""
 
     accounts: int
@@ -59,7 +58,7 @@ class Opened:
     could_be_called: int
     acted: Mapping[str, float]
     """True net value of that many calls, by how the accounts were chosen; the best possible last. Of churn alone."""
-    said: Floats
+    predicted: Floats
     true: Floats
     curves: Mapping[str, Floats]
     """For each ranking the share of churners found, at each share of accounts of a grid of a hundred steps."""
@@ -76,39 +75,39 @@ class Opened:
 
     def to_json(self) -> dict[str, Any]:
         """The figures without the curves."""
-        return {key: value for key, value in asdict(self).items() if key not in {"said", "true", "curves"}}
+        return {key: value for key, value in asdict(self).items() if key not in {"predicted", "true", "curves"}}
 
 
-def opened(found: "Hindsight", truth: Path) -> Opened:
+def compare(backtest: "Backtest", truth: Path) -> TruthReport:
     """Hold the scores of a closed horizon against the truth as of the same moment; TruthError if it is not that of them."""
-    if found.evaluation is None:
-        raise ValueError(f"the horizon has not closed: {found.open_because}")
-    if found.kind not in KINDS:
+    if backtest.evaluation is None:
+        raise ValueError(f"the horizon has not closed: {backtest.open_because}")
+    if backtest.kind not in WITH_PROBABILITY:
         raise TruthError(
-            f"the truth is held against {', '.join(KINDS)}; a model of {found.kind} answers something else"
+            f"the truth is held against {', '.join(WITH_PROBABILITY)}; a model of {backtest.kind} answers something else"
         )
-    told = targets(truth, found.as_of, found.horizon_days, found.scores.index)
-    rows = told.join(found.scores)
+    truths = targets(truth, backtest.as_of, backtest.horizon_days, backtest.scores.index)
+    rows = truths.join(backtest.scores)
     labels = rows["happened"].to_numpy()
-    said, true = rows["foreseen"].to_numpy(), rows[found.kind].to_numpy()
-    if found.kind != "churn":  # counted in some dozens of futures, in which never is not impossible
+    predicted, true = rows["foreseen"].to_numpy(), rows[backtest.kind].to_numpy()
+    if backtest.kind != "churn":  # counted in some dozens of futures, in which never is not impossible
         true = np.clip(true, SELDOM, 1.0 - SELDOM)
-    baseline = f"{found.evaluation.baseline} (baseline)"
-    ways = {baseline: rows["baseline"].to_numpy(), found.rung: said, TRUTH: true}
-    if found.rung == found.evaluation.baseline:
-        del ways[found.rung]
-    return Opened(
+    baseline = f"{backtest.evaluation.baseline} (baseline)"
+    ways = {baseline: rows["baseline"].to_numpy(), backtest.rung: predicted, TRUTH: true}
+    if backtest.rung == backtest.evaluation.baseline:
+        del ways[backtest.rung]
+    return TruthReport(
         len(rows), int(labels.sum()), TOP_SHARE,
         [_judged(name, probability, labels) for name, probability in ways.items()],
-        float(said.mean()), float(true.mean()), float(np.abs(said - true).mean()), _correlation(said, true),
-        PLAYBOOK, *(_acted(rows, read(truth, "effects", found.as_of)) if found.kind == "churn" else (0, 0, {})), said, true,
-        {name: _found(probability, labels) for name, probability in ways.items()}, found.happened,
+        float(predicted.mean()), float(true.mean()), float(np.abs(predicted - true).mean()), _correlation(predicted, true),
+        PLAYBOOK, *(_acted(rows, read(truth, "effects", backtest.as_of)) if backtest.kind == "churn" else (0, 0, {})), predicted, true,
+        {name: _found(probability, labels) for name, probability in ways.items()}, backtest.happened,
     )  # fmt: skip
 
 
-def _correlation(said: Floats, true: Floats) -> float:
+def _correlation(predicted: Floats, true: Floats) -> float:
     """NaN where either is the same for all."""
-    return float(np.corrcoef(said, true)[0, 1]) if np.ptp(said) > 0 and np.ptp(true) > 0 else float("nan")
+    return float(np.corrcoef(predicted, true)[0, 1]) if np.ptp(predicted) > 0 and np.ptp(true) > 0 else float("nan")
 
 
 def _judged(name: str, probability: Floats, labels: Floats) -> Rank:
@@ -141,29 +140,29 @@ def _acted(rows: pd.DataFrame, effects: pd.DataFrame) -> tuple[int, int, dict[st
     return calls, len(both), {"at random, on average": at_random, **net, "by true effect: the best there is": best}
 
 
-def draw(found: Opened, path: Path) -> Path:
+def draw(report: TruthReport, path: Path) -> Path:
     """One picture: ranking against the attainable, calibration against the truth, and what acting would bring."""
     with mpl.rc_context(STYLE):
-        parts = [(_ranking, 1.1), (_calibration, 1.0), *([(_acting, 0.9)] if found.acted else [])]
+        parts = [(_ranking, 1.1), (_calibration, 1.0), *([(_acting, 0.9)] if report.acted else [])]
         figure = Figure(figsize=(4.4 * len(parts), 4.3), layout="constrained")
         widths = [width for _, width in parts]
         for (part, _), axes in zip(parts, figure.subplots(1, len(parts), width_ratios=widths), strict=True):
-            part(axes, found)
+            part(axes, report)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=150, facecolor="white")
     return path
 
 
-def _ranking(axes: Axes, found: Opened) -> None:
+def _ranking(axes: Axes, report: TruthReport) -> None:
     shares = np.arange(101) / 100.0
     axes.plot([0, 1], [0, 1], color=QUIET, lw=1, ls=(0, (2, 3)), label="at random")
-    for one in found.rankings:
-        colour = TRUE if one.name == TRUTH else BASELINE if one is found.rankings[0] else MODEL
-        label = f"{one.name}: AUROC {one.auroc:.3f}"
-        axes.plot(shares, np.r_[0.0, found.curves[one.name]], color=colour, lw=2, label=label)
+    for ranking in report.rankings:
+        colour = TRUE if ranking.name == TRUTH else BASELINE if ranking is report.rankings[0] else MODEL
+        label = f"{ranking.name}: AUROC {ranking.auroc:.3f}"
+        axes.plot(shares, np.r_[0.0, report.curves[ranking.name]], color=colour, lw=2, label=label)
     axes.set(
         xlabel="share of accounts, likeliest first",
-        ylabel=f"share found of those who {found.happened}",
+        ylabel=f"share found of those who {report.happened}",
         xlim=(0, 1),
         ylim=(0, 1.01),
     )
@@ -172,26 +171,26 @@ def _ranking(axes: Axes, found: Opened) -> None:
     axes.legend(frameon=False, loc="lower right", fontsize=8.5, markerscale=1.5)
 
 
-def _calibration(axes: Axes, found: Opened) -> None:
+def _calibration(axes: Axes, report: TruthReport) -> None:
     axes.plot([0, 1], [0, 1], color=QUIET, lw=1, ls=(0, (2, 3)))
-    axes.plot(found.said, found.true, ".", color=MODEL, ms=2.5, alpha=0.25, rasterized=True, label="an account")
-    said, true = _binned(found.said, found.true)
-    axes.plot(said, true, "o-", color=TRUE, ms=5, lw=1.6, label="mean of a tenth of them")
-    most = float(min(1.03, 1.1 * max(found.said.max(), found.true.max(), 0.05)))
+    axes.plot(report.predicted, report.true, ".", color=MODEL, ms=2.5, alpha=0.25, rasterized=True, label="an account")
+    predicted, true = _binned(report.predicted, report.true)
+    axes.plot(predicted, true, "o-", color=TRUE, ms=5, lw=1.6, label="mean of a tenth of them")
+    most = float(min(1.03, 1.1 * max(report.predicted.max(), report.true.max(), 0.05)))
     axes.set(xlabel="probability that the model gave", ylabel="true probability", xlim=(0, most), ylim=(0, most))
     axes.set_title("Calibration, against the truth itself", loc="left")
     _tidy(axes)
     axes.legend(frameon=False, loc="lower right", fontsize=8.5, markerscale=1.5)
 
 
-def _binned(said: Floats, true: Floats) -> tuple[Array, Array]:
-    order = np.argsort(said, kind="stable")
+def _binned(predicted: Floats, true: Floats) -> tuple[Array, Array]:
+    order = np.argsort(predicted, kind="stable")
     parts = [part for part in np.array_split(order, BINS) if len(part)]
-    return np.array([said[part].mean() for part in parts]), np.array([true[part].mean() for part in parts])
+    return np.array([predicted[part].mean() for part in parts]), np.array([true[part].mean() for part in parts])
 
 
-def _acting(axes: Axes, found: Opened) -> None:
-    names, values = list(found.acted), np.array(list(found.acted.values()))
+def _acting(axes: Axes, report: TruthReport) -> None:
+    names, values = list(report.acted), np.array(list(report.acted.values()))
     bars = axes.barh(range(len(names)), values, color=[QUIET, PALE, MODEL, TRUE], height=0.6)
     axes.bar_label(bars, [f"{value:,.0f}" for value in values], padding=4, fontsize=8.5)
     axes.set_yticks(range(len(names)), [name.replace(": ", ":\n") for name in names], fontsize=8.5)
@@ -205,7 +204,7 @@ def _acting(axes: Axes, found: Opened) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.set(xlabel="true net value")
-    axes.set_title(f"Acting, {found.calls:,} calls ({found.playbook.replace('_', ' ')})", loc="left")
+    axes.set_title(f"Acting, {report.calls:,} calls ({report.playbook.replace('_', ' ')})", loc="left")
     axes.grid(axis="x", color=LINE, lw=0.7)
     axes.set_axisbelow(True)
 

@@ -13,7 +13,7 @@ from features.history.ingest.validation import REFUSED, Bounds
 from features.history.streams import STREAMS, Stream
 from features.rows import Rows
 from serving.accounts.checks import POSITION, Checks
-from serving.api.problems import MALFORMED_EVENT, pointer, problem_of_errors
+from serving.errors import MalformedEvent, pointer
 
 FAR = datetime(9999, 1, 1, tzinfo=UTC)
 """Events after as_of are legal in a request: the score does not see them."""
@@ -36,7 +36,7 @@ class InlineAccounts:
         self.checks = Checks()
 
     def events(self, accounts: Sequence[tuple[str, Rows]]) -> list[Events]:
-        """The events of each (account_id, rows). A Problem lists every row that breaks a rule, and where it stands."""
+        """The events of each (account_id, rows). MalformedEvent lists every row that breaks a rule, and where it stands."""
         brought = [
             Brought(account, rows, ("accounts", number, "events")) for number, (account, rows) in enumerate(accounts)
         ]
@@ -50,7 +50,7 @@ class InlineAccounts:
         """The rows of each account by stream, in their types and with defaults filled; times after `until` break a rule too.
 
         `as_known`: the accounts are known ones, each once, and an event without an event_id has that of the history.
-        A Problem lists every row that breaks one, and where it stands.
+        MalformedEvent lists every row that breaks one, and where it stands.
         """
         bounds = Bounds(self.earliest, until, self.timezone)
         # Else a number stands for the id: checking must not change or refuse it.
@@ -58,7 +58,7 @@ class InlineAccounts:
         by_stream = {name: self._of_stream(stream, brought, labels, bounds) for name, stream in STREAMS.items()}
         refused = [error for _, errors in by_stream.values() for error in errors]
         if refused:
-            raise problem_of_errors(MALFORMED_EVENT, refused)
+            raise MalformedEvent.of_items(refused)
         return [{name: kept.get(label, []) for name, (kept, _) in by_stream.items()} for label in labels]
 
     def _of_stream(

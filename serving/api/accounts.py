@@ -13,9 +13,10 @@ from serving.accounts import listing, profile
 from serving.accounts.listing import After, Listing
 from serving.api.cursors import cursor_of, foreign, place_of
 from serving.api.dependencies import Served, Threads
-from serving.api.problems import UNKNOWN_ACCOUNT, Problem
+from serving.api.problems import UNKNOWN_ACCOUNT
 from serving.api.schemas.accounts import Account, Accounts, ListedAccount, Timeline, TimelineEvent, risk, stored_score
 from serving.database.engine import reading
+from serving.errors import UnknownAccount
 from serving.online.in_service import InService
 from serving.online.schemas import AccountId, Instant, Text
 
@@ -76,7 +77,7 @@ class ListQuery(BaseModel):
         return Listing(having, self.sort, natural if self.order is None else self.order == "descending")
 
     def after(self) -> After | None:
-        """Where the page begins; a Problem for a cursor of another order."""
+        """Where the page begins; MalformedRequest for a cursor of another order."""
         if self.cursor is None:
             return None
         place, asked = place_of(self.cursor, ListPlace), self.listing()
@@ -135,7 +136,7 @@ def _page(service: InService, query: ListQuery) -> Accounts:
 def _account(service: InService, account_id: str, query: AccountQuery, as_of: datetime) -> Account:
     known = service.accounts.known([account_id]).get(account_id)
     if known is None or known.first_known > as_of:
-        raise Problem(UNKNOWN_ACCOUNT, f"nothing is known of account '{account_id}' as of {as_of.isoformat()}")
+        raise UnknownAccount(f"nothing is known of account '{account_id}' as of {as_of.isoformat()}")
     with reading(service.database) as connection:
         stored = profile.stored(connection, account_id)
     return Account(

@@ -17,7 +17,7 @@ from serving.api import accounts, events, interventions, metrics, models, scores
 from serving.api.dependencies import PREFIX
 from serving.api.findings import problem_of_validation
 from serving.api.openapi import describe
-from serving.api.problems import DATABASE_UNAVAILABLE, Problem
+from serving.api.problems import FORESEEN, problem_of
 from serving.api.routes import QuickRoute
 from serving.database.engine import DatabaseUnavailable
 
@@ -44,15 +44,18 @@ RESOURCES.include_router(metrics.router)
 describe(RESOURCES)
 
 
-@RESOURCES.exception_handler(Problem)
-async def _problem(_: Request, problem: Problem) -> Response:
-    return problem.answer()
+async def _problem(_: Request, error: Exception) -> Response:
+    return problem_of(error).answer()
+
+
+for _kind in FORESEEN:
+    RESOURCES.add_exception_handler(_kind, _problem)
 
 
 @RESOURCES.exception_handler(DatabaseUnavailable)
 async def _without_database(_: Request, unavailable: DatabaseUnavailable) -> Response:
     log.warning("%s", unavailable)
-    return Problem(DATABASE_UNAVAILABLE, str(unavailable)).answer()
+    return problem_of(unavailable).answer()
 
 
 @RESOURCES.exception_handler(RequestValidationError)

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from serving.api.problems import MALFORMED_REQUEST, Problem
+from serving.errors import MalformedRequest
 
 Place = TypeVar("Place", bound=BaseModel)
 
@@ -16,7 +16,7 @@ def cursor_of(place: BaseModel) -> str:
 
 
 def place_of(cursor: str, kind: type[Place]) -> Place:
-    """The place that a cursor was made of; a Problem for a text that is none of ours."""
+    """The place that a cursor was made of; MalformedRequest for a text that is none of ours."""
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         return kind.model_validate_json(base64.b64decode(padded, altchars=b"-_", validate=True))
@@ -24,10 +24,9 @@ def place_of(cursor: str, kind: type[Place]) -> Place:
         raise foreign(cursor) from error
 
 
-def foreign(cursor: str) -> Problem:
+def foreign(cursor: str) -> MalformedRequest:
     """What is said of a cursor that does not belong to the request."""
-    return Problem(
-        MALFORMED_REQUEST,
+    return MalformedRequest(
         f"query parameter 'cursor': '{cursor[:100]}' is not the `next` of an answer to this request; "
-        "give it back as it was, with the same sort and order, or leave it out to begin anew",
+        "give it back as it was, with the same sort and order, or leave it out to begin anew"
     )

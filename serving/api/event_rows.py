@@ -20,8 +20,8 @@ from features.history.streams import BLANK, STREAMS, Stream
 from serving.accounts.checks import POSITION, Checks
 from serving.accounts.event_inbox import PostedEvent
 from serving.api.findings import said
-from serving.api.problems import pointer
 from serving.api.schemas.events import names_of, read_row
+from serving.errors import pointer
 
 Row = dict[str, Any]
 

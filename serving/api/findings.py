@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from serving.api.problems import MALFORMED_EVENT, MALFORMED_REQUEST, NOT_JSON, Problem, pointer, problem_of_errors
+from serving.api.problems import NOT_JSON, Problem, problem_of
+from serving.errors import MalformedEvent, MalformedRequest, pointer
 from serving.online.schemas import ScoreRequest, names_at
 
 Finding = Mapping[str, Any]
@@ -21,15 +22,15 @@ def problem_of_findings(findings: Sequence[Finding], asked: type[BaseModel] = Sc
     if findings[0].get("type") == "json_invalid":
         return Problem(NOT_JSON, str(findings[0]["msg"]))
     in_events = all("events" in finding["loc"] for finding in findings)
-    kind = MALFORMED_EVENT if in_events else MALFORMED_REQUEST
-    return problem_of_errors(kind, [_error(finding, asked) for finding in findings])
+    kind = MalformedEvent if in_events else MalformedRequest
+    return problem_of(kind.of_items([_error(finding, asked) for finding in findings]))
 
 
 def problem_of_validation(findings: Sequence[Finding], asked: type[BaseModel]) -> Problem:
     """As `problem_of_findings`, for FastAPI's findings: their place begins with where the request has it."""
     outside = [finding for finding in findings if finding["loc"][0] in OUTSIDE]
     if outside:
-        return Problem(MALFORMED_REQUEST, "; ".join(map(_said_of_parameter, outside)))
+        return problem_of(MalformedRequest("; ".join(map(_said_of_parameter, outside))))
     return problem_of_findings([{**finding, "loc": finding["loc"][1:]} for finding in findings], asked)
 
 

@@ -1,8 +1,7 @@
 """/v1/interventions: what is to be done for whom by when, and how people take it on, hand it over and end it."""
 
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -16,7 +15,7 @@ from starlette.responses import Response
 from features.timestamps import now
 from serving.api.cursors import cursor_of, place_of
 from serving.api.dependencies import Caller, Served, Threads
-from serving.api.problems import UNKNOWN_INTERVENTION, WRONG_STATE, Problem
+from serving.api.problems import UNKNOWN_INTERVENTION, WRONG_STATE
 from serving.api.routes import problems
 from serving.api.schemas.interventions import (
     By,
@@ -32,7 +31,7 @@ from serving.api.schemas.interventions import (
 from serving.database.engine import reading, writing
 from serving.database.intervention_states import ASSIGNED, CLAIMED, DISMISSED, DONE, IN_PROGRESS, OPEN
 from serving.interventions.run import listing
-from serving.interventions.run.lifecycle import Change, NoIntervention, NotAllowed, change, comment, finish_step
+from serving.interventions.run.lifecycle import Change, change, comment, finish_step
 from serving.interventions.run.listing import FILTERS, PageEnd
 from serving.online.in_service import InService
 from serving.online.schemas import Text
@@ -95,7 +94,7 @@ class Changing:
             change(connection, actor, at)
             return _told(connection, intervention_id)
 
-        with _as_problems(), writing(self.service.database) as connection:
+        with writing(self.service.database) as connection:
             return changed() if asked is None else once(connection, asked, at, changed)
 
 
@@ -180,7 +179,7 @@ def _page(service: InService, query: InterventionQuery) -> Interventions:
 
 
 def _one(service: InService, intervention_id: str) -> Answer:
-    with _as_problems(), reading(service.database) as connection:
+    with reading(service.database) as connection:
         return _told(connection, intervention_id)
 
 
@@ -193,14 +192,3 @@ def _told(connection: sa.Connection, intervention_id: str) -> Answer:
 
 def _as_json(answer: Answer) -> Response:
     return Response(answer.body, answer.status, media_type="application/json")
-
-
-@contextmanager
-def _as_problems() -> Iterator[None]:
-    """What an intervention does not allow, in the words of the service."""
-    try:
-        yield
-    except NoIntervention as unknown:
-        raise Problem(UNKNOWN_INTERVENTION, str(unknown)) from unknown
-    except NotAllowed as refused:
-        raise Problem(WRONG_STATE, str(refused)) from refused

@@ -5,7 +5,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from serving.api.problems import DATABASE_UNAVAILABLE, MALFORMED_REQUEST, MEDIA_TYPE, UNKNOWN_ACCOUNT, Kind
+from serving.api.problems import DATABASE_UNAVAILABLE, MALFORMED_REQUEST, UNKNOWN_ACCOUNT, Kind
+from serving.online.schemas import PROBLEM_MEDIA_TYPE
 
 PROBLEM = {
     "title": "Problem",
@@ -96,4 +97,4 @@ def _problem(status: str, response: dict[str, Any]) -> dict[str, Any]:
     if status in _EXAMPLES:
         kind, detail = _EXAMPLES[status]
         content["example"] = {"type": kind.type, "title": kind.title, "status": kind.status, "detail": detail}
-    return {"description": response["description"], "content": {MEDIA_TYPE: content}}
+    return {"description": response["description"], "content": {PROBLEM_MEDIA_TYPE: content}}

@@ -1,6 +1,8 @@
 """Every answer that is not a success: RFC 9457 problem details, with a type that a program can rely on.
 
-A `Problem` is raised where it is found; `serving.api.middleware.limits` turns it into an answer.
+The rooms below raise the errors of `serving.errors`, `serving.database` and `registry`; `KINDS` says which problem each of
+these is. A `Problem` is raised in this room alone, for what HTTP itself asks for. `serving.api.middleware.limits` and the
+exception handlers of `serving.api.app` turn both into answers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +13,24 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-MEDIA_TYPE = "application/problem+json"
+from registry.errors import ModelUnavailable, NoChampion, RegistryUnavailable
+from serving.database.engine import DatabaseUnavailable
+from serving.errors import (
+    Busy,
+    HistoryUnavailable,
+    KeyReused,
+    MalformedEvent,
+    MalformedRequest,
+    NotConfigured,
+    NotReady,
+    UnknownAccount,
+    UnknownTarget,
+)
+from serving.interventions.deliver.status_reports import UnreadableReport
+from serving.interventions.deliver.webhook_signatures import BadSignature
+from serving.interventions.run.lifecycle import NoIntervention, NotAllowed
+from serving.online.schemas import PROBLEM_MEDIA_TYPE
+
 MAX_ERRORS_LISTED = 50
 
 
@@ -53,9 +72,30 @@ TOO_SLOW = Kind("/problems/too-slow", 504, "The answer takes too long")
 NOT_CONFIGURED = Kind("/problems/not-configured", 503, "The service is not configured")
 FAILED = Kind("/problems/failed", 500, "The service failed on this request")
 
+KINDS: Mapping[type[Exception], Kind] = {
+    UnknownAccount: UNKNOWN_ACCOUNT,
+    UnknownTarget: UNKNOWN_TARGET,
+    MalformedRequest: MALFORMED_REQUEST,
+    MalformedEvent: MALFORMED_EVENT,
+    KeyReused: KEY_REUSED,
+    Busy: BUSY,
+    NotReady: NOT_READY,
+    NotConfigured: NOT_CONFIGURED,
+    HistoryUnavailable: HISTORY_UNAVAILABLE,
+    DatabaseUnavailable: DATABASE_UNAVAILABLE,
+    NoIntervention: UNKNOWN_INTERVENTION,
+    NotAllowed: WRONG_STATE,
+    BadSignature: BAD_SIGNATURE,
+    UnreadableReport: MALFORMED_REQUEST,
+    NoChampion: NO_CHAMPION,
+    RegistryUnavailable: REGISTRY_UNAVAILABLE,
+    ModelUnavailable: MODEL_REFUSED,
+}
+"""By the class of an error of the rooms below; a subclass without an entry of its own is of its base's kind."""
+
 
 class Problem(Exception):
-    """Something that the caller must be told, with the words to tell it in.
+    """A problem that the caller is told of: its kind, and the detail in words.
 
     `pointer` is the JSON pointer (RFC 6901, as a URI fragment) of the offending item in the request;
     `errors` lists several items, each with its own detail and pointer. `headers` go with the answer.
@@ -89,23 +129,23 @@ class Problem(Exception):
         return members
 
     def answer(self, headers: Mapping[str, str] | None = None) -> Response:
-        """The HTTP response that says it."""
+        """The HTTP response with the problem object as its body."""
         retry = {"retry-after": "5"} if self.kind.status == HTTPStatus.SERVICE_UNAVAILABLE else {}
         return JSONResponse(
             self.members(),
             self.kind.status,
             headers={**retry, **self.headers, **(headers or {})},
-            media_type=MEDIA_TYPE,
+            media_type=PROBLEM_MEDIA_TYPE,
         )
 
 
-def pointer(*steps: str | int) -> str:
-    """The JSON pointer of an item as a URI fragment: the steps "accounts", 0 and "as_of" give #/accounts/0/as_of."""
-    return "#" + "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+FORESEEN: tuple[type[Exception], ...] = (Problem, *KINDS)
+"""The errors that are answered as problems."""
 
 
-def problem_of_errors(kind: Kind, errors: Sequence[Mapping[str, str]]) -> Problem:
-    """One problem for all that is wrong with a request: the first item in full, how many more, and the list."""
-    first, others = errors[0], len(errors) - 1
-    more = f" ({others} more, see errors)" if others else ""
-    return Problem(kind, first["detail"] + more, pointer=first["pointer"], errors=errors)
+def problem_of(error: Exception) -> Problem:
+    """The problem behind an error of `FORESEEN`; a problem is its own."""
+    if isinstance(error, Problem):
+        return error
+    kind = next(KINDS[base] for base in type(error).__mro__ if base in KINDS)
+    return Problem(kind, str(error), pointer=getattr(error, "pointer", None), errors=getattr(error, "errors", ()))

@@ -1,5 +1,9 @@
-"""POST /v1/scores: the scores of accounts, known ones by id, others by the events sent along."""
+"""POST /v1/scores: the scores of accounts, known ones by id, others by the events sent along.
 
+`score_response` is the one path of a request for scores: the native endpoint of the service takes it, too.
+"""
+
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
@@ -19,10 +23,14 @@ from serving.api.problems import (
     UNKNOWN_ACCOUNT,
     UNKNOWN_TARGET,
     WRONG_MEDIA_TYPE,
+    problem_of,
 )  # fmt: skip
 from serving.api.routes import QuickRoute, problems
-from serving.online.request import answer, as_of_asked, is_quick
-from serving.online.schemas import ScoreRequest, ScoreResponse
+from serving.errors import UnknownAccount
+from serving.online.in_service import InService
+from serving.online.schemas import ProblemDetail, ScoredAccount, ScoreRequest, ScoreResponse
+from serving.online.score_request import answer, is_quick, moment_of
+from serving.runtime.request_pool import Heavy
 
 router = APIRouter(route_class=QuickRoute)
 
@@ -114,7 +122,30 @@ async def scores(
     One entry for each account asked for, first account_ids, then accounts, in their order. With explain up to 100 accounts
     (top) or 10 (all).
     """
-    as_of = as_of_asked(asked.as_of, service, now())
-    if is_quick(asked, service):
-        return answer(asked, service, as_of)
-    return await threads.run(answer, asked, service, as_of)
+    return await score_response(asked, service, threads)
+
+
+async def score_response(request: ScoreRequest, service: InService, heavy: Heavy) -> ScoreResponse:
+    """The answer: at once where it takes little, else by a thread of the request pool. Raises as `answer` does, and Busy."""
+    as_of = moment_of(request.as_of, service, now())
+    if is_quick(request, service):
+        return response_as_of(request, service, as_of)
+    return await heavy.run(response_as_of, request, service, as_of)
+
+
+def response_as_of(request: ScoreRequest, service: InService, as_of: datetime) -> ScoreResponse:
+    """The answer for a moment; an account that is not known, beside others that are, has the problem in its entry."""
+    entries = answer(request, service, as_of)
+    account_ids = [*request.account_ids, *(account.account_id for account in request.accounts)]
+    return ScoreResponse.model_construct(
+        as_of=as_of,
+        accounts=[
+            _error(account_id, entry) if isinstance(entry, UnknownAccount) else entry
+            for account_id, entry in zip(account_ids, entries, strict=True)
+        ],
+    )
+
+
+def _error(account_id: str, error: UnknownAccount) -> ScoredAccount:
+    detail = ProblemDetail(**problem_of(error).members())
+    return ScoredAccount(account_id=account_id, scores=[], error=detail)

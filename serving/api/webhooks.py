@@ -8,15 +8,15 @@ from fastapi import APIRouter, Path, Request
 
 from features.timestamps import now
 from serving.api.dependencies import Served, Threads
-from serving.api.problems import BAD_SIGNATURE, MALFORMED_REQUEST, UNKNOWN_CHANNEL, UNKNOWN_INTERVENTION, Problem
+from serving.api.problems import BAD_SIGNATURE, UNKNOWN_CHANNEL, UNKNOWN_INTERVENTION, Problem
 from serving.api.routes import problems
 from serving.api.schemas.interventions import Reported
 from serving.database.engine import writing
 from serving.database.intervention_states import CLAIMED
 from serving.interventions.declare.settings import IncomingWebhook
 from serving.interventions.deliver.status_reports import StatusReport, UnreadableReport, read_status_report
-from serving.interventions.deliver.webhook_signatures import BadSignature, verify_signature
-from serving.interventions.run.lifecycle import Change, NoIntervention, NotAllowed, change, lock_intervention
+from serving.interventions.deliver.webhook_signatures import verify_signature
+from serving.interventions.run.lifecycle import Change, NotAllowed, change, lock_intervention
 from serving.online.in_service import InService
 from serving.online.schemas import Text
 
@@ -46,26 +46,14 @@ async def report(
     if declared is None:
         raise Problem(UNKNOWN_CHANNEL, f"there is no table [webhooks.{channel}] in the project file")
     body = await request.body()
-    _check(declared, body, request)
+    verify_signature(declared, body, request.headers)
     return await threads.run(_taken, service, channel, declared, body, now())
 
 
-def _check(declared: IncomingWebhook, body: bytes, request: Request) -> None:
-    try:
-        verify_signature(declared, body, request.headers)
-    except BadSignature as bad:
-        raise Problem(BAD_SIGNATURE, str(bad)) from bad
-
-
 def _taken(service: InService, channel: str, declared: IncomingWebhook, body: bytes, at: datetime) -> Reported:
-    try:
-        told = read_status_report(declared, _as_json(body))
-        with writing(service.database) as connection:
-            return _changed(connection, told, f"{told.actor or 'webhook'} ({channel})", service, at)
-    except UnreadableReport as unreadable:
-        raise Problem(MALFORMED_REQUEST, str(unreadable)) from unreadable
-    except NoIntervention as unknown:
-        raise Problem(UNKNOWN_INTERVENTION, str(unknown)) from unknown
+    report = read_status_report(declared, _as_json(body))
+    with writing(service.database) as connection:
+        return _changed(connection, report, f"{report.actor or 'webhook'} ({channel})", service, at)
 
 
 def _as_json(body: bytes) -> Any:

@@ -8,7 +8,7 @@ from features.timestamps import now
 from serving.api.dependencies import Served, Threads
 from serving.api.routes import QuickRoute, problems
 from serving.api.scores import MAY_FAIL, SCORED
-from serving.online.request import as_of_asked
+from serving.online.score_request import moment_of
 from serving.online.what_if import what_if
 from serving.online.what_if_schemas import WhatIf, WhatIfRequest
 
@@ -52,4 +52,4 @@ async def if_it_happened(
     asked: Annotated[WhatIfRequest, Body(openapi_examples=_ASKED)], service: Served, threads: Threads
 ) -> WhatIf:
     """The scores of one account as they are, and as they would be if these events had happened. Nothing is stored."""
-    return await threads.run(what_if, asked, service, as_of_asked(asked.as_of, service, now()))
+    return await threads.run(what_if, asked, service, moment_of(asked.as_of, service, now()))

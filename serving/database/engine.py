@@ -9,14 +9,18 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from features.errors import ExitCode, ForesailError
+
 LOCAL = "sqlite:///"
 WAIT_SECONDS = 2.0
 """How long a statement may wait for a lock or an answer before the database counts as unavailable."""
 UPGRADE = "`foresail nightly` and `foresail serve` bring it up to date when they start"
 
 
-class DatabaseUnavailable(Exception):
+class DatabaseUnavailable(ForesailError):
     """The operational database cannot be used now; the message says which, why, and what to do. Passwords are not in it."""
+
+    exit_code = ExitCode.DATA
 
 
 def opened(url: str, *, wait_seconds: float = WAIT_SECONDS) -> sa.Engine:

@@ -7,10 +7,10 @@ from functools import cached_property
 import sqlalchemy as sa
 
 from features.engine.feature_names import Names
+from registry.errors import ModelUnavailable
 from registry.loader import LoadedModel
 from serving.accounts.inline import InlineAccounts
 from serving.accounts.reader import Accounts
-from serving.api.problems import Problem
 from serving.online.settings import Settings
 from serving.segmentation.stakes import value_model
 
@@ -22,7 +22,7 @@ class InService:
     settings: Settings
     models: Mapping[str, LoadedModel]
     """By target."""
-    problems: Mapping[str, Problem]
+    missing: Mapping[str, ModelUnavailable]
     """Of each target without a model: why."""
     accounts: Accounts
     inline: InlineAccounts

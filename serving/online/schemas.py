@@ -290,6 +290,9 @@ class Score:
     ]
 
 
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+
+
 class ProblemDetail(BaseModel):
     """RFC 9457 problem details."""
 

@@ -11,11 +11,11 @@ from features.engine.table import build_feature_row
 from features.history.streams import STREAMS, Stream
 from features.rows import Row
 from serving.accounts.inline import Brought
-from serving.online.entries import scored
-from serving.online.explanation import Question, Subject
+from serving.online.account_scores import account_scores
 from serving.online.in_service import InService
-from serving.online.request import models_asked, subject_known, unknown
 from serving.online.schemas import Score, ScoredAccount
+from serving.online.score_query import AccountRow, ScoreQuery
+from serving.online.score_request import known_row, models_of, unknown_account
 from serving.online.what_if_schemas import Difference, WhatIf, WhatIfRequest
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -23,35 +23,35 @@ Rows = dict[str, list[dict[str, Any]]]
 
 
 def what_if(request: WhatIfRequest, service: InService, as_of: datetime) -> WhatIf:
-    """The scores as they are and as they would be. Raises Problem as `answer` does, and for events after as_of."""
-    question = Question(models_asked(request.targets, service), request.explain, as_of)
-    subject, rows = _account(request, service, as_of)
+    """The scores as they are and as they would be. Raises as `score_request.answer` does, and MalformedEvent for events after as_of."""
+    query = ScoreQuery(models_of(request.targets, service), request.explain, as_of)
+    account, rows = _account(request, service, as_of)
     supposed = _supposed(request, service, as_of)
-    after = subject._replace(row=_row(subject.account_id, _together(rows, supposed), service, as_of))
-    before, would_be = scored([subject, after], question, service)
+    after = account._replace(features=_row(account.account_id, _together(rows, supposed), service, as_of))
+    before, would_be = account_scores([account, after], query, service)
     return WhatIf.model_construct(
         as_of=as_of,
-        account_id=subject.account_id,
+        account_id=account.account_id,
         before=before,
         after=would_be,
         differences=_differences(before, would_be),
     )
 
 
-def _account(request: WhatIfRequest, service: InService, as_of: datetime) -> tuple[Subject, Rows]:
+def _account(request: WhatIfRequest, service: InService, as_of: datetime) -> tuple[AccountRow, Rows]:
     """The account as it is, and all its events."""
     if request.account is None:
         known = str(request.account_id)
-        subject = subject_known(known, service, as_of, "#/account_id")
+        row = known_row(known, service, as_of, "#/account_id")
         found = service.accounts.known([known]).get(known)
         if found is None:
-            raise unknown(known, as_of, "#/account_id")
+            raise unknown_account(known, as_of, "#/account_id")
         rows = {name: found.events(name) for name in STREAMS}
         # From what was read just now: an event posted in between would be laid to the supposed ones.
-        return subject._replace(row=_row(known, rows, service, as_of)), rows
+        return row._replace(features=_row(known, rows, service, as_of)), rows
     brought = Brought(request.account.account_id, request.account.rows(), ("account", "events"))
     (rows,) = service.inline.checked([brought])
-    return Subject(brought.account_id, _row(brought.account_id, rows, service, as_of)), rows
+    return AccountRow(brought.account_id, _row(brought.account_id, rows, service, as_of)), rows
 
 
 def _supposed(request: WhatIfRequest, service: InService, as_of: datetime) -> Rows:

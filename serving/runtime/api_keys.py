@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 import sqlalchemy as sa
 
-from serving.api.problems import DATABASE_UNAVAILABLE, Problem
+from serving.database.engine import DatabaseUnavailable
 from serving.database.keys import Key, listed, recognised
 
 LOOK_SECONDS = 2.0
@@ -42,10 +42,10 @@ class Keyring:
         return self._read_at is not None and not self._keys
 
     def recognised(self, text: str) -> Key | None:
-        """The good key that this text is; None for any other text. A Problem while nobody can tell."""
+        """The good key that this text is; None for any other text. DatabaseUnavailable while nobody can tell."""
         self._check_fresh()
         return recognised(self._keys, text)
 
     def _check_fresh(self) -> None:
         if self._read_at is None or self._clock() - self._read_at > STAY_SECONDS:
-            raise Problem(DATABASE_UNAVAILABLE, "the database that holds the API keys does not answer")
+            raise DatabaseUnavailable("the database that holds the API keys does not answer")

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from features.catalog import CATALOG
 from features.engine.plan import FeatureSet
 from registry import loader
-from registry.loader import CHAMPION, LoadedModel, ModelUnavailable, NoChampion, RegistryUnavailable
-from serving.api.problems import MODEL_REFUSED, NO_CHAMPION, REGISTRY_UNAVAILABLE, Kind, Problem
+from registry.errors import ModelUnavailable
+from registry.loader import LoadedModel
+from registry.store import CHAMPION
 
 LOOKS_BETWEEN_TRIES = 12
 """A refused model is read again after that many looks: files may have been out of reach for a while."""
@@ -27,7 +28,7 @@ class Champions:
         self.catalog = catalog
         self.names = names
         self.models: Mapping[str, LoadedModel] = {}
-        self.problems: dict[str, Problem] = {}
+        self.missing: dict[str, ModelUnavailable] = {}
         """Of each target whose champion is not in service: why."""
         self._refused: dict[str, tuple[str, int]] = {}
 
@@ -48,7 +49,7 @@ class Champions:
         except ModelUnavailable as unavailable:
             self._say(target, unavailable, before)
             return before
-        self.problems.pop(target, None)
+        self.missing.pop(target, None)
         self._refused.pop(target, None)
         return before
 
@@ -59,19 +60,13 @@ class Champions:
         return refused == version and (looks + 1) % LOOKS_BETWEEN_TRIES != 0
 
     def _say(self, target: str, unavailable: ModelUnavailable, before: LoadedModel | None) -> None:
-        said, told = self.problems.get(target), without_credentials(str(unavailable))
-        self.problems[target] = Problem(_kind(unavailable), told)
-        if said is None or said.detail != told:
+        known, message = self.missing.get(target), without_credentials(str(unavailable))
+        self.missing[target] = type(unavailable)(message)
+        if known is None or str(known) != message:
             stays = f"; version {before.version} stays in service" if before else ""
-            log.warning("%s: %s%s", target, told, stays)
+            log.warning("%s: %s%s", target, message, stays)
 
 
 def without_credentials(text: str) -> str:
-    """A text without what stands before the host of its addresses: problems are told to strangers, too."""
+    """A text whose addresses have no user and password: callers read the messages, too."""
     return re.sub(r"(?<=://)[^/\s@]+@", "***@", text)
-
-
-def _kind(unavailable: ModelUnavailable) -> Kind:
-    if isinstance(unavailable, NoChampion):
-        return NO_CHAMPION
-    return REGISTRY_UNAVAILABLE if isinstance(unavailable, RegistryUnavailable) else MODEL_REFUSED

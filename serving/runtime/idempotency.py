@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from serving.api.problems import KEY_REUSED, Problem
 from serving.database.engine import insert_missing
 from serving.database.tables import idempotency_keys as keys
+from serving.errors import KeyReused
 
 KEPT = timedelta(hours=24)
 UNDER_WAY = 0
@@ -42,7 +42,7 @@ def once(connection: sa.Connection, asked: Asked, now: datetime, do: Callable[[]
     """The answer of `do`, or the one given before to the same request; both in the transaction of the connection.
 
     Of two at the same time the second waits until the first is committed, and is given its answer; if the first failed,
-    the second is done. A Problem if the key was used for another request.
+    the second is done. KeyReused if the key was used for another request.
     """
     connection.execute(sa.delete(keys).where(keys.c.created_at <= now - KEPT))
     if not _is_new(connection, asked, now):
@@ -61,9 +61,8 @@ def _is_new(connection: sa.Connection, asked: Asked, now: datetime) -> bool:
 def _given_before(connection: sa.Connection, asked: Asked) -> Answer:
     row = connection.execute(sa.select(keys.c.request, keys.c.status, keys.c.answer).where(_own(asked))).one()
     if row.request != asked.request:
-        raise Problem(
-            KEY_REUSED,
-            f"the idempotency key '{asked.key}' was used for another request less than a day ago; use a new one",
+        raise KeyReused(
+            f"the idempotency key '{asked.key}' was used for another request less than a day ago; use a new one"
         )
     return Answer(row.status, row.answer)
 

@@ -14,12 +14,12 @@ from registry.loader import LoadedModel
 from serving.accounts.inline import InlineAccounts
 from serving.accounts.last_scores import cuts_drawn
 from serving.accounts.reader import Accounts
-from serving.api.problems import DATABASE_UNAVAILABLE, NOT_CONFIGURED, NOT_READY, Problem
 from serving.database.engine import DatabaseUnavailable, opened
 from serving.database.upgrade import check_current
+from serving.errors import NotConfigured, NotReady, ServingError
 from serving.observability import metrics
 from serving.online.in_service import InService
-from serving.online.request import warm_up
+from serving.online.score_request import warm_up
 from serving.online.settings import Settings, SettingsError, read_settings
 from serving.runtime.champions import Champions, without_credentials
 from serving.runtime.parent_watchdog import end_with_parent
@@ -41,7 +41,9 @@ class Watch:
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.settings: Settings | None = None
         self._in_service: InService | None = None
-        self._problem = Problem(NOT_READY, "the service has not started completely; if this lasts, its log says why")
+        self._why_not: ServingError | DatabaseUnavailable = NotReady(
+            "the service has not started completely; if this lasts, its log says why"
+        )
         self._champions: Champions | None = None
         self._inline: InlineAccounts | None = None
         self._database: sa.Engine | None = None
@@ -53,7 +55,7 @@ class Watch:
             self._catalog = catalog_with(settings.feature_files)
             self.settings = settings
         except (SettingsError, ExtensionError) as error:
-            self._problem = Problem(NOT_CONFIGURED, str(error))
+            self._why_not = NotConfigured(str(error))
             log.warning("%s", error)
 
     def start(self, within_seconds: float = START_SECONDS) -> None:
@@ -62,7 +64,7 @@ class Watch:
         if self.settings is None:
             return
         asked = f"the model registry {without_credentials(self.settings.tracking_uri)} has not answered yet"
-        self._problem = Problem(NOT_READY, f"{asked}; if this lasts, the service's log says why")
+        self._why_not = NotReady(f"{asked}; if this lasts, the service's log says why")
         threading.Thread(target=self._go_on, args=(self.settings,), name="watch", daemon=True).start()
         if not self._looked.wait(within_seconds):
             log.warning("%s", asked)
@@ -72,15 +74,15 @@ class Watch:
         self._stopped.set()
 
     def in_service(self) -> InService:
-        """What is in service now; a Problem if nothing is."""
+        """What is in service now; NotReady, NotConfigured or DatabaseUnavailable if nothing is."""
         if self._in_service is None:
-            raise self._problem.with_traceback(None)
+            raise self._why_not.with_traceback(None)
         return self._in_service
 
     def check_ready(self) -> None:
-        """A Problem unless every configured target has a model in service."""
-        for problem in self.in_service().problems.values():
-            raise problem.with_traceback(None)
+        """ModelUnavailable unless every configured target has a model in service; else as `in_service`."""
+        for unavailable in self.in_service().missing.values():
+            raise unavailable.with_traceback(None)
 
     def look(self) -> None:
         """Look at the registry once, and exchange what is in service if it has changed."""
@@ -90,14 +92,14 @@ class Watch:
         self._champions = self._champions or Champions(settings.tracking_uri, settings.models, self._catalog)
         self._champions.look()
         models = self._champions.models
-        missing = {target: self._champions.problems[target] for target in settings.models if target not in models}
+        missing = {target: self._champions.missing[target] for target in settings.models if target not in models}
         try:
             self._database = self._database or _checked(opened(settings.database))
         except DatabaseUnavailable as error:
-            self._problem = Problem(DATABASE_UNAVAILABLE, str(error))
+            self._why_not = error
             return
         before = self._in_service
-        if before is None or before.models != models or before.problems != missing:
+        if before is None or before.models != models or before.missing != missing:
             self._inline = self._inline or InlineAccounts(settings.timezone, settings.earliest)
             accounts = self._accounts(self._database, models)
             found = InService(

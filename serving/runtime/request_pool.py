@@ -8,7 +8,7 @@ from contextvars import copy_context
 from functools import partial
 from typing import ParamSpec, TypeVar
 
-from serving.api.problems import BUSY, Problem
+from serving.errors import Busy
 
 AT_ONCE = 4
 WAITING = 60
@@ -25,9 +25,9 @@ class Heavy:
         self._places = threading.BoundedSemaphore(at_once + waiting)
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What `work` returns; a Problem at once if too much is under way. A place is free when the work has ended."""
+        """What `work` returns; Busy at once if too much is under way. A place is free when the work has ended."""
         if not self._places.acquire(blocking=False):
-            raise Problem(BUSY, "too many requests are being answered; try again in a few seconds")
+            raise Busy("too many requests are being answered; try again in a few seconds")
         # In a copy of the caller's context: what the work notes belongs to the caller's request.
         future = self._threads.submit(copy_context().run, partial(work, *args, **kwargs))
         future.add_done_callback(lambda _: self._places.release())

@@ -29,13 +29,14 @@ class Cut:
         A quantile moves from night to night, so its margin is one of rank: with 0.80 and 0.05 who was high stays so
         down to the quantile 0.75. The margin of an absolute cut is a share of it.
         """
-        if threshold.by == "absolute":
-            return cls.around(threshold.at, margin * threshold.at)
+        if threshold.absolute is not None:
+            return cls.around(threshold.absolute, margin * threshold.absolute)
         known = values[~np.isnan(values)]
-        if not len(known):
+        if threshold.quantile is None or not len(known):
             return cls(np.inf, np.inf, np.inf)
-        half = within(threshold.at, margin)
-        at, rise, fall = np.quantile(known, [threshold.at, threshold.at + half, threshold.at - half])
+        half = within(threshold.quantile, margin)
+        quantiles = [threshold.quantile, threshold.quantile + half, threshold.quantile - half]
+        at, rise, fall = np.quantile(known, quantiles)
         return cls(float(at), float(rise), float(fall))
 
     @classmethod

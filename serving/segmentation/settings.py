@@ -1,13 +1,16 @@
-"""What a company may choose about standings: where the cuts lie, what counts how much, how sticky a standing is."""
+"""What a company may choose about segmentation, as foresail.toml declares it: cuts, weights, and the margin of hysteresis."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, model_validator
+
+from registry.target_kinds import RISKS
+
 YEAR = 365
-"""Days over which value is reckoned."""
-RISKS = ("churn", "contract_churn", "contraction")
-"""The kinds of target that put value at stake."""
+"""Days over which value is computed."""
+MOST_DAYS = 36_500
 QUADRANTS = ("strategic_core", "stable_contributor", "high_potential_growth", "routine")
 TIERS = ("strategic", "growth", "potential")
 SEGMENTS = ("silent", "new", "at_risk", "low_frequency", "high_value", "potential")
@@ -19,89 +22,138 @@ SEVERITIES: tuple[SeverityWord, ...] = ("low", "medium", "high", "critical")
 Tier = Literal["strategic", "growth", "potential"]
 
 
-@dataclass(frozen=True)
-class Threshold:
-    """Where high begins: at a quantile of the accounts, or at an absolute number."""
+class Declared(BaseModel):
+    """A table of foresail.toml. The description of a field completes the sentence of an error about it."""
 
-    by: Literal["quantile", "absolute"]
-    at: float
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-@dataclass(frozen=True)
-class Matrix:
+class Threshold(Declared):
+    """Where high begins. A quantile moves with the accounts, an absolute number does not; exactly one of the two is set."""
+
+    quantile: float | None = Field(default=None, gt=0, lt=1, description="a quantile between 0 and 1, like 0.80")
+    absolute: float | None = Field(default=None, gt=0, description="a number above 0, like 10000")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "Threshold":
+        if (self.quantile is None) == (self.absolute is None):
+            raise ValueError
+        return self
+
+
+_VALUE = "{ quantile = 0.80 } or { absolute = 10000 }, one of the two"
+_POTENTIAL = "{ quantile = 0.70 } or { absolute = 0.70 }, one of the two"
+
+
+class Matrix(Declared):
     """The value × potential matrix."""
 
-    value: Threshold = Threshold("quantile", 0.80)
-    potential: Threshold = Threshold("quantile", 0.70)
+    value: Threshold = Field(default=Threshold(quantile=0.80), description=_VALUE)
+    potential: Threshold = Field(default=Threshold(quantile=0.70), description=_POTENTIAL)
 
 
-@dataclass(frozen=True)
-class TierRule:
-    """All that is set must hold for the account to be of this tier, whatever its value and fit."""
+class TierRule(Declared):
+    """An account that meets every set condition is of this tier, whatever its value and fit."""
 
-    tier: Tier
-    yearly_purchases: float | None = None
-    """Net purchases of the last 365 days above this, in the project's currency."""
-    min_years: float | None = None
-    """An account for so many years at least."""
-    min_strategic_fit: float | None = None
-    willing_to_be_reference: bool = False
+    tier: Tier = Field(description='"strategic", "growth" or "potential"')
+    yearly_purchases: float | None = Field(
+        default=None, gt=0, description="an amount above 0: net purchases of the last 365 days must exceed it"
+    )
+    min_years: float | None = Field(default=None, gt=0, description="a number of years above 0, like 3")
+    min_strategic_fit: float | None = Field(default=None, ge=1, le=5, description="a fit of 1 to 5, like 4")
+    willing_to_be_reference: bool = Field(default=False, description="true, or leave it out")
+
+    @model_validator(mode="after")
+    def _has_a_condition(self) -> "TierRule":
+        conditions = (self.yearly_purchases, self.min_years, self.min_strategic_fit)
+        if all(condition is None for condition in conditions) and not self.willing_to_be_reference:
+            raise ValueError
+        return self
 
 
-@dataclass(frozen=True)
-class Tiers:
+class Tiers(Declared):
     """Value × strategic fit: both high is strategic, one of them growth, neither potential. Rules come first."""
 
-    value: Threshold = Threshold("quantile", 0.80)
-    strategic_fit: float = 4.0
-    """From here on, of 1 to 5, the fit is high."""
-    rules: tuple[TierRule, ...] = ()
+    value: Threshold = Field(default=Threshold(quantile=0.80), description=_VALUE)
+    strategic_fit: float = Field(default=4.0, ge=1, le=5, description="a fit of 1 to 5, like 4")
+    """From this fit on, of 1 to 5, the fit is high."""
+    rules: tuple[TierRule, ...] = Field(
+        default=(), description="tables [[tiers.rules]], each with tier and at least one condition"
+    )
 
 
-@dataclass(frozen=True)
-class Segments:
+class Segments(Declared):
     """Where the lifecycle segments begin."""
 
-    silent_days: int = 365
+    silent_days: StrictInt = Field(
+        default=365, gt=0, le=MOST_DAYS, description="a whole number of days above 0, like 365, without a unit"
+    )
     """Without a purchase and without a contract in force for longer."""
-    new_days: int = 90
+    new_days: StrictInt = Field(
+        default=90, ge=0, le=MOST_DAYS, description="a whole number of days, 0 or more, without a unit"
+    )
     """Known for no longer than this."""
-    risk: float = 0.90
+    risk: float = Field(default=0.90, gt=0, lt=1, description="a percentile between 0 and 1, like 0.90")
     """At risk from this percentile of its highest risk on."""
-    falls_below: float = 0.75
+    falls_below: float = Field(default=0.75, gt=0, lt=1, description="a share between 0 and 1, like 0.75")
     """Orders of the last 180 days per order of the 180 before: fewer is a falling frequency."""
-    falls_from: int = 4
+    falls_from: StrictInt = Field(default=4, ge=1, description="a whole number of orders, 1 or more")
     """With fewer orders in the 180 days before a frequency cannot fall: one fewer is chance."""
-    orders_per_year: float = 4
+    orders_per_year: float = Field(default=4, ge=0, description="a number of orders, 0 or more")
     """Fewer in the last 365 days are of low frequency."""
 
 
-@dataclass(frozen=True)
-class HealthWeights:
-    """How much each part of health counts; parts that are absent are left out and the others take their place."""
+class Hysteresis(Declared):
+    """How far beyond a cut a value must be to cross it."""
 
-    satisfaction: float = 0.3
-    contribution: float = 0.3
-    exposure: float = 0.4
+    margin: float = Field(default=0.10, ge=0, lt=0.5, description="a share from 0 to below 0.5, like 0.10")
+    """Of quantiles and percentiles in rank, of other numbers as a share."""
 
 
-@dataclass(frozen=True)
-class Health:
+class HealthWeights(Declared):
+    """How much each part of health counts; absent parts are left out and the other parts take their place."""
+
+    satisfaction: float = Field(default=0.3, ge=0, description="a weight, 0 or more")
+    contribution: float = Field(default=0.3, ge=0, description="a weight, 0 or more")
+    exposure: float = Field(default=0.4, ge=0, description="a weight, 0 or more")
+
+    @model_validator(mode="after")
+    def _some_weight(self) -> "HealthWeights":
+        if not self.satisfaction + self.contribution + self.exposure:
+            raise ValueError
+        return self
+
+
+class Health(Declared):
     """The health score: its weights, and from where on an account is called healthy."""
 
-    weights: HealthWeights = HealthWeights()
-    healthy: float = 60
-    reinforce: float = 40
+    weights: HealthWeights = Field(
+        default=HealthWeights(),
+        description="{ satisfaction = 0.3, contribution = 0.3, exposure = 0.4 }, one of them above 0",
+    )
+    healthy: float = Field(default=60, ge=0, le=100, description="a health of 0 to 100, like 60")
+    reinforce: float = Field(default=40, ge=0, le=100, description="a health of 0 to 100, like 40")
     """Below this a reinforcement plan is due."""
 
+    @model_validator(mode="after")
+    def _ordered(self) -> "Health":
+        if self.reinforce > self.healthy:
+            raise ValueError
+        return self
 
-@dataclass(frozen=True)
-class Severity:
+
+class Severity(Declared):
     """Quantiles of the value at stake, over the accounts that have any, from which a severity begins."""
 
-    medium: float = 0.50
-    high: float = 0.80
-    critical: float = 0.95
+    medium: float = Field(default=0.50, gt=0, lt=1, description="a quantile between 0 and 1, like 0.50")
+    high: float = Field(default=0.80, gt=0, lt=1, description="a quantile between 0 and 1, like 0.80")
+    critical: float = Field(default=0.95, gt=0, lt=1, description="a quantile between 0 and 1, like 0.95")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Severity":
+        if not self.medium < self.high < self.critical:
+            raise ValueError
+        return self
 
 
 @dataclass(frozen=True)
@@ -118,13 +170,13 @@ class StandingSettings:
     """All of it. The defaults are those of a project file that says nothing."""
 
     targets: Mapping[str, TargetOf] = field(default_factory=dict)
-    matrix: Matrix = Matrix()
-    tiers: Tiers = Tiers()
-    segments: Segments = Segments()
-    margin: float = 0.10
-    """How far beyond a cut a value must be to cross it: of quantiles and percentiles in rank, of other numbers as a share."""
-    health: Health = Health()
-    severity: Severity = Severity()
+    matrix: Matrix = field(default_factory=Matrix)
+    tiers: Tiers = field(default_factory=Tiers)
+    segments: Segments = field(default_factory=Segments)
+    margin: float = field(default_factory=lambda: Hysteresis().margin)
+    """As Hysteresis has it."""
+    health: Health = field(default_factory=Health)
+    severity: Severity = field(default_factory=Severity)
 
     def of_kinds(self, *kinds: str) -> tuple[str, ...]:
         """The names of the targets of these kinds, in the project's order."""

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 from features.arrays import Floats
 from registry.loader import LoadedModel
+from registry.target_kinds import RISKS
 from serving.scoring.scores import Rows, Scores, score_rows
-from serving.segmentation.settings import RISKS, nearest_to_a_year
+from serving.segmentation.settings import nearest_to_a_year
 from serving.segmentation.value import VALUE_FEATURES, predicted_value
 
 

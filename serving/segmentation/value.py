@@ -12,8 +12,9 @@ import numpy as np
 from features.arrays import Floats
 from features.engine.feature_names import Names
 from features.families.eligibility import Columns
+from registry.target_kinds import RISKS
 from serving.segmentation.inputs import NOWHERE, Codes, column
-from serving.segmentation.settings import RISKS, SEVERITIES, YEAR, Severity, SeverityWord
+from serving.segmentation.settings import SEVERITIES, YEAR, Severity, SeverityWord
 
 NET, CONTRACTS = "purchases_net_amount_sum_365d", "contracts_value_sum"
 VALUE_FEATURES = Names((NET, CONTRACTS))

@@ -82,7 +82,7 @@ def test__two_ingests_at_once__one_is_told_and_everything_is_there_once(tmp_path
         both = [begun(crashing.bring, tmp_path) for _ in range(2)]
         for _, started, _ in both:
             started.set()
-        said = sorted(outcome.get(timeout=60) for _, _, outcome in both)
+        said = sorted(outcome.get(timeout=300)[0] for _, _, outcome in both)
         for process, _, _ in both:
             process.join()
         assert "done" in said

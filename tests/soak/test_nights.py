@@ -5,13 +5,11 @@ Five kills of each kind by default, so that every run of the tests has some; `ma
 
 import os
 import random
-import signal
 import threading
-import time
 
 import night_company
 import pytest
-from forked import processes
+from forked import at_work, processes, was_killed
 from night_company import (
     NEXT,
     NIGHT,
@@ -38,40 +36,37 @@ def company(tmp_path_factory):
     return company_in(tmp_path_factory.mktemp("company"), ACCOUNTS)
 
 
-def reported(company, url, as_of, work, outcome):
-    """For a process of its own: what the night ended with."""
-    try:
-        night(company, url, as_of, work)
-        outcome.put("done")
-    except Exception as told:  # noqa: BLE001  whatever it is, the test shall see it
-        outcome.put(f"{type(told).__name__}: {told}")
+def reported(company, url, as_of, work, kill_after, outcome):
+    """For a process of its own: what the night ended with, and how long it worked."""
+    with at_work(kill_after) as seconds:
+        try:
+            night(company, url, as_of, work)
+            told = "done"
+        except Exception as error:  # noqa: BLE001  whatever it is, the test shall see it
+            told = f"{type(error).__name__}: {error}"
+    outcome.put((told, seconds()))
 
 
-def begun(company, url, as_of, work):
+def begun(company, url, as_of, work, kill_after=None):
     outcome = processes().Queue()
-    process = processes().Process(target=reported, args=(company, url, as_of, work, outcome))
+    process = processes().Process(target=reported, args=(company, url, as_of, work, kill_after, outcome))
     process.start()
     return process, outcome
 
 
 def killed(company, url, as_of, work, after):
-    """Run a night and kill it after so many seconds; whether it was still at work."""
-    process, _ = begun(company, url, as_of, work)
-    process.join(after)
-    at_work = process.is_alive()
-    if at_work:
-        os.kill(process.pid, signal.SIGKILL)
-    process.join()
-    return at_work
+    """Run a night and kill it when it has worked for so many seconds; whether it was still at work."""
+    process, _ = begun(company, url, as_of, work, after)
+    return was_killed(process)
 
 
 def completed(company, url, as_of, work):
-    """Run a night to its end in a process of its own; the seconds that it took."""
-    begin = time.perf_counter()
+    """Run a night to its end in a process of its own; the seconds of processor time that it took."""
     process, outcome = begun(company, url, as_of, work)
-    assert outcome.get(timeout=300) == "done"
+    told, seconds = outcome.get(timeout=300)
+    assert told == "done"
     process.join()
-    return time.perf_counter() - begin
+    return seconds
 
 
 def emptied(engine):
@@ -107,13 +102,13 @@ def test__nights__killed_at_any_moment__end_as_if_nobody_had_disturbed_them(comp
     assert len(set(events)) == len(events)
     assert {("A3", "posted 3"), ("A3", "posted later 3")} <= set(events)
 
-    chance, at_work = random.Random(SEED), 0
+    chance, kills = random.Random(SEED), 0
     for number in range(max(KILLS // 5, 1)):
         emptied(engine)
         post_events(engine, POSTED + LATER)
         work = tmp_path / f"disturbed {number}"
         for as_of in (NIGHT, NEXT):
-            at_work += sum(
+            kills += sum(
                 killed(company, empty_database, as_of, work, chance.uniform(0.05, 1) * longest) for _ in range(3)
             )
             completed(company, empty_database, as_of, work)
@@ -121,7 +116,7 @@ def test__nights__killed_at_any_moment__end_as_if_nobody_had_disturbed_them(comp
         assert published(work) == files
         assert sorted(stored_events(work)) == events
         assert not [path for path in (work / "nights").iterdir() if path.is_dir()]
-    assert at_work > 0, "every night was over before it was to be killed"
+    assert kills > 0, "every night was over before it was to be killed"
     engine.dispose()
 
 
@@ -129,7 +124,7 @@ def test__two_nights_at_once__one_is_told_so_and_the_other_completes(company, em
     """Two schedulers by mistake. On PostgreSQL they may be two machines, which share no folder."""
     both = [tmp_path, tmp_path] if empty_database.startswith("sqlite") else [tmp_path / "one", tmp_path / "other"]
     nights = [begun(company, empty_database, NIGHT, work) for work in both]
-    said = sorted(outcome.get(timeout=300) for _, outcome in nights)
+    said = sorted(outcome.get(timeout=300)[0] for _, outcome in nights)
     for process, _ in nights:
         process.join()
     assert said[1] == "done"

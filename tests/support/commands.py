@@ -59,7 +59,7 @@ def begun(command, folder):
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGTERM)
-        process.wait(20)
+        process.wait(60)
 
 
 def _environment(columns):

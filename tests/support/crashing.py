@@ -3,13 +3,10 @@
 Every event says twice what it is: its amount is its number, and so is its event_id. A torn one would disagree.
 """
 
-import os
 import random
-import signal
-import time
 from datetime import UTC, datetime, timedelta
 
-from forked import processes
+from forked import at_work, processes, was_killed
 
 from features.history.erasure import forget
 from features.history.identities import merge
@@ -49,44 +46,41 @@ def erase(folder, account):
     return forget(history_in(folder), account)
 
 
-def reported(writer, folder, arguments, started, outcome):
-    """For a process of its own: what the writer ended with."""
+def reported(writer, folder, arguments, kill_after, started, outcome):
+    """For a process of its own: what the writer ended with, and how long it worked."""
     started.wait()
-    try:
-        writer(folder, *arguments)
-        outcome.put("done")
-    except HistoryError as error:
-        outcome.put(str(error))
+    with at_work(kill_after) as seconds:
+        try:
+            writer(folder, *arguments)
+            told = "done"
+        except HistoryError as error:
+            told = str(error)
+    outcome.put((told, seconds()))
 
 
-def begun(writer, folder, *arguments):
+def begun(writer, folder, *arguments, kill_after=None):
     """A process that writes as soon as its event is set, that event, and where it says how it ended."""
     started, outcome = processes().Event(), processes().Queue()
-    process = processes().Process(target=reported, args=(writer, folder, arguments, started, outcome))
+    process = processes().Process(target=reported, args=(writer, folder, arguments, kill_after, started, outcome))
     process.start()
     return process, started, outcome
 
 
 def killed(writer, folder, *arguments, after):
-    """Run a writer and kill it after so many seconds; whether it was still at work."""
-    process, started, _ = begun(writer, folder, *arguments)
+    """Run a writer and kill it when it has worked for so many seconds; whether it was still at work."""
+    process, started, _ = begun(writer, folder, *arguments, kill_after=after)
     started.set()
-    process.join(after)
-    at_work = process.is_alive()
-    if at_work:
-        os.kill(process.pid, signal.SIGKILL)
-    process.join()
-    return at_work
+    return was_killed(process)
 
 
 def duration(writer, folder, *arguments):
-    """How long a writer takes that nobody kills, in seconds."""
-    process, started, _ = begun(writer, folder, *arguments)
-    begin = time.perf_counter()  # not before: the first process waits for what all of them have imported
+    """How long a writer works that nobody kills, in seconds of processor time."""
+    process, started, outcome = begun(writer, folder, *arguments)
     started.set()
-    process.join(120)
-    assert process.exitcode == 0
-    return time.perf_counter() - begin
+    told, seconds = outcome.get(timeout=300)
+    process.join()
+    assert told == "done"
+    return seconds
 
 
 def moments(seed, count, longest):

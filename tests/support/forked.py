@@ -2,7 +2,10 @@
 
 import multiprocessing
 import os
+import signal
 import sys
+import time
+from contextlib import contextmanager
 from functools import cache
 from multiprocessing import forkserver
 
@@ -29,3 +32,32 @@ def processes():
         changed.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
         forkserver.ensure_running()
     return context
+
+
+@contextmanager
+def at_work(kill_after=None):
+    """Around the work of this process. Yields a function that tells how long it has worked, in seconds of processor time.
+
+    Once it has worked for `kill_after` seconds it is killed.
+    """
+    begin = time.process_time()
+    kill_this_process(kill_after)
+    yield lambda: time.process_time() - begin
+    signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def kill_this_process(after):
+    """As `kill -9` would, when it has worked for so many more seconds of processor time; never if None.
+
+    By then it has done the same on an idle machine and on a busy one, which seconds of a clock cannot say. Nobody handles
+    the signal, so the system ends the process wherever it is, in the middle of a write too.
+    """
+    if after is not None:
+        signal.setitimer(signal.ITIMER_PROF, max(after, 1e-4))  # 0 would be never
+
+
+def was_killed(process):
+    """Wait for a process to end; whether it was killed at work."""
+    process.join()
+    assert process.exitcode in {0, -signal.SIGPROF}
+    return process.exitcode == -signal.SIGPROF

@@ -1,14 +1,11 @@
 """Decisions, sweeps and deliveries in processes of their own, which can be killed, and a receiver that is anything but reliable."""
 
-import os
 import random
-import signal
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-from forked import processes
+from forked import at_work, kill_this_process, processes, was_killed
 from night_company import NIGHT, plan_of
 from receiving import Receiver
 
@@ -85,15 +82,26 @@ def deliver(engine, settings, _, at, writes):
     dispatch_once(engine, settings, {"CRM": SECRET}, lambda: at)
 
 
-def in_a_process(work, url, settings, folder, at, writing, outcome):
-    """Many small transactions instead of a few large ones: more moments between which a kill can fall."""
+def in_a_process(work, url, settings, folder, at, kill_after, outcome):
+    """Many small transactions instead of a few large ones: more moments between which a kill can fall.
+
+    `kill_after`: seconds of work after the beginning and after the first write, None for never.
+    """
     write_decisions.AT_ONCE, deadlines.AT_ONCE = 2, 3
     webhooks.AT_ONCE, webhooks.READ_SECONDS, webhooks.BODY_SECONDS = 16, 0.2, 0.2
-    try:
-        work(opened(url, wait_seconds=20), settings, folder, at, writing.set)
-        outcome.put("done")
-    except Exception as error:  # noqa: BLE001  whatever it is, the test shall see it
-        outcome.put(f"{type(error).__name__}: {error}")
+    until_it_writes = []
+    with at_work(kill_after[0]) as seconds:
+
+        def writes():
+            until_it_writes.append(seconds())
+            kill_this_process(kill_after[1])
+
+        try:
+            work(opened(url, wait_seconds=20), settings, folder, at, writes)
+            told = "done"
+        except Exception as error:  # noqa: BLE001  whatever it is, the test shall see it
+            told = f"{type(error).__name__}: {error}"
+    outcome.put((told, *until_it_writes[:1], seconds()))
 
 
 class Company:
@@ -103,42 +111,34 @@ class Company:
         self.url, self.folder, self.receiver = url, folder, receiver
         self.settings, self.chance, self.kills = told(receiver.url), random.Random(seed), Counter()
 
-    def begun(self, work, at):
-        writing, outcome = processes().Event(), processes().Queue()
-        arguments = work, self.url, self.settings, self.folder, at, writing, outcome
+    def begun(self, work, at, kill_after=(None, None)):
+        outcome = processes().Queue()
+        arguments = work, self.url, self.settings, self.folder, at, kill_after, outcome
         process = processes().Process(target=in_a_process, args=arguments)
         process.start()
-        return process, writing, outcome
+        return process, outcome
 
     def completed(self, work, at):
-        """Let it come to its end; the seconds until it began to write, and those after."""
-        start = time.perf_counter()
-        process, writing, outcome = self.begun(work, at)
-        assert writing.wait(120)
-        middle = time.perf_counter()
-        assert outcome.get(timeout=300) == "done"
+        """Let it come to its end; the seconds of processor time until it began to write, and those after."""
+        process, outcome = self.begun(work, at)
+        told, *seconds = outcome.get(timeout=300)
         process.join()
-        return middle - start, time.perf_counter() - middle
+        assert told == "done"
+        before, total = seconds
+        return before, total - before
 
     def killed(self, *works, seconds):
         """Begin each (work, moment) at the same time, and kill all of them, each at a moment of its own."""
-        with ThreadPoolExecutor(len(works)) as hands:
-            for killed in [hands.submit(self._killed, *work, seconds[work[0]]) for work in works]:
-                killed.result()
+        kills = [self._moment(*seconds[work]) for work, _ in works]
+        running = [self.begun(*work, kill_after) for work, kill_after in zip(works, kills, strict=True)]
+        for (work, _), (process, _) in zip(works, running, strict=True):
+            self.kills[work.__name__] += was_killed(process)
 
-    def _killed(self, work, at, seconds):
+    def _moment(self, before, after):
         """Half of the time while it writes, and rather early, when there is the most to do."""
-        before, after = seconds
-        process, writing, _ = self.begun(work, at)
         if self.chance.random() < 0.5:
-            writing.wait(before * 3)
-            process.join(after * self.chance.random() ** 2)
-        else:
-            process.join((before + after) * self.chance.random())
-        if process.is_alive():
-            os.kill(process.pid, signal.SIGKILL)
-            self.kills[work.__name__] += 1
-        process.join()
+            return None, after * self.chance.random() ** 2
+        return (before + after) * self.chance.random(), None
 
 
 class Moody(Receiver):

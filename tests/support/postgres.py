@@ -7,9 +7,25 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import uuid
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+from fast_folder import fast_folder
+
+# A server whose data nobody needs after a crash of the machine. A commit is kept all the same when the server is
+# killed: tests stop it at once and count.
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "fsync": "off",
+    "full_page_writes": "off",
+    "autovacuum": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_wal_size": "128MB",
+    "shared_buffers": "32MB",
+}
 
 
 class Postgres:
@@ -18,7 +34,7 @@ class Postgres:
     def __init__(self):
         self._programs = _programs()
         # Short, because the path of a socket may have 100 characters.
-        self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+        self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir=fast_folder()))
         # PostgreSQL refuses to run as root.
         self._user = "postgres" if os.getuid() == 0 else getpass.getuser()
         if os.getuid() == 0:
@@ -28,7 +44,8 @@ class Postgres:
         self._run("initdb", "-U", "foresail", "--auth=trust", "-E", "UTF8", "--no-sync")
 
     def start(self):
-        options = f"-p {self._port} -k {self.folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+        settings = " ".join(f"-c {name}={value}" for name, value in SETTINGS.items())
+        options = f"-p {self._port} -k {self.folder} {settings}"
         self._run("pg_ctl", "-l", self.folder / "log", "-w", "-o", options, "start")
 
     def stop(self):
@@ -45,6 +62,41 @@ class Postgres:
         home = pwd.getpwnam(self._user).pw_dir if os.getuid() == 0 else "/"
         command = [*prefix, self._programs / program, "-D", self._data, *arguments]
         subprocess.run([*map(str, command)], check=True, capture_output=True, cwd=home)
+
+
+class Databases:
+    """Makes databases of a server, and removes those that tests have left."""
+
+    def __init__(self, address):
+        self._address = address
+        self._engine = sa.create_engine(self._url("postgres"), isolation_level="AUTOCOMMIT")
+        self._left = []
+
+    def make(self, template="template1"):
+        """The URL of a new database that is a copy of another, to which nobody may be connected."""
+        self._remove_left()
+        name = f"test_{uuid.uuid4().hex}"
+        self._execute(f"create database {name} template {template}")
+        return self._url(name)
+
+    def leave(self, url):
+        """Remove a database when the next one is made: by then the server has noticed that its users are gone."""
+        self._left.append(sa.make_url(url).database)
+
+    def close(self):
+        self._remove_left()
+        self._engine.dispose()
+
+    def _remove_left(self):
+        while self._left:
+            self._execute(f"drop database {self._left.pop()} with (force)")
+
+    def _execute(self, statement):
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql(statement)
+
+    def _url(self, name):
+        return f"postgresql+psycopg://{self._address}/{name}"
 
 
 def _programs():

@@ -19,6 +19,7 @@ import numpy as np
 from features.catalog import CATALOG, fingerprint, named
 from features.history.ingest.ingestion import Source, ingest
 from features.history.store import History
+from registry.card import ModelCard
 from registry.writer import Logged, log_and_register, open_store
 from serving.accounts.states import refresh_states
 from serving.database.engine import opened
@@ -144,7 +145,9 @@ def begin_store(tracking_uri):
 def register(tracking_uri, card, booster=None):
     """The version under which the registry holds it."""
     begin_store(tracking_uri)
-    logged = Logged(f"wholesaler-{card['target']['name']}", card, booster, parameters={}, metrics={})
+    logged = Logged(
+        f"wholesaler-{card['target']['name']}", ModelCard.model_validate(card), booster, parameters={}, metrics={}
+    )
     return str(log_and_register(logged, tracking_uri).version)
 
 
@@ -188,7 +191,7 @@ def answers(client, path):
         return False
 
 
-def wait_until(holds, process, log, seconds=60):
+def wait_until(holds, process, log, seconds=180):
     for _ in range(seconds * 10):
         if holds():
             return

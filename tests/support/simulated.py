@@ -1,4 +1,4 @@
-"""Small simulated companies for tests: settings that are quick, and their lives without any file."""
+"""Small simulated companies for tests: settings that are quick, and their histories without any file."""
 
 from functools import cache
 from types import SimpleNamespace
@@ -33,14 +33,14 @@ def _usual(size, seed):
 
 
 def usual(size=300, seed=0):
-    """The lives of the usual company; computed once."""
+    """The histories of the usual company; computed once."""
     return _usual(size, seed)
 
 
-def exported(wanted, lives):
+def exported(wanted, histories):
     """{export: a DataFrame of its rows before they are reported, with when each happened}."""
     frames = {}
-    for one in exports.exports(wanted, lives):
+    for one in exports.exports(wanted, histories):
         columns = {name: pd.Series(_plain(column)) for name, column in one.columns.items()}
         frames[one.name] = pd.DataFrame(columns).assign(happened=one.happened)
     return frames
@@ -50,9 +50,9 @@ def _plain(column):
     return column.to_pylist()
 
 
-def truth_of(wanted, lives):
+def truth_of(wanted, histories):
     """The truth's tables as DataFrames: targets, states, effects."""
-    told = truth.told(wanted, lives, truth.courses_of(wanted))
+    told = truth.tables(wanted, histories, truth.courses_of(wanted))
     return SimpleNamespace(**{name: getattr(told, name).to_pandas() for name in ("targets", "states", "effects")})
 
 

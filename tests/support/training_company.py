@@ -6,7 +6,9 @@ import numpy as np
 
 from features.catalog import fingerprint, named
 from features.history.store import History
-from registry.writer import Logged, log_and_register, model_code, open_store
+from registry.card import ModelCard
+from registry.model_code import model_code
+from registry.writer import Logged, log_and_register, open_store
 from training.data.targets import ChurnTarget
 
 FIRST_DAY = datetime(2022, 1, 1, tzinfo=UTC)
@@ -57,14 +59,15 @@ def small_model(feature="purchases_gone"):
         "calibration": {"method": "none", "parameters": {}},
         "fingerprint": "of another release",
     }
-    more = {"trained_as_of": "2023-09-01T00:00:00+00:00", "target": ChurnTarget("churn", 60, 180).to_json()}
-    return Logged("small-churn", {**what, **more, "baseline": what}, None, {}, {})
+    target = ChurnTarget("churn", 60, 180).to_json()
+    more = {"trained_as_of": "2023-09-01T00:00:00+00:00", "target": target, "reference": {"scores": [0.5]}}
+    return Logged("small-churn", ModelCard.from_json({**what, **more, "baseline": what}), None, {}, {})
 
 
 def register_together(uri, barrier, aliases):
     """For a process of its own: open a store and register at the very moment when the others do."""
     model_code()  # importing MLflow takes longer than what is to coincide
-    barrier.wait(60)
+    barrier.wait(180)
     open_store(uri)
     aliases.put(log_and_register(small_model(), uri).alias)
 
@@ -86,21 +89,20 @@ def rule_model(weight=0.02, intercept=-1.0, trained_as_of=datetime(2023, 3, 1, t
     target = ChurnTarget("churn", horizon_days, 180).to_json()
     reference = {"scores": np.linspace(0.0, 1.0, 101).tolist()}
     more = {"project": "acme", "trained_as_of": trained_as_of.isoformat(), "target": target, "reference": reference}
-    return Logged("acme-churn", {**what, **more, "baseline": what}, None, {}, {})
+    return Logged("acme-churn", ModelCard.from_json({**what, **more, "baseline": what}), None, {}, {})
 
 
 def promote_together(root, uri, version, barrier, answers):
     """For a process of its own: judge a version, and settle at the very moment when the others do."""
-    from registry import writer
     from training.promotion import promotion
 
-    settle = writer.settle
+    settle = promotion.settle
 
     def when_all_have_judged(*given):
-        barrier.wait(120)
+        barrier.wait(180)
         return settle(*given)
 
-    writer.settle = when_all_have_judged
+    promotion.settle = when_all_have_judged
     order = promotion.Order(datetime(2023, 9, 1, version, tzinfo=UTC), by=f"process {version}")
     decision = promotion.promote(
         History(root, buckets=4),

@@ -1,41 +1,43 @@
 """A registered model put back to a moment: what it would have said then, and what happened."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from features.arrays import Floats
 from features.catalog import CATALOG, UnknownFeature, fingerprint, named
 from features.engine.plan import FeatureSet
+from features.errors import ExitCode, ForesailError
 from features.history.store import History
 from features.timestamps import in_utc
-from registry import writer
+from registry.card import ModelCard, Recipe
+from registry.store import CHAMPION
+from registry.versions import ModelVersion, Scorer, load_alias
 from training.data.coverage import StaleHistory, known_at
 from training.data.dataset import Dataset, labelled, unlabelled
 from training.data.targets import HorizonOpen, Target, target_from
 from training.evaluation.comparison import Evaluation, judge
-from training.evaluation.examples import Teller
+from training.evaluation.examples import ReasonWriter
 from training.evaluation.profit import NOTHING_GIVEN, Campaign
-from training.evaluation.summary import Appraisal, Judged, appraise, grade_of, groups_at, needed_for_value
+from training.evaluation.summary import Judged, Summary, groups_at, needed_for_value, summarise
 from training.metrics.probabilities import rate_interval
-from training.models.answering import answering_for
+from training.models.ladder import task_for
 from training.reports import report
 
 LOSSES = ("log_loss", "deviance", "crps")
 """By kind of answer, the metric that models are chosen by."""
 
 
-class OtherFeatures(ValueError):
+class OtherFeatures(ForesailError, ValueError):
     """The catalog no longer computes what the model was trained on."""
+
+    exit_code = ExitCode.MODEL
 
 
 @dataclass(frozen=True)
-class Hindsight:
+class Backtest:
     """Scores as of a moment; `evaluation` is None, and `open_because` says why, while the horizon has not closed."""
 
     version: int
@@ -52,7 +54,7 @@ class Hindsight:
     kind: str = "churn"
     happened: str = "churned"
     """The verb for label 1."""
-    appraisal: Appraisal | None = None
+    summary: Summary | None = None
     """What the answers were worth, and the grade they earned here; None while the horizon is open."""
     trained_grade: str | None = None
     """The grade on the model's card; None on a card from before there were grades."""
@@ -65,45 +67,46 @@ def evaluate(  # noqa: PLR0913  # all but two are given by name
     name: str,
     tracking_uri: str,
     known_by: datetime,
-    alias: str = writer.CHAMPION,
+    alias: str = CHAMPION,
     seed: int = 0,
     report_to: Path | None = None,
     catalog: FeatureSet = CATALOG,
     campaign: Campaign = NOTHING_GIVEN,
-    tell: Teller | None = None,
-) -> Hindsight:
+    reason_writer: ReasonWriter | None = None,
+) -> Backtest:
     """Score with the model behind `alias` from what was known at as_of, and compare with what was known by `known_by`.
 
     The baseline beside it is the one that was trained together with the model. NoModel, OtherFeatures; ValueError if a
     moment is naive. The notes say in words what the judgement is worth, and what in it is bad.
     """
     as_of, known_by = in_utc(as_of), in_utc(known_by)
-    version, model = writer.load_model(tracking_uri, name, alias)
-    for card in (model.card, model.card["baseline"]):
-        refuse_other_features(card, name, version, catalog)
-    target = target_from(model.card["target"])
+    model = load_alias(tracking_uri, name, alias)
+    card, version = model.card, model.version
+    for recipe in (card, model.baseline_recipe):
+        refuse_other_features(recipe, name, version, catalog)
+    target = target_from(card.target.to_json())
     history = history.at(history.versions())
-    data, open_because = _rows(history, target, as_of, known_by, _features(model.card, catalog))
+    data, open_because = _rows(history, target, as_of, known_by, _features(model, catalog))
     scored = _scored(data, model)
     scores = pd.DataFrame(
         {"foreseen": main(scored.model), "baseline": main(scored.baseline), "happened": scored.labels},
         index=pd.Index(data.account_id, name="account_id"),
     )
-    notes = _fairness(model.card, as_of, target)
-    found = Hindsight(
-        version, model.card["rung"], as_of, target.horizon_days, scores, None, open_because, notes, None, target.kind,
-        target.happened, None, grade_of(model.card),
+    notes = _fairness(card, as_of, target)
+    backtest = Backtest(
+        version, card.rung, as_of, target.horizon_days, scores, None, open_because, notes, None, target.kind,
+        target.happened, None, card.grade.letter if card.grade else None,
     )  # fmt: skip
     if open_because or not len(data):
-        return replace(found, open_because=open_because or "no account was eligible")
-    evaluation = _judge(data, scored, model.card, seed)
-    notes = (*notes, *shortcomings(scored, evaluation, model.card["rung"]))
-    judged = Judged(data, scored.model, scored.baseline, model, evaluation, model.card["rung"])
+        return replace(backtest, open_because=open_because or "no account was eligible")
+    evaluation = _judge(data, scored, model, target, seed)
+    notes = (*notes, *shortcomings(scored, evaluation, card.rung))
+    judged = Judged(data, scored.model, scored.baseline, model, evaluation, card.rung)
     groups = groups_at(history, as_of, data.account_id.tolist())
-    appraisal = appraise(judged, target, campaign, groups, seed, catalog=catalog, tell=tell)
-    page = report.of_hindsight(model.card, version, as_of, evaluation, appraisal, scored, notes)
+    summary = summarise(judged, target, campaign, groups, seed, catalog=catalog, reason_writer=reason_writer)
+    page = report.of_backtest(card, version, as_of, evaluation, summary, scored, notes)
     written = report.write(page, report_to)
-    return replace(found, evaluation=evaluation, notes=notes, report_path=written, appraisal=appraisal)
+    return replace(backtest, evaluation=evaluation, notes=notes, report_path=written, summary=summary)
 
 
 def _rows(
@@ -124,53 +127,40 @@ def closed_rows(history: History, target: Target, as_of: datetime, known_by: dat
     return labelled(history, target, [as_of], features, known_by)
 
 
-def _features(card: dict[str, Any], catalog: FeatureSet) -> FeatureSet:
-    """What the model and the baseline beside it read, and what tells an account's value."""
+def _features(model: ModelVersion, catalog: FeatureSet) -> FeatureSet:
+    """The features that the model and its baseline read, and those that an account's value is made of."""
     value = (feature.name for feature in needed_for_value(catalog))
-    return named(list(dict.fromkeys([*card["features"], *card["baseline"]["features"], *value])), catalog)
+    return named(list(dict.fromkeys([*model.features, *model.baseline.features, *value])), catalog)
 
 
-def _scored(data: Dataset, model: Any) -> report.Scored:
-    card = model.card["baseline"]
-    baseline = writer.model_code().ScoreModel(card) if card["rung"] != model.card["rung"] else model
-    answer = model.card.get("answer", "probability")
-    return report.Scored(data.labels, said(model, data), said(baseline, data), answer, *_followed(model.card["target"]))
+def _scored(data: Dataset, model: ModelVersion) -> report.Scored:
+    target = model.card.target
+    answers = answers_for(model, data), answers_for(model.baseline, data)
+    return report.Scored(data.labels, *answers, model.card.answer, float(target.horizon_days), target.happened)
 
 
-def said(model: Any, data: Dataset) -> Floats:
-    """What a registered model, or the baseline on its card, says of some rows."""
-    return answers_of(model, data.columns(model.card["features"]))
+def answers_for(model: Scorer, data: Dataset) -> Floats:
+    """The answers of a registered model, or of the baseline on its card, for some rows."""
+    return model.answers(data.columns(model.features))
 
 
-def answers_of(model: Any, matrix: Floats) -> Floats:
-    """Probability (n,), amount (n,), or days (n, 3), of rows with the model's features in their order."""
-    # Code that travelled with a model of an earlier release knows probabilities alone.
-    ask = model.probability if model.card.get("answer", "probability") == "probability" else model.answers
-    return np.asarray(ask(matrix))
+def _judge(data: Dataset, scored: report.Scored, model: ModelVersion, target: Target, seed: int) -> Evaluation:
+    baseline = model.baseline_recipe.rung
+    answers = {baseline: scored.baseline, model.card.rung: scored.model}
+    task = task_for(target)
+    return judge(answers, data.labels, data.account, baseline=baseline, seed=seed, task=task)
 
 
-def _followed(target: Mapping[str, Any]) -> tuple[float, str]:
-    """How long accounts are followed, and the verb for what may happen to them."""
-    return float(target["horizon_days"]), str(target.get("happened", "churned"))
-
-
-def _judge(data: Dataset, scored: report.Scored, card: dict[str, Any], seed: int) -> Evaluation:
-    baseline = card["baseline"]["rung"]
-    answers = {baseline: scored.baseline, card["rung"]: scored.model}
-    answering = answering_for(target_from(card["target"]))
-    return judge(answers, data.labels, data.account, baseline=baseline, seed=seed, answering=answering)
-
-
-def refuse_other_features(card: dict[str, Any], name: str, version: int, catalog: FeatureSet) -> None:
+def refuse_other_features(recipe: Recipe, name: str, version: int, catalog: FeatureSet) -> None:
     """OtherFeatures if the catalog does not compute what the model was trained on."""
     remedy = (
         "train again, or go back to the release of Foresail and the files of [features] extend that it was trained with"
     )
     try:
-        here = fingerprint(named(card["features"], catalog))
+        here = fingerprint(named(recipe.features, catalog))
     except UnknownFeature as unknown:
         raise OtherFeatures(f"version {version} of '{name}' cannot be computed here, {unknown}: {remedy}") from unknown
-    if here != card["fingerprint"]:
+    if here != recipe.fingerprint:
         raise OtherFeatures(
             f"version {version} of '{name}' was trained on features that this catalog computes differently: {remedy}"
         )
@@ -201,8 +191,8 @@ def _off_level(scored: report.Scored) -> str:
 
 def _no_better(evaluation: Evaluation, rung: str) -> str:
     """A loss that is not below the baseline's; "" if it is, or if the model is the baseline."""
-    baseline, loss = evaluation.baseline, next(each for each in evaluation.described if each.name in LOSSES)
-    ours, theirs = (evaluation.metrics[each][loss.name].value for each in (rung, baseline))
+    baseline, loss = evaluation.baseline, next(metric for metric in evaluation.described if metric.name in LOSSES)
+    ours, theirs = (evaluation.metrics[model][loss.name].value for model in (rung, baseline))
     if rung == baseline or ours < theirs:
         return ""
     difference, name = evaluation.differences[rung][loss.name], loss.name.replace("_", " ")
@@ -217,17 +207,17 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def seen_of(card: Mapping[str, Any], as_of: datetime, target: Target) -> str:
+def seen_of(card: ModelCard, as_of: datetime, target: Target) -> str:
     """How much of the horizon after as_of a model's training knew: "" nothing, "part of" it or "all of" it."""
-    trained = datetime.fromisoformat(card["trained_as_of"])
-    if trained <= as_of:
+    if card.trained_as_of <= as_of:
         return ""
-    return "all of" if as_of + target.closes_after <= trained else "part of"
+    return "all of" if as_of + target.closes_after <= card.trained_as_of else "part of"
 
 
-def _fairness(card: dict[str, Any], as_of: datetime, target: Target) -> tuple[str, ...]:
+def _fairness(card: ModelCard, as_of: datetime, target: Target) -> tuple[str, ...]:
     seen = seen_of(card, as_of, target)
-    trained = card["trained_as_of"][:10]
     if not seen:
         return ()
-    return (f"this is no fair test: the model was trained as of {trained} and has seen {seen} this horizon",)
+    return (
+        f"this is no fair test: the model was trained as of {card.trained_as_of:%Y-%m-%d} and has seen {seen} this horizon",
+    )

@@ -1,10 +1,9 @@
-"""How a model has done at many past moments, and how long before a loss it had warned of it."""
+"""A backtest at many past moments: quality over time, and how long before a loss the model had warned of it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import jinja2
 import numpy as np
@@ -14,11 +13,13 @@ from numpy.typing import NDArray
 from features.catalog import CATALOG, named
 from features.engine.plan import FeatureSet
 from features.engine.table import build_feature_table
+from features.errors import ExitCode, ForesailError
 from features.history.store import History
 from features.percentiles import percentile_in
 from features.progress import Progress
 from features.timestamps import in_utc
-from registry import writer
+from registry.card import ModelCard
+from registry.versions import ModelVersion, load_alias
 from training.backtest.backtest import refuse_other_features, seen_of
 from training.data.coverage import Known, StaleHistory, known_at
 from training.data.targets import HorizonOpen, Target, target_from
@@ -71,7 +72,7 @@ class Loss:
 
 
 @dataclass(frozen=True)
-class TrackRecord:
+class BacktestSeries:
     """Quality over time, oldest first, and the losses within the record."""
 
     version: int
@@ -108,8 +109,10 @@ class TrackRecord:
         }
 
 
-class NotRecorded(ValueError):
+class NotRecorded(ForesailError, ValueError):
     """A record over many dates is not kept of such a target."""
+
+    exit_code = ExitCode.MODEL
 
 
 def dates_between(first: datetime, last: datetime, every_days: int) -> tuple[datetime, ...]:
@@ -120,7 +123,7 @@ def dates_between(first: datetime, last: datetime, every_days: int) -> tuple[dat
     return tuple(first + step * every_days * DAY for step in range((last - first) // (every_days * DAY) + 1))
 
 
-def track(  # noqa: PLR0913  # all but two are given by name
+def evaluate_series(  # noqa: PLR0913  # all but two are given by name
     history: History,
     dates: Sequence[datetime],
     *,
@@ -131,35 +134,36 @@ def track(  # noqa: PLR0913  # all but two are given by name
     report_to: Path | None = None,
     catalog: FeatureSet = CATALOG,
     progress: Progress | None = None,
-) -> TrackRecord:
+) -> BacktestSeries:
     """What the champion would have said at each date whose horizon has closed by `known_by`, beside what happened.
 
     Every date sees what was known then; labels, and who was lost when, what was known by `known_by`. Dates that cannot be
-    judged yet are left out and noted; HorizonOpen if that leaves none. NoModel, OtherFeatures as `hindsight.evaluate`.
+    judged yet are left out and noted; HorizonOpen if that leaves none. NoModel, OtherFeatures as `backtest.evaluate`.
     """
-    version, model = writer.load_model(tracking_uri, name)
-    for card in (model.card, model.card["baseline"]):
-        refuse_other_features(card, name, version, catalog)
-    target, history = target_from(model.card["target"]), history.at(history.versions())
+    model = load_alias(tracking_uri, name)
+    card, version = model.card, model.version
+    for recipe in (card, model.baseline_recipe):
+        refuse_other_features(recipe, name, version, catalog)
+    target, history = target_from(card.target.to_json()), history.at(history.versions())
     if target.answer != "probability":
         raise NotRecorded(
             f"'{target.name}' answers with {target.answer}; a record over many dates is kept of probabilities alone"
         )
     closed, notes = _closed(history, sorted(map(in_utc, dates)), target, in_utc(known_by))
     rows = _scored(history, closed, model, target, in_utc(known_by), catalog, progress)
-    points = tuple(_points(rows, closed, model.card, target, seed))
-    record = TrackRecord(
+    points = tuple(_points(rows, closed, card, target, seed))
+    record = BacktestSeries(
         version,
-        model.card["rung"],
-        model.card["baseline"]["rung"],
-        datetime.fromisoformat(model.card["trained_as_of"]),
+        card.rung,
+        model.baseline_recipe.rung,
+        card.trained_as_of,
         target.closes_after.days,
         points,
         tuple(losses(rows, target.closes_after, closed[0])) if target.kind == "churn" else (),
         (*notes, *_fairness(points)),
         report_to,
     )
-    report.write(_page(record, f"{model.card['project']} · {target.name}"), report_to)
+    report.write(_page(record, f"{card.project} · {target.name}"), report_to)
     return record
 
 
@@ -172,9 +176,9 @@ def losses(rows: pd.DataFrame, horizon: timedelta, since: datetime) -> Iterator[
     high (bool, in the high band) and churned (1.0, 0.0). An account that comes back and falls silent again is lost twice.
     """
     silences = rows.loc[(rows["churned"] == 1.0) & (rows["last_order"] >= since), ["account_id", "last_order"]]
-    own = rows[rows["account_id"].isin(set(silences["account_id"]))].sort_values(["account_id", "as_of"])
+    scored_rows = rows[rows["account_id"].isin(set(silences["account_id"]))].sort_values(["account_id", "as_of"])
     begun = silences.drop_duplicates().sort_values("last_order").groupby("account_id")["last_order"]
-    for account, scored in own.groupby("account_id", sort=False):
+    for account, scored in scored_rows.groupby("account_id", sort=False):
         silent = begun.get_group(account)
         yield from (_loss(str(account), last_order, scored, horizon) for last_order in silent)
 
@@ -226,7 +230,7 @@ def _reached(known: Known, date: datetime, target: Target) -> bool:
 def _scored(
     history: History,
     dates: Sequence[datetime],
-    model: Any,
+    model: ModelVersion,
     target: Target,
     known_by: datetime,
     catalog: FeatureSet,
@@ -236,32 +240,32 @@ def _scored(
     parts = []
     for first in range(0, len(dates), DATES_AT_ONCE):
         some = dates[first : first + DATES_AT_ONCE]
-        parts.append(_said(history, some, model, target, catalog))
+        parts.append(_answers(history, some, model, target, catalog))
         if progress:
             progress(min(first + DATES_AT_ONCE, len(dates)), len(dates))
-    said = pd.concat(parts)
+    answers = pd.concat(parts)
     happened = target.labels(history, dates, known_by).rename("churned")
     since = build_feature_table(history, dates, named([SINCE_LAST]), leak_until=known_by)[SINCE_LAST]
-    rows = said.join(happened).join(since).reset_index()
+    rows = answers.join(happened).join(since).reset_index()
     since_last = pd.to_timedelta(rows[SINCE_LAST], unit="D")  # of fractions of days, which lose the last microsecond
     rows["last_order"] = (rows["as_of"] - since_last).dt.round("s")
     return rows.drop(columns=SINCE_LAST)
 
 
-def _said(history: History, dates: Sequence[datetime], model: Any, target: Target, catalog: FeatureSet) -> pd.DataFrame:
-    card = model.card["baseline"]
-    names = list(dict.fromkeys([*model.features, *card["features"]]))
+def _answers(
+    history: History, dates: Sequence[datetime], model: ModelVersion, target: Target, catalog: FeatureSet
+) -> pd.DataFrame:
+    names = list(dict.fromkeys([*model.features, *model.baseline.features]))
     needed = {feature.name: feature for feature in (*named(names, catalog), *target.population.features)}
     table = build_feature_table(history, dates, needed.values())
     table = table[target.population.eligible(table)]
-    baseline = writer.model_code().ScoreModel(card) if card["rung"] != model.card["rung"] else model
-    ours, theirs = (each.probability(table[list(each.features)].to_numpy()) for each in (model, baseline))
-    rank = percentile_in(np.asarray(model.card["reference"]["scores"]), ours)
+    ours, theirs = (scorer.answers(table[list(scorer.features)].to_numpy()) for scorer in (model, model.baseline))
+    rank = percentile_in(np.asarray(model.card.reference.scores), ours)
     return pd.DataFrame({MODEL: ours, BASELINE: theirs, "high": rank >= target.band_high}, index=table.index)
 
 
 def _points(
-    rows: pd.DataFrame, dates: Sequence[datetime], card: Mapping[str, Any], target: Target, seed: int
+    rows: pd.DataFrame, dates: Sequence[datetime], card: ModelCard, target: Target, seed: int
 ) -> Iterator[Point]:
     for date in dates:
         at = rows[rows["as_of"] == date]
@@ -294,17 +298,17 @@ def _fairness(points: Sequence[Point]) -> tuple[str, ...]:
     )
 
 
-def _page(record: TrackRecord, title: str) -> str:
+def _page(record: BacktestSeries, title: str) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(report.TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
     )
-    return environment.get_template("track_record.html").render(record=record, title=title, picture=picture(record))
+    return environment.get_template("backtest_series.html").render(record=record, title=title, picture=picture(record))
 
 
-def picture(record: TrackRecord) -> str:
+def picture(record: BacktestSeries) -> str:
     """Log loss and AUROC of model and baseline over the dates, as SVG."""
     titles = {"log_loss": "log loss (lower is better)", "auroc": "AUROC (higher is better)"}
     courses = {
@@ -314,6 +318,8 @@ def picture(record: TrackRecord) -> str:
     return plots.quality_over_time(dates, seen, courses, (record.rung, f"{record.baseline} (baseline)"))
 
 
-def _course(record: TrackRecord, name: str, metric: str) -> plots.Course:
-    found = [point.evaluation.metrics[name][metric] for point in record.points]
-    return plots.Course(*(np.array([getattr(one, key) for one in found]) for key in ("value", "low", "high")))
+def _course(record: BacktestSeries, name: str, metric: str) -> plots.Course:
+    estimates = [point.evaluation.metrics[name][metric] for point in record.points]
+    return plots.Course(
+        *(np.array([getattr(estimate, key) for estimate in estimates]) for key in ("value", "low", "high"))
+    )

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from features.catalog import named
 from features.engine.table import build_feature_table
+from features.errors import ExitCode, ForesailError
 from features.history.store import History
 from features.timestamps import in_utc
 from training.data.splits import NotEnoughHistory
@@ -13,8 +14,10 @@ from training.data.splits import NotEnoughHistory
 SILENT_SHARE = 0.25
 
 
-class StaleHistory(ValueError):
+class StaleHistory(ForesailError, ValueError):
     """Purchases end so long before a horizon closes that silence would be mistaken for churn."""
+
+    exit_code = ExitCode.MODEL
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,9 @@ class Known:
         if closes - self.newest > SILENT_SHARE * horizon:
             raise StaleHistory(
                 f"the newest purchase of any account is of {self.newest:%Y-%m-%d %H:%M}, but the horizon of {horizon.days} days "
-                f"closes on {closes:%Y-%m-%d %H:%M}: every account would look churned. Ingest what came since, or take an "
-                f"earlier moment (to train: as of {self.newest:%Y-%m-%d}; to evaluate: as of {self.newest - horizon:%Y-%m-%d})."
+                f"closes on {closes:%Y-%m-%d %H:%M}: every account would look churned",
+                "Ingest what came since, or take an "
+                f"earlier moment (to train: as of {self.newest:%Y-%m-%d}; to evaluate: as of {self.newest - horizon:%Y-%m-%d}).",
             )
 
 
@@ -45,7 +49,7 @@ def known_at(history: History, moment: datetime, stream: str = "purchases") -> K
     first = table[oldest].max()
     if not first >= 0:
         raise NotEnoughHistory(
-            f"no {stream[:-1]} is known at {moment.isoformat()}; ingest {stream}, or take a later moment"
+            f"no {stream[:-1]} is known at {moment.isoformat()}", f"Ingest {stream}, or take a later moment"
         )
     silent = 0.0 if newest is None else float(table[newest].min())
     return Known(moment - timedelta(days=float(first)), moment - timedelta(days=silent))

@@ -6,7 +6,7 @@ a leak that is weak has none of them; a person decides.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from features.arrays import Floats
+from registry.card import SuspectCard
 from training.data.dataset import Dataset
 from training.metrics.probabilities import Ranking, auroc
 
@@ -79,8 +80,8 @@ def suspects(
     chosen = np.sort(np.random.default_rng(seed).permutation(len(y))[:ROWS])
     rows, known = table.iloc[chosen], _Outcome(y[chosen], moments[chosen], seed)
     today = None if scored is None else _table(scored)
-    found = (next(_marks(name, rows[name], known, tuple(outcome), today), None) for name in table.columns)
-    return [one for one in found if one is not None]
+    marked = (next(_marks(name, rows[name], known, tuple(outcome), today), None) for name in table.columns)
+    return [suspect for suspect in marked if suspect is not None]
 
 
 def overlap(learnt: pd.DataFrame, judged: pd.DataFrame) -> list[Suspect]:
@@ -127,9 +128,11 @@ def _marks(
     if value > TOO_GOOD + SURE * _error(TOO_GOOD, ones, len(known.labels) - ones):
         words = f"alone it ranks the outcomes with an AUROC of {value:.3f}; no honest feature comes near that"
         yield Suspect(name, "too good", value, words)
-    said = next((word for word in outcome if word.lower() in _words(name)), None)
-    if said:
-        yield Suspect(name, "named after the outcome", float("nan"), f"its name says «{said}», which is the outcome")
+    outcome_word = next((word for word in outcome if word.lower() in _words(name)), None)
+    if outcome_word:
+        yield Suspect(
+            name, "named after the outcome", float("nan"), f"its name says «{outcome_word}», which is the outcome"
+        )
     if scored is not None:
         yield from _not_there(name, column, scored)
         yield from _other(name, column[known.moments == known.moments.max()], scored)
@@ -168,7 +171,7 @@ def _other(name: str, newest: "pd.Series[Any]", scored: pd.DataFrame) -> Iterato
     todays, earlier = Ranking.of(np.concatenate([before, now]), is_now).masses(np.ones((1, len(is_now))))
     value = float(auroc(todays, earlier)[0])
     apart = max(value, 1.0 - value)
-    then, today = (float(np.median(np.abs(each[each != 0]))) for each in (before, now))
+    then, today = (float(np.median(np.abs(values[values != 0]))) for values in (before, now))
     if max(then, today) >= MANIFOLD * min(then, today) and apart > ELSEWHERE + SURE * _error(
         ELSEWHERE, len(now), len(before)
     ):
@@ -181,9 +184,9 @@ def _words(name: str) -> set[str]:
     return {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", name)}
 
 
-def telling(outcome: Iterable[str], own: Iterable[str]) -> tuple[str, ...]:
+def telling(outcome: Iterable[str], names: Iterable[str]) -> tuple[str, ...]:
     """Those words of an outcome that would give a column away: the ones that no feature of ours has in its name anyway."""
-    common = {word for name in own for word in _words(name)}
+    common = {word for name in names for word in _words(name)}
     return tuple(word for phrase in outcome for word in sorted(_words(phrase)) if word not in common)
 
 
@@ -222,8 +225,8 @@ def _rates(codes: Any, labels: Floats, seed: int) -> Floats:
     codes = codes - codes.min()
     fold = np.random.default_rng(seed).integers(FOLDS, size=len(codes))
     rates, size = np.empty(len(codes)), int(codes.max()) + 1
-    for one in range(FOLDS):
-        others = fold != one
+    for number in range(FOLDS):
+        others = fold != number
         mean = labels[others].mean() if others.any() else 0.5
         sums = np.bincount(codes[others], labels[others], minlength=size) + PRIOR_ROWS * mean
         counts = np.bincount(codes[others], minlength=size) + PRIOR_ROWS
@@ -246,14 +249,14 @@ def _table(columns: "pd.DataFrame | Dataset") -> pd.DataFrame:
     return columns
 
 
-def to_json(found: Sequence[Suspect]) -> list[Mapping[str, Any]]:
-    """What a card keeps of it."""
-    return [
-        {
-            "column": one.column,
-            "mark": one.mark,
-            "figure": None if one.figure != one.figure else one.figure,
-            "words": one.words,
-        }
-        for one in found
-    ]
+def on_card(suspects: Sequence[Suspect]) -> tuple[SuspectCard, ...]:
+    """The suspects as a model card keeps them."""
+    return tuple(
+        SuspectCard(
+            column=suspect.column,
+            mark=suspect.mark,
+            figure=None if suspect.figure != suspect.figure else suspect.figure,
+            words=suspect.words,
+        )
+        for suspect in suspects
+    )

@@ -9,11 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from features.errors import ExitCode, ForesailError
 from features.timestamps import in_utc
 
 
-class NotEnoughHistory(ValueError):
+class NotEnoughHistory(ForesailError, ValueError):
     """The history is too short to train on one horizon and be judged on another."""
+
+    exit_code = ExitCode.MODEL
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,8 @@ def split(dates: Sequence[datetime], horizon: timedelta) -> Split:
     if not train:
         raise NotEnoughHistory(
             f"the newest date with a closed horizon is {test:%Y-%m-%d}, and no earlier one ({_listed(earlier)}) had closed its "
-            f"horizon of {horizon.days} days by then. Train as of a later date, or shorten horizon_days or min_history_days."
+            f"horizon of {horizon.days} days by then",
+            "Train as of a later date, or shorten horizon_days or min_history_days.",
         )
     folds = rolling_origin(train, horizon)
     return Split(train, folds, test, (*earlier, test), _notes(folds))

@@ -16,24 +16,25 @@ import pandas as pd
 from features.arrays import Floats
 from features.definitions import Feature, difference, events
 from features.engine.table import build_feature_table
+from features.errors import ExitCode, ForesailError
 from features.families.contracts import changed, newest, running, uncancelled
 from features.families.eligibility import Population, had_purchase, of_target
 from features.families.purchases import YEAR, amount, came_since, order_lines, since_first, since_last
 from features.history.store import History
 from features.timestamps import in_utc
+from registry import target_kinds
+from registry.target_kinds import AnswerKind
 
-Answer = Literal["probability", "amount", "days"]
-"""What a model of the target says: a calibrated chance, an expected amount, or how long until something happens."""
-RISKS = ("churn", "contract_churn", "contraction")
-"""The kinds by which something is lost, so that a call can keep it."""
 FEWEST_OF_A_SEASON = 50
 """Accounts; one alone would make a season of its own."""
 LEAST_SEEN = 90
 """In days: an account younger than that has shown too little to scale up to a year."""
 
 
-class HorizonOpen(ValueError):
+class HorizonOpen(ForesailError, ValueError):
     """A label was asked for before its horizon had closed."""
+
+    exit_code = ExitCode.MODEL
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Target(ABC):
     """
 
     kind: ClassVar[str]
-    answer: ClassVar[Answer] = "probability"
+    answer: ClassVar[AnswerKind] = "probability"
     stream: ClassVar[str] = "purchases"
     """The stream without which there is nothing to learn from."""
     happened: ClassVar[str]
@@ -158,8 +159,8 @@ class Target(ABC):
             if not self.closed(moment, known_by):
                 raise HorizonOpen(
                     f"target '{self.name}' at {moment.isoformat()}: its horizon of {self.closes_after.days} days closes at "
-                    f"{(moment + self.closes_after).isoformat()}, after {known_by.isoformat()}, up to which history is used. "
-                    f"Take an as_of no later than {(known_by - self.closes_after).isoformat()}."
+                    f"{(moment + self.closes_after).isoformat()}, after {known_by.isoformat()}, up to which history is used",
+                    f"Take an as_of no later than {(known_by - self.closes_after).isoformat()}.",
                 )
 
     def to_json(self) -> dict[str, Any]:
@@ -185,7 +186,7 @@ class _WithGrace(Target):
 class ChurnTarget(_WithGrace):
     """An account churns when it orders nothing in (as_of, as_of + horizon + grace]."""
 
-    kind = "churn"
+    kind = target_kinds.CHURN
     happened, kept = "churned", "stayed"
 
     @property
@@ -208,7 +209,7 @@ class ContractChurnTarget(_WithGrace):
     that had ended before as_of does not count; one that is renewed late as another ends in the same horizon hides it.
     """
 
-    kind = "contract_churn"
+    kind = target_kinds.CONTRACT_CHURN
     stream = "contracts"
     happened, kept = "left a contract", "kept it"
     before_as_known_later = True
@@ -219,15 +220,15 @@ class ContractChurnTarget(_WithGrace):
 
     @property
     def after(self) -> tuple[Feature, ...]:
-        given = newest.where(kind="cancelled").count(days=self.closes_after.days)
-        return (_label("notice", given, "contracts"), _LAPSED)
+        notices = newest.where(kind="cancelled").count(days=self.closes_after.days)
+        return (_label("notice", notices, "contracts"), _LAPSED)
 
     @property
     def before(self) -> tuple[Feature, ...]:
         return (_LAPSED,)
 
     def label(self, after: pd.DataFrame, before: pd.DataFrame | None) -> Floats:
-        lapsed = after[_LAPSED.name] > _given(before)[_LAPSED.name].fillna(0.0)
+        lapsed = after[_LAPSED.name] > _required(before)[_LAPSED.name].fillna(0.0)
         return _truth((after["label_notice"] > 0) | lapsed)
 
     @property
@@ -295,7 +296,7 @@ class _PaceTarget(Target):
 class ContractionTarget(_PaceTarget):
     """An account contracts when it orders less than (1 − share) of what its own pace leads to expect."""
 
-    kind = "contraction"
+    kind = target_kinds.CONTRACTION
     happened = "contracted"
 
     def __post_init__(self) -> None:
@@ -310,14 +311,14 @@ class ContractionTarget(_PaceTarget):
         return f"contracted: ordered less than {1 - self.share:.0%} {self._window} of what {self._expected}"
 
     def label(self, after: pd.DataFrame, before: pd.DataFrame | None) -> Floats:
-        return _truth(after["label_ordered"] < (1.0 - self.share) * self.expected(_given(before)))
+        return _truth(after["label_ordered"] < (1.0 - self.share) * self.expected(_required(before)))
 
 
 @dataclass(frozen=True)
 class UpsellTarget(_PaceTarget):
     """An account grows when it orders more than (1 + share) of what its own pace leads to expect, or upgrades a contract."""
 
-    kind = "upsell"
+    kind = target_kinds.UPSELL
     happened = "grew"
 
     @property
@@ -332,7 +333,7 @@ class UpsellTarget(_PaceTarget):
 
     def label(self, after: pd.DataFrame, before: pd.DataFrame | None) -> Floats:
         ordered = after["label_ordered"]
-        more = (ordered > 0) & (ordered > (1.0 + self.share) * self.expected(_given(before)))
+        more = (ordered > 0) & (ordered > (1.0 + self.share) * self.expected(_required(before)))
         return _truth(more | (after["label_upgrades"] > 0))
 
 
@@ -340,7 +341,7 @@ class UpsellTarget(_PaceTarget):
 class CrossSellTarget(Target):
     """An account buys from a category that it has not bought from for `lookback_days`; with `category`, from that one."""
 
-    kind = "cross_sell"
+    kind = target_kinds.CROSS_SELL
     happened = "bought from a new category"
 
     category: str | None = None
@@ -371,7 +372,7 @@ class CrossSellTarget(Target):
 class ValueTarget(Target):
     """What an account orders in (as_of, as_of + horizon], returns and cancellations taken off; or the margin of its orders."""
 
-    kind = "value"
+    kind = target_kinds.VALUE
     answer = "amount"
     happened = "ordered"
 
@@ -406,7 +407,7 @@ class ValueTarget(Target):
 class NextOrderTarget(Target):
     """Days from as_of until the next order; infinite (censored) if none comes within the horizon."""
 
-    kind = "next_order"
+    kind = target_kinds.NEXT_ORDER
     answer = "days"
     happened = "ordered"
 
@@ -444,7 +445,7 @@ def target_from(card: Mapping[str, Any]) -> Target:
     if card["kind"] not in TARGETS:
         raise ValueError(f"the target's kind is '{card['kind']}'; it must be one of {', '.join(TARGETS)}")
     of_kind = TARGETS[card["kind"]]
-    settings = {each.name for each in fields(of_kind)}
+    settings = {field.name for field in fields(of_kind)}
     return of_kind(**{key: value for key, value in card.items() if key in settings})
 
 
@@ -466,7 +467,7 @@ def _truth(happened: Any) -> Floats:
     return np.asarray(happened, dtype=np.float64)
 
 
-def _given(before: pd.DataFrame | None) -> pd.DataFrame:
+def _required(before: pd.DataFrame | None) -> pd.DataFrame:
     """The comparison that a target with `before` is always given."""
     if before is None:
         raise ValueError("this target compares with what was known at as_of, and was given nothing of it")

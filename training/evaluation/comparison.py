@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike
 from scipy.stats import norm, t
 
 from features.arrays import Floats
-from training.data.targets import Answer
+from registry.target_kinds import AnswerKind
 from training.metrics.probabilities import METRICS, Metric, bootstrap_weights
-from training.models.calibration import PROBABILITIES, Answering
+from training.models.calibration import PROBABILITIES, Task
 
 REPLICATES = 500
 
@@ -40,14 +40,14 @@ class Evaluation:
     """In how many rows it happened: churned, or whatever else the target asks."""
     metrics: Mapping[str, Mapping[str, Estimate]]
     differences: Mapping[str, Mapping[str, Estimate]]
-    answer: Answer = "probability"
+    answer: AnswerKind = "probability"
     described: tuple[Metric, ...] = METRICS
     """The metrics, and how to read them."""
 
     def beats_baseline(self, model: str, metric: str) -> bool:
         """Whether the whole interval of the paired difference lies on the better side of zero."""
         difference = self.differences[model][metric]
-        higher_is_better = {each.name: each.higher_is_better for each in self.described}[metric]
+        higher_is_better = {described.name: described.higher_is_better for described in self.described}[metric]
         return difference.low > 0 if higher_is_better else difference.high < 0
 
     def to_json(self) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def judge(
     baseline: str,
     replicates: int = REPLICATES,
     seed: int = 0,
-    answering: Answering = PROBABILITIES,
+    task: Task = PROBABILITIES,
 ) -> Evaluation:
     """Judge several models' answers for the same rows; `baseline` names the one the others must beat.
 
@@ -74,9 +74,9 @@ def judge(
     if baseline not in probabilities:
         raise ValueError(f"the baseline '{baseline}' is not among the judged models: {', '.join(probabilities)}")
     y = np.asarray(labels, dtype=np.float64)
-    beyond = tail(answering.shown(y, np.asarray(accounts)))
-    values = {model: answering.measure(p, y) for model, p in probabilities.items()}
-    replicated = _replicated(probabilities, y, accounts, replicates, seed, answering)
+    beyond = tail(task.shown(y, np.asarray(accounts)))
+    values = {model: task.measure(p, y) for model, p in probabilities.items()}
+    replicated = _replicated(probabilities, y, accounts, replicates, seed, task)
     metrics = {model: _estimates(values[model], replicated[model], beyond) for model in probabilities}
     differences = {
         model: _estimates(
@@ -85,7 +85,7 @@ def judge(
         for model in probabilities
         if model != baseline
     }
-    happened = int(np.sum(answering.happened(y)))
+    happened = int(np.sum(task.happened(y)))
     return Evaluation(
         baseline,
         len(y),
@@ -93,8 +93,8 @@ def judge(
         happened,
         metrics,
         differences,
-        answering.answer,
-        answering.metrics,
+        task.answer,
+        task.metrics,
     )
 
 
@@ -104,12 +104,12 @@ def _replicated(
     accounts: ArrayLike,
     replicates: int,
     seed: int,
-    answering: Answering,
+    task: Task,
 ) -> dict[str, dict[str, Floats]]:
     parts: dict[str, list[dict[str, Floats]]] = {model: [] for model in probabilities}
     for weights in bootstrap_weights(accounts, replicates, seed):
         for model, p in probabilities.items():
-            parts[model].append(answering.measure(p, labels, weights))
+            parts[model].append(task.measure(p, labels, weights))
     return {
         model: {name: np.concatenate([part[name] for part in each]) for name in each[0]}
         for model, each in parts.items()

@@ -1,8 +1,6 @@
 """What moves the scores of a model's population, and which way."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,9 +8,9 @@ import pandas as pd
 from features.arrays import Floats
 from features.catalog import named
 from features.engine.plan import FeatureSet
-from registry import writer
+from registry.card import Recipe
+from registry.versions import scorer
 from training.data.dataset import Dataset
-from training.models.ladder import Fitted
 
 EXPLAINED_ROWS = 1000  # exact tree contributions cost milliseconds a row, and a mean needs no more
 
@@ -37,16 +35,17 @@ class Driver:
 
 
 def drivers(
-    card: Mapping[str, Any], model: Fitted, population: Dataset, catalog: FeatureSet, most: int = 12
+    recipe: Recipe, booster: str | None, population: Dataset, catalog: FeatureSet, most: int = 12
 ) -> list[Driver]:
     """The features with the largest mean contribution, largest first; those that contribute nothing are left out."""
     matrix = population.matrix[:: max(1, len(population) // EXPLAINED_ROWS)]
-    contributions = writer.model_code().ScoreModel(dict(card), model.booster).contributions(matrix)
+    contributions = scorer(recipe, booster).contributions(matrix)
     described = zip(named(population.features, catalog), matrix.T, contributions.T, strict=True)
-    found = [
-        Driver(each.name, each.meaning, _size(share), _direction(values, share)) for each, values, share in described
+    measured = [
+        Driver(feature.name, feature.meaning, _size(share), _direction(values, share))
+        for feature, values, share in described
     ]
-    return sorted((driver for driver in found if driver.size > 0), key=lambda driver: -driver.size)[:most]
+    return sorted((driver for driver in measured if driver.size > 0), key=lambda driver: -driver.size)[:most]
 
 
 def _size(contribution: Floats) -> float:

@@ -1,4 +1,4 @@
-"""A few judged accounts looked at one by one: what the model said of them, why, and what happened.
+"""A few judged accounts, one by one: the model's answer, its reasons, and what happened.
 
 No account is named: reports are passed around and outlive an erasure.
 """
@@ -16,8 +16,8 @@ from features.engine.plan import FeatureSet
 from training.data.dataset import Dataset
 
 
-class Told(Protocol):
-    """A reason as somebody tells it."""
+class ReasonText(Protocol):
+    """A reason in words."""
 
     @property
     def direction(self) -> str: ...
@@ -26,7 +26,7 @@ class Told(Protocol):
     def words(self) -> str: ...
 
 
-Teller = Callable[[Sequence[Feature], Sequence[float], Mapping[str, float]], Sequence[Told]]
+ReasonWriter = Callable[[Sequence[Feature], Sequence[float], Mapping[str, float]], Sequence[ReasonText]]
 """Puts a row's contributions (one a feature) and its values (by name) into words, the largest first."""
 
 
@@ -39,7 +39,7 @@ class Example:
     yearly_net: float
     """What its last year brought, in currency; NaN where that is not known."""
     churned: bool
-    reasons: tuple[Told, ...]
+    reasons: tuple[ReasonText, ...]
 
     @property
     def at_stake(self) -> float:
@@ -48,9 +48,9 @@ class Example:
 
 
 def examples(
-    rows: Dataset, probability: Floats, yearly_net: Floats, model: Any, catalog: FeatureSet, tell: Teller
+    rows: Dataset, probability: Floats, yearly_net: Floats, model: Any, catalog: FeatureSet, reason_writer: ReasonWriter
 ) -> tuple[Example, ...]:
-    """The accounts that `picks` picks, with the reasons that `tell` gives. `model` is the ScoreModel that judged them."""
+    """The accounts that `picks` picks, with the reasons that `reason_writer` gives. `model` gave the probabilities."""
     titles, places = zip(*picks(probability, rows.labels, yearly_net), strict=True)
     contributions = model.contributions(rows.columns(model.features)[list(places)])
     declared = list(named(model.features, catalog))
@@ -60,7 +60,11 @@ def examples(
             float(probability[place]),
             float(yearly_net[place]),
             bool(rows.labels[place]),
-            tuple(tell(declared, shares.tolist(), dict(zip(rows.features, rows.matrix[place].tolist(), strict=True)))),
+            tuple(
+                reason_writer(
+                    declared, shares.tolist(), dict(zip(rows.features, rows.matrix[place].tolist(), strict=True))
+                )
+            ),
         )
         for title, place, shares in zip(titles, places, contributions, strict=True)
     )

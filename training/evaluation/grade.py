@@ -78,7 +78,7 @@ def grade_of_numbers(evaluation: Evaluation, model: str) -> Grade:
     if model == evaluation.baseline:
         return Grade("none", ("not C: nothing was found to be better than the simple rule, which is the model",))
     loss, level = ("deviance", "off_level") if evaluation.answer == "amount" else ("crps", "coverage_gap")
-    title = {each.name: each.title for each in evaluation.described}
+    title = {metric.name: metric.title for metric in evaluation.described}
     ours, theirs = evaluation.metrics[model], evaluation.metrics[evaluation.baseline][loss].value
     if not evaluation.beats_baseline(model, loss):
         return Grade("none", (f"not C: {title[loss]} is not better than the baseline's beyond noise",))
@@ -147,10 +147,10 @@ def _strong(
         worst >= STRONG_SKILL,
         f"log loss at least {worst:.0%} below that of the bare rate, {STRONG_SKILL:.0%} is asked for",
     )
-    wrong = [f"{each.attribute} {each.value}" for each in slices if not each.holds]
+    wrong = [f"{part.attribute} {part.value}" for part in slices if not part.holds]
     if slices:
-        said = f"wrong for {', '.join(wrong)}" if wrong else f"right for all {len(slices)} segments looked at"
-        yield not wrong, f"probabilities {said}"
+        verdict = f"wrong for {', '.join(wrong)}" if wrong else f"right for all {len(slices)} segments looked at"
+        yield not wrong, f"probabilities {verdict}"
 
 
 def _log_loss_better(evaluation: Evaluation, model: str) -> tuple[bool, str]:

@@ -76,8 +76,8 @@ class HealthRecord:
 
 
 @dataclass(frozen=True)
-class Told:
-    """What was told of the eligible accounts as of the moment, and what happened: all (accounts,)."""
+class HealthScores:
+    """Health and risk of the eligible accounts as of the moment, and what happened: all (accounts,)."""
 
     health: Floats
     parts: Mapping[str, Floats]
@@ -87,11 +87,11 @@ class Told:
     labels: Floats
 
 
-def separations(told: Told, seed: int = 0) -> tuple[dict[str, Estimate], Estimate]:
-    """AUROC by what told, and health's less the risk score's: of the same accounts, in the same replicates."""
-    named = {RISK: told.risk, HEALTH: _ill(told.health)}
-    together = judge(named, told.labels, np.arange(len(told.labels)), baseline=RISK, seed=seed)
-    alone = {name: _separation(part, told.labels, seed) for name, part in told.parts.items()}
+def separations(scores: HealthScores, seed: int = 0) -> tuple[dict[str, Estimate], Estimate]:
+    """AUROC by score, and health's less the risk score's: of the same accounts, in the same replicates."""
+    named = {RISK: scores.risk, HEALTH: _ill(scores.health)}
+    together = judge(named, scores.labels, np.arange(len(scores.labels)), baseline=RISK, seed=seed)
+    alone = {name: _separation(part, scores.labels, seed) for name, part in scores.parts.items()}
     whole = {name: together.metrics[name]["auroc"] for name in (HEALTH, RISK)}
     return whole | alone, together.differences[HEALTH]["auroc"]
 
@@ -100,7 +100,7 @@ def groups_of(health: Floats, labels: Floats) -> tuple[Group, ...]:
     """Ten groups of like size by health, the least healthy first."""
     edges = np.quantile(health, np.arange(1, GROUPS) / GROUPS)
     group = np.searchsorted(edges, health, side="right")
-    return tuple(_group(health[group == each], labels[group == each]) for each in np.unique(group))
+    return tuple(_group(health[group == number], labels[group == number]) for number in np.unique(group))
 
 
 def _group(health: Floats, labels: Floats) -> Group:

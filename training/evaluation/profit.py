@@ -55,10 +55,10 @@ class Campaign:
         value = self.account_value or measured or ASSUMED_VALUE
         return Terms(
             value=value,
-            contact_cost=_given(self.contact_cost, CONTACT_SHARE * value),
-            incentive_cost=_given(self.incentive_cost, INCENTIVE_SHARE * value),
-            accept_rate=_given(self.accept_rate, ACCEPT_RATE),
-            accept_seen_on=_given(self.accept_seen_on, ACCEPT_SEEN_ON),
+            contact_cost=_or_assumed(self.contact_cost, CONTACT_SHARE * value),
+            incentive_cost=_or_assumed(self.incentive_cost, INCENTIVE_SHARE * value),
+            accept_rate=_or_assumed(self.accept_rate, ACCEPT_RATE),
+            accept_seen_on=_or_assumed(self.accept_seen_on, ACCEPT_SEEN_ON),
             capacity=self._share(len(yearly_net)),
             currency=self.currency,
             assumed=tuple(
@@ -68,7 +68,7 @@ class Campaign:
         )
 
     def _share(self, accounts: int) -> float:
-        capacity = _given(self.capacity, ASSUMED_CAPACITY)
+        capacity = _or_assumed(self.capacity, ASSUMED_CAPACITY)
         return capacity if capacity < 1 else min(1.0, capacity / max(accounts, 1))
 
 
@@ -147,16 +147,16 @@ def earn(
 ) -> Profit:
     """The profit of each model's ranking; the others are compared with `baseline`, all on the same replicates."""
     ours = next((name for name in probabilities if name != baseline), baseline)
-    found: dict[str, dict[str, Estimate]] = {}
+    estimates: dict[str, dict[str, Estimate]] = {}
     differences: dict[str, Estimate] = {}
     for name, measure in (("empc", _empc_of), ("at_capacity", _capacity_of)):
         values = {model: measure(p, labels, terms, None) for model, p in probabilities.items()}
         drawn = _replicated(probabilities, labels, accounts, terms, measure, seed)
-        found[name] = {model: estimate(values[model], drawn[model]) for model in probabilities}
+        estimates[name] = {model: estimate(values[model], drawn[model]) for model in probabilities}
         if ours != baseline:
             differences[name] = estimate(values[ours] - values[baseline], drawn[ours] - drawn[baseline])
     best = {model: best_share(p, labels, terms) for model, p in probabilities.items()}
-    return Profit(terms, len(labels), found["empc"], found["at_capacity"], best, differences)
+    return Profit(terms, len(labels), estimates["empc"], estimates["at_capacity"], best, differences)
 
 
 def empc(probability: Floats, labels: Floats, terms: Terms) -> float:
@@ -201,7 +201,7 @@ def _replicated(
         for weights in block:
             for model, p in probabilities.items():
                 drawn[model].append(measure(p, labels, terms, weights))
-    return {model: np.array(each) for model, each in drawn.items()}
+    return {model: np.array(values) for model, values in drawn.items()}
 
 
 def _empc_of(probability: Floats, labels: Floats, terms: Terms, weights: Floats | None) -> float:
@@ -241,5 +241,5 @@ def _empc_score() -> Any:
     return empc_score
 
 
-def _given(value: float | None, otherwise: float) -> float:
+def _or_assumed(value: float | None, otherwise: float) -> float:
     return otherwise if value is None else value

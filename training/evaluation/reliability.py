@@ -52,9 +52,9 @@ def reliability(probability: Floats, labels: Floats, seed: int, replicates: int 
     churned = int(labels.sum())
     low, high = rate_interval(churned, len(labels))
     ranking = Ranking.of(probability, labels)
-    own = float(ece(ranking, probability, np.ones((1, len(labels))))[0])
+    error = float(ece(ranking, probability, np.ones((1, len(labels))))[0])
     by_chance = ece_by_chance(probability, seed, replicates)
-    return Reliability(float(probability.mean()), churned / len(labels), low, high, own, by_chance)
+    return Reliability(float(probability.mean()), churned / len(labels), low, high, error, by_chance)
 
 
 def ece_by_chance(probability: Floats, seed: int, replicates: int = REPLICATES) -> float:

@@ -64,14 +64,14 @@ def slices(probability: Floats, labels: Floats, accounts: NDArray[Any], groups: 
 
     Values with fewer than 50 accounts, and those beyond the twelve largest, are one slice "other".
     """
-    found = [
+    parts = [
         (attribute, value, there) for attribute, values in groups.items() for value, there in _parts(_pooled(values))
     ]
-    surprises = [surprise(probability[there], labels[there]) for *_, there in found]
+    surprises = [surprise(probability[there], labels[there]) for *_, there in parts]
     verdicts = holm_verdicts(surprises)
     return tuple(
         _slice(attribute, value, probability[there], labels[there], accounts[there], verdict, seed)
-        for (attribute, value, there), verdict in zip(found, verdicts, strict=True)
+        for (attribute, value, there), verdict in zip(parts, verdicts, strict=True)
     )
 
 
@@ -101,7 +101,7 @@ def _pooled(values: NDArray[np.object_]) -> NDArray[np.object_]:
     told = np.array([NOT_RECORDED if value is None or value != value else str(value) for value in values], dtype=object)  # noqa: PLR0124  # NaN
     names, counts = np.unique(told.astype(str), return_counts=True)
     order = np.lexsort((names, -counts))[:MOST_VALUES]
-    kept = {str(names[each]) for each in order if counts[each] >= FEWEST_ACCOUNTS}
+    kept = {str(names[place]) for place in order if counts[place] >= FEWEST_ACCOUNTS}
     return np.array([value if value in kept else OTHER for value in told], dtype=object)
 
 

@@ -14,10 +14,13 @@ from features.definitions import Feature
 from features.engine.plan import FeatureSet
 from features.history.attributes import attributes_as_of
 from features.history.store import History
+from registry import card
+from registry.target_kinds import RISKS
+from registry.versions import Scorer
 from training.data.dataset import Dataset
-from training.data.targets import RISKS, Target
+from training.data.targets import Target
 from training.evaluation.comparison import Evaluation
-from training.evaluation.examples import Example, Teller, examples
+from training.evaluation.examples import Example, ReasonWriter, examples
 from training.evaluation.grade import Grade, grade, grade_of_numbers
 from training.evaluation.profit import Campaign, Profit, earn
 from training.evaluation.reliability import Reliability, reliability
@@ -30,13 +33,13 @@ ORDERED, RETURNED = "purchases_amount_sum_365d", "purchases_returns_amount_sum_3
 class Judged:
     """The rows of one date, one an account, with what the chosen model and the baseline said of them.
 
-    `model` is the ScoreModel that said it.
+    `model` gave the answers.
     """
 
     rows: Dataset
     answers: Floats
     baseline: Floats
-    model: Any
+    model: Scorer
     evaluation: Evaluation
     rung: str
 
@@ -54,7 +57,7 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Appraisal:
+class Summary:
     """What follows from an evaluation, beside the metrics themselves."""
 
     reliability: Reliability | None
@@ -66,14 +69,24 @@ class Appraisal:
     examples: tuple[Example, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """For the card, and for machines; of the examples nothing, because each is an account's."""
+        """Plain JSON for machines; of the examples nothing, because each is an account's."""
         facts = {
             "grade": self.grade.to_json(),
             "reliability": self.reliability.to_json() if self.reliability else None,
             "profit": self.profit.to_json() if self.profit else None,
-            "slices": [each.to_json() for each in self.slices],
+            "slices": [part.to_json() for part in self.slices],
         }
         return {name: _plain(fact) for name, fact in facts.items()}
+
+    def on_card(self) -> dict[str, Any]:
+        """The same facts as fields of a model card."""
+        facts = self.to_json()
+        return {
+            "grade": card.Grade.from_json(facts["grade"]),
+            "reliability": card.Reliability.from_json(facts["reliability"]) if self.reliability else None,
+            "profit": card.Profit.from_json(facts["profit"]) if self.profit else None,
+            "slices": tuple(card.Slice.from_json(part) for part in facts["slices"]),
+        }
 
     def metrics(self) -> dict[str, float]:
         """For MLflow: EMPC and profit at capacity of the model and the baseline, and each slice's figures."""
@@ -81,12 +94,16 @@ class Appraisal:
         flat = {"ece_by_chance": honest.ece_by_chance, "foreseen": honest.foreseen} if honest else {}
         earned = (("empc", profit.empc), ("profit_at_capacity", profit.at_capacity)) if profit else ()
         for name, by_model in earned:
-            for model, one in by_model.items():
-                flat |= {f"{model}/{name}": one.value, f"{model}/{name}_low": one.low, f"{model}/{name}_high": one.high}
-        for each in self.slices:
-            place = f"slices/{_safe(each.attribute)}/{_safe(each.value)}"
-            flat |= {f"{place}/{name}": one.value for name, one in each.metrics.items()}
-            flat |= {f"{place}/foreseen": each.foreseen, f"{place}/happened": each.happened}
+            for model, estimate in by_model.items():
+                flat |= {
+                    f"{model}/{name}": estimate.value,
+                    f"{model}/{name}_low": estimate.low,
+                    f"{model}/{name}_high": estimate.high,
+                }
+        for part in self.slices:
+            place = f"slices/{_safe(part.attribute)}/{_safe(part.value)}"
+            flat |= {f"{place}/{name}": estimate.value for name, estimate in part.metrics.items()}
+            flat |= {f"{place}/foreseen": part.foreseen, f"{place}/happened": part.happened}
         return flat
 
 
@@ -95,7 +112,7 @@ def needed_for_value(catalog: FeatureSet) -> tuple[Feature, ...]:
     return tuple(named([ORDERED, RETURNED], catalog))
 
 
-def appraise(
+def summarise(
     judged: Judged,
     target: Target,
     campaign: Campaign,
@@ -103,24 +120,28 @@ def appraise(
     seed: int,
     *,
     catalog: FeatureSet,
-    tell: Teller | None = None,
-) -> Appraisal:
-    """Appraise the judged rows; with `tell`, which puts reasons into words, a few accounts are looked at one by one.
+    reason_writer: ReasonWriter | None = None,
+) -> Summary:
+    """Summarise the judged rows; with `reason_writer`, which puts reasons into words, a few accounts are shown one by one.
 
     Amounts and days have a grade; probabilities also reliability and slices; those of a risk also what they are worth.
     """
     rows, evaluation = judged.rows, judged.evaluation
     if target.answer != "probability":
-        return Appraisal(None, None, (), grade_of_numbers(evaluation, judged.rung))
+        return Summary(None, None, (), grade_of_numbers(evaluation, judged.rung))
     honest = reliability(judged.answers, rows.labels, seed)
     parts = slices(judged.answers, rows.labels, rows.account, groups, seed)
     graded = grade(evaluation, judged.rung, honest, parts)
     if target.kind not in RISKS:
-        return Appraisal(honest, None, parts, graded)
+        return Summary(honest, None, parts, graded)
     terms = campaign.terms(judged.yearly_net)
     profit = earn(judged.by_model, rows.labels, rows.account, terms, baseline=evaluation.baseline, seed=seed)
-    shown = examples(rows, judged.answers, judged.yearly_net, judged.model, catalog, tell) if tell is not None else ()
-    return Appraisal(honest, profit, parts, graded, shown)
+    shown = (
+        examples(rows, judged.answers, judged.yearly_net, judged.model, catalog, reason_writer)
+        if reason_writer is not None
+        else ()
+    )
+    return Summary(honest, profit, parts, graded, shown)
 
 
 def groups_at(history: History, as_of: datetime, accounts: Sequence[str]) -> Groups:
@@ -131,12 +152,6 @@ def groups_at(history: History, as_of: datetime, accounts: Sequence[str]) -> Gro
         for name in ATTRIBUTES
         if known[name].notna().any()
     }
-
-
-def grade_of(card: Mapping[str, Any]) -> str | None:
-    """The letter on a registered model's card; None on a card from before there were grades."""
-    found = card.get("grade")
-    return None if found is None else str(found["letter"])
 
 
 def _plain(facts: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What a lot between treatment and control tells of a playbook: differences, their intervals, and whether enough is known.
+"""What a randomised experiment shows of a playbook: differences, their intervals, and whether enough is known.
 
 Pure: arrays in, figures out. See docs/effects.md for the definitions.
 """

@@ -1,4 +1,4 @@
-"""The two arms of a lot, and what each account counts for."""
+"""The two arms of a randomised experiment, and what each account counts for."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +10,7 @@ from features.arrays import Flags, Floats
 
 @dataclass(frozen=True)
 class Arms:
-    """Accounts that were given treatment or control by lot, each once, (accounts,)."""
+    """Accounts that were assigned treatment or control at random, each once, (accounts,)."""
 
     treated: Flags
     control_share: Floats

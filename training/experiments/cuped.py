@@ -1,4 +1,4 @@
-"""CUPED: an outcome less what was known of it before the lot, which no arm can have changed.
+"""CUPED: an outcome less what was known of it before the assignment, which no arm can have changed.
 
 Deng, Xu, Kohavi & Walker, "Improving the sensitivity of online controlled experiments by utilizing pre-experiment data"
 (WSDM 2013), eq. 3–5: Y − θ(X − X̄) with θ = cov(Y, X)/var(X). Its mean differs between the arms as that of Y does, and its
@@ -31,9 +31,9 @@ def adjusted(outcome: Floats, covariates: Floats, arms: Arms) -> Adjusted:
     if not known.shape[1]:
         return Adjusted(outcome, np.zeros(len(outcome)))
     root = np.sqrt(arms.weights)
-    own, *within = (_centred(column, arms) * root for column in (outcome, *known.T))
+    centred, *within = (_centred(column, arms) * root for column in (outcome, *known.T))
     basis, _ = np.linalg.qr(np.column_stack(within))
-    theta, *_ = np.linalg.lstsq(np.column_stack(within), own, rcond=None)
+    theta, *_ = np.linalg.lstsq(np.column_stack(within), centred, rcond=None)
     return Adjusted(np.asarray(outcome - known @ theta), np.asarray((basis**2).sum(axis=1)))
 
 

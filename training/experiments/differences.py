@@ -41,32 +41,32 @@ class Difference:
 def difference(outcome: Floats, arms: Arms, covariates: Floats | None = None) -> Difference:
     """Mean outcome in treatment less that in control, each account weighted by one over the chance of its arm.
 
-    With `covariates` (accounts, k), known before the lot, it is adjusted by CUPED if that narrows the interval.
+    With `covariates` (accounts, k), known before the assignment, it is adjusted by CUPED if that narrows the interval.
     """
     # From the first one on, so that an outcome that is the same for all differs by exactly nothing.
     outcome = outcome - outcome[0]
     plain = _in_means(Adjusted(outcome, np.zeros(len(outcome))), arms)
     better = plain if covariates is None else _in_means(adjusted(outcome, covariates, arms), arms)
     narrows = better.standard_error < plain.standard_error
-    found = better if narrows else plain
+    narrowest = better if narrows else plain
     removed = 1.0 - (better.standard_error / plain.standard_error) ** 2 if narrows else 0.0
-    return Difference(found, always_valid(found, len(arms)), removed)
+    return Difference(narrowest, always_valid(narrowest, len(arms)), removed)
 
 
 LARGEST = 0.9
 """Leverage is taken for no more: an account that decides alone has no error that could be seen."""
 
 
-def _in_means(own: Adjusted, arms: Arms) -> Estimate:
+def _in_means(outcome: Adjusted, arms: Arms) -> Estimate:
     """The error is that of leaving out each account in turn (HC3: MacKinnon & White 1985): honest where few are worth much."""
-    (treated, up), (control, down) = (_arm(own, arms, arm) for arm in (arms.treated, ~arms.treated))
+    (treated, up), (control, down) = (_arm(outcome, arms, arm) for arm in (arms.treated, ~arms.treated))
     return around(treated - control, up - down, np.arange(len(arms)))
 
 
-def _arm(own: Adjusted, arms: Arms, arm: Flags) -> tuple[float, Floats]:
+def _arm(outcome: Adjusted, arms: Arms, arm: Flags) -> tuple[float, Floats]:
     """The weighted mean of an arm (Hájek), and how far each account moves it."""
     share = np.where(arm, arms.weights, 0.0)
     share /= share.sum()
-    mean = float((share * own.outcome).sum())
-    alone = np.minimum(own.leverage + share, LARGEST)
-    return mean, share * (own.outcome - mean) / (1.0 - alone)
+    mean = float((share * outcome.outcome).sum())
+    alone = np.minimum(outcome.leverage + share, LARGEST)
+    return mean, share * (outcome.outcome - mean) / (1.0 - alone)

@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 
 from features.arrays import Floats
+from registry.card import FORMAT, EffectPart, LearntEffect
+from training.experiments.differences import Difference
 from training.experiments.playbooks import Outcomes, PlaybookEffect
 from training.uplift import CannotEstimate, Effect, estimate_effects
 from training.uplift.learner_selection import LEARNER_NEEDS
 from training.uplift.learners import CONSTANT, Apart, Averaged, Crossed, Direct, EffectModel, Same, Switched
 from training.uplift.trees import Trees
 
-FORMAT = 1
-"""Of registry/effect_model.py, which travels and is not imported here."""
 Z = 1.96
 """Standard errors to the end of a 95 % interval."""
 BEYOND_NOISE = "nothing of the differences from the average share held up beyond noise, so everybody has that"
@@ -23,9 +23,9 @@ BEYOND_NOISE = "nothing of the differences from the average share held up beyond
 
 @dataclass(frozen=True)
 class Learnt:
-    """What is registered of a playbook's effect: a card, and the trees that it names."""
+    """The learnt effect of a playbook, and the trees that it names."""
 
-    card: Mapping[str, Any]
+    card: LearntEffect
     boosters: Mapping[str, str]
 
 
@@ -39,49 +39,47 @@ class _Part:
 
 
 def learn(
-    outcomes: Outcomes, found: PlaybookEffect, features: pd.DataFrame | None = None, *, seed: int = 0
+    outcomes: Outcomes, effect: PlaybookEffect, features: pd.DataFrame | None = None, *, seed: int = 0
 ) -> Learnt | None:
     """What a playbook does as far as it can be told; None with fewer than 30 accounts in an arm.
 
-    With `features` (the accounts' rows, known before the lot) and 300 accounts in each arm the learners of `training.uplift`
+    With `features` (the accounts' rows, known before the assignment) and 300 accounts in each arm the learners of `training.uplift`
     compete to tell accounts apart, if anything shows that they differ; else all have the average effect. Of what an account
     is said to differ from the average, only as much is kept as held up on accounts that the learner had not seen (`trust`).
     """
-    if found.share is None:
+    if effect.share is None:
         return None
     chosen, why = _chosen(outcomes, features, seed)
     trust = 0.0
     if chosen is not None and not isinstance(chosen.model, Same):
-        trust = held_up(outcomes, found.share.value, chosen.chosen.effects)
+        trust = held_up(outcomes, effect.share.value, chosen.chosen.effects)
         why = why if trust > 0 else f"{why}; but on accounts not seen {BEYOND_NOISE}"
     parts = [] if chosen is None or trust == 0 else list(_parts(chosen.model))
     names = {part.trees: f"trees-{number}.txt" for number, part in enumerate(parts)}
-    card = {
-        "format": FORMAT,
-        **_told(found),
-        "learner": CONSTANT if chosen is None or not parts else chosen.choice.name,
-        "learner_why": why,
-        "trust": trust,
-        "features": list(chosen.coding.columns) if chosen is not None and parts else [],
-        "parts": [{"weight": one.weight, "booster": names[one.trees], "switch": one.switch} for one in parts],
-    }
+    card = LearntEffect(
+        format=FORMAT,
+        **_average(effect, effect.share),
+        learner=CONSTANT if chosen is None or not parts else chosen.choice.name,
+        learner_why=why,
+        trust=trust,
+        features=tuple(chosen.coding.columns) if chosen is not None and parts else (),
+        parts=tuple(EffectPart(weight=part.weight, booster=names[part.trees], switch=part.switch) for part in parts),
+    )
     return Learnt(card, {name: trees.booster.model_to_string() for trees, name in names.items()})
 
 
-def _told(found: PlaybookEffect) -> dict[str, Any]:
-    """The average effect, how well it is known, and whether it must stop."""
-    if found.share is None:
-        return {}
+def _average(effect: PlaybookEffect, share: Difference) -> dict[str, Any]:
+    """The average effect, how well it is known, and whether the playbook must stop."""
     return {
-        "share": found.share.value,
-        "standard_error": found.share.once.standard_error,
-        "always_low": found.share.always.low,
-        "always_high": found.share.always.high,
-        "treatment": found.treatment,
-        "control": found.control,
-        "accounts": found.as_even_split,
-        "harmful": found.is_harmful,
-        "verdict": found.verdict,
+        "share": share.value,
+        "standard_error": share.once.standard_error,
+        "always_low": share.always.low,
+        "always_high": share.always.high,
+        "treatment": effect.treatment,
+        "control": effect.control,
+        "accounts": effect.as_even_split,
+        "harmful": effect.is_harmful,
+        "verdict": effect.verdict,
     }
 
 
@@ -98,19 +96,19 @@ def held_up(outcomes: Outcomes, share: float, changes: Floats) -> float:
     arm = outcomes.arms.treated - treated
     expected = chance * (1.0 - share * treated)
     left = outcomes.missed - expected * outcomes.missed.mean() / expected.mean() + arm * share * chance
-    said = arm * (changes + share * chance)
-    if not said.any():
+    foretold = arm * (changes + share * chance)
+    if not foretold.any():
         return 0.0
-    slope = float((said * left).sum() / (said**2).sum())
-    error = float(np.sqrt(((said * (left - slope * said)) ** 2).sum()) / (said**2).sum())
+    slope = float((foretold * left).sum() / (foretold**2).sum())
+    error = float(np.sqrt(((foretold * (left - slope * foretold)) ** 2).sum()) / (foretold**2).sum())
     return float(np.clip(slope - Z * error, 0.0, 1.0))
 
 
 def _chosen(outcomes: Outcomes, features: pd.DataFrame | None, seed: int) -> tuple[Effect | None, str]:
-    """The estimate whose learner won the contest, if there was one, and why."""
+    """The estimate of the selected learner, if there was a selection, and why."""
     arms = outcomes.arms
     if features is None or min(arms.treatment, arms.control) < LEARNER_NEEDS:
-        return None, f"{LEARNER_NEEDS} accounts in each arm are needed to tell who gains more"
+        return None, f"{LEARNER_NEEDS} accounts in each arm are needed to tell which accounts gain more"
     try:
         effect = estimate_effects(
             features, arms.treated, outcomes.missed, direction="lower_is_better", value=outcomes.unit,
@@ -124,8 +122,8 @@ def _chosen(outcomes: Outcomes, features: pd.DataFrame | None, seed: int) -> tup
 def _parts(model: EffectModel, weight: float = 1.0) -> Iterator[_Part]:
     match model:
         case Averaged(models):
-            for one in models:
-                yield from _parts(one, weight / len(models))
+            for member in models:
+                yield from _parts(member, weight / len(models))
         case Switched(outcome):
             yield from (_Part(weight, outcome, 1.0), _Part(-weight, outcome, 0.0))
         case Apart(control, treated):

@@ -33,7 +33,7 @@ class Outcomes:
     unit: Floats
     """What one account that is kept, or won, is worth."""
     covariates: Floats
-    """(accounts, k): known before the lot; NaN is absent."""
+    """(accounts, k): known before the assignment; NaN is absent."""
     quadrant: NDArray[np.object_]
     """Where each stood; None where it stood nowhere."""
 
@@ -96,7 +96,9 @@ class PlaybookEffect:
     @property
     def is_harmful(self) -> bool:
         """Whether it loses accounts, or keeps less than it costs, beyond doubt, however often one has looked."""
-        return any(one is not None and one.always.high < 0 for one in (self.avoided, self.kept_net))
+        return any(
+            difference is not None and difference.always.high < 0 for difference in (self.avoided, self.kept_net)
+        )
 
     @property
     def verdict(self) -> Verdict:
@@ -115,10 +117,10 @@ class PlaybookEffect:
 def measured(outcomes: Outcomes, cost: float) -> PlaybookEffect:
     """What a playbook did, and what is not known of it. `cost` is that of all that was carried out for these accounts."""
     arms = outcomes.arms
-    found = _differences(outcomes)
-    avoided, lost, revenue = (one and one.times(arms.treatment) for one in found)
+    differences = _differences(outcomes)
+    avoided, lost, revenue = (name and name.times(arms.treatment) for name in differences)
     expected = _mean(outcomes.chance)
-    share = found[0].times(1.0 / expected) if found[0] is not None and expected > 0 else None
+    share = differences[0].times(1.0 / expected) if differences[0] is not None and expected > 0 else None
     return PlaybookEffect(
         arms.treatment, arms.control, arms.as_even_split if len(arms) else 0.0, avoided, share, lost, revenue, cost,
         tuple(_quadrants(outcomes)),
@@ -147,20 +149,20 @@ def _differences(outcomes: Outcomes) -> tuple[Difference | None, Difference | No
 
 def _varies_in_both(outcomes: Outcomes) -> bool:
     """Whether each arm has lost somebody and kept somebody: one that has not seems to be known without error."""
-    own = (outcomes.missed[outcomes.arms.treated], outcomes.missed[~outcomes.arms.treated])
-    return all(0.0 < float(arm.mean()) < 1.0 for arm in own)
+    arms = (outcomes.missed[outcomes.arms.treated], outcomes.missed[~outcomes.arms.treated])
+    return all(0.0 < float(arm.mean()) < 1.0 for arm in arms)
 
 
 def _quadrants(outcomes: Outcomes) -> Sequence[QuadrantEffect]:
     """Those that occur, in the order of their names; accounts that stood nowhere last."""
-    names = sorted({one for one in outcomes.quadrant if one is not None})
-    nowhere = [None] if any(one is None for one in outcomes.quadrant) else []
+    names = sorted({quadrant for quadrant in outcomes.quadrant if quadrant is not None})
+    nowhere = [None] if any(quadrant is None for quadrant in outcomes.quadrant) else []
     return [_quadrant(name, outcomes.only(outcomes.quadrant == name)) for name in (*names, *nowhere)]
 
 
-def _quadrant(name: str | None, own: Outcomes) -> QuadrantEffect:
-    avoided, _, revenue = _differences(own)
-    times = own.arms.treatment
+def _quadrant(name: str | None, outcomes: Outcomes) -> QuadrantEffect:
+    avoided, _, revenue = _differences(outcomes)
+    times = outcomes.arms.treatment
     return QuadrantEffect(
-        name, times, own.arms.control, avoided and avoided.times(times), revenue and revenue.times(times)
+        name, times, outcomes.arms.control, avoided and avoided.times(times), revenue and revenue.times(times)
     )

@@ -27,10 +27,10 @@ class Interval:
     high: float
 
 
-def always_valid(found: Estimate, accounts: int, tightest_at: int = TIGHTEST_AT) -> Interval:
+def always_valid(estimate: Estimate, accounts: int, tightest_at: int = TIGHTEST_AT) -> Interval:
     """The interval around an estimate from so many accounts that holds however often it has been looked at, 95 %."""
-    half = widening(accounts, tightest_at) * found.standard_error
-    return Interval(found.value - half, found.value + half)
+    half = widening(accounts, tightest_at) * estimate.standard_error
+    return Interval(estimate.value - half, estimate.value + half)
 
 
 def widening(accounts: int, tightest_at: int = TIGHTEST_AT) -> float:

@@ -80,8 +80,8 @@ def auroc(churned: Floats, stayed: Floats) -> Floats:
 
 def average_precision(churned: Floats, stayed: Floats) -> Floats:
     """Sum over the runs of (rise of recall) × (precision down to there): no interpolation, as in scikit-learn."""
-    found = np.cumsum(churned, axis=1)
-    precision = _ratio(found, found + np.cumsum(stayed, axis=1), otherwise=0.0)
+    churned_so_far = np.cumsum(churned, axis=1)
+    precision = _ratio(churned_so_far, churned_so_far + np.cumsum(stayed, axis=1), otherwise=0.0)
     return _ratio((churned * precision).sum(axis=1), churned.sum(axis=1))
 
 

@@ -14,22 +14,18 @@ from numpy.typing import NDArray
 from sklearn.linear_model import TweedieRegressor
 
 from features.arrays import Floats
+from registry.target_kinds import AnswerKind
 from training.data.dataset import Dataset
-from training.data.targets import Answer, Target
+from training.data.targets import Target
 from training.metrics.probabilities import TOP_SHARE, Metric, Ranking
 from training.models import bgnbd, gammagamma
 from training.models.bgnbd import Buying
+from training.models.boosting import BOOSTING, BoostedRung
+from training.models.buying import BUYING_FEATURES
 from training.models.calibration import Calibration, Margins
-from training.models.ladder import (
-    BOOSTING,
-    BUYING_FEATURES,
-    LOG_RFM_FEATURES,
-    AsItIs,
-    BoostedRung,
-    Fitted,
-    Rung,
-    standardised,
-)
+from training.models.linear import standardised
+from training.models.rules import LOG_RFM_FEATURES
+from training.models.rung import AsItIs, Fitted, Rung
 
 POWER = 1.5
 YEAR = 365.0
@@ -52,7 +48,7 @@ METRICS = (
 class Amounts:
     """Log amounts become amounts, judged by Tweedie deviance."""
 
-    answer: Answer = "amount"
+    answer: AnswerKind = "amount"
     loss = "deviance"
     shows = "an order of worth"
     methods = ("none", "level")
@@ -62,8 +58,8 @@ class Amounts:
         """level: the factor for all that makes the total right, whatever a few accounts without a past may have ordered."""
         if method == "none":
             return Calibration("none", answer=self.answer)
-        margin = np.concatenate([each.margin for each in folds])
-        real = np.maximum(np.concatenate([each.labels for each in folds]), 0.0)
+        margin = np.concatenate([fold.margin for fold in folds])
+        real = np.maximum(np.concatenate([fold.labels for fold in folds]), 0.0)
         most = float(margin.max())
         shift = float(np.log(real.sum() / np.exp(margin - most).sum())) - most
         return Calibration("level", {"slope": 1.0, "intercept": shift}, answer=self.answer)
@@ -256,5 +252,5 @@ def _captured(answers: Floats, labels: Floats, weights: Floats) -> Floats:
     mass, amount = _lorenz(answers, labels, weights)
     before = np.cumsum(mass, axis=1) - mass
     taken = np.clip(TOP_SHARE * mass.sum(axis=1, keepdims=True) - before, 0.0, mass)
-    each = np.divide(amount, mass, out=np.zeros_like(amount), where=mass > 0)
-    return np.asarray((taken * each).sum(axis=1) / amount.sum(axis=1))
+    mean = np.divide(amount, mass, out=np.zeros_like(amount), where=mass > 0)
+    return np.asarray((taken * mean).sum(axis=1) / amount.sum(axis=1))

@@ -35,7 +35,7 @@ class Buying:
 
     @classmethod
     def of(cls, repeats: ArrayLike, last: ArrayLike, known: ArrayLike) -> "Buying":
-        x, tx, t = (np.asarray(one, dtype=np.float64) for one in (repeats, last, known))
+        x, tx, t = (np.asarray(column, dtype=np.float64) for column in (repeats, last, known))
         if not (x.shape == tx.shape == t.shape):
             raise ValueError(f"repeats {x.shape}, last {tx.shape} and known {t.shape} must be as long as each other")
         if not ((x >= 0).all() and (tx >= 0).all() and (tx <= t).all()):
@@ -101,8 +101,8 @@ def fit(buying: Buying) -> BgNbd:
 
     if not (buying.repeats > 0).any():
         raise NoRhythm("no account bought a second time: there is no rhythm to fit")
-    found = minimize(
+    solution = minimize(
         lambda logs: -log_likelihood(BgNbd(*np.exp(np.clip(logs, -LARGEST_LOG, LARGEST_LOG))), buying) / len(buying.known),
         np.log(START), method="Nelder-Mead", options={"xatol": 1e-5, "fatol": 1e-9, "maxiter": 5000, "maxfev": 5000},
     )  # fmt: skip
-    return BgNbd(*(float(one) for one in np.exp(np.clip(found.x, -LARGEST_LOG, LARGEST_LOG))))
+    return BgNbd(*(float(parameter) for parameter in np.exp(np.clip(solution.x, -LARGEST_LOG, LARGEST_LOG))))

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.arrays import Floats
-from registry.writer import model_code
+from registry.model_code import model_code
+from registry.target_kinds import AnswerKind
 from training.data.dataset import rarer_accounts
-from training.data.targets import Answer
 from training.metrics.probabilities import METRICS, Metric, log_losses, measure
 from training.models.choice import Candidate, simplest_within_noise
 from training.models.logistic import fit_logistic
@@ -35,7 +35,7 @@ class Calibration:
     parameters: Mapping[str, float] = field(default_factory=dict)
     reason: str = ""
     """Why this method, in words for the report."""
-    answer: Answer = "probability"
+    answer: AnswerKind = "probability"
     """What the margins are turned into."""
 
     def to_json(self) -> dict[str, Any]:
@@ -66,11 +66,11 @@ class Margins:
     """Of days: how far they spread about the margin, as the model saw it in what it learnt from."""
 
 
-class Answering(Protocol):
+class Task(Protocol):
     """How margins of one kind become answers, and how those are judged: probabilities here, others in files of their own."""
 
     @property
-    def answer(self) -> Answer: ...
+    def answer(self) -> AnswerKind: ...
 
     @property
     def loss(self) -> str:
@@ -124,7 +124,7 @@ class Answering(Protocol):
 class Probabilities:
     """Log-odds become probabilities, judged by log loss."""
 
-    answer: Answer = "probability"
+    answer: AnswerKind = "probability"
     loss = "log loss"
     shows = "the rarer outcome"
     methods = METHODS
@@ -134,7 +134,7 @@ class Probabilities:
         if method == "none":  # also where there is no fold at all
             return Calibration("none")
         return fit(
-            method, np.concatenate([each.margin for each in folds]), np.concatenate([each.labels for each in folds])
+            method, np.concatenate([fold.margin for fold in folds]), np.concatenate([fold.labels for fold in folds])
         )
 
     def uncalibrated(self, fold: Margins) -> Calibration:  # noqa: ARG002  # as the protocol says
@@ -171,13 +171,13 @@ def fit(method: str, margin: Floats, labels: Floats) -> Calibration:
     raise ValueError(f"calibration method '{method}' is not known; it must be one of {', '.join(METHODS)}")
 
 
-def choose(folds: Sequence[Margins], seed: int, answering: Answering = PROBABILITIES) -> tuple[str, str]:
+def choose(folds: Sequence[Margins], seed: int, task: Task = PROBABILITIES) -> tuple[str, str]:
     """The method to use and the reason in words: the simplest within noise of the best on later folds.
 
     Each fold is judged with a calibration fitted on the folds whose horizon had closed by its as_of. Without any such
     pair of folds there is no evidence, and the answer is none.
     """
-    judged = [(fold, earlier) for fold in folds if len(earlier := _closed_by(fold, folds, answering))]
+    judged = [(fold, earlier) for fold in folds if len(earlier := _closed_by(fold, folds, task))]
     if not judged:
         return (
             "none",
@@ -185,37 +185,34 @@ def choose(folds: Sequence[Margins], seed: int, answering: Answering = PROBABILI
         )
     labels = np.concatenate([fold.labels for fold, _ in judged])
     accounts = np.concatenate([fold.accounts for fold, _ in judged])
-    if (there := answering.shown(labels, accounts)) < FEW:
+    if (there := task.shown(labels, accounts)) < FEW:
         # Cut down to 50 accounts, CDNOW lost .7 nats by a Platt correction that two folds had agreed on.
-        return answering.methods[
-            0
-        ], f"{there} accounts show {answering.shows} on later folds: a correction needs about {FEW}"
+        return task.methods[0], f"{there} accounts show {task.shows} on later folds: a correction needs about {FEW}"
     candidates = [
-        Candidate(method, answering.losses(_calibrated_later(method, judged, answering), labels))
-        for method in answering.methods
+        Candidate(method, task.losses(_calibrated_later(method, judged, task), labels)) for method in task.methods
     ]
-    chosen = simplest_within_noise(candidates, accounts, seed, answering.loss)
+    chosen = simplest_within_noise(candidates, accounts, seed, task.loss)
     return chosen.name, f"{chosen.reason}, on {len(judged)} later {'fold' if len(judged) == 1 else 'folds'}"
 
 
-def as_then(method: str, fold: Margins, folds: Sequence[Margins], answering: Answering = PROBABILITIES) -> Floats:
+def as_then(method: str, fold: Margins, folds: Sequence[Margins], task: Task = PROBABILITIES) -> Floats:
     """A fold's answers with the calibration one could have fitted then; uncalibrated if there was none yet."""
-    earlier = _closed_by(fold, folds, answering)
-    fitted = answering.fit(method, earlier) if earlier else answering.uncalibrated(fold)
+    earlier = _closed_by(fold, folds, task)
+    fitted = task.fit(method, earlier) if earlier else task.uncalibrated(fold)
     return fitted.answers(fold.margin)
 
 
 Judged = Sequence[tuple[Margins, Sequence[Margins]]]
 
 
-def _closed_by(fold: Margins, folds: Sequence[Margins], answering: Answering) -> list[Margins]:
+def _closed_by(fold: Margins, folds: Sequence[Margins], task: Task) -> list[Margins]:
     earlier = [other for other in folds if other.closes <= fold.at]
     labels = np.concatenate([other.labels for other in earlier]) if earlier else np.empty(0)
-    return earlier if answering.can_fit(labels) else []
+    return earlier if task.can_fit(labels) else []
 
 
-def _calibrated_later(method: str, judged: Judged, answering: Answering) -> Floats:
-    return np.concatenate([answering.fit(method, earlier).answers(fold.margin) for fold, earlier in judged])
+def _calibrated_later(method: str, judged: Judged, task: Task) -> Floats:
+    return np.concatenate([task.fit(method, earlier).answers(fold.margin) for fold, earlier in judged])
 
 
 def _platt(margin: Floats, labels: Floats) -> Calibration:

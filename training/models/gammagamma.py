@@ -58,9 +58,9 @@ def fit(orders: ArrayLike, mean: ArrayLike) -> GammaGamma:
         raise NoRhythm("no account ordered anything of worth: there is nothing to fit")
     x, unit = x[there], float(np.median(m[there]))
     m = m[there] / unit  # so that γ is near 1, whatever the currency
-    found = minimize(
+    solution = minimize(
         lambda logs: -log_likelihood(GammaGamma(*np.exp(np.clip(logs, -LARGEST_LOG, LARGEST_LOG))), x, m) / len(x),
         np.log(START), method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-10, "maxiter": 5000, "maxfev": 5000},
     )  # fmt: skip
-    p, q, gamma = (float(one) for one in np.exp(np.clip(found.x, -LARGEST_LOG, LARGEST_LOG)))
+    p, q, gamma = (float(parameter) for parameter in np.exp(np.clip(solution.x, -LARGEST_LOG, LARGEST_LOG)))
     return GammaGamma(p, q, gamma * unit)

@@ -15,23 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.arrays import Floats
+from registry.target_kinds import AnswerKind
 from training.data.dataset import Dataset
-from training.data.targets import Answer, Target
+from training.data.targets import Target
 from training.metrics.probabilities import Metric, Ranking, auroc
+from training.models.boosting import BOOSTING, DEFAULT_ROUNDS, MAX_ROUNDS, PATIENCE, BoostedRung
 from training.models.calibration import Calibration, Margins
-from training.models.ladder import (
-    BOOSTING,
-    DEFAULT_ROUNDS,
-    LOG_RFM_FEATURES,
-    MAX_ROUNDS,
-    PATIENCE,
-    AsItIs,
-    BoostedRung,
-    Fitted,
-    FoldData,
-    Rung,
-    standardised,
-)
+from training.models.linear import standardised
+from training.models.rules import LOG_RFM_FEATURES
+from training.models.rung import AsItIs, Fitted, FoldData, Rung
 
 RHYTHM = ("purchases_gap_days_median",)
 RHYTHM_AND_RFM = (*RHYTHM, "purchases_gap_days_std", "purchases_orders_distinct_90d", *LOG_RFM_FEATURES)
@@ -57,7 +49,7 @@ class Days:
     """Log days become a median and an interval, judged by CRPS up to the horizon."""
 
     horizon_days: float
-    answer: Answer = "days"
+    answer: AnswerKind = "days"
     loss: str = "CRPS in days"
     shows: str = "an order within the horizon"
     methods: tuple[str, ...] = ("rhythm",)
@@ -65,8 +57,8 @@ class Days:
 
     def fit(self, method: str, folds: Sequence[Margins]) -> Calibration:  # noqa: ARG002  # there is one method
         """slope, intercept and scale of maximum likelihood on out-of-time margins, drawn towards 1 and 0."""
-        margin = np.concatenate([each.margin for each in folds])
-        labels = np.concatenate([each.labels for each in folds])
+        margin = np.concatenate([fold.margin for fold in folds])
+        labels = np.concatenate([fold.labels for fold in folds])
         line = _line(margin, labels, self.horizon_days)
         return Calibration("rhythm", line, answer=self.answer)
 
@@ -151,8 +143,8 @@ class BoostedDays(BoostedRung):
         train = self._lightgbm(data)
         train.set_init_score(np.full(len(data), start.offset))
         judged = [] if later is None else [self._lightgbm(later, reference=train)]
-        for each in judged:
-            each.set_init_score(np.full(len(later or ()), start.offset))
+        for fold in judged:
+            fold.set_init_score(np.full(len(later or ()), start.offset))
         likelihood = _Likelihood(self.horizon_days, start.scale)
         return lightgbm.train(
             {**self._parameters(data, seed), "objective": likelihood.slopes},
@@ -297,8 +289,8 @@ def _regression(
         chance = 0.5 * (1.0 + np.tanh(0.5 * z))
         residual = came - (1.0 + came) * chance  # derivative with respect to the margin, times the scale
         off = np.r_[0.0, weights[1:] - aim[1:]]
-        each = (1.0 + came) * np.logaddexp(0.0, z) - came * z + came * point[-1]
-        loss = counted @ each + PENALTY / 2 * (off**2).sum()
+        losses = (1.0 + came) * np.logaddexp(0.0, z) - came * z + came * point[-1]
+        loss = counted @ losses + PENALTY / 2 * (off**2).sum()
         slopes = design.T @ (counted * residual) / scale + PENALTY * off
         by_scale = counted @ (came + z * residual)
         return float(loss), np.r_[slopes, by_scale]
@@ -306,7 +298,7 @@ def _regression(
     days = np.clip(np.minimum(labels, horizon_days), SOONEST, None)
     begin = np.r_[float(np.log(days).mean()), aim[1:], 0.0]
     bounds = [(None, None)] * len(aim) + [(float(np.log(LEAST_SCALE)), float(np.log(LARGEST_SCALE)))]
-    found = minimize(
+    solution = minimize(
         objective, begin, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 500, "ftol": 1e-12}
     )
-    return np.asarray(found.x[:-1], dtype=np.float64), float(np.exp(found.x[-1]))
+    return np.asarray(solution.x[:-1], dtype=np.float64), float(np.exp(solution.x[-1]))

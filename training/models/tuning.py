@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from features.arrays import Floats
-from registry.writer import model_code
+from registry.model_code import model_code
 from training.data.dataset import Dataset
 from training.metrics.probabilities import log_losses
+from training.models.boosting import BoostedRung
 from training.models.choice import Candidate, Choice, simplest_within_noise
-from training.models.ladder import BoostedRung, Fitted, FoldData, Rung
+from training.models.rung import Fitted, FoldData, Rung
 
 if TYPE_CHECKING:
     import optuna
@@ -90,8 +91,8 @@ class Search:
     def note(self) -> str:
         """For card and report; without the time it took, so that the same search says the same."""
         pruned = sum(trial.pruned for trial in self.trials)
-        said = f"lightgbm was tuned in {len(self.trials)} trials, {pruned} of them pruned (--trials {len(self.trials)} repeats it)"
-        return f"{said}; {self.choice.name} settings serve: {self.choice.reason}"
+        words = f"lightgbm was tuned in {len(self.trials)} trials, {pruned} of them pruned (--trials {len(self.trials)} repeats it)"
+        return f"{words}; {self.choice.name} settings serve: {self.choice.reason}"
 
     def parameters(self) -> dict[str, Any]:
         """For MLflow, one line each."""
@@ -163,7 +164,7 @@ def search_notes(rungs: Sequence[Rung], budget: Budget | None) -> tuple[str, ...
     """What came of the budget, in words."""
     searches = _searches(rungs)
     if budget is None or searches:
-        return tuple(each.note for each in searches)
+        return tuple(search.note for search in searches)
     if any(isinstance(rung, BoostedRung) and rung.answer != "probability" for rung in rungs):
         return ("nothing was tuned: settings are searched for targets that answer with a probability",)
     return ("nothing was tuned: there were no trees, or no fold before the test date to tune them on",)
@@ -171,13 +172,13 @@ def search_notes(rungs: Sequence[Rung], budget: Budget | None) -> tuple[str, ...
 
 def search_parameters(rungs: Sequence[Rung]) -> dict[str, Any]:
     """For MLflow; nothing if nothing was searched."""
-    return {name: value for each in _searches(rungs) for name, value in each.parameters().items()}
+    return {name: value for search in _searches(rungs) for name, value in search.parameters().items()}
 
 
 def search_files(rungs: Sequence[Rung]) -> dict[str, str]:
     """tuning.json: the space and every trial."""
     searches = _searches(rungs)
-    return {"tuning.json": json.dumps([each.to_json() for each in searches], indent=1)} if searches else {}
+    return {"tuning.json": json.dumps([search.to_json() for search in searches], indent=1)} if searches else {}
 
 
 def _searches(rungs: Sequence[Rung]) -> list[Search]:
@@ -186,10 +187,10 @@ def _searches(rungs: Sequence[Rung]) -> list[Search]:
 
 def seconds_of(duration: str) -> float:
     """90s, 10m, 1.5h; ValueError for anything else."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh])", duration.strip())
-    if not found or float(found[1]) == 0:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh])", duration.strip())
+    if not match or float(match[1]) == 0:
         raise ValueError(f"'{duration}' is no duration; write it like 90s, 10m or 1h")
-    return float(found[1]) * UNITS[found[2]]
+    return float(match[1]) * UNITS[match[2]]
 
 
 def search(
@@ -209,9 +210,9 @@ def search(
         except OutOfTimeError:
             break
         _say(tell, trials, budget, started)
-    found = Search(tuple(trials), _chosen(rung, trials, folds, seed), budget.clock() - started)
-    winner = found.best if found.choice.name == "tuned" else trials[0]
-    return TunedRung(**{**_as_fields(_set(rung, winner.parameters)), "rounds": winner.rounds, "search": found})
+    result = Search(tuple(trials), _chosen(rung, trials, folds, seed), budget.clock() - started)
+    winner = result.best if result.choice.name == "tuned" else trials[0]
+    return TunedRung(**{**_as_fields(_set(rung, winner.parameters)), "rounds": winner.rounds, "search": result})
 
 
 class OutOfTimeError(Exception):
@@ -313,8 +314,8 @@ def _chosen(rung: BoostedRung, trials: Sequence[Trial], folds: Sequence[FoldData
 
 def _losses(rung: BoostedRung, folds: Sequence[FoldData], seed: int) -> Floats:
     sigmoid = model_code().sigmoid
-    said = ((sigmoid(rung.fit(fold.train, seed).margin(fold.later)), fold.later.labels) for fold in folds)
-    return np.concatenate([log_losses(probability, labels) for probability, labels in said])
+    answers = ((sigmoid(rung.fit(fold.train, seed).margin(fold.later)), fold.later.labels) for fold in folds)
+    return np.concatenate([log_losses(probability, labels) for probability, labels in answers])
 
 
 def _say(tell: Tell | None, trials: Sequence[Trial], budget: Budget, started: float) -> None:

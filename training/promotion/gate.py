@@ -26,7 +26,7 @@ from features.arrays import Floats, Integers
 from registry.promotion_log import Check
 from training.evaluation.comparison import REPLICATES, Estimate, Evaluation, judge
 from training.metrics.probabilities import Ranking, bootstrap_weights, calibration_bins, rate_interval
-from training.models.calibration import Answering
+from training.models.calibration import Task
 
 CHALLENGER, CHAMPION = "challenger", "champion"
 Booleans = NDArray[np.bool_]
@@ -117,11 +117,11 @@ def examine(compared: Compared, gate: Gate | None = None, seed: int = 0, *, at_r
     )
 
 
-def examine_numbers(compared: Compared, answering: Answering, gate: Gate, seed: int = 0) -> tuple[Check, ...]:
+def examine_numbers(compared: Compared, task: Task, gate: Gate, seed: int = 0) -> tuple[Check, ...]:
     """Of amounts and days: the loss that models are chosen by, and the jump of the scores."""
     both = {CHAMPION: compared.champion, CHALLENGER: compared.challenger}
-    evaluation = judge(both, compared.labels, compared.account, baseline=CHAMPION, seed=seed, answering=answering)
-    loss = answering.metrics[0].name
+    evaluation = judge(both, compared.labels, compared.account, baseline=CHAMPION, seed=seed, task=task)
+    loss = task.metrics[0].name
     return (_loss(evaluation, loss), _scores(compared, evaluation, gate, loss))
 
 
@@ -162,15 +162,15 @@ def gaps(compared: Compared, gate: Gate) -> list[Gap]:
     return [_gap(name, compared, rows) for name, rows in named]
 
 
-def off_beyond_noise(found: list[Gap], gate: Gate) -> list[Gap]:
+def off_beyond_noise(gaps: list[Gap], gate: Gate) -> list[Gap]:
     """The slices that are off, worst first: by more than a little, further than the champion's, and not by chance.
 
     By chance: as improbable as `slice_error` divided by the number of slices (Bonferroni).
     """
     off = [
         gap
-        for gap in found
-        if gap.chance < gate.slice_error / len(found)
+        for gap in gaps
+        if gap.chance < gate.slice_error / len(gaps)
         and abs(gap.off) > max(gate.off_by, gate.off_by_share * max(gap.foreseen, gap.happened))
         and abs(gap.off) > abs(gap.champion - gap.happened)
     ]
@@ -222,14 +222,14 @@ def _paired_profit(
 
 
 def _calibration(compared: Compared, gate: Gate) -> Check:
-    found = gaps(compared, gate)
-    off = off_beyond_noise(found, gate)
-    figures: dict[str, float | None] = {"slices": float(len(found)), "off": float(len(off))}
-    if not found:
+    slices = gaps(compared, gate)
+    off = off_beyond_noise(slices, gate)
+    figures: dict[str, float | None] = {"slices": float(len(slices)), "off": float(len(off))}
+    if not slices:
         return Check("calibration", True, f"no slice has {gate.slice_accounts} accounts: nothing can be said", figures)
     if not off:
-        said = f"of {len(found)} slices with {gate.slice_accounts} accounts and more none is off beyond noise"
-        return Check("calibration", True, f"{said}, or further off than the champion's", figures)
+        words = f"of {len(slices)} slices with {gate.slice_accounts} accounts and more none is off beyond noise"
+        return Check("calibration", True, f"{words}, or further off than the champion's", figures)
     more = f", and {len(off) - 3} more" if len(off) > 3 else ""
     return Check("calibration", False, "; ".join(map(str, off[:3])) + more, figures)
 
@@ -275,13 +275,13 @@ def _slices(compared: Compared) -> Iterator[tuple[str, Booleans]]:
             yield f"{attribute} {value}", values == value
 
 
-def _parts(by: Floats, parts: int, what: str) -> Iterator[tuple[str, Booleans]]:
+def _parts(by: Floats, parts: int, name: str) -> Iterator[tuple[str, Booleans]]:
     """Parts of equal mass, the highest first; equal values stay together, so there may be fewer."""
     ranking = Ranking.of(by, by)
     part = np.empty(len(by), dtype=np.intp)
     part[ranking.order] = calibration_bins(ranking, parts)
     for number in np.unique(part):
-        yield f"{what} {number + 1} of {parts}, highest first", part == number
+        yield f"{name} {number + 1} of {parts}, highest first", part == number
 
 
 def _gap(name: str, compared: Compared, rows: Booleans) -> Gap:

@@ -18,11 +18,11 @@ def amounts_by_tenth(foreseen: Floats, real: Floats) -> str:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(6.4, 4.4), layout="constrained")
         axes, tenths = figure.subplots(), _tenths(foreseen)
-        said, was = [[float(values[rows].mean()) for rows in tenths] for values in (foreseen, real)]
+        foreseen_means, real_means = [[float(values[rows].mean()) for rows in tenths] for values in (foreseen, real)]
         error = [1.96 * float(real[rows].std()) / np.sqrt(len(rows)) for rows in tenths]
         place = np.arange(1, len(tenths) + 1)
-        axes.bar(place, said, color=MODEL, alpha=0.3, label="foreseen")
-        axes.errorbar(place, was, yerr=error, fmt="o", color=MODEL, ms=5, elinewidth=1, label="real")
+        axes.bar(place, foreseen_means, color=MODEL, alpha=0.3, label="foreseen")
+        axes.errorbar(place, real_means, yerr=error, fmt="o", color=MODEL, ms=5, elinewidth=1, label="real")
         axes.set(xlabel="tenth of the accounts, least foreseen first", ylabel="mean amount", xticks=place)
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         _grid(axes)
@@ -30,15 +30,19 @@ def amounts_by_tenth(foreseen: Floats, real: Floats) -> str:
 
 
 def amounts_captured(real: Floats, model: Floats, baseline: Floats, names: tuple[str, str]) -> str:
-    """Share of all that was ordered that the accounts foreseen highest ordered; hindsight is the best order there is."""
-    curves = ((real, QUIET, "in hindsight"), (baseline, BASELINE, f"{names[1]} (baseline)"), (model, MODEL, names[0]))
+    """Share of all that was ordered that the accounts foreseen highest ordered; the best possible order knows the outcome."""
+    curves = (
+        (real, QUIET, "best possible order"),
+        (baseline, BASELINE, f"{names[1]} (baseline)"),
+        (model, MODEL, names[0]),
+    )
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(6.4, 4.4), layout="constrained")
         axes = figure.subplots()
         axes.plot([0, 1], [0, 1], color=QUIET, lw=1, ls=(0, (2, 3)), label="at random")
         for order, colour, name in curves[: 2 + (names[0] != names[1])]:
-            found = np.r_[0.0, np.cumsum(real[np.argsort(-order, kind="stable")])] / max(float(real.sum()), 1e-12)
-            axes.plot(np.linspace(0, 1, len(found)), found, color=colour, lw=1.8, label=name)
+            captured = np.r_[0.0, np.cumsum(real[np.argsort(-order, kind="stable")])] / max(float(real.sum()), 1e-12)
+            axes.plot(np.linspace(0, 1, len(captured)), captured, color=colour, lw=1.8, label=name)
         axes.set(xlabel="share of accounts, highest first", ylabel="share of all that was ordered", xlim=(0, 1))
         as_percent(axes)
         axes.legend(frameon=False, loc="lower right")
@@ -54,10 +58,10 @@ def days_foreseen(answers: Floats, real: Floats, horizon_days: float) -> str:
         for rows, style, name in zip(
             _parts(answers[:, 0], 3), ("-", "--", ":"), ("soonest", "middle", "latest"), strict=True
         ):
-            said = [float(chance_by(answers[rows], day).mean()) for day in days]
-            was = [float((real[rows] <= day).mean()) for day in days]
-            axes.plot(days, said, style, color=BASELINE, lw=1.6, label=f"{name} third, foreseen")
-            axes.plot(days, was, style, color=MODEL, lw=2.0, label=f"{name} third, real")
+            foreseen_shares = [float(chance_by(answers[rows], day).mean()) for day in days]
+            real_shares = [float((real[rows] <= day).mean()) for day in days]
+            axes.plot(days, foreseen_shares, style, color=BASELINE, lw=1.6, label=f"{name} third, foreseen")
+            axes.plot(days, real_shares, style, color=MODEL, lw=2.0, label=f"{name} third, real")
         axes.set(xlabel="days after as_of", ylabel="share that has ordered", xlim=(0, horizon_days), ylim=(0, 1.01))
         axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
         _grid(axes)

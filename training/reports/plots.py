@@ -55,9 +55,9 @@ def cumulative_gains(  # a picture is made of all this
         axes.plot([0, 1], [0, 1], color=QUIET, lw=1, ls=(0, (2, 3)), label="at random")
         if names[0] != names[1]:
             axes.plot(*gains(baseline, labels), color=BASELINE, lw=1.6, label=f"{names[1]} (baseline)")
-        shares, found = gains(model, labels)
-        axes.plot(shares, found, color=MODEL, lw=2.2, label=names[0])
-        caught = float(np.interp(capacity, shares, found))
+        shares, captured = gains(model, labels)
+        axes.plot(shares, captured, color=MODEL, lw=2.2, label=names[0])
+        caught = float(np.interp(capacity, shares, captured))
         _mark(axes, capacity, caught, f"the team's {_share(capacity)} hold {caught:.0%} of the {them}")
         axes.set(
             xlabel=f"share of accounts, {'riskiest' if them == 'churners' else 'likeliest'} first",
@@ -101,7 +101,7 @@ def _heights(model: Floats, baseline: Floats) -> tuple[float, float]:
     return (max(1.05 * worst, -1.5 * best), 1.25 * best) if best > 0 else (1.05 * worst - 1.0, 1.0 - 0.2 * worst)
 
 
-def _mark(axes: Axes, share: float, height: float, said: str) -> None:
+def _mark(axes: Axes, share: float, height: float, words: str) -> None:
     """The words at the top of the line, clear of the curves."""
     axes.axvline(share, color=LINE, lw=1, zorder=0)
     axes.plot([share], [height], "o", color=MODEL, ms=6)
@@ -112,7 +112,7 @@ def _mark(axes: Axes, share: float, height: float, said: str) -> None:
         "color": INK,
     }
     axes.annotate(
-        said, (share, 1.0), (6, -4) if share < 0.5 else (-6, -4), ha="left" if share < 0.5 else "right", **place
+        words, (share, 1.0), (6, -4) if share < 0.5 else (-6, -4), ha="left" if share < 0.5 else "right", **place
     )
 
 
@@ -163,7 +163,7 @@ def _course(axes: Axes, dates: Sequence[datetime], course: Course, seen: Sequenc
     axes.fill_between(when, course.low, course.high, color=colour, alpha=0.12, lw=0)
     axes.plot(when, course.value, color=colour, lw=1.8, label=name)
     for hollow, fill in ((True, "white"), (False, colour)):
-        here = [place for place, one in enumerate(seen) if one == hollow]
+        here = [place for place, is_seen in enumerate(seen) if is_seen == hollow]
         axes.plot(
             [when[place] for place in here], course.value[here], "o", ms=5, color=colour, mfc=fill, label="_nolegend_"
         )
@@ -200,11 +200,11 @@ def gains(probability: Floats, labels: Floats) -> tuple[Floats, Floats]:
     """Points at the ends of runs of equal probabilities: a straight line between is a draw among equals."""
     churned, stayed = (mass[0] for mass in Ranking.of(probability, labels).masses(np.ones((1, len(labels)))))
     shares = np.r_[0.0, np.cumsum(churned + stayed)] / len(labels)
-    found = np.r_[0.0, np.cumsum(churned)] / max(churned.sum(), 1.0)
+    captured = np.r_[0.0, np.cumsum(churned)] / max(churned.sum(), 1.0)
     if len(shares) > LONG_ENOUGH:
         grid = np.linspace(0.0, 1.0, LONG_ENOUGH)
-        return grid, np.interp(grid, shares, found)
-    return shares, found
+        return grid, np.interp(grid, shares, captured)
+    return shares, captured
 
 
 def as_percent(axes: Axes) -> None:

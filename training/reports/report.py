@@ -1,7 +1,7 @@
 """One page about a model: what it learnt from, how good it is beside the baseline, what moves it, what it cannot do."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,11 +11,12 @@ import jinja2
 import numpy as np
 
 from features.arrays import Floats
-from training.data.targets import Answer
+from registry.card import ModelCard
+from registry.target_kinds import AnswerKind
 from training.evaluation.comparison import Estimate, Evaluation
 from training.evaluation.drivers import Driver
 from training.evaluation.profit import Terms, profit_curve
-from training.evaluation.summary import Appraisal
+from training.evaluation.summary import Summary
 from training.metrics.probabilities import TOP_SHARE
 from training.reports import answer_plots, plots
 
@@ -30,7 +31,7 @@ class Scored:
     labels: Floats
     model: Floats
     baseline: Floats
-    answer: Answer = "probability"
+    answer: AnswerKind = "probability"
     horizon_days: float = 0.0
     """How long the accounts were followed; days are shown up to there."""
     happened: str = "churned"
@@ -43,9 +44,9 @@ class Scored:
 
 
 def of_training(
-    card: Mapping[str, Any],
+    card: ModelCard,
     evaluation: Evaluation,
-    appraisal: Appraisal,
+    summary: Summary,
     scored: Scored,
     drivers: Sequence[Driver],
 ) -> str:
@@ -53,22 +54,22 @@ def of_training(
     return _page(
         card,
         evaluation,
-        appraisal,
+        summary,
         scored,
         drivers=drivers,
-        notes=card["notes"],
-        title=f"{card['project']} · {card['target']['name']}",
-        judged_at=card["as_of_dates"]["test"],
-        shown=card["rung"],
+        notes=card.notes,
+        title=f"{card.project} · {card.target.name}",
+        judged_at=card.test_date,
+        shown=card.rung,
     )
 
 
-def of_hindsight(  # what a page is made of
-    card: Mapping[str, Any],
+def of_backtest(  # what a page is made of
+    card: ModelCard,
     version: int,
     as_of: datetime,
     evaluation: Evaluation,
-    appraisal: Appraisal,
+    summary: Summary,
     scored: Scored,
     notes: Sequence[str],
 ) -> str:
@@ -76,13 +77,13 @@ def of_hindsight(  # what a page is made of
     return _page(
         card,
         evaluation,
-        appraisal,
+        summary,
         scored,
         drivers=(),
         notes=notes,
-        title=f"{card['project']} · {card['target']['name']} · version {version} in hindsight",
-        judged_at=as_of.isoformat(),
-        shown=card["rung"],
+        title=f"{card.project} · {card.target.name} · backtest of version {version}",
+        judged_at=as_of,
+        shown=card.rung,
         version=version,
     )
 
@@ -120,7 +121,7 @@ def write(page: str, path: Path | None) -> Path | None:
     return path
 
 
-def _page(card: Mapping[str, Any], evaluation: Evaluation, appraisal: Appraisal, scored: Scored, **more: Any) -> str:
+def _page(card: ModelCard, evaluation: Evaluation, summary: Summary, scored: Scored, **more: Any) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
@@ -132,15 +133,15 @@ def _page(card: Mapping[str, Any], evaluation: Evaluation, appraisal: Appraisal,
         "money": _money,
         "percent": _percent,
     }
-    capacity = appraisal.profit.terms if appraisal.profit else None
-    drawn = drawn_plots(scored, (card["rung"], evaluation.baseline), capacity)
+    capacity = summary.profit.terms if summary.profit else None
+    drawn = drawn_plots(scored, (card.rung, evaluation.baseline), capacity)
     return environment.get_template(TEMPLATE_OF[scored.answer]).render(
         {
             "version": None,
             **more,
             "card": card,
             "evaluation": evaluation,
-            "appraisal": appraisal,
+            "summary": summary,
             "caught": _caught(scored, capacity.capacity) if capacity else None,
             "metrics": evaluation.described,
             "reliability": drawn["plots/reliability.svg"],
@@ -163,8 +164,7 @@ def _verdict(evaluation: Evaluation, model: str, metric: str) -> str:
     return "within noise" if difference.low <= 0 <= difference.high else "worse"
 
 
-def _day(iso: str) -> str:
-    moment = datetime.fromisoformat(iso)
+def _day(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d}" if (moment.hour, moment.minute) == (0, 0) else f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
@@ -181,8 +181,8 @@ def figure(value: float) -> str:
 
 def _caught(scored: Scored, share: float) -> float:
     """The share of all churners among the riskiest `share` of the accounts."""
-    shares, found = plots.gains(scored.model, scored.labels)
-    return float(np.interp(share, shares, found))
+    shares, captured = plots.gains(scored.model, scored.labels)
+    return float(np.interp(share, shares, captured))
 
 
 def _number(value: float) -> str:

@@ -1,4 +1,4 @@
-"""Whether an effect can be estimated at all: enough accounts, treatment by lot, and accounts of every kind in both arms."""
+"""Whether an effect can be estimated at all: enough accounts, a randomised treatment, and accounts of every kind in both arms."""
 
 from dataclasses import dataclass, replace
 
@@ -6,6 +6,7 @@ import numpy as np
 from scipy.stats import norm, rankdata, t
 
 from features.arrays import Floats
+from features.errors import ExitCode, ForesailError
 from training.uplift.average import Estimate, around, detectable, difference_in_means, mean_of
 from training.uplift.trees import Grower
 from training.uplift.trial import Codes, Trial
@@ -21,8 +22,10 @@ OVERLAP = (0.05, 0.95)
 MOST_OUTSIDE = 0.10
 
 
-class CannotEstimate(ValueError):
+class CannotEstimate(ForesailError, ValueError):
     """The effect cannot be told from such data; the message says what there is and what is needed."""
+
+    exit_code = ExitCode.MODEL
 
 
 class TooSmall(CannotEstimate):
@@ -30,7 +33,7 @@ class TooSmall(CannotEstimate):
 
 
 class NotRandomised(CannotEstimate):
-    """Who was treated was not decided by lot, or not by the lot that was stated."""
+    """The treatment was not randomised, or not with the probability that was stated."""
 
 
 class NoOverlap(CannotEstimate):
@@ -48,16 +51,16 @@ class Imbalance:
 
 @dataclass(frozen=True)
 class Randomisation:
-    """What speaks for and against a lot."""
+    """What speaks for and against randomisation."""
 
     auroc: Estimate
-    """How well the features tell who was treated, out of fold; 0.5 if by lot."""
+    """How well the features tell who was treated, out of fold; 0.5 if randomised."""
     treated_share: float
     stated_share: float | None
     imbalances: tuple[Imbalance, ...]
     """The largest, worst first."""
     objections: tuple[str, ...]
-    """Why it was no lot, or not the stated one; none if nothing speaks against it."""
+    """Why it was not randomised, or not as stated; none if nothing speaks against it."""
 
     @property
     def is_passed(self) -> bool:
@@ -123,13 +126,13 @@ def overlap(propensity: Floats) -> Overlap:
     return Overlap(float(propensity.min()), float(propensity.max()), outside)
 
 
-def refuse_no_overlap(found: Overlap) -> None:
+def refuse_no_overlap(overlap: Overlap) -> None:
     """NoOverlap if more than a tenth of the rows were treated almost surely, or almost surely not."""
-    if found.outside > MOST_OUTSIDE:
+    if overlap.outside > MOST_OUTSIDE:
         low, high = OVERLAP
         raise NoOverlap(
-            f"for {found.outside:.0%} of the rows the chance of treatment lies outside of {low:.0%} to {high:.0%} (from {found.lowest:.1%} to "
-            f"{found.highest:.1%}); {MOST_OUTSIDE:.0%} at most may. Keep to those kinds of accounts of which both arms hold some"
+            f"for {overlap.outside:.0%} of the rows the chance of treatment lies outside of {low:.0%} to {high:.0%} (from {overlap.lowest:.1%} to "
+            f"{overlap.highest:.1%}); {MOST_OUTSIDE:.0%} at most may. Keep to those kinds of accounts of which both arms hold some"
         )
 
 
@@ -156,18 +159,20 @@ def _auroc(trial: Trial, fold: Codes, grower: Grower) -> Estimate:
     """Fold by fold, because models of different folds speak on different scales."""
     value, influence, labels = 0.0, np.zeros(len(trial)), trial.treated.astype(np.float64)
     for number in np.unique(fold):
-        own = fold == number
-        model = grower.chance(trial.matrix[~own], labels[~own], trial.weights[~own])
-        found, moved = weighted_auroc(model.predict(trial.matrix[own]), labels[own], trial.weights[own])
-        value += found * own.mean()
-        influence[own] = moved * own.mean()
+        held_out = fold == number
+        model = grower.chance(trial.matrix[~held_out], labels[~held_out], trial.weights[~held_out])
+        fold_auroc, moved = weighted_auroc(
+            model.predict(trial.matrix[held_out]), labels[held_out], trial.weights[held_out]
+        )
+        value += fold_auroc * held_out.mean()
+        influence[held_out] = moved * held_out.mean()
     return around(value, influence, trial.account)
 
 
 def _imbalances(trial: Trial) -> tuple[Imbalance, ...]:
     """Every feature that varies, the least likely first; each word of a text is a feature."""
-    found = [_imbalance(trial, name, rankdata(column)) for name, column in _columns(trial) if np.ptp(column) > 0]
-    return tuple(sorted(found, key=lambda one: one.p_value))
+    imbalances = [_imbalance(trial, name, rankdata(column)) for name, column in _columns(trial) if np.ptp(column) > 0]
+    return tuple(sorted(imbalances, key=lambda one: one.p_value))
 
 
 def _imbalance(trial: Trial, name: str, ranks: Floats) -> Imbalance:
@@ -208,15 +213,15 @@ def _foreseeable(auroc: Estimate) -> tuple[str, ...]:
     if auroc.value - 0.5 <= norm.isf(FALSE_ALARMS) * auroc.standard_error:
         return ()
     return (
-        f"the features tell who was treated: AUROC {auroc.value:.3f} ({auroc.low:.3f} to {auroc.high:.3f}), by lot it is 0.5",
+        f"the features tell who was treated: AUROC {auroc.value:.3f} ({auroc.low:.3f} to {auroc.high:.3f}), of a randomised treatment it is 0.5",
     )
 
 
 def _unbalanced(imbalances: tuple[Imbalance, ...]) -> tuple[str, ...]:
-    worst = [one for one in imbalances if one.p_value < FALSE_ALARMS / len(imbalances)][:SHOWN]
+    worst = [imbalance for imbalance in imbalances if imbalance.p_value < FALSE_ALARMS / len(imbalances)][:SHOWN]
     if not worst:
         return ()
-    named = ", ".join(f"{one.feature} ({one.difference:+.2f} sd)" for one in worst)
+    named = ", ".join(f"{imbalance.feature} ({imbalance.difference:+.2f} sd)" for imbalance in worst)
     return (f"the arms differ before the treatment in {named}",)
 
 

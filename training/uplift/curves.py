@@ -43,9 +43,9 @@ class Standing:
         """Rank the rows of each fold by falling gain."""
         before, after = np.empty(len(gain)), np.empty(len(gain))
         for number in np.unique(fold):
-            own = np.flatnonzero(fold == number)
-            before[own] = (rankdata(-gain[own], method="min") - 1) / len(own)
-            after[own] = rankdata(-gain[own], method="max") / len(own)
+            held_out = np.flatnonzero(fold == number)
+            before[held_out] = (rankdata(-gain[held_out], method="min") - 1) / len(held_out)
+            after[held_out] = rankdata(-gain[held_out], method="max") / len(held_out)
         return cls(before, after)
 
     @property
@@ -103,7 +103,7 @@ def rank_quality(trial: Trial, effect: Floats, fold: Codes, seed: int) -> RankQu
     coarse = Ranked.of(trial, np.round(middle, STEPS_OF_SPREAD))
     draws = bootstrap_weights(trial.account, REPLICATES, seed)
     drawn = [(coarse.qini(weights), coarse.auuc(weights)) for weights in draws]
-    qini, auuc = (np.concatenate(each) for each in zip(*drawn, strict=True))
+    qini, auuc = (np.concatenate(replicates) for replicates in zip(*drawn, strict=True))
     share, curve = ranked.qini_curve(ones)
     drawn_at = np.array(SHARES)
     return RankQuality(

@@ -74,7 +74,7 @@ class Effect:
     @property
     def chosen(self) -> Contender:
         """The contender that was chosen."""
-        return next(one for one in self.contenders if one.name == self.choice.name)
+        return next(contender for contender in self.contenders if contender.name == self.choice.name)
 
     @property
     def smallest_detectable(self) -> float:
@@ -88,7 +88,7 @@ class Effect:
 
     def learners(self) -> pd.DataFrame:
         """One row per learner, the simplest first: policy value, its advance over the constant effect, RATE, Qini, AUUC; with intervals."""
-        rows = {one.name: _line(one) for one in self.contenders}
+        rows = {contender.name: _line(contender) for contender in self.contenders}
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("learner")
 
 
@@ -158,7 +158,7 @@ def estimate_effects(  # noqa: PLR0913  # each is a question that the caller alo
         the features tell who was treated, unless `allow_observational`: then the effect is doubly robust, and marked; NoOverlap if
         some kinds of accounts were always treated, or never. ValueError for input that is no experiment at all.
     """
-    given = _Given.of(features, treatment, outcome, value, clusters, control)
+    columns = _Columns.of(features, treatment, outcome, value, clusters, control)
     sign = {"higher_is_better": 1.0, "lower_is_better": -1.0}.get(direction)
     if sign is None:
         raise ValueError(f"direction is '{direction}'; say higher_is_better or lower_is_better of the outcome")
@@ -167,12 +167,12 @@ def estimate_effects(  # noqa: PLR0913  # each is a question that the caller alo
     unknown = sorted(set(learners) - set(NAMES))
     if unknown:
         raise ValueError(f"there is no learner '{unknown[0]}'; there are {', '.join(NAMES)}")
-    found = {}
-    for name in given.treatments:
-        rows, trial = given.trial(name, sign, cost, propensity)
-        settings = _Settings(name, given.control, budget, worth_finding, tuple(learners), allow_observational, seed)
-        found[name] = _estimate(trial, features.index[rows], settings)
-    return Effects(given.control, found)
+    effects = {}
+    for name in columns.treatments:
+        rows, trial = columns.trial(name, sign, cost, propensity)
+        settings = _Settings(name, columns.control, budget, worth_finding, tuple(learners), allow_observational, seed)
+        effects[name] = _estimate(trial, features.index[rows], settings)
+    return Effects(columns.control, effects)
 
 
 @dataclass(frozen=True)
@@ -186,47 +186,47 @@ class _Settings:
     seed: int
 
 
-def _estimate(trial: Trial, index: pd.Index, asked: _Settings) -> Effect:
-    refuse_too_small(trial, asked.treatment)
-    fold = folds_of(trial, FOLDS, asked.seed)
-    grower = Grower(tuple(trial.coding.categories), asked.seed)
-    lot = randomisation(trial, fold, grower)
-    if not lot.is_passed and not asked.allow_observational:
-        raise NotRandomised(_no_lot(asked.treatment, lot))
-    nuisances = Nuisances(trial, fold, grower, is_randomised=lot.is_passed)
-    if not lot.is_passed:
+def _estimate(trial: Trial, index: pd.Index, settings: _Settings) -> Effect:
+    refuse_too_small(trial, settings.treatment)
+    fold = folds_of(trial, FOLDS, settings.seed)
+    grower = Grower(tuple(trial.coding.categories), settings.seed)
+    check = randomisation(trial, fold, grower)
+    if not check.is_passed and not settings.allow_observational:
+        raise NotRandomised(_not_randomised(settings.treatment, check))
+    nuisances = Nuisances(trial, fold, grower, is_randomised=check.is_passed)
+    if not check.is_passed:
         nuisances = replace(nuisances, trial=replace(trial, propensity=nuisances.propensity()))
-    return _judged(nuisances, index, asked, lot)
+    return _judged(nuisances, index, settings, check)
 
 
-def _judged(nuisances: Nuisances, index: pd.Index, asked: _Settings, lot: Randomisation) -> Effect:
+def _judged(nuisances: Nuisances, index: pd.Index, settings: _Settings, check: Randomisation) -> Effect:
     trial, scores = nuisances.trial, nuisances.scores_without(frozenset())
     chances = overlap(trial.propensity)
     refuse_no_overlap(chances)
     average = mean_of(scores, trial.account)
-    refuse_too_coarse(trial, average, asked.worth_finding)
-    contenders = compete(nuisances, asked.budget, asked.learners, asked.seed)
+    refuse_too_coarse(trial, average, settings.worth_finding)
+    contenders = compete(nuisances, settings.budget, settings.learners, settings.seed)
     choice = choose(contenders, trial.account)
-    chosen = next(one for one in contenders if one.name == choice.name)
+    chosen = next(contender for contender in contenders if contender.name == choice.name)
     net = trial.net(chosen.effects)
     return Effect(
-        asked.treatment, asked.control, trial.accounts_in(trial.treated), trial.accounts_in(~trial.treated),
-        difference_in_means(trial), average, mean_of(trial.net(scores), trial.account), lot.is_passed, lot, chances,
+        settings.treatment, settings.control, trial.accounts_in(trial.treated), trial.accounts_in(~trial.treated),
+        difference_in_means(trial), average, mean_of(trial.net(scores), trial.account), check.is_passed, check, chances,
         contenders, choice, pd.DataFrame({"effect": chosen.effects, "net": net}, index=index),
         targeting(trial, scores, net, nuisances.fold), chosen.learner.fit(nuisances, frozenset()), trial.coding,
     )  # fmt: skip
 
 
-def _no_lot(treatment: str, lot: Randomisation) -> str:
+def _not_randomised(treatment: str, check: Randomisation) -> str:
     return (
-        f"{treatment}: who was treated was not decided by lot, so a comparison shows how the arms differ and not what the treatment "
-        f"does: {'; '.join(lot.objections)}. Use features that were known before the assignment alone; if they are, "
+        f"{treatment}: the treatment was not randomised, so a comparison shows how the arms differ and not what the treatment "
+        f"does: {'; '.join(check.objections)}. Use features that were known before the assignment alone; if they are, "
         "allow_observational=True gives a doubly robust estimate, marked as such"
     )
 
 
 @dataclass(frozen=True)
-class _Given:
+class _Columns:
     """The table as it was given, checked."""
 
     features: pd.DataFrame
@@ -246,7 +246,7 @@ class _Given:
         value: ArrayLike | None,
         clusters: ArrayLike | None,
         control: str | None,
-    ) -> "_Given":
+    ) -> "_Columns":
         n = len(features)
         arm, named = _arms(_column("treatment", treatment, n), control)
         outcomes = _numbers("outcome", outcome, n)
@@ -278,7 +278,7 @@ class _Given:
 
 def _chances(
     propensity: float | Mapping[str, float] | ArrayLike | None,
-    given: _Given,
+    columns: _Columns,
     treatment: str,
     rows: Flags,
     treated: Flags,
@@ -288,11 +288,11 @@ def _chances(
     if propensity is None:
         return np.full(n, treated[rows].mean())
     if isinstance(propensity, Mapping):
-        shares = [float(propensity[name]) for name in (treatment, given.control)]
+        shares = [float(propensity[name]) for name in (treatment, columns.control)]
         return _between_0_and_1(np.full(n, shares[0] / sum(shares)))
-    if len(given.treatments) > 1:
+    if len(columns.treatments) > 1:
         raise ValueError(
-            f"with {len(given.treatments)} treatments give propensity as a share for each, control included"
+            f"with {len(columns.treatments)} treatments give propensity as a share for each, control included"
         )
     if np.ndim(propensity) == 0:
         return _between_0_and_1(np.full(n, propensity, dtype=np.float64))
@@ -322,24 +322,24 @@ def _arms(treatment: "pd.Series[str]", control: str | None) -> tuple["pd.Series[
     return arm, control
 
 
-def _column(name: str, given: ArrayLike, rows: int) -> "pd.Series[str]":
-    column = pd.Series(np.asarray(given)) if not isinstance(given, pd.Series) else given.reset_index(drop=True)
+def _column(name: str, values: ArrayLike, rows: int) -> "pd.Series[str]":
+    column = pd.Series(np.asarray(values)) if not isinstance(values, pd.Series) else values.reset_index(drop=True)
     if len(column) != rows:
         raise ValueError(f"{name} has {len(column):,} rows, features has {rows:,}")
     return column
 
 
-def _numbers(name: str, given: ArrayLike, rows: int) -> Floats:
-    numbers = _column(name, given, rows).to_numpy(dtype=np.float64)
+def _numbers(name: str, values: ArrayLike, rows: int) -> Floats:
+    numbers = _column(name, values, rows).to_numpy(dtype=np.float64)
     if not np.isfinite(numbers).all():
         raise ValueError(f"{name} has absent or infinite values: leave those rows out, and ask why they are absent")
     return numbers
 
 
-def _line(one: Contender) -> dict[str, float]:
+def _line(contender: Contender) -> dict[str, float]:
     named = {
-        "policy_value": one.policy_value, "over_constant": one.over_constant, "rate": one.rate, "qini": one.quality.qini,
-        "auuc": one.quality.auuc,
+        "policy_value": contender.policy_value, "over_constant": contender.over_constant, "rate": contender.rate, "qini": contender.quality.qini,
+        "auuc": contender.quality.auuc,
     }  # fmt: skip
     return {key: number for name, estimate in named.items() for key, number in _columns(name, estimate).items()}
 

@@ -81,11 +81,15 @@ def _judged(
 
 def within_noise(contenders: Sequence[Contender], account: Codes) -> list[Contender]:
     """The learners whose policy value is not below the highest one's beyond noise, the constant effect aside."""
-    able_to_tell = [one for one in contenders if one.name != CONSTANT]
+    able_to_tell = [contender for contender in contenders if contender.name != CONSTANT]
     if not able_to_tell:
         return []
-    best = max(able_to_tell, key=lambda one: one.policy_value.value)
-    return [one for one in able_to_tell if one is best or mean_of(best.gained - one.gained, account).low <= 0]
+    best = max(able_to_tell, key=lambda contender: contender.policy_value.value)
+    return [
+        contender
+        for contender in able_to_tell
+        if contender is best or mean_of(best.gained - contender.gained, account).low <= 0
+    ]
 
 
 def able(nuisances: Nuisances, names: Sequence[str]) -> tuple[Learner, ...]:
@@ -93,15 +97,15 @@ def able(nuisances: Nuisances, names: Sequence[str]) -> tuple[Learner, ...]:
     trial = nuisances.trial
     smaller = min(trial.accounts_in(arm) for arm in (trial.treated, ~trial.treated))
     wanted = {CONSTANT, *names} if smaller >= LEARNER_NEEDS else {CONSTANT}
-    return tuple(one for one in LEARNERS if one.name in wanted)
+    return tuple(learner for learner in LEARNERS if learner.name in wanted)
 
 
 def forecasts(learner: Learner, nuisances: Nuisances) -> Floats:
     """The effect of each row, by a model that has not seen its fold."""
     effects = np.empty(len(nuisances.trial))
     for number in nuisances.folds:
-        own = nuisances.fold == number
-        effects[own] = learner.fit(nuisances, frozenset({number})).effects(nuisances.trial.matrix[own])
+        held_out = nuisances.fold == number
+        effects[held_out] = learner.fit(nuisances, frozenset({number})).effects(nuisances.trial.matrix[held_out])
     return effects
 
 
@@ -122,20 +126,26 @@ def rank_gains(nuisances: Nuisances, effects: Floats) -> Floats:
 
 def choose(contenders: Sequence[Contender], account: Codes) -> Choice:
     """The constant effect unless some learner's ranking says something; else the best policy, or the mean of its equals."""
-    telling = max(contenders, key=lambda one: one.rate.value)
+    telling = max(contenders, key=lambda contender: contender.rate.value)
     if telling.rate.low <= 0:
         return Choice(CONSTANT, _alike(contenders, telling))
-    best = max(contenders, key=lambda one: one.policy_value.value)
-    if best.name == CONSTANT and all(mean_of(best.gained - one.gained, account).low > 0 for one in contenders[1:]):
+    best = max(contenders, key=lambda contender: contender.policy_value.value)
+    if best.name == CONSTANT and all(
+        mean_of(best.gained - contender.gained, account).low > 0 for contender in contenders[1:]
+    ):
         return Choice(CONSTANT, f"{_differ(telling)}, but acting on it brings less than the average effect does")
     last = contenders[-1]
-    chosen = last if isinstance(last.learner, Mean) else max(contenders[1:], key=lambda one: one.policy_value.value)
+    chosen = (
+        last
+        if isinstance(last.learner, Mean)
+        else max(contenders[1:], key=lambda contender: contender.policy_value.value)
+    )
     return Choice(chosen.name, _apart(telling, chosen))
 
 
 def _alike(contenders: Sequence[Contender], telling: Contender) -> str:
     if len(contenders) == 1:
-        return f"{CONSTANT} alone was in the contest: {LEARNER_NEEDS} accounts in each arm are needed to tell who gains more"
+        return f"{CONSTANT} is the only candidate: {LEARNER_NEEDS} accounts in each arm are needed to tell which accounts gain more"
     return (
         f"nothing shows that the treatment helps some more than others, so everybody has the average effect: ranked by "
         f"{telling.name} the rank-weighted effect is {telling.rate}"

@@ -187,7 +187,7 @@ class Mean:
 
     @property
     def name(self) -> str:
-        return f"mean of {', '.join(one.name for one in self.learners)}"
+        return f"mean of {', '.join(learner.name for learner in self.learners)}"
 
     @property
     def meaning(self) -> str:
@@ -195,7 +195,7 @@ class Mean:
 
     def fit(self, nuisances: Nuisances, unseen: Folds) -> EffectModel:
         """Each of them."""
-        return Averaged(tuple(one.fit(nuisances, unseen) for one in self.learners))
+        return Averaged(tuple(learner.fit(nuisances, unseen) for learner in self.learners))
 
 
 LEARNERS: tuple[Learner, ...] = (Constant(), SLearner(), TLearner(), XLearner(), DRLearner())

@@ -80,8 +80,8 @@ class Nuisances:
         if unseen not in self._scored:
             scores = np.full(len(self.trial), np.nan)
             for number in set(self.folds) - unseen:
-                own = self.fold == number
-                scores[own] = self.without(unseen | {number}).scores(self.trial.only(own))
+                held_out = self.fold == number
+                scores[held_out] = self.without(unseen | {number}).scores(self.trial.only(held_out))
             self._scored[unseen] = scores
         return self._scored[unseen]
 
@@ -89,8 +89,8 @@ class Nuisances:
         """The chance of treatment of each row, as stated, or by models that have not seen its fold."""
         chance = np.empty(len(self.trial))
         for number in self.folds:
-            own = self.fold == number
-            chance[own] = self.without(frozenset({number})).propensity(self.trial.only(own))
+            held_out = self.fold == number
+            chance[held_out] = self.without(frozenset({number})).propensity(self.trial.only(held_out))
         return chance
 
     def _fit(self, rows: Flags) -> Nuisance:

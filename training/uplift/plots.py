@@ -35,8 +35,8 @@ def qini_curves(effect: Effect) -> str:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(6.4, 4.4), layout="constrained")
         axes = figure.subplots()
-        for one in effect.contenders:
-            _qini_curve(axes, one, is_chosen=one is effect.chosen)
+        for contender in effect.contenders:
+            _qini_curve(axes, contender, is_chosen=contender is effect.chosen)
         axes.set(
             xlabel="share of accounts treated, best first", ylabel="outcome gained, an account of all", xlim=(0, 1.01)
         )
@@ -44,10 +44,10 @@ def qini_curves(effect: Effect) -> str:
         return _svg(figure)
 
 
-def _qini_curve(axes: Axes, one: Contender, *, is_chosen: bool) -> None:
+def _qini_curve(axes: Axes, contender: Contender, *, is_chosen: bool) -> None:
     color, width = (MODEL, 2.2) if is_chosen else (QUIET, 1.0)
-    label = f"{one.name}: Qini {one.quality.qini.value:+.4f}"
-    axes.plot(one.quality.shares, one.quality.curve, color=color, lw=width, label=label)
+    label = f"{contender.name}: Qini {contender.quality.qini.value:+.4f}"
+    axes.plot(contender.quality.shares, contender.quality.curve, color=color, lw=width, label=label)
 
 
 def _finish(axes: Axes, effect: Effect) -> None:

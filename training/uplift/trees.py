@@ -7,7 +7,7 @@ import lightgbm
 import numpy as np
 
 from features.arrays import Floats
-from training.models.ladder import BOOSTING
+from training.models.boosting import BOOSTING
 
 ROUNDS = 100
 FEW_ROWS = 200_000

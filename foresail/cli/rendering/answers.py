@@ -62,8 +62,8 @@ def progress() -> Iterator["StepProgress"]:
 
 def written(path: Path, **counts: int) -> Shown:
     """A file that was written, and how large it is."""
-    said = ", ".join(f"{count:,} {what}" for what, count in counts.items())
-    return Shown([f"wrote {path}: {said}"], {"path": str(path), **counts})
+    text = ", ".join(f"{count:,} {what}" for what, count in counts.items())
+    return Shown([f"wrote {path}: {text}"], {"path": str(path), **counts})
 
 
 def grid(*headings: str, numbers: Sequence[int] = ()) -> Table:
@@ -92,9 +92,9 @@ def span(oldest: datetime | None, newest: datetime | None, timezone: str) -> str
     return f"{oldest.astimezone(ZoneInfo(timezone)):%Y-%m-%d} to {day(newest, timezone)}"
 
 
-def counted(number: int, one: str, many: str | None = None) -> str:
+def counted(number: int, singular: str, plural: str | None = None) -> str:
     """A number and what it counts: 1 row, 1,234 rows."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
 
 
 def from_here(path: Path | str | None) -> Path | str | None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from features.definitions import Feature
     from features.kpis.concentration import Concentration
     from features.leakage_audit.audit import AuditReport
-    from foresail.operations import TrainingTable
+    from foresail.operations.features import TrainingTable
 
 
 def catalog(features: "Iterable[Feature] | None" = None) -> Shown:
@@ -26,31 +26,34 @@ def catalog(features: "Iterable[Feature] | None" = None) -> Shown:
     shown = grid("feature", "unit", "meaning", "absent")
     for feature in declared:
         shown.add_row(feature.name, feature.unit, feature.meaning, feature.absent)
-    facts = [{"name": one.name, "unit": one.unit, "meaning": one.meaning, "absent": one.absent} for one in declared]
+    facts = [
+        {"name": feature.name, "unit": feature.unit, "meaning": feature.meaning, "absent": feature.absent}
+        for feature in declared
+    ]
     return Shown([shown, f"{len(facts)} features"], facts)
 
 
-def rebuilt(found: "TrainingTable", path: Path) -> Shown:
+def training_table(table: "TrainingTable", path: Path) -> Shown:
     """The table of an earlier training, and whether it is the same one."""
-    size = f"{len(found.table):,} rows, {found.table.shape[1]:,} columns"
-    versions = ", ".join(f"{stream} {version}" for stream, version in found.versions.items())
-    said = (
+    size = f"{len(table.table):,} rows, {table.table.shape[1]:,} columns"
+    versions = ", ".join(f"{stream} {version}" for stream, version in table.versions.items())
+    verdict = (
         "equal to the last bit to the table that the model was trained on"
-        if found.is_same
+        if table.is_same
         else "the model was registered before digests were kept: that the table is the same cannot be proved"
     )
     parts: list[RenderableType] = [
         f"wrote {path}: {size}, from the history versions {versions}",
-        Text(said, style="green" if found.is_same else "yellow"),
+        Text(verdict, style="green" if table.is_same else "yellow"),
     ]
     facts = {
-        "path": str(path), "rows": len(found.table), "columns": found.table.shape[1],
-        "version": found.version, "data_versions": dict(found.versions), "is_same": found.is_same,
+        "path": str(path), "rows": len(table.table), "columns": table.table.shape[1],
+        "version": table.version, "data_versions": dict(table.versions), "is_same": table.is_same,
     }  # fmt: skip
     return Shown(parts, facts)
 
 
-def audited(report: "AuditReport") -> Shown:
+def leakage_audit(report: "AuditReport") -> Shown:
     """Which features noticed a probe in the future, and of which nothing could be proved."""
     probes = ", ".join(f"{name} {rows:,}" for name, rows in report.probes.items())
     parts: list[RenderableType] = [f"{len(report.features)} features of {report.accounts:,} accounts; probes: {probes}"]
@@ -72,28 +75,28 @@ def audited(report: "AuditReport") -> Shown:
     return Shown(parts, without_nan(report.to_json()))
 
 
-def concentration(found: "Concentration", currency: str, picture: Path | None = None) -> Shown:
+def concentration(report: "Concentration", currency: str, picture: Path | None = None) -> Shown:
     """Which share of the accounts brings which share of the revenue, and who they are."""
     shares = grid("the largest", "accounts", f"net revenue ({currency})", "share", numbers=(0, 1, 2, 3))
-    for top in found.top:
+    for top in report.top:
         shares.add_row(f"{top.percent} %", f"{top.accounts:,}", f"{top.revenue:,.0f}", _percent(top.share))
     largest = grid("account", "name", f"net revenue ({currency})", "share", "together", numbers=(2, 3, 4))
-    for one in found.largest:
-        shared = _percent(one.share), _percent(one.cumulative)
-        largest.add_row(one.account_id, one.name or "–", f"{one.revenue:,.0f}", *shared)
-    bought_nothing = f"{found.without_purchases:,} of the accounts bought nothing"
+    for account in report.largest:
+        shared = _percent(account.share), _percent(account.cumulative)
+        largest.add_row(account.account_id, account.name or "–", f"{account.revenue:,.0f}", *shared)
+    bought_nothing = f"{report.without_purchases:,} of the accounts bought nothing"
     parts: list[RenderableType] = [
-        f"{found.accounts:,} accounts brought {found.revenue:,.0f} {currency} in {found.days} days"
+        f"{report.accounts:,} accounts brought {report.revenue:,.0f} {currency} in {report.days} days"
     ]
-    if found.lorenz:
-        parts += [shares, bought_nothing, _most(found), largest]
+    if report.lorenz:
+        parts += [shares, bought_nothing, _most(report), largest]
     if picture:
         parts.append(f"wrote {picture}")
-    return Shown(parts, without_nan(found.to_json()))
+    return Shown(parts, without_nan(report.to_json()))
 
 
-def _most(found: "Concentration") -> str:
-    return f"{found.bring_most:,} accounts ({_percent(found.bring_most_share)}) bring 80 %; Gini {found.gini:.2f}"
+def _most(report: "Concentration") -> str:
+    return f"{report.bring_most:,} accounts ({_percent(report.bring_most_share)}) bring 80 %; Gini {report.gini:.2f}"
 
 
 def _percent(share: float) -> str:

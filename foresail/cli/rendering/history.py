@@ -18,13 +18,14 @@ if TYPE_CHECKING:
     from features.history.ingest.ingestion import IngestReport
     from features.history.retention import Vacuumed
     from features.history.status import Gaps, HistoryStatus
-    from foresail.operations import Forgotten, SourceFailure
+    from foresail.operations.erasure import Forgotten
+    from foresail.operations.history import SourceFailure
     from foresail.operations.models import TrainedOn
 
 EMPTY = "nothing is stored yet; describe your sources in foresail.toml, then: foresail ingest"
 
 
-def ingested(outcomes: "Sequence[IngestReport | SourceFailure]", timezone: str) -> Shown:
+def ingest_reports(outcomes: "Sequence[IngestReport | SourceFailure]", timezone: str) -> Shown:
     """What became of each source's rows, with read = kept + duplicates + quarantined + forgotten to be seen."""
     headings = "source", "stream", "read", "= kept", "+ duplicates", "+ quarantined", "+ forgotten", "span"
     shown = grid(*headings, numbers=(2, 3, 4, 5, 6))
@@ -50,51 +51,51 @@ def _remarks(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if facts["released"]:
         yield f"accepted now, and refused before: {counted(facts['released'], 'row')}", "green"
     if facts["changed"]:
-        said = (
+        remark = (
             f"{counted(facts['changed'], 'row')} with the id of an event that is stored, and other content: what is stored stays. "
             f"To take up corrections: foresail ingest {facts['source']} --replace"
         )
-        yield said, "yellow"
+        yield remark, "yellow"
 
 
 def _repeated(outcomes: "Sequence[IngestReport | SourceFailure]") -> Iterator[Text]:
     """Said once for all sources: the remedy is the same."""
-    counts = {one.source: getattr(one, "repeated", 0) for one in outcomes}
-    said = ", ".join(f"{source} {counted(count, 'row')}" for source, count in counts.items() if count)
-    if said:
+    counts = {outcome.source: getattr(outcome, "repeated", 0) for outcome in outcomes}
+    rows = ", ".join(f"{source} {counted(count, 'row')}" for source, count in counts.items() if count)
+    if rows:
         yield Text(
-            f"{said} alike another one in every column that the select gives: they count once. "
+            f"{rows} alike another one in every column that the select gives: they count once. "
             "If they are different events, give what tells them apart: order_id, product_id, or an event_id",
             style="yellow",
         )
 
 
-def status(found: "HistoryStatus", timezone: str) -> Shown:
+def status(report: "HistoryStatus", timezone: str) -> Shown:
     """What the history holds: one line for each source of each stream, how fresh it is, what is missing, what was refused."""
     headings = "stream", "source", "rows", "accounts", "span", "last ingest", "quarantined"
     shown = grid(*headings, numbers=(2, 3, 6))
     notes: list[RenderableType] = []
-    for one in found.sources:
-        refused = f"{one.share_quarantined:.1%}" if one.quarantined else "–"
+    for source in report.sources:
+        refused = f"{source.share_quarantined:.1%}" if source.quarantined else "–"
         shown.add_row(
-            one.stream, one.source, f"{one.rows:,}", f"{one.accounts:,}", span(one.oldest, one.newest, timezone),
-            _arrived(one.last_ingest, timezone), refused,
+            source.stream, source.source, f"{source.rows:,}", f"{source.accounts:,}", span(source.oldest, source.newest, timezone),
+            _arrived(source.last_ingest, timezone), refused,
         )  # fmt: skip
-        notes += _refused(one.source, one.quarantined, {})
-        notes += _gaps(one.source, one.gaps)
-    silent = f", {found.without_events:,} of them without any event" if found.without_events else ""
-    said = f"{counted(found.accounts, 'account')} in all{silent}" if found.sources else EMPTY
-    return Shown([shown, *notes, said] if found.sources else [said], dataclasses.asdict(found))
+        notes += _refused(source.source, source.quarantined, {})
+        notes += _gaps(source.source, source.gaps)
+    silent = f", {report.without_events:,} of them without any event" if report.without_events else ""
+    total = f"{counted(report.accounts, 'account')} in all{silent}" if report.sources else EMPTY
+    return Shown([shown, *notes, total] if report.sources else [total], dataclasses.asdict(report))
 
 
 def _arrived(arrival: "Arrival | None", timezone: str) -> str:
     """For which moment a source was last ingested, and since when nothing new has come if it brought nothing then."""
     if arrival is None:
         return "–"
-    said = day(arrival.as_of, timezone)
+    moment = day(arrival.as_of, timezone)
     if arrival.kept or arrival.committed_at is None:
-        return said
-    return f"{said}, nothing new; last written {day(arrival.committed_at, timezone)}"
+        return moment
+    return f"{moment}, nothing new; last written {day(arrival.committed_at, timezone)}"
 
 
 def _gaps(source: str, gaps: "Gaps | None") -> list[RenderableType]:
@@ -105,7 +106,7 @@ def _gaps(source: str, gaps: "Gaps | None") -> list[RenderableType]:
     return [Text(f"{source}: nothing on {counted(gaps.days, 'day')} of its span; {longest}", style="dim")]
 
 
-def quarantined(refused: "pd.DataFrame", top: int, out: Path | None) -> Shown:
+def quarantine(refused: "pd.DataFrame", top: int, out: Path | None) -> Shown:
     """Refused rows by source and kind of reason: how many, and the first `top` of each as they came."""
     parts: list[RenderableType] = []
     facts = []
@@ -134,75 +135,80 @@ def _example(reason: str, example: str) -> str:
     return "" if example == reason else f" (one of them: {example.removeprefix(reason).strip(': ')})"
 
 
-def merged(done: "Merged", timezone: str) -> Shown:
+def merge(result: "Merged", timezone: str) -> Shown:
     """Two accounts made one: what moved, and since when it counts."""
-    said = _by_stream(done.moved) or "nothing was left to move"
+    moved = _by_stream(result.moved) or "nothing was left to move"
     parts: list[RenderableType] = [
-        Text(f"{done.absorbed} is {done.into} now, as known from {day(done.known_at, timezone)} on", style="bold"),
-        f"moved: {said}",
+        Text(
+            f"{result.absorbed} is {result.into} now, as known from {day(result.known_at, timezone)} on", style="bold"
+        ),
+        f"moved: {moved}",
     ]
-    if done.duplicates:
+    if result.duplicates:
         parts.append(
             Text(
-                f"{done.duplicates:,} of them had the event_id of a row that was there; the first was kept",
+                f"{result.duplicates:,} of them had the event_id of a row that was there; the first was kept",
                 style="yellow",
             )
         )
     parts.append("rows that name the old id in other columns (a parent company, a referrer) are as they were")
-    return Shown(parts, dataclasses.asdict(done))
+    return Shown(parts, dataclasses.asdict(result))
 
 
 def _by_stream(rows: Mapping[str, int]) -> str:
     return ", ".join(f"{counted(count, 'row')} of {stream}" for stream, count in rows.items())
 
 
-def forgotten(done: "Forgotten") -> Shown:
+def erasure(result: "Forgotten") -> Shown:
     """Everything that was removed of an account, and the models that still have learnt from it."""
-    erased = done.erased
+    erased = result.erased
     others = f" and {', '.join(erased.ids[1:])}, merged into it," if erased.ids[1:] else ""
     rows = _by_stream(erased.rows) or "no rows"
-    files, given_up = sum(one.files for one in erased.tables), sum(len(one.given_up) for one in erased.tables)
+    files, given_up = sum(part.files for part in erased.tables), sum(len(part.given_up) for part in erased.tables)
     parts: list[RenderableType] = [
         Text(f"{erased.ids[0]}{others} is forgotten", style="bold"),
         f"history: {rows}, {counted(erased.quarantined, 'refused row')}",
         f"past of the history: {counted(files, 'file')} and {counted(given_up, 'older version')} of {len(erased.tables)} tables",
         "given up with it: the tables of earlier trainings, which cannot be built again",
-        *(f"published: {counted(one.rows, 'row')} removed from {from_here(one.path)}" for one in done.published),
-        *([f"operational database: {_by_stream(done.database)}"] if done.database else []),
+        *(f"published: {counted(part.rows, 'row')} removed from {from_here(part.path)}" for part in result.published),
+        *([f"operational database: {_by_stream(result.database)}"] if result.database else []),
         f"kept: the fingerprint {erased.fingerprint}, so that no ingest brings the account back",
-        *_learnt(done.learnt, "was trained with it; train again and promote to be rid of what it learnt"),
-        *_learnt(done.perhaps_learnt, "may have been trained with it: its data versions can no longer be read"),
+        *_learnt(result.learnt, "was trained with it; train again and promote to be rid of what it learnt"),
+        *_learnt(result.perhaps_learnt, "may have been trained with it: its data versions can no longer be read"),
         "not searched: the sources themselves, files outside of the project folder, backups",
     ]
-    return Shown(parts, _forgotten_facts(done))
+    return Shown(parts, _forgotten_facts(result))
 
 
-def _learnt(models: "Sequence[TrainedOn]", said: str) -> list[RenderableType]:
-    return [Text(f"model: {one.target} version {one.version}{_aliases(one)} {said}", style="yellow") for one in models]
+def _learnt(models: "Sequence[TrainedOn]", remark: str) -> list[RenderableType]:
+    return [
+        Text(f"model: {model.target} version {model.version}{_aliases(model)} {remark}", style="yellow")
+        for model in models
+    ]
 
 
 def _aliases(model: "TrainedOn") -> str:
     return f" ({', '.join(model.aliases)})" if model.aliases else ""
 
 
-def _forgotten_facts(done: "Forgotten") -> dict[str, Any]:
+def _forgotten_facts(result: "Forgotten") -> dict[str, Any]:
     return {
-        **dataclasses.asdict(done.erased),
-        "published": [{"path": str(one.path), "rows": one.rows} for one in done.published],
-        "database": dict(done.database),
-        "learnt": [dataclasses.asdict(one) for one in done.learnt],
-        "perhaps_learnt": [dataclasses.asdict(one) for one in done.perhaps_learnt],
+        **dataclasses.asdict(result.erased),
+        "published": [{"path": str(part.path), "rows": part.rows} for part in result.published],
+        "database": dict(result.database),
+        "learnt": [dataclasses.asdict(part) for part in result.learnt],
+        "perhaps_learnt": [dataclasses.asdict(part) for part in result.perhaps_learnt],
     }
 
 
-def vacuumed(done: "Sequence[Vacuumed]") -> Shown:
+def vacuum(tables: "Sequence[Vacuumed]") -> Shown:
     """What each table gave up of its past, and which versions can still be read."""
     shown = grid("table", "files removed", "MB", "versions kept", "versions given up", numbers=(1, 2))
-    for one in done:
-        kept, given_up = _ranges(one.kept), _ranges(one.given_up)
-        shown.add_row(one.table, f"{one.files:,}", f"{one.bytes / 1e6:,.1f}", kept, given_up)
-    total = f"{counted(sum(one.files for one in done), 'file')}, {sum(one.bytes for one in done) / 1e6:,.1f} MB"
-    return Shown([shown, f"removed {total}"], [dataclasses.asdict(one) for one in done])
+    for row in tables:
+        kept, given_up = _ranges(row.kept), _ranges(row.given_up)
+        shown.add_row(row.table, f"{row.files:,}", f"{row.bytes / 1e6:,.1f}", kept, given_up)
+    total = f"{counted(sum(row.files for row in tables), 'file')}, {sum(row.bytes for row in tables) / 1e6:,.1f} MB"
+    return Shown([shown, f"removed {total}"], [dataclasses.asdict(row) for row in tables])
 
 
 def _ranges(numbers: Sequence[int]) -> str:

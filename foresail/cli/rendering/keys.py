@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 def key_created(key: "Key", text: str) -> Shown:
     """A new key in full, for the only time."""
-    said = f"key {key.key_id} for {key.name}, good for {', '.join(key.scopes)}; it is shown this once:"
-    sent = f"callers send it as  Authorization: Bearer {text}"
-    return Shown([said, Text(text, style="bold"), sent], {**_facts(key), "key": text})
+    heading = f"key {key.key_id} for {key.name}, good for {', '.join(key.scopes)}; it is shown this once:"
+    header = f"callers send it as  Authorization: Bearer {text}"
+    return Shown([heading, Text(text, style="bold"), header], {**_facts(key), "key": text})
 
 
 def key_revoked(key: "Key") -> Shown:
@@ -23,15 +23,15 @@ def key_revoked(key: "Key") -> Shown:
     return Shown([f"key {key.key_id} ({key.name}) is revoked; a running service refuses it in seconds"], _facts(key))
 
 
-def key_list(found: "Sequence[Key]", timezone: str) -> Shown:
+def key_list(keys: "Sequence[Key]", timezone: str) -> Shown:
     """Every key, or what it means that there is none."""
-    facts = [_facts(key) for key in found]
-    if not found:
+    facts = [_facts(key) for key in keys]
+    if not keys:
         return Shown(
             ["no key yet: the service answers this machine alone; foresail keys create NAME --scope score"], facts
         )
     table = grid("key", "name", "scopes", "created", "revoked")
-    for key in found:
+    for key in keys:
         revoked = day(key.revoked_at, timezone) if key.revoked_at else ""
         table.add_row(key.key_id, key.name, ", ".join(key.scopes), day(key.created_at, timezone), revoked)
     return Shown([table], facts)

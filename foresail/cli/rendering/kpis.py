@@ -20,24 +20,24 @@ STEADY = 0.005
 """A change of less than that share of the figure is no trend."""
 
 
-def kpis(found: "pd.DataFrame", period: str, by: Sequence[str], currency: str, out: Path | None) -> Shown:
+def kpis(table: "pd.DataFrame", period: str, by: Sequence[str], currency: str, out: Path | None) -> Shown:
     """The latest periods of the company with the trend of the last, then for each division its latest period, member by member."""
-    own = found[found["period"] == period]
-    parts: list[RenderableType] = [_over_time(own[own["dimension"] == "all"], period, currency)]
+    rows = table[table["period"] == period]
+    parts: list[RenderableType] = [_over_time(rows[rows["dimension"] == "all"], period, currency)]
     for dimension in by:
-        parts += _members(own[own["dimension"].isin(["all", dimension])], dimension, period, currency)
+        parts += _members(rows[rows["dimension"].isin(["all", dimension])], dimension, period, currency)
     parts.append("▲ ▼ against the period before, green for the better; – where there was nothing to measure")
     if out:
         parts.append(f"wrote {from_here(out)}")
-    return Shown(parts, [without_nan(row) for row in own.to_dict("records")])
+    return Shown(parts, [without_nan(row) for row in rows.to_dict("records")])
 
 
-def _over_time(own: "pd.DataFrame", period: str, currency: str) -> RenderableType:
-    starts = sorted(own["period_start"].unique())[-MOST_PERIODS:]
+def _over_time(table: "pd.DataFrame", period: str, currency: str) -> RenderableType:
+    starts = sorted(table["period_start"].unique())[-MOST_PERIODS:]
     shown = grid("", *(_called(start, period) for start in starts), "", "n", numbers=range(1, len(starts) + 3))
     shown.title = f"{period}s"
-    for kpi in _present(own):
-        rows = own[own["kpi"] == kpi.name].set_index("period_start")
+    for kpi in _present(table):
+        rows = table[table["kpi"] == kpi.name].set_index("period_start")
         values = [rows["value"].get(start, math.nan) for start in starts]
         before = values[-2] if len(values) > 1 else math.nan
         n = f"{rows['n'].get(starts[-1], 0):,}"
@@ -47,23 +47,23 @@ def _over_time(own: "pd.DataFrame", period: str, currency: str) -> RenderableTyp
     return shown
 
 
-def _members(own: "pd.DataFrame", dimension: str, period: str, currency: str) -> list[RenderableType]:
-    starts = sorted(own["period_start"].unique())[-2:]
-    largest = own[(own["dimension"] == dimension) & (own["kpi"] == _present(own)[0].name)]
+def _members(table: "pd.DataFrame", dimension: str, period: str, currency: str) -> list[RenderableType]:
+    starts = sorted(table["period_start"].unique())[-2:]
+    largest = table[(table["dimension"] == dimension) & (table["kpi"] == _present(table)[0].name)]
     ranked = largest[largest["period_start"] == starts[-1]].sort_values("n", ascending=False, kind="stable")["member"]
     members = ["all", *ranked[:MOST_MEMBERS]]
     shown = grid("", *members, numbers=range(1, len(members) + 1))
     shown.title = f"{dimension}, {_called(starts[-1], period)}"
-    values = own.set_index(["kpi", "member", "period_start"])["value"]
-    for kpi in _present(own[own["dimension"] == dimension]):
+    values = table.set_index(["kpi", "member", "period_start"])["value"]
+    for kpi in _present(table[table["dimension"] == dimension]):
         pairs = [[values.get((kpi.name, member, start), math.nan) for start in starts] for member in members]
         shown.add_row(kpi.title, *(_with_trend(kpi, pair[0], pair[-1], currency) for pair in pairs))
     others = len(ranked) - MOST_MEMBERS
     return [shown, *([Text(f"and {others:,} more: --out holds all", style="dim")] if others > 0 else [])]
 
 
-def _present(own: "pd.DataFrame") -> list[Kpi]:
-    there = set(own["kpi"])
+def _present(table: "pd.DataFrame") -> list[Kpi]:
+    there = set(table["kpi"])
     return [kpi for name, kpi in KPIS.items() if name in there]
 
 

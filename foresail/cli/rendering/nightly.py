@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from serving.nightly import NightResult
 
 
-def nightly(result: "NightResult", timezone: str) -> Shown:
+def night(result: "NightResult", timezone: str) -> Shown:
     """Accounts, scores, moves, events and failures, and what each step took."""
     facts = {**result.summary, "was_complete": result.was_complete, "seconds": dict(result.seconds)}
     return Shown(list(_lines(result, timezone)), facts)
@@ -36,14 +36,14 @@ def _lines(result: "NightResult", timezone: str) -> Iterator[RenderableType]:
         yield f"seconds: {taken}"
 
 
-def _decided(found: Mapping[str, Any] | None) -> Iterator[str]:
+def _decided(decisions: Mapping[str, Any] | None) -> Iterator[str]:
     """What was begun, what was kept as control, and what it should bring; nothing where nothing is decided."""
-    if found is None:
+    if decisions is None:
         return
-    begun = ", ".join(f"{playbook} {count:,}" for playbook, count in found["interventions"].items()) or "nothing"
-    yield f"begun: {begun}; kept as control: {found['control']:,}; warnings: {found['warnings']:,}"
-    if found["interventions"]:
-        yield f"expected to bring {found['expected_value']:,.0f} ({found['low']:,.0f} to {found['high']:,.0f})"
+    begun = ", ".join(f"{playbook} {count:,}" for playbook, count in decisions["interventions"].items()) or "nothing"
+    yield f"begun: {begun}; kept as control: {decisions['control']:,}; warnings: {decisions['warnings']:,}"
+    if decisions["interventions"]:
+        yield f"expected to bring {decisions['expected_value']:,.0f} ({decisions['low']:,.0f} to {decisions['high']:,.0f})"
 
 
 def _age(result: "NightResult", timezone: str) -> Iterator[RenderableType]:

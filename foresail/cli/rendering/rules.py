@@ -18,11 +18,11 @@ def rule_list(entries: "Sequence[Entry]", left_out: Mapping[str, str]) -> Shown:
     """What is in use, kind by kind, and what the library has that this project cannot use."""
     parts: list[RenderableType] = []
     for kind, title in TITLES.items():
-        own = [entry for entry in entries if entry.kind == kind]
-        if own:
+        rows = [entry for entry in entries if entry.kind == kind]
+        if rows:
             shown = grid("name", "from", "when", "then")
             shown.title = title
-            for entry in own:
+            for entry in rows:
                 shown.add_row(entry.name, entry.origin, entry.when, entry.does)
             parts.append(shown)
     nothing = "nothing is declared; docs/playbooks.md lists what [library] can bring"
@@ -31,7 +31,7 @@ def rule_list(entries: "Sequence[Entry]", left_out: Mapping[str, str]) -> Shown:
     return Shown(parts, {"entries": [vars(entry) for entry in entries], "left_out": dict(left_out)})
 
 
-def rules_tested(tested: "Tested", left_out: Mapping[str, str], timezone: str) -> Shown:
+def rule_tests(tested: "Tested", left_out: Mapping[str, str], timezone: str) -> Shown:
     """Of each condition how many it holds for, and who the first of them are."""
     facts = {
         "as_of": tested.as_of,
@@ -46,10 +46,10 @@ def rules_tested(tested: "Tested", left_out: Mapping[str, str], timezone: str) -
 def _tested(tested: "Tested", left_out: Mapping[str, str], timezone: str) -> Iterator[RenderableType]:
     yield f"as of the night of {day(tested.as_of, timezone)}: {counted(tested.accounts, 'account')}"
     for kind, title in TITLES.items():
-        own = [match for match in tested.matches if match.entry.kind == kind]
-        if own:
+        matches = [match for match in tested.matches if match.entry.kind == kind]
+        if matches:
             shown = grid(title, "accounts", "share", "first, by value at stake", numbers=(1, 2))
-            for match in own:
+            for match in matches:
                 share = f"{match.accounts / tested.accounts:.1%}"
                 shown.add_row(match.entry.name, f"{match.accounts:,}", share, ", ".join(_names(match)) or "–")
             yield shown

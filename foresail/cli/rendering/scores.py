@@ -14,27 +14,27 @@ from foresail.operations.scoring import in_words
 if TYPE_CHECKING:
     import pandas as pd
 
-    from foresail.operations import Scored
+    from foresail.operations.scoring import Scored
 
 BAND_STYLES = {"high": "bold red", "medium": "yellow", "low": "green"}
 
 
-def scored(result: "Scored", currency: str, out: Path | None) -> Shown:
+def scores(result: "Scored", currency: str, out: Path | None) -> Shown:
     """Who is most worth a call and why, how many accounts are in each band, and where the file is."""
     parts: list[RenderableType] = []
     facts = []
-    for target, own in result.scores.groupby("target"):
-        answered = own.loc[own["why_not"].isna()]
+    for target, rows in result.scores.groupby("target"):
+        answered = rows.loc[rows["why_not"].isna()]
         bands = {band: int((answered["band"] == band).sum()) for band in BAND_STYLES}
         counts = ", ".join(f"{count:,} {band}" for band, count in bands.items())
         calls = result.calls.get(str(target))
         if calls is not None:
             parts.append(call_list(calls, f"{target}: most worth a call", currency))
-        said = f"{target}: {len(answered):,} scored ({counts}); {len(own) - len(answered):,} not eligible"
-        parts += [*_grade(own), f"{said}{_in_all(answered, currency)}"]
+        total = f"{target}: {len(answered):,} scored ({counts}); {len(rows) - len(answered):,} not eligible"
+        parts += [*_grade(rows), f"{total}{_in_all(answered, currency)}"]
         facts.append({
-            "target": target, "scored": len(answered), "not_eligible": len(own) - len(answered), "bands": bands,
-            "grade": _letter(own), "calls": [] if calls is None else calls.to_dict("records"),
+            "target": target, "scored": len(answered), "not_eligible": len(rows) - len(answered), "bands": bands,
+            "grade": _letter(rows), "calls": [] if calls is None else calls.to_dict("records"),
         })  # fmt: skip
     parts += [Text(f"note: {note}", style="yellow") for note in result.notes]
     if out is not None:

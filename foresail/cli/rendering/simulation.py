@@ -13,11 +13,11 @@ from foresail.cli.rendering.answers import Shown, counted, from_here, grid, with
 
 if TYPE_CHECKING:
     from foresail.simulation.company import Written
-    from foresail.simulation.truth_report import Opened
+    from foresail.simulation.truth_report import TruthReport
     from foresail.simulation.world.settings import Settings
 
 
-def simulated(written: "Written", settings: "Settings") -> Shown:
+def simulation(written: "Written", settings: "Settings") -> Shown:
     """What the company's systems have exported, and where its truth is."""
     from foresail.simulation.truth.truth import days_of, moment_of
 
@@ -48,55 +48,57 @@ def parameters() -> Shown:
     from foresail.simulation.world.settings import parameters
 
     table = grid("setting", "default", "allowed", "unit", "meaning")
-    facts = [dataclasses.asdict(one) for one in parameters()]
+    facts = [dataclasses.asdict(parameter) for parameter in parameters()]
     for row in facts:
         table.add_row(*row.values())
     return Shown([table], facts)
 
 
-def opened(found: "Opened", picture: Path | None, currency: str) -> Shown:
+def truth_report(report: "TruthReport", picture: Path | None, currency: str) -> Shown:
     """A model beside the truth: how much of what could be known it knew, and what acting on it would have brought."""
-    parts: list[RenderableType] = [_ranked(found), _calibrated(found)]
-    if found.acted:
-        parts.append(_acted(found, currency))
+    parts: list[RenderableType] = [_ranked(report), _calibrated(report)]
+    if report.acted:
+        parts.append(_value(report, currency))
     if picture is not None:
         parts.append(Text(f"picture: {from_here(picture)}"))
-    return Shown(parts, without_nan(found.to_json()))
+    return Shown(parts, without_nan(report.to_json()))
 
 
-def _ranked(found: "Opened") -> Table:
+def _ranked(report: "TruthReport") -> Table:
     table = grid(
-        "against what happened", *(one.name for one in found.rankings), numbers=range(1, 1 + len(found.rankings))
+        "against what happened",
+        *(ranking.name for ranking in report.rankings),
+        numbers=range(1, 1 + len(report.rankings)),
     )
-    table.title = f"the truth opened: {counted(found.accounts, 'account')}, {found.churned:,} {found.happened}"
-    table.add_row("AUROC", *(f"{one.auroc:.3f}" for one in found.rankings))
-    way = [found.share_of_the_way(one) for one in found.rankings]
+    table.title = f"the truth opened: {counted(report.accounts, 'account')}, {report.churned:,} {report.happened}"
+    table.add_row("AUROC", *(f"{ranking.auroc:.3f}" for ranking in report.rankings))
+    way = [report.share_of_the_way(ranking) for ranking in report.rankings]
     table.add_row(
         "of the way from guessing to the truth", *("–" if math.isnan(share) else f"{share:.0%}" for share in way)
     )
-    table.add_row("log loss", *(f"{one.log_loss:.3f}" for one in found.rankings))
+    table.add_row("log loss", *(f"{ranking.log_loss:.3f}" for ranking in report.rankings))
     who = (
         "churners among the riskiest"
-        if found.happened == "churned"
-        else f"of those who {found.happened}, among the likeliest"
+        if report.happened == "churned"
+        else f"of those who {report.happened}, among the likeliest"
     )
-    table.add_row(f"{who} {found.top:.0%}", *(f"{one.captured:.0%}" for one in found.rankings))
+    table.add_row(f"{who} {report.top:.0%}", *(f"{ranking.captured:.0%}" for ranking in report.rankings))
     return table
 
 
-def _calibrated(found: "Opened") -> Text:
+def _calibrated(report: "TruthReport") -> Text:
     return Text(
-        f"probabilities: on average the model said {found.mean_said:.1%}, the truth was {found.mean_true:.1%}; an account's was "
-        f"off by {100 * found.mean_distance:.1f} points in the mean, and went with the truth at r = {found.correlation:.2f}"
+        f"probabilities: on average the model said {report.mean_said:.1%}, the truth was {report.mean_true:.1%}; an account's was "
+        f"off by {100 * report.mean_distance:.1f} points in the mean, and went with the truth at r = {report.correlation:.2f}"
     )
 
 
-def _acted(found: "Opened", currency: str) -> Table:
+def _value(report: "TruthReport", currency: str) -> Table:
     table = grid("who is called", f"net value ({currency})", "of the best", numbers=(1, 2))
     table.title = (
-        f"{found.playbook}: {counted(found.calls, 'call')}, one for every ten of the "
-        f"{counted(found.could_be_called, 'active account')} in its situation"
+        f"{report.playbook}: {counted(report.calls, 'call')}, one for every ten of the "
+        f"{counted(report.could_be_called, 'active account')} in its situation"
     )
-    for name, value in found.acted.items():
-        table.add_row(name, f"{value:,.0f}", f"{value / found.best_acted:.0%}" if found.best_acted > 0 else "–")
+    for name, value in report.acted.items():
+        table.add_row(name, f"{value:,.0f}", f"{value / report.best_acted:.0%}" if report.best_acted > 0 else "–")
     return table

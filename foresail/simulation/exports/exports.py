@@ -18,7 +18,7 @@ from features.arrays import Array
 from features.timestamps import DAY
 from foresail.simulation.world import dynamics
 from foresail.simulation.world.accounts import COUNTRIES, OWNERS_PER_REGION, REGIONS
-from foresail.simulation.world.histories import Lives
+from foresail.simulation.world.histories import Histories
 from foresail.simulation.world.randomness import mixed_all, normals, uniforms
 from foresail.simulation.world.settings import CATEGORIES, INDUSTRIES, Settings
 
@@ -81,7 +81,7 @@ class _Block:
     """What the exports of a block of accounts are made of."""
 
     settings: Settings
-    lives: Lives
+    histories: Histories
     ids: pa.Array
 
     @property
@@ -96,12 +96,12 @@ class _Block:
     @property
     def left(self) -> Array:
         """For each account the last moment of its last day; the end of time for those that stay."""
-        left = self.lives.end["left"]
+        left = self.histories.end["left"]
         return np.where(left >= 0, self.start + (left.astype(np.int64) + 1) * DAY - 1, np.iinfo(np.int64).max)
 
     def rows(self, *kinds: int) -> "_Rows":
         """The lines of the book of these kinds, in its order."""
-        events = self.lives.events
+        events = self.histories.events
         return _Rows(self, events[np.isin(events["kind"], kinds)])
 
     def account(self, numbers: Array) -> pa.Array:
@@ -132,13 +132,13 @@ class _Rows:
     @property
     def keys(self) -> Array:
         """One of each line's own: of account, day, kind, and where it stands among those."""
-        own = self.block.lives.accounts.keys[self["account"]]
+        own = self.block.histories.accounts.keys[self["account"]]
         return mixed_all(own, self["day"].astype(np.int64) * 64 + self["kind"], self["quantity"].astype(np.int64) + 2)
 
     @property
     def moments(self) -> Array:
         """When each happened: the lines of an order at once."""
-        own = self.block.lives.accounts.keys[self["account"]]
+        own = self.block.histories.accounts.keys[self["account"]]
         of_day = (
             OPENS * HOUR
             + np.floor(
@@ -166,9 +166,9 @@ def account_ids(numbers: Array) -> pa.Array:
     return pa.array(np.char.mod("A%07d", numbers))
 
 
-def exports(settings: Settings, lives: Lives) -> list[Export]:
+def exports(settings: Settings, histories: Histories) -> list[Export]:
     """Every export's rows of a block of accounts, in the order of `SOURCES`, and the log of assignments."""
-    block = _Block(settings, lives, account_ids(lives.accounts.numbers))
+    block = _Block(settings, histories, account_ids(histories.accounts.numbers))
     makers: tuple[Callable[[_Block], Export], ...] = (
         _accounts, _contacts, _contracts, _meetings, _relations, _orders, _backorders, _cases, _logins, _usage, _telemetry,
         _visits, _surveys, _outreach, _assignments,
@@ -240,7 +240,7 @@ class _Versions:
 
 def _accounts(block: _Block) -> Export:
     """Versions of an account: all that is known when it joins, then what changes."""
-    accounts, changes = block.lives.accounts, block.rows(dynamics.ATTRIBUTE)
+    accounts, changes = block.histories.accounts, block.rows(dynamics.ATTRIBUTE)
     out = np.flatnonzero(accounts.attributes["opted_out"])
     whose = np.concatenate([np.arange(len(accounts)), changes["account"], out])
     joined = block.start + accounts.attributes["joined"].astype(np.int64) * DAY + (OPENS - 1) * HOUR
@@ -258,7 +258,7 @@ def _accounts(block: _Block) -> Export:
 
 def _known_once(block: _Block, versions: _Versions, joined: Array) -> dict[str, pa.Array]:
     """What is known when an account joins, and stays as it is."""
-    accounts, known = block.lives.accounts, block.lives.accounts.attributes
+    accounts, known = block.histories.accounts, block.histories.accounts.attributes
     names = tuple(f"{name} {firm}" for name in NAMES for firm in FIRMS)
     named = uniforms(accounts.keys, 0, 900 + _NAME) * len(names)
     return {
@@ -280,7 +280,7 @@ def _known_once(block: _Block, versions: _Versions, joined: Array) -> dict[str, 
 
 def _changing(block: _Block, versions: _Versions, whose: Array) -> dict[str, pa.Array]:
     """Owner, size and our share of what an account buys, and whether it wants to hear from us: told anew when they change."""
-    known, changes, kept = block.lives.accounts.attributes, versions.changes, versions.kept
+    known, changes, kept = block.histories.accounts.attributes, versions.changes, versions.kept
     again = np.concatenate(
         [np.zeros(versions.joins, bool), changes["word"] == dynamics.OWNER, np.zeros(versions.opts_out, bool)]
     )
@@ -300,7 +300,7 @@ def _changing(block: _Block, versions: _Versions, whose: Array) -> dict[str, pa.
 
 
 def _opted_out_at(block: _Block, accounts: Array) -> Array:
-    made, keys = block.lives.accounts.made, block.lives.accounts.keys
+    made, keys = block.histories.accounts.made, block.histories.accounts.keys
     days = np.maximum(made["first_day"][accounts], 0) + np.floor(uniforms(keys[accounts], 0, 900 + _OPT_OUT) * 60)
     moments: Array = block.start + days.astype(np.int64) * DAY + OPENS * HOUR
     return moments
@@ -318,7 +318,7 @@ def _words_or_none(present: Array, word: str) -> pa.Array:
 
 def _contacts(block: _Block) -> Export:
     """The people of an account: three from the beginning, and champions who come and go."""
-    accounts, moves = block.lives.accounts, block.rows(dynamics.CHAMPION)
+    accounts, moves = block.histories.accounts, block.rows(dynamics.CHAMPION)
     here = np.arange(len(accounts))
     champions = accounts.states["champion"] == 1
     joined = block.start + accounts.made["first_day"].astype(np.int64) * DAY + (OPENS - 1) * HOUR
@@ -350,7 +350,7 @@ def _contacts(block: _Block) -> Export:
 
 def _contracts(block: _Block) -> Export:
     """Each thing that happened to a contract, and how it stands after it."""
-    accounts, moves = block.lives.accounts, block.rows(dynamics.CONTRACT)
+    accounts, moves = block.histories.accounts, block.rows(dynamics.CONTRACT)
     made, states = accounts.made, accounts.states
     signed = np.flatnonzero(made["software"] == 1)
     begins = np.maximum(made["first_day"], states["contract_ends"] - 7 * dynamics.YEAR)[signed]
@@ -385,7 +385,7 @@ def _meetings(block: _Block) -> Export:
 
 def _relations(block: _Block) -> Export:
     """Champions who join and leave, references that are published and taken back."""
-    accounts = block.lives.accounts
+    accounts = block.histories.accounts
     rows = block.rows(dynamics.CHAMPION, dynamics.REFERENCE)
     published = np.flatnonzero(accounts.states["reference"] == 1)
     who = np.concatenate([published, rows["account"]])
@@ -458,7 +458,7 @@ def _orders(block: _Block) -> Export:
 
 def _order_numbers(block: _Block, accounts: Array, serials: Array) -> pa.Array:
     """A number of its own for every order, which does not tell whose it is: a one-to-one shuffle of account and serial."""
-    plain = block.lives.accounts.numbers[accounts].astype(np.uint64) << np.uint64(16) | serials.astype(np.uint64)
+    plain = block.histories.accounts.numbers[accounts].astype(np.uint64) << np.uint64(16) | serials.astype(np.uint64)
     return pc.cast(pa.array((plain * np.uint64(0x9E3779B97F4A7C15)) % np.uint64(1 << 44)), pa.string())
 
 

@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from features.errors import ExitCode, ForesailError
 
-class TruthError(Exception):
-    """The truth cannot be read as asked; the message says what is there."""
+
+class TruthError(ForesailError):
+    """The truth has no such moment, horizon or account; the message names what it has."""
+
+    exit_code = ExitCode.DATA
 
 
 ANOTHER = 0.05

@@ -15,7 +15,7 @@ from features.arrays import Array
 from foresail.simulation.exports.exports import account_ids
 from foresail.simulation.truth.allocation import best
 from foresail.simulation.world import dynamics, projections
-from foresail.simulation.world.histories import Lives
+from foresail.simulation.world.histories import Histories
 from foresail.simulation.world.projections import Chances, Course, Effects
 from foresail.simulation.world.settings import Settings
 
@@ -28,7 +28,7 @@ MATTERS, SAFE, LOST = 0.02, 0.10, 0.60
 
 
 @dataclass(frozen=True)
-class Told:
+class TruthTables:
     """What is known of a block of accounts at all moments."""
 
     targets: pa.Table
@@ -51,19 +51,24 @@ def moment_of(settings: Settings, day: int) -> datetime:
     return datetime.combine(settings.company.start + timedelta(days=day), time(), UTC)
 
 
-def told(settings: Settings, lives: Lives, courses: Sequence[Course]) -> Told:
+def tables(settings: Settings, histories: Histories, courses: Sequence[Course]) -> TruthTables:
     """The truth about a block of accounts at the moments of `courses_of`."""
-    parts = [_told_at(settings, lives, states, course) for states, course in zip(lives.states, courses, strict=True)]
-    return Told(*(pa.concat_tables([part[which] for part in parts]) for which in range(3)))
+    parts = [
+        _tables_at(settings, histories, states, course)
+        for states, course in zip(histories.states, courses, strict=True)
+    ]
+    return TruthTables(*(pa.concat_tables([part[which] for part in parts]) for which in range(3)))
 
 
-def _told_at(settings: Settings, lives: Lives, states: Array, course: Course) -> tuple[pa.Table, pa.Table, pa.Table]:
+def _tables_at(
+    settings: Settings, histories: Histories, states: Array, course: Course
+) -> tuple[pa.Table, pa.Table, pa.Table]:
     day = course.at
-    here = np.flatnonzero(lives.accounts.made["first_day"] < day)
-    ids, moment = account_ids(lives.accounts.numbers), moment_of(settings, day)
-    spent = yearly_pace(lives, day)
-    chances = projections.chances(settings, lives.accounts, states, spent, course)
-    effects = projections.effects(settings, lives.accounts, states, course)
+    here = np.flatnonzero(histories.accounts.made["first_day"] < day)
+    ids, moment = account_ids(histories.accounts.numbers), moment_of(settings, day)
+    spent = yearly_pace(histories, day)
+    chances = projections.chances(settings, histories.accounts, states, spent, course)
+    effects = projections.effects(settings, histories.accounts, states, course)
     return (
         _targets(settings, ids, here, moment, states, chances, spent, day),
         _states(ids, here, moment, states, day),
@@ -71,15 +76,15 @@ def _told_at(settings: Settings, lives: Lives, states: Array, course: Course) ->
     )
 
 
-def yearly_pace(lives: Lives, day: int) -> Array:
+def yearly_pace(histories: Histories, day: int) -> Array:
     """What each account orders in a year, by the 365 days before a day: what contraction and upsell are measured by.
 
     Of an account that has been one for less than a year it is scaled up, as if it had been one for 90 days at least.
     """
-    events = lives.events
+    events = histories.events
     lines = events[(events["kind"] == dynamics.ORDER_LINE) & (events["day"] < day) & (events["day"] >= day - YEAR)]
-    spent = np.bincount(lines["account"], lines["amount"], minlength=len(lives.accounts))
-    seen = np.clip(day - np.maximum(lives.accounts.made["first_day"], 0), LEAST_SEEN, YEAR)
+    spent = np.bincount(lines["account"], lines["amount"], minlength=len(histories.accounts))
+    seen = np.clip(day - np.maximum(histories.accounts.made["first_day"], 0), LEAST_SEEN, YEAR)
     pace: Array = spent * YEAR / seen
     return pace
 
@@ -203,18 +208,18 @@ def capacities(settings: Settings) -> Array:
     )
 
 
-def lifetimes(settings: Settings, lives: Lives) -> pa.Table:
+def lifetimes(settings: Settings, histories: Histories) -> pa.Table:
     """When each account began and left: one row per account, whatever became of it."""
-    made, left = lives.accounts.made, lives.end["left"]
+    made, left = histories.accounts.made, histories.end["left"]
     start = moment_of(settings, 0)
     microseconds = np.int64(start.timestamp() * 1_000_000)
     day = 86_400_000_000
     return pa.table(
         {
-            "account_id": account_ids(lives.accounts.numbers),
+            "account_id": account_ids(histories.accounts.numbers),
             "joined_at": pa.array(microseconds + made["first_day"].astype(np.int64) * day, MOMENT),
             "left_at": pa.array(microseconds + (left.astype(np.int64) + 1) * day - 1, MOMENT, mask=left < 0),
-            "orders": lives.end["orders"],
-            "ordered": lives.end["spent"],
+            "orders": histories.end["orders"],
+            "ordered": histories.end["spent"],
         }
     )

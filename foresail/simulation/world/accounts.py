@@ -33,7 +33,7 @@ class Accounts:
 
     numbers: Array
     keys: Array
-    """Of all chance in their lives."""
+    """Of all chance in their histories."""
     made: Array
     """ACCOUNT, one each."""
     states: Array

@@ -127,7 +127,7 @@ def pull(account: Any, state: Any, today: Any) -> Any:
 
 @compiled_without_memory
 def _bounded(value: float) -> float:
-    """Extreme settings give extreme lives, and no infinities."""
+    """Extreme settings give extreme histories, and no infinities."""
     return min(max(value, -FARTHEST), FARTHEST)
 
 

@@ -1,4 +1,4 @@
-"""The recorded past of a block of accounts: the book of all that happened, and how each stood at given moments."""
+"""The recorded past of a block of accounts: the book of all that happened, and how the state of each at given moments."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ LINES_PER_DAY = 0.8
 
 
 @dataclass(frozen=True)
-class Lives:
+class Histories:
     """What happened to some accounts up to the end."""
 
     accounts: Accounts
@@ -29,8 +29,8 @@ class Lives:
     """STATE: at the end."""
 
 
-def lived(settings: Settings, accounts: Accounts, days: Array, moments: tuple[int, ...]) -> Lives:
-    """The lives of accounts over the recorded `days` (`world.past`). Each moment is a day, counted from the first."""
+def simulate_histories(settings: Settings, accounts: Accounts, days: Array, moments: tuple[int, ...]) -> Histories:
+    """The histories of accounts over the recorded `days` (`world.past`). Each moment is a day, counted from the first."""
     both, changes = drivers(settings)
     playbooks = playbook_table(settings)
     room = int(len(accounts) * settings.company.days * LINES_PER_DAY) + 1000
@@ -41,7 +41,7 @@ def lived(settings: Settings, accounts: Accounts, days: Array, moments: tuple[in
             accounts.keys, accounts.made, end, days, both, changes, playbooks, np.array(moments, dtype=np.int64), states, book, np.zeros(2, dtype=np.int64), np.empty(0),
         )  # fmt: skip
         if written <= room:
-            return Lives(accounts, book[:written].copy(), states, end)
+            return Histories(accounts, book[:written].copy(), states, end)
         room = int(written)
 
 

@@ -62,8 +62,8 @@ class Course(NamedTuple):
     at: int
     horizon: int
     value_days: int
-    futures: int
-    long_futures: int
+    projections: int
+    long_projections: int
     """How many of the futures go on for `value_days`: value and the next order need fewer than what is counted."""
     lookback: int
     rest: int
@@ -109,9 +109,9 @@ def effects(settings: Settings, accounts: Accounts, states: Array, course: Cours
 def course_from(settings: Settings, at: int) -> Course:
     """What all accounts share in the futures that begin with the day `at`."""
     truth = settings.truth
-    futures = max(truth.futures, truth.futures_of_actions)
+    projections = max(truth.futures, truth.futures_of_actions)
     both, changes = drivers(settings)
-    days = world.futures(settings, at, max(truth.horizon_days, truth.value_days), futures)
+    days = world.projected_days(settings, at, max(truth.horizon_days, truth.value_days), projections)
     rest = settings.programme.rest_days
     return Course(
         at, truth.horizon_days, truth.value_days, truth.futures, max(2, truth.futures // 4), truth.lookback_days, rest, days, both, changes,
@@ -125,19 +125,19 @@ def _all_chances(
 ) -> None:
     book, place = np.empty(0, dtype=EVENT), np.zeros(2, dtype=np.int64)
     scratch, curve, none = np.empty(1, dtype=STATE), np.empty(course.value_days), np.empty(0)
-    futures, long = course.futures, course.long_futures
+    projections, long = course.projections, course.long_projections
     for number in range(accounts.shape[0]):
         account = accounts[number]
         if account.first_day >= course.at or states[number].left >= 0:
             continue
         churn, churned, worth, valued, contracted, expanded, crossed, ended = 0.0, 0.0, 0.0, 0.0, 0, 0, 0, 0
         curve[:] = 0.0
-        for future in range(futures):
-            key, last = mixed(keys[number], future + 1), course.value_days if future < long else course.horizon
+        for projection in range(projections):
+            key, last = mixed(keys[number], projection + 1), course.value_days if projection < long else course.horizon
             state = _begun(course, states[number], scratch)
             _go(
                 course,
-                future,
+                projection,
                 0,
                 course.horizon,
                 key,
@@ -146,37 +146,39 @@ def _all_chances(
                 book,
                 place,
                 True,
-                curve if future < long else none,
+                curve if projection < long else none,
             )
             churn += state.waited
             churned += state.waited**2
-            _go(course, future, course.horizon, last, key, account, state, book, place, True, curve)
+            _go(course, projection, course.horizon, last, key, account, state, book, place, True, curve)
             # Who has left stays away: the curve goes on as it was.
-            if future < long and state.left >= 0:
+            if projection < long and state.left >= 0:
                 curve[state.left - course.at :] += state.waited
             state = _begun(course, states[number], scratch)
-            _go(course, future, 0, course.horizon, key, account, state, book, place, False, none)
+            _go(course, projection, 0, course.horizon, key, account, state, book, place, False, none)
             contracted += state.spent < bounds[number, 0]
             expanded += state.spent > bounds[number, 1] or state.replaced > 0
             crossed += state.new_category
             ended += state.ended > 0
-            if future < long:
-                _go(course, future, course.horizon, course.value_days, key, account, state, book, place, False, none)
+            if projection < long:
+                _go(
+                    course, projection, course.horizon, course.value_days, key, account, state, book, place, False, none
+                )
                 worth += state.expected
                 valued += state.expected**2
-        out[number, 0], out[number, 1] = churn / futures, _error(churn, churned, futures)
-        out[number, 2], out[number, 3] = contracted / futures, expanded / futures
-        out[number, 4], out[number, 5] = crossed / futures, ended / futures
+        out[number, 0], out[number, 1] = churn / projections, _error(churn, churned, projections)
+        out[number, 2], out[number, 3] = contracted / projections, expanded / projections
+        out[number, 4], out[number, 5] = crossed / projections, ended / projections
         out[number, 6], out[number, 7] = worth / long, _error(worth, valued, long)
         for quantile in range(quantiles.shape[0]):
             out[number, 8 + quantile] = _first_day(curve, long, quantiles[quantile])
 
 
 @compiled_without_memory
-def _first_day(curve: Array, futures: int, share: float) -> Any:
+def _first_day(curve: Array, projections: int, share: float) -> Any:
     """The first number of days after which that share of the futures has ordered; infinite if they do not."""
     for day in range(curve.shape[0]):
-        if curve[day] <= (1.0 - share) * futures + ROUNDING:
+        if curve[day] <= (1.0 - share) * projections + ROUNDING:
             return day + 1.0
     return np.inf
 
@@ -202,20 +204,20 @@ def _begun(course: Course, stands: Any, scratch: Array) -> Any:
 
 @compiled_without_memory
 def _go(
-    course: Course, future: int, first: int, last: int, key: Any, account: Any, state: Any, book: Array, place: Array,
+    course: Course, projection: int, first: int, last: int, key: Any, account: Any, state: Any, book: Array, place: Array,
     waiting: bool, curve: Array,
 ) -> None:  # fmt: skip
     """From `first` days after the moment until before `last` days after it."""
     live(
-        course.at + first, course.at + last, key, account, state, course.days[future], course.at, course.drivers,
+        course.at + first, course.at + last, key, account, state, course.days[projection], course.at, course.drivers,
         course.changes, course.playbooks, book, place, waiting, curve,
     )  # fmt: skip
 
 
 @compiled
-def _all_effects(keys: Array, accounts: Array, states: Array, course: Course, futures: int, out: Array) -> None:
+def _all_effects(keys: Array, accounts: Array, states: Array, course: Course, projections: int, out: Array) -> None:
     scratch = np.empty(1, dtype=STATE)
-    before, after = np.empty((2, futures)), np.empty((2, futures))
+    before, after = np.empty((2, projections)), np.empty((2, projections))
     book, place, none = np.empty(0, dtype=EVENT), np.zeros(2, dtype=np.int64), np.empty(0)
     for number in range(accounts.shape[0]):
         account, state, known = accounts[number], states[number], False
@@ -232,11 +234,11 @@ def _all_effects(keys: Array, accounts: Array, states: Array, course: Course, fu
             _act_in_all(course, keys[number], account, state, playbook, scratch, book, place, none, after)
             for what in range(2):
                 change, squares = 0.0, 0.0
-                for future in range(futures):
-                    change += after[what, future] - before[what, future]
-                    squares += (after[what, future] - before[what, future]) ** 2
-                out[2 * what, number, playbook] = change / futures
-                out[2 * what + 1, number, playbook] = _error(change, squares, futures)
+                for projection in range(projections):
+                    change += after[what, projection] - before[what, projection]
+                    squares += (after[what, projection] - before[what, projection]) ** 2
+                out[2 * what, number, playbook] = change / projections
+                out[2 * what + 1, number, playbook] = _error(change, squares, projections)
             out[4, number, playbook] = before[0].mean()
 
 
@@ -246,12 +248,12 @@ def _act_in_all(
     none: Array, out: Array,
 ) -> None:  # fmt: skip
     """Every future with a playbook begun, or with none: the chance of no order, and the value expected, (2, futures)."""
-    for future in range(out.shape[1]):
-        key = mixed(own, _PAIRED + np.uint64(future))
+    for projection in range(out.shape[1]):
+        key = mixed(own, _PAIRED + np.uint64(projection))
         for waiting in (True, False):
             state = _begun(course, stands, scratch)
             if playbook != NO_ONE:
                 state.playbook, state.act_on = playbook, course.at + course.playbooks[playbook].delay
             last = course.horizon if waiting else course.value_days
-            _go(course, future, 0, last, key, account, state, book, place, waiting, none)
-            out[0 if waiting else 1, future] = state.waited if waiting else state.expected
+            _go(course, projection, 0, last, key, account, state, book, place, waiting, none)
+            out[0 if waiting else 1, projection] = state.waited if waiting else state.expected

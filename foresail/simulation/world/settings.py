@@ -1,6 +1,6 @@
-"""Every parameter of the simulated company: what it means, in which unit, and what it is unless said otherwise.
+"""Every parameter of the simulated company, with its meaning, unit and default.
 
-One configuration, `Settings`, is all that the simulation is told. docs/simulation.md lists it, `foresail simulate
+One configuration, `Settings`, is the whole input of the simulation. docs/simulation.md lists it, `foresail simulate
 --parameters` prints it, and a test changes it with `Settings.of({"signal": 0, "company": {"accounts": 300}})`.
 """
 
@@ -11,6 +11,8 @@ from datetime import date, timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from features.errors import ExitCode, ForesailError
 
 VERSION = 1
 """Of the simulation: the same settings under the same version give the same company, to the last byte of truth."""
@@ -40,8 +42,10 @@ WITH_NUMBERS = ("accounts", "contracts", "orders", "backorders", "cases", "usage
 """Those that a smaller unit would spoil."""
 
 
-class SettingsError(ValueError):
+class SettingsError(ForesailError, ValueError):
     """A setting is unknown or out of its bounds; the message names it and says what it must be."""
+
+    exit_code = ExitCode.USAGE
 
 
 def parameter(default: Any, meaning: str, unit: str = "", **bounds: Any) -> Any:

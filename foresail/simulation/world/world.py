@@ -21,7 +21,7 @@ def past(settings: Settings) -> Array:
     return _days(settings, 0, days, _shocks(settings, np.zeros(len(INDUSTRIES)), days, 0, 0))
 
 
-def futures(settings: Settings, at: int, days: int, count: int) -> Array:
+def projected_days(settings: Settings, at: int, days: int, count: int) -> Array:
     """DAY (futures, industries, days): how it may go on from the day `at`.
 
     Shocks that have come die away in all of them; which others come is each future's own.
@@ -38,10 +38,10 @@ def _days(settings: Settings, at: int, days: int, shock: Array) -> Array:
     return made
 
 
-def _shocks(settings: Settings, before: Array, days: int, at: int, future: int) -> Array:
+def _shocks(settings: Settings, before: Array, days: int, at: int, projection: int) -> Array:
     """(industries, days): each shock dies away by half every `shock_memory` weeks."""
     world = settings.world
-    key = keys(settings.company.seed, _FUTURES * (future + 1) + np.arange(len(INDUSTRIES)))
+    key = keys(settings.company.seed, _FUTURES * (projection + 1) + np.arange(len(INDUSTRIES)))
     fade = 0.5 ** (1.0 / (7.0 * world.shock_memory))
     level, levels = before.astype(np.float64), np.empty((len(INDUSTRIES), days))
     for day in range(days):

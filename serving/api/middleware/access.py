@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, State
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.api.problems import LOCAL_ONLY, MISSING_SCOPE, NO_KEY, TOO_MANY_REQUESTS, Problem
+from serving.api.problems import FORESEEN, LOCAL_ONLY, MISSING_SCOPE, NO_KEY, TOO_MANY_REQUESTS, Problem, problem_of
 from serving.runtime.api_keys import Keyring
 from serving.runtime.rate_limit import Pace
 
@@ -59,8 +59,8 @@ class Access:
         if scope["type"] == "http" and scope["path"] not in OPEN:
             try:
                 scope.setdefault("state", {})["key_id"] = self._admitted(scope)
-            except Problem as problem:
-                await problem.answer()(scope, receive, send)
+            except FORESEEN as error:
+                await problem_of(error).answer()(scope, receive, send)
                 return
         await self.app(scope, receive, send)
 

@@ -1,6 +1,6 @@
 """What stands around every route and mounted app: bounds on what comes in, problems for whatever fails.
 
-`as_answers` turns a `Problem` raised by a BentoML endpoint into its answer. `ProblemAnswers` does the rest: it
+`as_answers` turns a foreseen error of a BentoML endpoint into its answer. `ProblemAnswers` does the rest: it
 refuses bodies that are too large or not JSON, ends what takes too long, and rewrites what BentoML and Starlette say
 by themselves (404, 405, failed validation, 500) into problems, without a traceback.
 """
@@ -21,7 +21,7 @@ from serving.api.findings import problem_of_findings
 from serving.api.middleware.observed import route_of
 from serving.api.problems import (
     FAILED,
-    MEDIA_TYPE,
+    FORESEEN,
     TOO_LARGE,
     TOO_SLOW,
     UNKNOWN_PATH,
@@ -29,7 +29,9 @@ from serving.api.problems import (
     WRONG_METHOD,
     Kind,
     Problem,
+    problem_of,
 )
+from serving.online.schemas import PROBLEM_MEDIA_TYPE
 
 MAX_BODY_BYTES = 4_000_000
 WITHIN_SECONDS = 4.5
@@ -44,14 +46,14 @@ _KIND_OF_STATUS = {kind.status: kind for kind in (UNKNOWN_PATH, WRONG_METHOD, TO
 
 
 def as_answers(endpoint: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
-    """Lets a BentoML endpoint raise problems: BentoML would log each with a traceback and hide its words."""
+    """Lets a BentoML endpoint raise foreseen errors: BentoML would log each with a traceback and hide its message."""
 
     @functools.wraps(endpoint)
     async def answered(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return await endpoint(*args, **kwargs)
-        except Problem as problem:
-            return cast(T, problem.answer())
+        except FORESEEN as error:
+            return cast(T, problem_of(error).answer())
 
     return answered
 
@@ -77,8 +79,8 @@ class ProblemAnswers:
                 async with asyncio.timeout(self.within_seconds):
                     await self.app(scope, body, answer.send)
                 await answer.finish()
-            except Problem as problem:
-                await answer.problem(problem)
+            except FORESEEN as error:
+                await answer.problem(problem_of(error))
             except TimeoutError:
                 asked = (
                     f"the answer was not ready within {self.within_seconds:g} seconds; ask for fewer accounts at a time"
@@ -170,7 +172,7 @@ class _Answer:
 
 
 def _is_bare_failure(start: Message) -> bool:
-    return start["status"] >= HTTPStatus.BAD_REQUEST and MEDIA_TYPE not in Headers(raw=start["headers"]).get(
+    return start["status"] >= HTTPStatus.BAD_REQUEST and PROBLEM_MEDIA_TYPE not in Headers(raw=start["headers"]).get(
         "content-type", ""
     )
 

@@ -64,7 +64,7 @@ Warning_ = table_row(
 NotChosen = table_row(
     "NotChosen", not_chosen,
     {"playbook": "win_back", "as_of": _NIGHT, "expected": 310.0,
-     "why": "capacity of success_manager is used by accounts worth more than 2,310"},
+     "why": "capacity of success_manager is used by accounts worth 2,310 or more"},
     without=("account_id",),
 )  # fmt: skip
 Attributes = stream_row("Attributes", ACCOUNTS, {"name": "Baker & Sons", "region": "north", "owner": "Ada"})

@@ -68,9 +68,9 @@ class Allocation:
     chosen: Array
     bound: float
     price: Array
-    """Of each resource: what its last place brings, so that nothing that has one brings less."""
+    """Of each resource: what its last place brings, the value lost without it; 0 where a place is left or there is none."""
     one_more: Array
-    """Of each resource: what one more place would bring."""
+    """Of each resource: what one more place would bring, the value gained with it."""
     money: float
     """What one more unit of money would bring."""
 

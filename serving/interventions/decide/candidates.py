@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 
 from features.arrays import Flags, Floats
 from features.families.eligibility import OPTED_OUT
+from registry.target_kinds import RISKS
 from serving.interventions.decide.earlier_decisions import QUARTER_DAYS, EarlierDecisions
 from serving.interventions.decide.effects import CHANCE, Effect, LearntEffect, effects_of, is_harmful
 from serving.interventions.decide.experiments import ALL, arms
 from serving.interventions.declare.expressions import holding
 from serving.interventions.declare.settings import InterventionSettings, Playbook, Rule
-from serving.segmentation.settings import RISKS, SEVERITIES
+from serving.segmentation.settings import SEVERITIES
 
 GROWTH_SHARE = 0.25
 """The share of an account's value that growth adds, where the target declares none."""

@@ -13,7 +13,7 @@ class WhyNot(StrEnum):
     NEARLY_AS_GOOD = "capacity of {resource} brings more at other accounts; another playbook does nearly as well here"
     DOES_NOT_PAY = "costs more than it should bring"
     NO_CAPACITY = "{resource} has no capacity left"
-    CAPACITY = "capacity of {resource} is used by accounts worth more than {amount}"
+    CAPACITY = "capacity of {resource} is used by accounts worth {amount} or more"
     CAPACITY_FOR_RULES = "capacity of {resource} is used by what rules begin first"
     BUDGET = "the budget of the week is spent on what brings more per unit of money"
     BUDGET_LEFT = "what is left of the budget, {amount}, does not suffice for it"

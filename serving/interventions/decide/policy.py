@@ -59,9 +59,14 @@ class Plan:
     gap: float
     """How far the value may be from the best possible, as a share of what was free to be decided."""
     price: Array
-    """Of each resource: what one more place would bring."""
+    """Of each resource: what one more place would bring, which is what more capacity is worth. 0 where a place is left."""
     threshold: Array
-    """Of each resource: all that was chosen there by value brings at least so much, the budget's price taken off."""
+    """Of each resource: what its last place brings, the budget's price taken off, which is what the plan loses without it.
+
+    All that was chosen there by value brings at least so much, and whoever brings less gets no place, whether somebody waits
+    for one or not. 0 where a place is left or there is none. Where a place is used it is the price or more: of as many
+    takers as there are places the last brings something, and one more place nothing.
+    """
     budget_price: float
     """What one more unit of money would bring."""
     interval: tuple[float, float]
@@ -150,9 +155,12 @@ def _rules_first(candidates: Candidates, capacity: Array, budget: float) -> tupl
 
 
 def _as_places(candidates: Candidates, left: Array) -> Array:
-    """Capacities as whole numbers; −1 where there are enough for every candidate, as for the last one, nobody's."""
+    """Capacities as whole numbers; −1 where places are left whatever is chosen, as of the last one, which is nobody's.
+
+    As many places as candidates may all be used, and then the last one has its price.
+    """
     wanted = np.bincount(candidates.resource % len(left), minlength=len(left))
-    return np.where(left >= wanted, -1, np.minimum(left, len(candidates.account))).astype(np.int64)
+    return np.where(left > wanted, -1, np.minimum(left, len(candidates.account))).astype(np.int64)
 
 
 def _free_to_choose(candidates: Candidates, served: Array, within: Within) -> Rows:

@@ -84,7 +84,10 @@ def week_of(moment: datetime) -> datetime:
 
 
 def one_more_member(resource: Resource, settings: InterventionSettings, price: float) -> float:
-    """The value of one more member of the role in a month, at the price of one more place a week."""
+    """The value of one more member of the role in a month, if each place brought what the first one more place brings.
+
+    `price`: `Plan.price`, the value of one more place a week; 0 where no candidate waits for a place.
+    """
     return (settings.roles[resource.role].capacity_per_week or 0) * WEEKS_A_MONTH * price
 
 

@@ -23,8 +23,9 @@ from features.engine.plan import FeatureSet
 from features.families import signals
 from features.families.segmentation import DAYS_KNOWN, DAYS_SERVED
 from features.history.streams import STREAMS
+from registry.target_kinds import RISKS, WITH_PROBABILITY
 from serving.segmentation.inputs import NOWHERE, Rows
-from serving.segmentation.settings import BANDS, QUADRANTS, RISKS, SCHEMES, SEGMENTS, SEVERITIES, TIERS, TargetOf
+from serving.segmentation.settings import BANDS, QUADRANTS, SCHEMES, SEGMENTS, SEVERITIES, TIERS, TargetOf
 
 Type = Literal["text", "number", "boolean"]
 ARROW: dict[Type, pa.DataType] = {"text": pa.string(), "number": pa.float64(), "boolean": pa.bool_()}
@@ -123,13 +124,18 @@ ATTRIBUTES = (
     ),
 )
 
-_PROBABLE = ("churn", "contract_churn", "contraction", "upsell", "cross_sell")
 OF_TARGETS: Mapping[str, tuple[tuple[str, ...], Type, str, str, tuple[str, ...]]] = {
-    "probability": (_PROBABLE, "number", "0-1", "calibrated probability", ()),
+    "probability": (WITH_PROBABILITY, "number", "0-1", "calibrated probability", ()),
     "amount": (("value",), "number", CURRENCY, "expected amount", ()),
     "days": (("next_order",), "number", "days", "median days until it; null beyond the horizon", ()),
-    "percentile": ((*_PROBABLE, "value", "next_order"), "number", "0-1", "rank among the accounts of the model", ()),
-    "band": ((*_PROBABLE, "value", "next_order"), "text", "", "by percentile", BANDS),
+    "percentile": (
+        (*WITH_PROBABILITY, "value", "next_order"),
+        "number",
+        "0-1",
+        "rank among the accounts of the model",
+        (),
+    ),
+    "band": ((*WITH_PROBABILITY, "value", "next_order"), "text", "", "by percentile", BANDS),
     "value_at_stake": (RISKS, "number", CURRENCY, "probability × value", ()),
     "severity": (RISKS, "text", "", "by value at stake", SEVERITIES),
 }

@@ -4,11 +4,10 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from zoneinfo import available_timezones
 
+from registry.target_kinds import GROWTH, RISKS
 from serving.interventions.declare.settings import Calendar, Channel, InterventionSettings, Playbook, Role, Rule, Sla
-from serving.segmentation.settings import RISKS, TargetOf
+from serving.segmentation.settings import TargetOf
 
-GROWTH = ("upsell", "cross_sell")
-"""The kinds of target that acting can win; RISKS are those that acting can avoid."""
 SECRET = re.compile(r"\$\{\w+\}")
 
 

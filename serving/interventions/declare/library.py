@@ -6,9 +6,9 @@ from functools import cache
 from importlib import resources
 from typing import Any, Literal
 
-from serving.interventions.declare.inconsistent import GROWTH
+from registry.target_kinds import GROWTH, RISKS
 from serving.interventions.declare.settings import InterventionSettings, Library, Playbook, Role, Rule
-from serving.segmentation.settings import RISKS, TargetOf
+from serving.segmentation.settings import TargetOf
 
 TARGET_KINDS = {"risk": RISKS, "growth": GROWTH}
 """`for` of a playbook in the library → the kinds of target that it fits."""

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from features.history.arrivals import last_arrivals
 from features.history.store import History
-from registry.loader import NoChampion, effect_version, version_of
+from registry.errors import NoChampion
+from registry.loader import effect_version, version_of
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,14 @@
 """Laws of ingest: nothing is lost, an independent reading agrees, and a killed ingest harms nothing."""
 
 import random
-import signal
-import subprocess
-import sys
+import shutil
 import tempfile
-import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from crashing import duration, killed
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ingesting import AS_OF, SIMPLE, bring, counts, rows, source
@@ -104,17 +103,6 @@ def test__ingest__rows_with_content_ids_in_any_order_and_portions__end_in_the_sa
         assert rows(first) == rows(second)
 
 
-KILLED = """
-import sys
-sys.path[:0] = [{tests!r}, {root!r}]
-from pathlib import Path
-from ingesting import bring
-from features.history.ingest.ingestion import Source
-print("ready", flush=True)
-bring(Path({folder!r}), Source("lines", "purchases", "new.csv", Path({folder!r})))
-"""
-
-
 def test__ingest__killed_at_any_moment__leaves_a_readable_version_and_completes_later(tmp_path):
     """After SIGKILL the history is the old one or the new one, never a mixture; another run completes it."""
     old = [f"{n % 50},2011-01-{1 + n % 28:02d},{n},O{n}\n" for n in range(2_000)]
@@ -122,16 +110,14 @@ def test__ingest__killed_at_any_moment__leaves_a_readable_version_and_completes_
     refused = [f",2011-02-01,{n},N{n}\n" for n in range(500)]
     bring(tmp_path, source(tmp_path, SIMPLE + "".join(old)))
     lines = source(tmp_path, SIMPLE + "".join(old + new + refused), "new.csv")
-    root, chance = Path(__file__).parents[3], random.Random(7)
-    program = KILLED.format(tests=str(root / "tests" / "support"), root=str(root), folder=str(tmp_path))
-    sizes = []
+    shutil.copytree(tmp_path, tmp_path / "calm")
+    longest = duration(bring, tmp_path / "calm", replace(lines, folder=tmp_path / "calm"))
+    chance, kills, sizes = random.Random(7), 0, []
     for _ in range(6):
-        with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
-            process.stdout.readline()
-            time.sleep(chance.uniform(0.0, 0.5))
-            process.send_signal(signal.SIGKILL)
+        kills += killed(bring, tmp_path, lines, after=chance.random() * longest)
         sizes.append(len(rows(tmp_path)))
 
+    assert kills > 0
     assert set(sizes) <= {2_000, 22_000}
     report = bring(tmp_path, lines)
     assert report.kept + sizes[-1] == 22_000

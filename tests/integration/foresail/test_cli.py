@@ -11,9 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 from commands import foresail, started
 
-from foresail.cli import rendering
+from foresail.cli.rendering.answers import console as standard_output
+from foresail.cli.rendering.history import ingest_reports
 from foresail.config.project import load
-from foresail.operations import SourceFailure, report_path
+from foresail.operations.history import SourceFailure
 from serving.publish.tables import SCORES
 
 SELECT = "select customer as account_id, ordered_at as occurred_at, invoice as order_id, amount from source"
@@ -178,8 +179,8 @@ def test__ingest__select_changed__needs_replace(project):
 def test__show__names_that_look_like_markup__are_shown_as_they_are(monkeypatch):
     """Data is no markup: neither a crash nor a missing piece of a name."""
     monkeypatch.setenv("COLUMNS", "120")
-    shown = rendering.ingested([SourceFailure("[red]sales[/x]", "purchases", "no [b]file[/z]")], "UTC")
-    console = rendering.console()
+    shown = ingest_reports([SourceFailure("[red]sales[/x]", "purchases", "no [b]file[/z]")], "UTC")
+    console = standard_output()
     with console.capture() as captured:
         for part in shown.parts:
             console.print(part)
@@ -231,7 +232,7 @@ def test__init__in_the_place_of_a_file__is_a_sentence(tmp_path):
 def test__report__is_dated_in_the_timezone_of_the_project(project):
     """2020-12-01 in London is 2020-12-01, and a summer midnight is not the evening before."""
     summer = datetime(2020, 6, 30, 23, 0, tzinfo=UTC)
-    assert report_path(load(project), "churn", "training", summer).name == "churn-training-2020-07-01.html"
+    assert load(project).report_path("churn", "training", summer).name == "churn-training-2020-07-01.html"
 
 
 def test__features__out__one_row_per_account_with_rfm_scores(project, tmp_path):

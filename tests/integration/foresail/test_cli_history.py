@@ -9,8 +9,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from commands import foresail
+from typer import Typer
 
-from foresail.cli.main import WORK
+from foresail.cli.main import MODULES
 
 PROJECT = """
 [project]
@@ -199,7 +200,13 @@ def traces(folder, account):
 
 @pytest.mark.parametrize(
     "command",
-    [command.__name__.replace("_", "-") for commands in WORK.values() for command in commands],
+    [
+        command.__name__.replace("_", "-")
+        for module in MODULES
+        for commands in module.COMMANDS.values()
+        for command in commands
+        if not isinstance(command, Typer)
+    ],
 )
 def test__help__of_every_command__teaches_more_than_its_name(command):
     done = foresail(command, "--help")

@@ -76,14 +76,14 @@ def test__the_dispatcher__runs_until_it_is_told_to_stop(project):
             put(engine, "crm", now=now(), first=number)
             until(lambda number=number: len(crm.requests) > number)
         process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=120)
     assert process.returncode == 0
     events = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
     assert [event["event"] for event in events] == ["delivered", "delivered"], said
     assert "A-17" not in said
 
 
-def until(is_so, seconds=60):
+def until(is_so, seconds=180):
     end = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < end

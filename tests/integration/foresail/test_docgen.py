@@ -4,6 +4,7 @@ import re
 
 import pytest
 import typer
+from documented import ROOT
 
 from foresail.cli.main import EXIT_CODES, app
 from foresail.config.project_file import TABLES
@@ -60,3 +61,11 @@ def test__project_file_page__has_every_key_of_every_table():
             assert f"`{field.alias or name}`" in page or model is TABLES[()]
     assert "| `dates` | `12` |" in page
     assert "## [[tiers.rules]]" in page
+
+
+def test__texts_of_the_code__name_pages_that_are_there():
+    """A message, a template or a docstring that sends its reader to a page sends them to one that exists."""
+    for folder in ("features", "training", "serving", "foresail"):
+        for file in (ROOT / folder).rglob("*"):
+            if file.suffix in {".py", ".toml", ".template"}:
+                linked(re.sub(r"docs/decisions/", "", file.read_text(encoding="utf-8")), "index.md")

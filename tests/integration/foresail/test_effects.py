@@ -11,8 +11,8 @@ from training_company import FIRST_DAY, company
 
 from features.engine.table import build_feature_table
 from features.families.eligibility import had_purchase
-from foresail import operations
 from foresail.config.project import load
+from foresail.operations.effects import NoExperiment, playbook_trial
 from foresail.simulation.company import simulate
 from foresail.simulation.world import dynamics
 from training.uplift import NotRandomised, estimate_effects
@@ -64,7 +64,7 @@ def assigned(arms=("treatment", "control"), decided_by="lot", seed=0):
 @pytest.fixture(scope="module")
 def tried(project):
     """The call, by lot."""
-    return operations.playbook_trial(project, assigned(), "call", "churn", KNOWN_BY)
+    return playbook_trial(project, assigned(), "call", "churn", KNOWN_BY)
 
 
 def test__account__counts_once_from_its_first_assignment(tried):
@@ -115,7 +115,7 @@ def test__habit__is_refused_without_leave(project):
     """Managers chose whom to call: others are set beside them, at the same moments, and a plain comparison is refused."""
     chosen = assigned(arms=["treatment"], decided_by="manager")
     half = chosen[chosen["account_id"].isin(list(ACCOUNTS)[:100])]
-    tried = operations.playbook_trial(project, half, "call", "churn", KNOWN_BY, seed=1)
+    tried = playbook_trial(project, half, "call", "churn", KNOWN_BY, seed=1)
     assert not tried.by_lot
     control = tried.features.index[~tried.treated]
     assert len(control) > 20
@@ -135,8 +135,8 @@ def test__habit__is_refused_without_leave(project):
     ],
 )
 def test__assignments__that_are_no_experiment__are_refused_in_words(project, change, message):
-    with pytest.raises(operations.NoExperiment, match=message):
-        operations.playbook_trial(project, change(assigned()), "call", "churn", KNOWN_BY)
+    with pytest.raises(NoExperiment, match=message):
+        playbook_trial(project, change(assigned()), "call", "churn", KNOWN_BY)
 
 
 def test__simulated_company__true_mean_effect__lies_in_the_interval():
@@ -149,29 +149,29 @@ def test__simulated_company__true_mean_effect__lies_in_the_interval():
         4000, seed=11, accounts={"existing_share": 0.1}, playbooks={**idle, "win_back_offer": offer},
         programme={"rest_days": 3000}, truth={"days_before_end": [100, 250, 400, 550]},
     )  # fmt: skip
-    lives = simulate(wanted)
-    rows = first_assignments(lives, 731 - wanted.truth.horizon_days)
-    made = lives.accounts.made[rows["account"]]
+    histories = simulate(wanted)
+    rows = first_assignments(histories, 731 - wanted.truth.horizon_days)
+    made = histories.accounts.made[rows["account"]]
     features = pd.DataFrame({name: made[name] for name in ("size", "fit", "pace", "industry", "software")})
     found = estimate_effects(
-        features, rows["serial"] == dynamics.TREATED, churned_after(lives, rows, wanted.truth.horizon_days),
+        features, rows["serial"] == dynamics.TREATED, churned_after(histories, rows, wanted.truth.horizon_days),
         direction="lower_is_better", propensity=0.5, learners=(),
     ).only  # fmt: skip
-    effects = truth_of(wanted, lives).effects
+    effects = truth_of(wanted, histories).effects
     true = effects.loc[effects["playbook"] == "win_back_offer", "churn_change"].mean()
     for estimate in (found.difference, found.average):
         assert estimate.low < true < estimate.high < 0
 
 
-def first_assignments(lives, before):
+def first_assignments(histories, before):
     """The first assignment of each account whose horizon has closed."""
-    rows = lives.events[(lives.events["kind"] == dynamics.ASSIGNED) & (lives.events["day"] < before)]
+    rows = histories.events[(histories.events["kind"] == dynamics.ASSIGNED) & (histories.events["day"] < before)]
     return pd.DataFrame({name: rows[name] for name in ("account", "day", "serial")}).drop_duplicates("account")
 
 
-def churned_after(lives, rows, days):
+def churned_after(histories, rows, days):
     """1 without an order in so many days after the assignment."""
-    lines = lives.events[lives.events["kind"] == dynamics.ORDER_LINE]
+    lines = histories.events[histories.events["kind"] == dynamics.ORDER_LINE]
     orders = pd.DataFrame({"account": lines["account"], "on": lines["day"]}).merge(rows, on="account")
     within = orders[(orders["on"] > orders["day"]) & (orders["on"] <= orders["day"] + days)]
     return (~rows["account"].isin(within["account"])).astype(float)
@@ -181,6 +181,6 @@ def test__moments__without_a_zone__are_utc(project):
     """As a CSV file has them."""
     rows = assigned()
     plain = rows.assign(assigned_at=rows["assigned_at"].dt.tz_convert("UTC").dt.strftime("%Y-%m-%d %H:%M:%S"))
-    tried = operations.playbook_trial(project, plain, "call", "churn", KNOWN_BY)
+    tried = playbook_trial(project, plain, "call", "churn", KNOWN_BY)
     assert tried.features.index.get_level_values(1).max() < datetime(2024, 1, 1, tzinfo=UTC)
     assert len(tried.features) > 50

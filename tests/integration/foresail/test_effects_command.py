@@ -13,8 +13,8 @@ from storing import store
 from training_company import FIRST_DAY, company
 
 from features.history.arrivals import note
-from foresail import operations
 from foresail.config.project import load
+from foresail.operations.effect_report import effects
 from serving.database.engine import opened, writing
 from serving.database.tables import assignments, interventions
 from serving.database.upgrade import upgrade
@@ -122,7 +122,7 @@ def first(rows):
 
 def test__effects__by_an_obvious_computation(project):
     """First assignments whose horizon has closed: rates and orders of the 60 days after them, arm by arm."""
-    (found,) = operations.effects(project, KNOWN_BY).playbooks
+    (found,) = effects(project, KNOWN_BY).playbooks
     own = first(given())
     closed = own[own["assigned_at"] + timedelta(days=60) <= KNOWN_BY]
     lost = np.array([not orders_after(row) for row in closed.itertuples()])
@@ -148,7 +148,7 @@ def orders_after(row):
 
 def test__delivered_and_done__of_first_assignments__and_what_was_carried_out_costs(project):
     """Expired ones cost nothing; those whose horizon is open are delivered, and not yet measured."""
-    (found,) = operations.effects(project, KNOWN_BY).playbooks
+    (found,) = effects(project, KNOWN_BY).playbooks
     rows = pd.DataFrame(given())
     rows["status"] = ["expired" if at % 4 == 0 else "done" for at in range(len(rows))]
     own = rows.sort_values("assigned_at", kind="stable").drop_duplicates("account_id")
@@ -164,7 +164,7 @@ def test__done__after_the_moment_asked_for__was_not_done_then(project):
     with writing(engine) as connection:
         connection.execute(sa.update(interventions).values(closed_at=KNOWN_BY + timedelta(days=1)))
     engine.dispose()
-    (found,) = operations.effects(project, KNOWN_BY).playbooks
+    (found,) = effects(project, KNOWN_BY).playbooks
     assert found.done == 0 < found.delivered
     assert found.effect.cost == 10.0 * found.effect.treatment
 
@@ -172,7 +172,7 @@ def test__done__after_the_moment_asked_for__was_not_done_then(project):
 def test__effects__earlier__know_less(project):
     """Nothing assigned later, and no horizon that closed later."""
     early = FIRST_DAY + timedelta(days=250)
-    (found,) = operations.effects(project, early).playbooks
+    (found,) = effects(project, early).playbooks
     own = first(given())
     assert sum(found.assigned.values()) == (own["assigned_at"] <= early).sum()
     assert found.effect.verdict == "not yet known"
@@ -184,7 +184,7 @@ def test__effects__beyond_what_was_read__silence_is_no_loss(project):
     source = '[[sources]]\nname = "orders"\nstream = "purchases"\nfrom = "orders.parquet"\n'
     file.write_text(file.read_text(encoding="utf-8") + source, encoding="utf-8")
     note(project.history, "orders", "purchases", read_until, 1, 0)
-    (found,) = operations.effects(load(project.directory), KNOWN_BY).playbooks
+    (found,) = effects(load(project.directory), KNOWN_BY).playbooks
     closes = first(given())["assigned_at"] + timedelta(days=60)
     assert found.left_out["what came of it not read yet"] == ((closes <= KNOWN_BY) & (closes > read_until)).sum()
     assert found.effect.treatment + found.effect.control == (closes <= read_until).sum()
@@ -197,7 +197,7 @@ def test__growth__counts_what_was_won(project):
         rows = [{**row, "intervention_id": None} for row in given("growth", "plan")]
         connection.execute(sa.insert(assignments), rows)
     engine.dispose()
-    (found,) = operations.effects(project, KNOWN_BY, playbook="plan").playbooks
+    (found,) = effects(project, KNOWN_BY, playbook="plan").playbooks
     own = first(given("growth", "plan"))
     closed = own[own["assigned_at"] + timedelta(days=60) <= KNOWN_BY]
     moments = sorted(set(closed["assigned_at"]))
@@ -213,7 +213,7 @@ def test__growth__counts_what_was_won(project):
 def test__learn__is_registered_and_decided_by(project):
     """The newest version counts; shrunk to the assumption by how much the experiment tells."""
     for version in (1, 2):
-        (found,) = operations.effects(project, KNOWN_BY, learn=True).playbooks
+        (found,) = effects(project, KNOWN_BY, learn=True).playbooks
         assert found.learnt_version == version
     learnt = learnt_by_night(project.tracking_uri, project.slug, ["call", "never tried"])
     assert list(learnt) == ["call"]

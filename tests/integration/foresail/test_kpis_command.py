@@ -11,11 +11,10 @@ from storing import store
 from typer.testing import CliRunner
 
 from features.kpis import COLUMNS, KPIS, kpis
-from foresail import operations
 from foresail.cli.main import app
 from foresail.config.project import load
 from foresail.operations import plots
-from foresail.operations.kpis import churn_days
+from foresail.operations.kpis import kpis as project_kpis
 from serving.publish import TABLES, publish
 
 PROJECT = """
@@ -99,7 +98,7 @@ def test__kpis__parquet__is_the_published_table(folder, tmp_path):
 
 def test__kpis__what_the_command_writes__is_what_the_night_publishes(folder, tmp_path):
     """One table, whoever asks for it."""
-    found = operations.kpis(load(folder), AS_OF, by=["region"])
+    found = project_kpis(load(folder), AS_OF, by=["region"])
     (published,) = publish(
         {"kpis": [pa.Table.from_pandas(found, preserve_index=False)]}, load(folder).destination, AS_OF
     ).files
@@ -126,10 +125,10 @@ def test__kpis__cannot_be__is_a_usage_error(folder, words, named):
 
 def test__churn_days__are_the_horizon_of_the_project(folder, tmp_path):
     """30 days here: b's silence of 140 days and a's have passed them; without such a target it is 90."""
-    found = operations.kpis(load(folder), AS_OF)
+    found = project_kpis(load(folder), AS_OF)
     assert found.equals(kpis(load(folder).history, AS_OF, churn_days=30))
     (tmp_path / "foresail.toml").write_text(PROJECT.partition("[targets")[0])
-    assert churn_days(load(tmp_path)) == 90
+    assert load(tmp_path).churn_days == 90
 
 
 def test__kpis__nothing_known_before__says_so(folder):

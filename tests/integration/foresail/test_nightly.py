@@ -8,8 +8,8 @@ from commands import run
 from night_company import MODELS, NIGHT, project_in
 
 from features.history.file_lock import file_lock
-from foresail import operations
 from foresail.config.project import load
+from foresail.operations.nightly import beginning_of_today
 
 DAY = f"{NIGHT:%Y-%m-%dT%H:%M:%S+00:00}"
 
@@ -52,5 +52,5 @@ def test__nightly__done__complete__locked__with_a_failing_source(project):
 
 
 def test__beginning_of_today__is_the_midnight_of_the_company(project):
-    night = operations.beginning_of_today(load(project), datetime(2026, 7, 1, 23, 30, tzinfo=UTC))
+    night = beginning_of_today(load(project), datetime(2026, 7, 1, 23, 30, tzinfo=UTC))
     assert night == datetime(2026, 7, 1, 23, 0, tzinfo=UTC)

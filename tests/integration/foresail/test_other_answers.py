@@ -11,11 +11,14 @@ from storing import store
 from training_company import FIRST_DAY, company
 
 from features.engine.table import build_feature_table
-from foresail import operations
-from foresail.cli import rendering
+from foresail.cli.rendering.models import backtest, training_result
+from foresail.cli.rendering.scores import scores
 from foresail.config.project import load
-from serving.online.request import answer
+from foresail.operations.models import train
+from foresail.operations.scoring import score, write_scores
+from foresail.operations.serving import bring_up_to_date, serving_settings
 from serving.online.schemas import ScoreRequest
+from serving.online.score_request import answer
 from serving.online.settings import VARIABLE
 from serving.publish.tables import SCORES
 from serving.runtime.model_watcher import Watch
@@ -54,15 +57,15 @@ def acme(tmp_path_factory):
     (folder / "foresail.toml").write_text(PROJECT)
     project = load(folder)
     store(project.history_root, company(300), buckets=2)
-    trained = {target: operations.train(project, target, T) for target in project.targets}
-    return SimpleNamespace(project=project, trained=trained, scored=operations.score(project, T))
+    trained = {target: train(project, target, T) for target in project.targets}
+    return SimpleNamespace(project=project, trained=trained, scored=score(project, T))
 
 
 @pytest.fixture(scope="module")
 def service(acme):
     """What the service answers from, with both champions."""
-    operations.bring_up_to_date(acme.project, T)
-    settings = operations.serving_settings(acme.project, T).model_dump_json()
+    bring_up_to_date(acme.project, T)
+    settings = serving_settings(acme.project, T).model_dump_json()
     watch = Watch({VARIABLE: settings})
     watch.start()
     yield watch.in_service()
@@ -81,11 +84,11 @@ def test__train__every_rung_beside_the_rule_by_its_own_metrics(acme):
     assert next(iter(days.evaluation.metrics)) == "rhythm"
     assert "deviance" in value.choice
     assert "CRPS" in days.choice
-    assert "ordered; 95 %" in rendering.trained(value).parts[2].title
+    assert "ordered; 95 %" in training_result(value).parts[2].title
     for result in acme.trained.values():
         page = result.report_path.read_text(encoding="utf-8")
         assert page.count("<svg") >= 2
-        assert result.card["target"]["definition"].split(";")[0] in page.replace("&gt;", ">").replace(
+        assert result.card.target.definition.split(";")[0] in page.replace("&gt;", ">").replace(
             "Value:", "value:"
         ).replace("Days", "days")
 
@@ -99,9 +102,9 @@ def test__scores__answer_in_the_column_of_its_kind(acme, tmp_path):
     assert len(known)
     assert ((known["days_low"] <= known["days"]) & (known["days"] <= known["days_high"])).all()
     assert days["days"].max() <= 60
-    operations.write_scores(acme.scored.scores, tmp_path / "scores.parquet")
+    write_scores(acme.scored.scores, tmp_path / "scores.parquet")
     assert pq.read_schema(tmp_path / "scores.parquet").equals(SCORES.schema)
-    assert "to expect in all" in " ".join(map(str, rendering.scored(acme.scored, "EUR", None).parts))
+    assert "to expect in all" in " ".join(map(str, scores(acme.scored, "EUR", None).parts))
 
 
 def test__service__same_bits_as_the_night(acme, service):
@@ -109,7 +112,7 @@ def test__service__same_bits_as_the_night(acme, service):
     night = {target: of(acme, target) for target in ("value", "next_order")}
     asked = sorted(set(night["value"].index) & set(night["next_order"].index))[:20]
     found = answer(ScoreRequest(account_ids=asked, explain="top"), service, T)
-    for entry in found.accounts:
+    for entry in found:
         value, days = (next(each for each in entry.scores if each.target == target) for target in night)
         assert value.amount == night["value"].loc[entry.account_id, "amount"]
         assert value.probability is None
@@ -142,4 +145,4 @@ def test__hindsight__says_what_came_of_it(acme):
     )
     assert found.evaluation.baseline == "last_year"
     assert found.scores["foreseen"].sum() == pytest.approx(found.scores["happened"].sum(), rel=0.25)
-    assert "foreseen" in str(rendering.hindsight(found, "UTC").parts)
+    assert "foreseen" in str(backtest(found, "UTC").parts)

@@ -17,12 +17,12 @@ from features.definitions import Season
 from features.engine.digest import table_digest
 from features.engine.table import build_feature_table
 from foresail.config.project import ProjectError, load
-from foresail.operations import bring_up_to_date, serving_settings
-from registry.loader import FingerprintMismatch
+from foresail.operations.serving import bring_up_to_date, serving_settings
+from registry.errors import FingerprintMismatch
 from registry.loader import load as load_model
-from serving.api.problems import Problem
-from serving.online.request import answer
+from serving.api.problems import FORESEEN, problem_of
 from serving.online.schemas import ScoreRequest
+from serving.online.score_request import answer
 from serving.runtime.model_watcher import Watch
 from serving.scoring.scores import needed_features, score_table
 from training.backtest.backtest import OtherFeatures, evaluate
@@ -108,18 +108,17 @@ def test__project__catalog__a_broken_file_is_a_problem_of_the_project(moved):
 def test__train__own_features__are_learnt_from_and_known_by_the_card(trained):
     """The trees may use them, and the card tells the table of the run, whole."""
     _, result = trained
-    assert {"our_overdue", "our_amount_max_45d"} <= set(result.card["features"])
-    assert result.card["table"]["features"][-2:] == ["our_overdue", "our_amount_max_45d"]
+    assert {"our_overdue", "our_amount_max_45d"} <= set(result.card.features)
+    assert list(result.card.table.features[-2:]) == ["our_overdue", "our_amount_max_45d"]
 
 
 @pytest.fixture(scope="module")
 def again(trained):
     """The table of the training, built again from what the card says."""
     project, result = trained
-    card = result.card["table"]
-    history = project.history.at(result.card["data_versions"])
-    dates = [datetime.fromisoformat(date) for date in card["dates"]]
-    return eligible_table(history, project.target("churn"), dates, named(card["features"], project.catalog))
+    card = result.card.table
+    history = project.history.at(result.card.data_versions)
+    return eligible_table(history, project.target("churn"), card.dates, named(card.features, project.catalog))
 
 
 def test__train__what_tells_nothing__is_not_learnt_from(trained, again):
@@ -127,19 +126,19 @@ def test__train__what_tells_nothing__is_not_learnt_from(trained, again):
     _, result = trained
     varies = again.nunique(dropna=False).gt(1)
     seasons = [feature.name for feature in CATALOG if isinstance(feature.definition, Season)]
-    assert set(result.card["features"]) == set(again.columns[varies]) - set(seasons)
+    assert set(result.card.features) == set(again.columns[varies]) - set(seasons)
     assert varies.sum() < len(again.columns) / 2
 
 
 def test__card__table_built_again_from_it__has_the_same_digest(trained, again):
     """Versions, dates and features in the card are enough to have the table of the run back, bit for bit."""
     _, result = trained
-    card = result.card["table"]
-    assert (len(again), table_digest(again)) == (card["rows"], card["digest"])
-    assert sum(row["accounts"] for row in result.card["rows"]) == card["rows"]
+    card = result.card.table
+    assert (len(again), table_digest(again)) == (card.rows, card.digest)
+    assert sum(row.accounts for row in result.card.rows) == card.rows
     other = again.copy()
     other.iloc[7, 3] = np.nextafter(other.iloc[7, 3], math.inf)
-    assert table_digest(other) != card["digest"]
+    assert table_digest(other) != card.digest
 
 
 def test__own_features__batch_and_service__give_bit_equal_scores(trained):
@@ -150,7 +149,7 @@ def test__own_features__batch_and_service__give_bit_equal_scores(trained):
     night = score_table(loaded, table, explain_top=5)
     in_service = watch(project).in_service()
     asked = ScoreRequest(account_ids=night["account_id"].tolist()[:200])
-    served = [entry.scores[0].probability for entry in answer(asked, in_service, T).accounts]
+    served = [entry.scores[0].probability for entry in answer(asked, in_service, T)]
     expected = [None if math.isnan(one) else one for one in night["probability"].tolist()[:200]]
     assert served == expected
     assert sum(one is not None for one in served) > 50
@@ -164,7 +163,7 @@ def test__own_feature_changed__every_door_refuses_the_model_with_words(moved):
         load_model(project.tracking_uri, NAME, catalog=project.catalog)
     with pytest.raises(OtherFeatures, match=r"computes differently: train again, or go back.*\[features\] extend"):
         evaluate(project.history, T, name=NAME, tracking_uri=project.tracking_uri, known_by=T, catalog=project.catalog)
-    with pytest.raises(Problem, match="computed differently here"):
+    with pytest.raises(FORESEEN, match="computed differently here"):
         watch(project).check_ready()
 
 
@@ -186,9 +185,9 @@ def test__feature_file_no_longer_named__the_model_is_refused_by_the_feature(move
 def test__feature_file_gone__the_service_says_so(moved):
     """It starts, and tells whoever asks which file it misses."""
     (moved / "our_features.py").unlink()
-    with pytest.raises(Problem, match=r"our_features.py: the feature file cannot be read") as problem:
+    with pytest.raises(FORESEEN, match=r"our_features.py: the feature file cannot be read") as problem:
         watch(load(moved)).in_service()
-    assert problem.value.kind.status == 503
+    assert problem_of(problem.value).kind.status == 503
 
 
 ELSEWHERE = """
@@ -202,7 +201,7 @@ mlflow.pyfunc.load_model("models:/small-churn/1").predict(table).to_frame().to_p
 def test__registered_model__as_plain_pyfunc_of_another_process__needs_no_feature_file(trained, tmp_path):
     """What others load with MLflow knows columns by name, and nothing of where they came from."""
     project, result = trained
-    table = build_feature_table(project.history, T, named(result.card["features"], project.catalog))
+    table = build_feature_table(project.history, T, named(result.card.features, project.catalog))
     table.reset_index(drop=True).to_parquet(tmp_path / "table.parquet")
     command = [sys.executable, "-c", ELSEWHERE, project.tracking_uri]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)

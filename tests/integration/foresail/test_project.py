@@ -280,9 +280,11 @@ willing_to_be_reference = true
 weights = { satisfaction = 0, contribution = 1, exposure = 1 }
 """
     standing = project(tmp_path, GOOD + text).standing
-    assert standing.matrix.value == Threshold("absolute", 10_000)
-    assert standing.tiers.rules == (TierRule("strategic", 1_000_000, 3, willing_to_be_reference=True),)
-    assert standing.health.weights == HealthWeights(0, 1, 1)
+    assert standing.matrix.value == Threshold(absolute=10_000)
+    assert standing.tiers.rules == (
+        TierRule(tier="strategic", yearly_purchases=1_000_000, min_years=3, willing_to_be_reference=True),
+    )
+    assert standing.health.weights == HealthWeights(satisfaction=0, contribution=1, exposure=1)
 
 
 def test__importing__loads_no_heavy_library():

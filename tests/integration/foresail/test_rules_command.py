@@ -8,12 +8,14 @@ import sqlalchemy as sa
 from commands import run
 
 from features.history.store import HistoryError
-from foresail import operations
-from foresail.cli import rendering
+from foresail.cli.rendering.rules import rule_list, rule_tests
 from foresail.config.project import ProjectError, load
+from foresail.operations.history import ingest_sources
+from foresail.operations.rules import entries, try_rules
 from serving.database.engine import opened, writing
 from serving.database.tables import scores, standings, tier_moves
 from serving.database.upgrade import upgrade
+from serving.interventions.declare.library import left_out
 
 NIGHT = datetime(2026, 3, 1, tzinfo=UTC)
 PROJECT = """
@@ -104,7 +106,7 @@ def folder(tmp_path_factory):
     (folder / "orders.json").write_text("\n".join(map(json.dumps, orders)))
     (folder / "cases.json").write_text("\n".join(map(json.dumps, cases)))
     project = load(folder)
-    operations.ingest_sources(project, NIGHT)
+    ingest_sources(project, NIGHT)
     engine = opened(project.database)
     stand(engine)
     engine.dispose()
@@ -116,7 +118,7 @@ def held(tested):
 
 
 def test__try_rules__whom_each_means__those_with_most_at_stake_first(folder):
-    found = held(operations.try_rules(load(folder)))
+    found = held(try_rules(load(folder)))
     assert found["silent"] == (2, ["b", "a"])
     assert found["fallen"] == (1, ["c"])
     assert found["at_risk"] == (2, ["b", "a"])
@@ -125,34 +127,34 @@ def test__try_rules__whom_each_means__those_with_most_at_stake_first(folder):
 
 
 def test__try_rules__sla__counts_the_events_of_thirty_days_that_it_would_have_begun(folder):
-    tested = operations.try_rules(load(folder), ["urgent"])
+    tested = try_rules(load(folder), ["urgent"])
     (match,) = tested.matches
     assert (match.held, match.accounts, match.first) == (2, 1, (("a", "Alpha"),))
     assert tested.events == 5
 
 
 def test__try_rules__first__names_so_many_and_counts_all(folder):
-    (match,) = operations.try_rules(load(folder), ["silent"], most=1).matches
+    (match,) = try_rules(load(folder), ["silent"], most=1).matches
     assert (match.accounts, match.first) == (2, (("b", None),))
 
 
 def test__try_rules__name_that_is_not_in_use__the_nearest_is_suggested(folder):
     with pytest.raises(ProjectError, match="has no playbook, rule or SLA 'silnt'; did you mean silent"):
-        operations.try_rules(load(folder), ["silnt"])
+        try_rules(load(folder), ["silnt"])
 
 
 def test__try_rules__before_the_first_night__says_what_to_do(tmp_path):
     (tmp_path / "foresail.toml").write_text(PROJECT, encoding="utf-8")
     with pytest.raises(HistoryError, match="run `foresail nightly` first"):
-        operations.try_rules(load(tmp_path))
+        try_rules(load(tmp_path))
 
 
 def test__entries__say_where_they_come_from_and_what_follows(folder):
     project = load(folder)
-    entries = {entry.name: entry for entry in operations.entries(project)}
-    assert (entries["silent"].origin, entries["silent"].does) == ("project", "high warning")
-    assert (entries["win_back_offer"].origin, entries["win_back_offer"].does) == ("library", "by success_manager")
-    shown = rendering.rule_list(list(entries.values()), operations.rules_left_out(project))
+    declared = {entry.name: entry for entry in entries(project)}
+    assert (declared["silent"].origin, declared["silent"].does) == ("project", "high warning")
+    assert (declared["win_back_offer"].origin, declared["win_back_offer"].does) == ("library", "by success_manager")
+    shown = rule_list(list(declared.values()), left_out(project.library, project.standing.targets))
     assert shown.facts["left_out"]["upgrade_plan"].startswith("it needs a target of kind upsell")
 
 
@@ -169,6 +171,6 @@ def test__commands__list_and_test__answer_people_and_machines(folder):
 
 
 def test__rules_tested__facts__are_those_of_the_table(folder):
-    facts = rendering.rules_tested(operations.try_rules(load(folder), ["urgent"]), {}, "UTC").facts
+    facts = rule_tests(try_rules(load(folder), ["urgent"]), {}, "UTC").facts
     assert facts["matches"][0]["first"] == [{"account_id": "a", "name": "Alpha"}]
     assert (facts["as_of"], facts["accounts"], facts["events"]) == (NIGHT, 3, 5)

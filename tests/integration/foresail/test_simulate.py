@@ -10,9 +10,10 @@ from commands import run
 from simulated import settings
 
 from features.timestamps import read_moment
-from foresail import operations as workflow
 from foresail.config.project import load
-from foresail.operations.simulation import open_truth
+from foresail.operations.history import ingest_sources
+from foresail.operations.models import evaluate, train
+from foresail.operations.simulation import truth_report
 from foresail.simulation.company import write_company
 
 ROOT = Path(__file__).parents[3]
@@ -27,11 +28,11 @@ def test__signal_off__nothing_can_be_learnt(tmp_path):
     file.write_text(file.read_text().replace("every_days = 30\ndates = 12", "every_days = 90\ndates = 3"))
     project = load(done.folder)
     at, end = read_moment("2024-10-03", "UTC"), read_moment("2025-01-01", "UTC")
-    workflow.ingest_sources(project, end)
-    workflow.train(project, "churn", at)
-    opened_truth, _ = open_truth(project, "churn", workflow.evaluate(project, "churn", at, end), done.truth)
-    *others, truth = (one.auroc for one in opened_truth.rankings)
-    assert np.isnan(opened_truth.share_of_the_way(opened_truth.rankings[0]))
+    ingest_sources(project, end)
+    train(project, "churn", at)
+    report, _ = truth_report(project, "churn", evaluate(project, "churn", at, end), done.truth)
+    *others, truth = (one.auroc for one in report.rankings)
+    assert np.isnan(report.share_of_the_way(report.rankings[0]))
     assert truth == 0.5
     assert others == pytest.approx([0.5] * len(others), abs=0.06)
 

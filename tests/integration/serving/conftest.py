@@ -25,7 +25,6 @@ from serving_company import (
 from features.catalog import CATALOG
 from features.engine.table import build_feature_table
 from serving.database.engine import opened
-from serving.database.upgrade import upgrade
 
 ROOT = Path(__file__).parents[3]
 
@@ -75,13 +74,12 @@ def start_service(tmp_path_factory):
     for process in started:
         with suppress(ProcessLookupError):  # a test may have ended it
             os.killpg(process.pid, signal.SIGTERM)
-        process.wait(20)
+        process.wait(60)
 
 
 @pytest.fixture
-def database(empty_database):
+def database(migrated_database):
     """An engine on a database whose tables are made and empty."""
-    engine = opened(empty_database)
-    upgrade(engine)
+    engine = opened(migrated_database)
     yield engine
     engine.dispose()

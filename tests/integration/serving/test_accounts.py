@@ -25,8 +25,8 @@ from serving.accounts.reader import FEW_POSTED, Accounts, KnownAccount
 from serving.accounts.states import refresh_states
 from serving.database.engine import DatabaseUnavailable, opened, writing
 from serving.database.tables import account_states, event_inbox
-from serving.online.request import is_quick
 from serving.online.schemas import ScoreRequest
+from serving.online.score_request import is_quick
 
 LAYOUT = layout_of(CATALOG.plan)
 COMPANY = {f"A{number}": busy_history(number) for number in range(6)} | {

@@ -19,10 +19,13 @@ def act(**changed):
     return {"at": NOON, "actor": "test", "action": "tried", "subject": "a", "detail": None, "hash": "h"} | changed
 
 
-def test__migrations__make_exactly_the_tables_that_are_declared(database):
-    with database.connect() as connection:
+def test__migrations__make_exactly_the_tables_that_are_declared(empty_database):
+    engine = opened(empty_database)
+    upgrade(engine)
+    with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, METADATA) == []
+    engine.dispose()
 
 
 def test__upgrade__of_a_filled_database__loses_no_row_and_can_be_repeated(empty_database):

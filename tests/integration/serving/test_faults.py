@@ -20,8 +20,8 @@ from serving.database.engine import WAIT_SECONDS, opened, reading, writing
 from serving.database.tables import event_inbox
 from serving.database.upgrade import upgrade
 
-SLACK_SECONDS = 2.5
-"""What a machine that does other things as well may take beyond the wait."""
+SLACK_SECONDS = 2.0
+"""What an answer may take beyond the wait on a machine that does nothing else."""
 
 
 @pytest.fixture(scope="module")
@@ -111,22 +111,29 @@ def fill(filler):
 
 @contextmanager
 def alive(service):
-    """Asks /livez all the while: the event loop must not wait for the database with the others."""
+    """Asks /livez all the while: the event loop must not wait for the database with the others.
+
+    Yields a function that tells the most seconds that an answer may have taken: the wait, and what else a machine takes
+    that is as busy as the slowest of these answers shows.
+    """
     answers, over, begun = [], threading.Event(), time.monotonic()
 
     def watch():
-        with httpx.Client(base_url=service.client.base_url) as client:
+        with httpx.Client(base_url=service.client.base_url, timeout=60) as client:
             while not over.is_set():
-                answers.append(client.get("/livez").status_code)
+                answers.append(timed(client.get, "/livez"))
                 time.sleep(0.02)
 
     thread = threading.Thread(target=watch)
     thread.start()
-    yield
-    over.set()
-    thread.join()
-    assert set(answers) == {200}
-    assert len(answers) > 4 * (time.monotonic() - begun), "of 50 a second, at least four were answered"
+    try:
+        yield lambda: WAIT_SECONDS + SLACK_SECONDS + 4 * max((seconds for _, seconds in answers), default=0.0)
+    finally:
+        over.set()
+        thread.join()
+    assert {response.status_code for response, _ in answers} == {200}
+    waits = (time.monotonic() - begun) / WAIT_SECONDS
+    assert len(answers) > 2 * waits, "a loop that waited with the others would answer once a wait"
 
 
 def test__postgresql_stops_while_it_is_asked__503_in_time_and_by_itself_again_when_it_is_back(on_postgresql):
@@ -144,21 +151,21 @@ def test__postgresql_stops_while_it_is_asked__503_in_time_and_by_itself_again_wh
     assert all(ask(on_postgresql, account).status_code == 200 for account in known)
     for caller in callers:
         caller.start()
-    with alive(on_postgresql):
-        time.sleep(0.5)
+    with alive(on_postgresql) as longest:
+        wait_until(lambda: len(seen) > 10, on_postgresql.process, on_postgresql.log)
         on_postgresql.server.stop()
-        time.sleep(1)
+        wait_until(lambda: seen[-1][0].status_code == 503, on_postgresql.process, on_postgresql.log)
         refused, seconds = timed(post, on_postgresql, "while it is down")
         assert_unavailable(refused)
-        assert seconds < WAIT_SECONDS + SLACK_SECONDS
+        assert seconds < longest()
         on_postgresql.server.start()
-        wait_until(lambda: ask(on_postgresql).status_code == 200, on_postgresql.process, on_postgresql.log, seconds=10)
+        wait_until(lambda: ask(on_postgresql).status_code == 200, on_postgresql.process, on_postgresql.log)
     over.set()
     for caller in callers:
         caller.join()
     assert {response.status_code for response, _ in seen} == {200, 503}
     for response, seconds in seen:
-        assert seconds < WAIT_SECONDS + SLACK_SECONDS
+        assert seconds < longest()
         if response.status_code == 503:
             assert_unavailable(response)
     assert post(on_postgresql, "when it is back").json()["accepted"] == 1
@@ -167,11 +174,11 @@ def test__postgresql_stops_while_it_is_asked__503_in_time_and_by_itself_again_wh
 
 def test__postgresql_locked__503_after_the_wait_while_others_are_answered_and_then_as_ever(on_postgresql):
     """A table that somebody holds is a slow database: nobody waits longer than the wait."""
-    with alive(on_postgresql), writing(on_postgresql.engine) as connection:
+    with alive(on_postgresql) as longest, writing(on_postgresql.engine) as connection:
         connection.execute(sa.text("lock table account_states in access exclusive mode"))
         response, seconds = timed(ask, on_postgresql)
         assert_unavailable(response)
-        assert WAIT_SECONDS * 0.9 < seconds < WAIT_SECONDS + SLACK_SECONDS
+        assert WAIT_SECONDS * 0.9 < seconds < longest()
         assert on_postgresql.client.get("/v1/models").status_code == 200
     assert ask(on_postgresql).status_code == 200
 
@@ -201,12 +208,12 @@ def test__postgresql_read_only__reads_go_on_and_writes_are_refused(on_postgresql
 
 
 def test__sqlite_locked_by_a_long_writer__reads_go_on_and_writes_503_until_it_is_done(on_sqlite):
-    with alive(on_sqlite), writing(on_sqlite.engine) as connection:
+    with alive(on_sqlite) as longest, writing(on_sqlite.engine) as connection:
         connection.execute(sa.delete(event_inbox))
         assert ask(on_sqlite).status_code == 200
         response, seconds = timed(post, on_sqlite, "locked")
         assert_unavailable(response)
-        assert WAIT_SECONDS * 0.9 < seconds < WAIT_SECONDS + SLACK_SECONDS
+        assert WAIT_SECONDS * 0.9 < seconds < longest()
         assert ask(on_sqlite).status_code == 200
     assert post(on_sqlite, "free again").json()["accepted"] == 1
     assert inbox(on_sqlite) == ["free again"]
@@ -237,7 +244,7 @@ def test__killed_and_started_again__nothing_that_was_accepted_is_lost(on_sqlite,
     assert post(on_sqlite, "before the kill", fresh).json()["accepted"] == 1
     before = ask(on_sqlite, fresh).json()
     os.killpg(on_sqlite.process.pid, signal.SIGKILL)
-    on_sqlite.process.wait(20)
+    on_sqlite.process.wait(60)
     again = start_service(json.dumps(on_sqlite.settings))
     wait_until(lambda: ask(again).status_code == 200, again.process, again.log)
     assert ask(again, fresh).json() == before

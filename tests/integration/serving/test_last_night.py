@@ -13,8 +13,8 @@ from features.engine.table import build_feature_table
 from serving.accounts.states import refresh_states
 from serving.database.engine import writing
 from serving.database.tables import cuts, score_history, scores, standings
-from serving.online.request import answer
 from serving.online.schemas import ScoreRequest
+from serving.online.score_request import answer
 from serving.runtime.model_watcher import Watch
 from serving.scoring.scores import Rows
 from serving.segmentation.stakes import predicted_values
@@ -63,7 +63,7 @@ def night(database, at, answer=0.25, *, last=True):
 
 
 def entry(watching, request=A7, as_of=AS_OF):
-    return answer(request, watching.in_service(), as_of).accounts[0]
+    return answer(request, watching.in_service(), as_of)[0]
 
 
 def score_of(found, target="soon"):

@@ -28,7 +28,8 @@ from night_company import (
 
 from features.catalog import CATALOG
 from features.engine.table import build_bucket_table, build_feature_table
-from registry.loader import NoChampion, load
+from registry.errors import NoChampion
+from registry.loader import load
 from serving.database.engine import DatabaseUnavailable, opened, writing
 from serving.database.tables import (
     account_states,

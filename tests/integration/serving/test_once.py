@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from serving.api.problems import Problem
 from serving.database.engine import writing
+from serving.errors import KeyReused
 from serving.runtime.idempotency import Answer, Asked, once
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -31,7 +31,7 @@ def test__the_same_request__is_answered_as_before_and_not_done_again(database):
 def test__another_request_under_the_same_key__is_a_problem(database):
     done = []
     ask(database, done)
-    with pytest.raises(Problem, match="'k' was used for another request"):
+    with pytest.raises(KeyReused, match="'k' was used for another request"):
         ask(database, done, Asked.of(None, "k", "POST", "/v1/events", b"{} "))
     assert len(done) == 1
 

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Mount, Route
 
 from serving.api.middleware.limits import ProblemAnswers
-from serving.api.problems import UNKNOWN_ACCOUNT, Problem, pointer
+from serving.errors import UnknownAccount, pointer
 
 
 async def fine(request):
@@ -22,7 +22,7 @@ async def fails(request):
 
 
 async def refuses(request):
-    raise Problem(UNKNOWN_ACCOUNT, "nobody of that name", pointer="#/account_ids/0")
+    raise UnknownAccount("nobody of that name", pointer="#/account_ids/0")
 
 
 async def forbids(request):
@@ -34,7 +34,7 @@ async def has_its_own(request):
 
 
 async def sleeps(request):
-    await asyncio.sleep(5)
+    await asyncio.Event().wait()
 
 
 APP = Starlette(
@@ -50,7 +50,8 @@ APP = Starlette(
 
 def ask(method, path, **options):
     async def asked():
-        transport = httpx.ASGITransport(ProblemAnswers(APP, max_body_bytes=10, within_seconds=0.05))
+        patience = 0.05 if path == "/sleeps" else 60.0
+        transport = httpx.ASGITransport(ProblemAnswers(APP, max_body_bytes=10, within_seconds=patience))
         async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
             return await client.request(method, path, **options)
 

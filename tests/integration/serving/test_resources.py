@@ -247,7 +247,7 @@ def test__log__says_which_resource_was_asked_and_not_for_whom(service, client):
     begins = len(service.log.read_text())
     client.account("A7")
     # The line is written when the answer is out.
-    wait_until(lambda: '"status":200' in service.log.read_text()[begins:], service.process, service.log, seconds=10)
+    wait_until(lambda: '"status":200' in service.log.read_text()[begins:], service.process, service.log)
     line = service.log.read_text()[begins:]
     assert '"route":"/v1/accounts/{account_id}"' in line
     assert "A7" not in line

@@ -10,10 +10,16 @@ from serving_company import AS_OF
 from features.percentiles import percentile_in
 from registry.loader import LoadedModel, Target
 from serving.scoring.scores import COLUMNS, bands, needed_features, riskiest, score_table
+from training.data.targets import ChurnTarget
 
 TARGET = Target(
     "churn", "churn", 90, 0.7, 0.9, "churned: no order", settings={"kind": "churn", "active_within_days": 365}
 )
+CARD = {
+    "format": 1, "rung": "recency", "features": ["purchases_days_since_last"], "calibration": {"method": "none"},
+    "target": ChurnTarget("churn", 90, 365).to_json(), "trained_as_of": AS_OF.isoformat(), "fingerprint": "of no catalog",
+    "reference": {"scores": [0.3, 0.1, 0.2, 0.2]},
+}  # fmt: skip
 
 
 @dataclass
@@ -21,7 +27,7 @@ class DaysOver1000:
     """Stands for a registered model: the probability is recency / 1000, contributed by recency alone."""
 
     features: tuple[str, ...] = ("purchases_days_since_last",)
-    card: dict[str, Any] = field(default_factory=lambda: {"reference": {"scores": [0.3, 0.1, 0.2, 0.2]}})
+    card: dict[str, Any] = field(default_factory=lambda: CARD)
 
     def probability(self, matrix):
         return matrix[:, 0] / 1000

@@ -16,8 +16,9 @@ from serving_company import ACCOUNTS, AS_OF, wait_until
 from standardwebhooks import Webhook
 
 from features.timestamps import now
-from foresail import operations
 from foresail.config.project import load
+from foresail.operations.effect_report import effects
+from foresail.operations.nightly import nightly
 from foresail.operations.serving import bring_up_to_date, serving_settings
 from serving.client import Client
 from serving.database.audit_log import verify
@@ -100,7 +101,7 @@ def story(start_service, tmp_path):
     """The night is over and has decided; the service is up; somebody listens."""
     with receiver() as heard:
         project = project_in(tmp_path, heard.url)
-        operations.nightly(project, now(), now)
+        nightly(project, now(), now)
         bring_up_to_date(project, now())
         engine = opened(project.database)
         _, key = create(engine, "crm", ["score", "events", "interventions"], now())
@@ -130,7 +131,7 @@ def strategic_account(engine):
         return connection.execute(query).scalars().first()
 
 
-def until(is_so, story, seconds=30):
+def until(is_so, story, seconds=180):
     end = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < end, story.log.read_text()
@@ -146,7 +147,7 @@ def urgent_case(account):
 
 def done_of(story):
     """Of the playbook: accounts in treatment, those for which something was begun, and those for which it was done."""
-    (report,) = operations.effects(story.project, now()).playbooks
+    (report,) = effects(story.project, now()).playbooks
     return report.assigned["treatment"], report.delivered, report.done
 
 

@@ -27,10 +27,10 @@ from serving_company import (
 from features.history.ingest.ingestion import Source, ingest
 from features.history.store import History
 from registry import loader
-from registry.loader import BrokenModel, FingerprintMismatch, NoChampion, RegistryUnavailable
-from serving.api.problems import Problem
-from serving.online.request import answer
+from registry.errors import BrokenModel, FingerprintMismatch, NoChampion, RegistryUnavailable
+from serving.api.problems import FORESEEN, problem_of
 from serving.online.schemas import ScoreRequest
+from serving.online.score_request import answer
 from serving.online.settings import SettingsError, read_settings
 from serving.runtime import model_watcher, parent_watchdog
 from serving.runtime.model_watcher import Watch
@@ -70,14 +70,14 @@ def crown(company, version):
 
 
 def probability(watching, account="A0"):
-    return answer(ScoreRequest(account_ids=[account]), watching.in_service(), AS_OF).accounts[0].scores[0].probability
+    return answer(ScoreRequest(account_ids=[account]), watching.in_service(), AS_OF)[0].scores[0].probability
 
 
 def test__watch__no_model_registered__is_not_ready_and_makes_no_store(small):
     """The first start comes before the first training; looking must not leave an empty registry behind."""
     watching = watch(small)
     watching.look()
-    with pytest.raises(Problem, match=r"no model 'wholesaler-soon' has the alias champion.*foresail train"):
+    with pytest.raises(FORESEEN, match=r"no model 'wholesaler-soon' has the alias champion.*foresail train"):
         watching.check_ready()
     assert not (small.folder / "mlflow.db").exists()
 
@@ -109,9 +109,9 @@ def test__watch__registry_being_made__is_left_alone(small, made_so_far):
     before = file.read_bytes()
     watching = watch(small)
     watching.look()
-    with pytest.raises(Problem) as raised:
+    with pytest.raises(FORESEEN) as raised:
         watching.check_ready()
-    assert raised.value.kind.type == "/problems/registry-unavailable"
+    assert problem_of(raised.value).kind.type == "/problems/registry-unavailable"
     assert file.read_bytes() == before
 
 
@@ -147,9 +147,9 @@ def test__watch__broken_first_model__503_names_the_unknown_features(small):
     register(small.tracking_uri, recency_card() | {"features": ["purchases_mood"]})
     watching = watch(small)
     watching.look()
-    with pytest.raises(Problem, match=r"purchases_mood.*Train it again") as raised:
+    with pytest.raises(FORESEEN, match=r"purchases_mood.*Train it again") as raised:
         answer(ScoreRequest(account_ids=["A0"]), watching.in_service(), AS_OF)
-    assert raised.value.kind.type == "/problems/model-refused"
+    assert problem_of(raised.value).kind.type == "/problems/model-refused"
 
 
 def test__watch__newer_states__are_in_the_next_score(small):
@@ -188,10 +188,10 @@ def test__answer__database_cannot_be_used__503_says_why(small):
     watching.look()
     with closing(sqlite3.connect(small.folder / "operational.db")) as database:
         database.execute("alter table account_states rename to gone")
-    with pytest.raises(Problem, match="cannot be used: no such table: account_states") as raised:
+    with pytest.raises(FORESEEN, match="cannot be used: no such table: account_states") as raised:
         answer(ScoreRequest(account_ids=["A0"]), watching.in_service(), AS_OF)
-    assert raised.value.kind.type == "/problems/database-unavailable"
-    assert raised.value.answer().headers["retry-after"] == "5"
+    assert problem_of(raised.value).kind.type == "/problems/database-unavailable"
+    assert problem_of(raised.value).answer().headers["retry-after"] == "5"
 
 
 def test__load__name_or_alias_missing__says_how_to_train(company, small):
@@ -250,12 +250,12 @@ def test__watch__database_cannot_be_opened__says_so_and_recovers(small):
     settings = settings_of(small, models={"soon": NAME}, database=database_of(small.folder / "taken"))
     watching = Watch({"FORESAIL_SERVING": json.dumps(settings)})
     watching.look()
-    with pytest.raises(Problem, match="taken cannot be made") as raised:
+    with pytest.raises(FORESEEN, match="taken cannot be made") as raised:
         watching.check_ready()
-    assert raised.value.kind.type == "/problems/database-unavailable"
+    assert problem_of(raised.value).kind.type == "/problems/database-unavailable"
     (small.folder / "taken").unlink()
     watching.look()
-    with pytest.raises(Problem, match="has no tables yet; `foresail nightly`"):
+    with pytest.raises(FORESEEN, match="has no tables yet; `foresail nightly`"):
         watching.check_ready()
     bring_up_to_date(small.folder / "taken", small.history)
     watching.look()
@@ -270,12 +270,12 @@ def test__watch__no_states_yet__503_for_ids_and_scores_for_accounts_with_events(
     settings = settings_of(small, models={"soon": NAME}, database=database_of(small.folder / "empty"))
     watching = Watch({"FORESAIL_SERVING": json.dumps(settings)})
     watching.look()
-    with pytest.raises(Problem, match=r"no account is at hand yet; run `foresail nightly`") as raised:
+    with pytest.raises(FORESEEN, match=r"no account is at hand yet; run `foresail nightly`") as raised:
         answer(ScoreRequest(account_ids=["A0"]), watching.in_service(), AS_OF)
-    assert raised.value.kind.type == "/problems/history-unavailable"
+    assert problem_of(raised.value).kind.type == "/problems/history-unavailable"
     rows = {"purchases": [{"occurred_at": "2020-05-01", "amount": 1.0}]}
     request = ScoreRequest.model_validate({"accounts": [{"account_id": "x", "events": rows}]})
-    assert answer(request, watching.in_service(), AS_OF).accounts[0].scores[0].probability is not None
+    assert answer(request, watching.in_service(), AS_OF)[0].scores[0].probability is not None
 
 
 @pytest.mark.parametrize("earliest", ["1970-01-01T00:00:00Z", "2019-03-31T01:30:00+01:00"])
@@ -312,10 +312,10 @@ def test__watch__registry_that_never_answers__does_not_hold_up_the_start(small):
         settings = settings_of(small, models={"soon": NAME}, tracking_uri=uri)
         watching = Watch({"FORESAIL_SERVING": json.dumps(settings)})
         watching.start(within_seconds=0.2)
-        with pytest.raises(Problem, match=f"the model registry {uri} .* not answered yet") as raised:
+        with pytest.raises(FORESEEN, match=f"the model registry {uri} .* not answered yet") as raised:
             watching.check_ready()
         watching.stop()
-    assert raised.value.kind.status == 503
+    assert problem_of(raised.value).kind.status == 503
 
 
 def test__load__nobody_listens_at_the_registry__is_told_and_not_tried_for_minutes(small):

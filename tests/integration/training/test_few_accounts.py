@@ -16,7 +16,10 @@ from training.metrics.probabilities import log_losses
 from training.models.calibration import Margins
 from training.models.calibration import choose as choose_calibration
 from training.models.choice import Candidate, lowest_loss, simplest_within_noise
-from training.models.ladder import LOG_RFM_FEATURES, FoldData, LinearRung, PooledRung, ladder
+from training.models.ladder import ladder
+from training.models.linear import LinearRung
+from training.models.rules import LOG_RFM_FEATURES, PooledRung
+from training.models.rung import FoldData
 from training.models.shrinkage import TRIED, UNPROVEN, USUAL, least_loss, rate_log_odds, unproven
 
 T = datetime(2023, 9, 1, tzinfo=UTC)

@@ -8,8 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from training_company import promote_together, rule_model, small_model
 
-from registry.promotion_log import FORCED, OVERTAKEN, PROMOTED, REFUSED, ROLLED_BACK
-from registry.writer import NoModel, load_model, log_and_register, standing
+from registry.card import ModelCard
+from registry.errors import NoModel
+from registry.promotion_log import FORCED, OVERTAKEN, PROMOTED, REFUSED, ROLLED_BACK, version_history
+from registry.versions import load_alias
+from registry.writer import log_and_register
 from training.backtest.backtest import OtherFeatures
 from training.evaluation.profit import Campaign
 from training.promotion.promotion import Order, promote, rollback
@@ -49,14 +52,14 @@ def test__promote__challenger_upside_down__refused_forced_and_rolled_back(histor
     refused = asked(history, uri, 2)
     assert (refused.kind, refused.before, refused.judged_on) == (REFUSED, 1, T - timedelta(days=60))
     assert {"log loss", "profit"} <= {check.name for check in refused.failed}
-    assert load_model(uri, NAME)[0] == 1
+    assert load_alias(uri, NAME).version == 1
     forced = asked(history, uri, 2, order(2, by="ana", reason="a drill", force=True))
     assert (forced.kind, forced.failed) == (FORCED, refused.failed)
     assert forced.why.startswith("a drill; log loss: ")
-    assert load_model(uri, NAME)[0] == 2
+    assert load_alias(uri, NAME).version == 2
     back = rollback(order(3, reason="the drill is over"), name=NAME, tracking_uri=uri)
     assert (back.kind, back.version, back.before) == (ROLLED_BACK, 1, 2)
-    assert [one.kind for one in standing(uri, NAME).decisions] == [REFUSED, FORCED, ROLLED_BACK]
+    assert [one.kind for one in version_history(uri, NAME).decisions] == [REFUSED, FORCED, ROLLED_BACK]
     with pytest.raises(NoModel, match="has had no champion before the present one"):
         rollback(order(4), name=NAME, tracking_uri=uri)
 
@@ -66,7 +69,7 @@ def test__promote__better_challenger__promoted_with_its_figures(history, uri):
     one = asked(history, uri, 3)
     assert (one.kind, one.failed, one.notes) == (PROMOTED, (), ())
     assert [check.name for check in one.checks] == ["log loss", "profit", "calibration", "scores"]
-    assert standing(uri, NAME).decisions[-1] == one
+    assert version_history(uri, NAME).decisions[-1] == one
     assert rollback(order(9), name=NAME, tracking_uri=uri).version == 1
 
 
@@ -77,9 +80,9 @@ def test__promote__same_question_asked_twice__same_figures(history, uri):
 
 def test__promote__champion_itself__stays_and_nothing_is_kept(history, uri):
     """Nothing was decided."""
-    before = standing(uri, NAME)
+    before = version_history(uri, NAME)
     assert asked(history, uri, before.champion).moves
-    assert standing(uri, NAME) == before
+    assert version_history(uri, NAME) == before
 
 
 def test__promote__version_that_is_not_there__champion_stays(history, uri):
@@ -98,8 +101,10 @@ def test__promote__training_has_seen_the_horizon__judged_and_said_with_the_day_o
 def test__promote__memorised_the_horizon__judged_as_it_was_before(history, uri):
     """A challenger that fits what it has seen, and was upside down before it had: what it was before decides."""
     seen_since, before = rule_model(BETTER[1], BETTER[0], trained_as_of=T), rule_model(UPSIDE_DOWN[1], UPSIDE_DOWN[0])
-    kept = {"as_of_dates": {"test": "2023-06-01T00:00:00+00:00"}, "as_judged": dict(before.card)}
-    version = log_and_register(replace(seen_since, card={**seen_since.card, **kept}), uri).version
+    kept = {"as_of_dates": {"test": "2023-06-01T00:00:00+00:00"}, "as_judged": before.card.to_json()}
+    version = log_and_register(
+        replace(seen_since, card=ModelCard.from_json(seen_since.card.to_json() | kept)), uri
+    ).version
     one = asked(history, uri, version)
     assert one.kind == REFUSED
     assert {"log loss", "profit"} <= {check.name for check in one.failed}
@@ -169,8 +174,8 @@ def test__promote__two_processes_at_once__one_wins_and_the_other_is_told_who(his
         process.join(60)
     assert set(told) == {PROMOTED, OVERTAKEN}
     winner = told[PROMOTED][0]
-    assert load_model(uri, NAME)[0] == winner
+    assert load_alias(uri, NAME).version == winner
     assert (
         f"version {winner} is, promoted at 2023-09-01T0{winner}:00:00+00:00 by process {winner}" in told[OVERTAKEN][1]
     )
-    assert sorted(one.kind for one in standing(uri, NAME).decisions) == [OVERTAKEN, PROMOTED]
+    assert sorted(one.kind for one in version_history(uri, NAME).decisions) == [OVERTAKEN, PROMOTED]

@@ -61,7 +61,7 @@ def trained(history, horizon_days, folder):
     target = ChurnTarget("churn", horizon_days, active_within_days=365)
     result = train(history, target, T, project="ravenstack", tracking_uri=f"sqlite:///{folder}/mlflow.db")
     auroc = {rung: metrics["auroc"] for rung, metrics in result.evaluation.metrics.items()}
-    return result.rung, result.appraisal.grade, auroc
+    return result.rung, result.summary.grade, auroc
 
 
 @pytest.mark.parametrize("horizon_days", [30, 60])

@@ -11,12 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from registry.card import ModelCard
 from registry.registered_model import FORMAT, ScoreModel
 from registry.writer import Logged, log_and_register
 from training.data.dataset import Dataset
+from training.data.targets import ChurnTarget
 from training.models.bgnbd import BgNbd, Buying
+from training.models.boosting import BoostedRung
+from training.models.buying import BUYING_FEATURES, BuyingRung
 from training.models.calibration import Calibration
-from training.models.ladder import BUYING_FEATURES, LOG_RFM_FEATURES, BoostedRung, BuyingRung, LinearRung
+from training.models.linear import LinearRung
+from training.models.rules import LOG_RFM_FEATURES
 
 CALIBRATIONS = {
     "none": Calibration("none"),
@@ -194,7 +199,12 @@ def test__pyfunc__where_foresail_is_not_installed__every_rung_answers_as_ours(ne
     """Anybody with MLflow has the model: its folder alone, without our packages and without a pickle, to 1e-12."""
     rows, models, ours = dataset(80, seed=5), {}, {}
     for rung, learnt in MODELS.items():
-        card = score_model(rung, "beta").card | {"trained_as_of": "2024-01-01T00:00:00+00:00"}
+        more = {
+            "trained_as_of": "2024-01-01T00:00:00+00:00",
+            "target": ChurnTarget("churn", 90).to_json(),
+            "reference": {"scores": [0.5]},
+        }
+        card = ModelCard.from_json(score_model(rung, "beta").card | more)
         logged = Logged(rung, card, learnt.booster, {}, {})
         log_and_register(logged, new_store)
         folder = next((tmp_path / "mlflow-artifacts" / rung).rglob("MLmodel")).parent

@@ -11,8 +11,19 @@ from pathlib import Path
 import pytest
 from training_company import register_together, small_model
 
-from registry.promotion_log import OVERTAKEN, PROMOTED, REFUSED, ROLLED_BACK, Decision, Standing
-from registry.writer import NoModel, list_models, load_model, log_and_register, open_store, settle, standing
+from registry.errors import NoModel
+from registry.promotion_log import (
+    OVERTAKEN,
+    PROMOTED,
+    REFUSED,
+    ROLLED_BACK,
+    Decision,
+    VersionHistory,
+    settle,
+    version_history,
+)
+from registry.versions import list_versions, load_alias
+from registry.writer import log_and_register, open_store
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +45,8 @@ def test__log_and_register__two_processes_on_a_fresh_store__one_champion_one_cha
     for process in processes:
         process.join(120)
     assert [process.exitcode for process in processes] == [0, 0]
-    assert sorted(aliases.get(timeout=5) for _ in processes) == ["challenger", "champion"]
-    assert sorted(row.aliases for row in list_models(uri, "small-churn")) == [("challenger",), ("champion",)]
+    assert sorted(aliases.get(timeout=60) for _ in processes) == ["challenger", "champion"]
+    assert sorted(row.aliases for row in list_versions(uri, "small-churn")) == [("challenger",), ("champion",)]
 
 
 @pytest.mark.parametrize("damage", ["model.json", "MLmodel", "registered_model.py", "all"])
@@ -49,11 +60,11 @@ def test__load_model__damaged_files__names_version_and_remedy(small_uri, tmp_pat
         else:
             next(files.rglob(damage)).write_text("{ not what it was", encoding="utf-8")
         with pytest.raises(NoModel, match=r"version 1 of 'small-churn' cannot be read \(.*train again"):
-            load_model(small_uri, "small-churn")
+            load_alias(small_uri, "small-churn")
     finally:
         shutil.rmtree(files, ignore_errors=True)
         shutil.copytree(tmp_path / "backup", files)
-    assert load_model(small_uri, "small-churn")[0] == 1
+    assert load_alias(small_uri, "small-churn").version == 1
 
 
 def test__store__garbage_instead_of_a_database__said_in_words(tmp_path):
@@ -61,8 +72,8 @@ def test__store__garbage_instead_of_a_database__said_in_words(tmp_path):
     (tmp_path / "mlflow.db").write_text("nothing but words\n" * 1000, encoding="utf-8")
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     for ask in (
-        lambda: load_model(uri, "small-churn"),
-        lambda: list_models(uri, "small-churn"),
+        lambda: load_alias(uri, "small-churn"),
+        lambda: list_versions(uri, "small-churn"),
         lambda: open_store(uri),
     ):
         with pytest.raises(NoModel, match=r"mlflow.db cannot be read \(DatabaseError.*file is not a database\); check"):
@@ -72,9 +83,9 @@ def test__store__garbage_instead_of_a_database__said_in_words(tmp_path):
 def test__store__not_made_yet__looking_does_not_make_it(tmp_path):
     """To look for a model leaves nothing behind."""
     uri = f"sqlite:///{tmp_path}/new/mlflow.db"
-    assert list_models(uri, "small-churn") == []
+    assert list_versions(uri, "small-churn") == []
     with pytest.raises(NoModel, match=r"there is no champion of 'small-churn' at sqlite:///.*; train one first"):
-        load_model(uri, "small-churn")
+        load_alias(uri, "small-churn")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -83,7 +94,7 @@ def test__store__server_that_does_not_answer__given_up_and_not_tried_for_minutes
     with socket.socket() as nobody_listens:
         nobody_listens.bind(("127.0.0.1", 0))
         uri = f"http://127.0.0.1:{nobody_listens.getsockname()[1]}"
-        for ask in (load_model, list_models):
+        for ask in (load_alias, list_versions):
             with pytest.raises(NoModel, match=rf"the model store {uri} cannot be read"):
                 ask(uri, "small-churn")
     assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "1"
@@ -92,7 +103,7 @@ def test__store__server_that_does_not_answer__given_up_and_not_tried_for_minutes
 def test__list_models__name_with_an_apostrophe__found_under_it(small_uri):
     """MLflow's filters would end the name at the apostrophe, and find nothing."""
     log_and_register(dataclasses.replace(small_model(), name="o'brien-churn"), small_uri)
-    assert [row.version for row in list_models(small_uri, "o'brien-churn")] == [1]
+    assert [row.version for row in list_versions(small_uri, "o'brien-churn")] == [1]
 
 
 def decision(kind, version, before, day=1):
@@ -105,11 +116,11 @@ def test__settle__promotion__champion_alone_and_kept_with_the_model(new_store):
     for _ in range(2):
         log_and_register(small_model(), uri)
     kept = settle(uri, "small-churn", decision(PROMOTED, 2, 1))
-    assert {row.version: row.aliases for row in list_models(uri, "small-churn")} == {2: ("champion",), 1: ()}
-    assert standing(uri, "small-churn") == Standing(2, (kept,))
+    assert {row.version: row.aliases for row in list_versions(uri, "small-churn")} == {2: ("champion",), 1: ()}
+    assert version_history(uri, "small-churn") == VersionHistory(2, (kept,))
     settle(uri, "small-churn", decision(ROLLED_BACK, 1, 2, day=2))
-    assert load_model(uri, "small-churn")[0] == 1
-    assert [one.kind for one in standing(uri, "small-churn").decisions] == [PROMOTED, ROLLED_BACK]
+    assert load_alias(uri, "small-churn").version == 1
+    assert [one.kind for one in version_history(uri, "small-churn").decisions] == [PROMOTED, ROLLED_BACK]
 
 
 def test__settle__champion_is_another_by_now__kept_as_overtaken_and_nothing_moves(new_store):
@@ -121,8 +132,8 @@ def test__settle__champion_is_another_by_now__kept_as_overtaken_and_nothing_move
     late = settle(uri, "small-churn", decision(PROMOTED, 3, 1, day=2))
     assert late.kind == OVERTAKEN
     assert "version 2 is, promoted at 2024-01-01" in late.why
-    assert standing(uri, "small-churn").champion == 2
-    assert standing(uri, "small-churn").decisions[-1] == late
+    assert version_history(uri, "small-churn").champion == 2
+    assert version_history(uri, "small-churn").decisions[-1] == late
 
 
 def test__settle__refused__is_kept_and_the_alias_stays(new_store):
@@ -131,14 +142,14 @@ def test__settle__refused__is_kept_and_the_alias_stays(new_store):
     for _ in range(2):
         log_and_register(small_model(), uri)
     settle(uri, "small-churn", decision(REFUSED, 2, 1))
-    assert {row.version: row.aliases for row in list_models(uri, "small-churn")} == {
+    assert {row.version: row.aliases for row in list_versions(uri, "small-churn")} == {
         2: ("challenger",),
         1: ("champion",),
     }
-    assert standing(uri, "small-churn").decisions[0].kind == REFUSED
+    assert version_history(uri, "small-churn").decisions[0].kind == REFUSED
 
 
-def test__standing__nothing_registered__nobody(tmp_path, small_uri):
+def test__version_history__nothing_registered__nobody(tmp_path, small_uri):
     """Before the first training, and for a name that was never registered."""
-    assert standing(f"sqlite:///{tmp_path}/none.db", "small-churn") == Standing(None)
-    assert standing(small_uri, "other-churn") == Standing(None)
+    assert version_history(f"sqlite:///{tmp_path}/none.db", "small-churn") == VersionHistory(None)
+    assert version_history(small_uri, "other-churn") == VersionHistory(None)

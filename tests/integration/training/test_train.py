@@ -19,7 +19,10 @@ from training_company import FIRST_DAY, company, purchase, small_model
 
 from features.catalog import CATALOG, fingerprint, named
 from features.engine.table import build_feature_table
-from registry.writer import NoModel, list_models, load_model, log_and_register
+from registry.card import ModelCard
+from registry.errors import NoModel
+from registry.versions import list_versions, load_alias
+from registry.writer import log_and_register
 from serving.scoring.reasons import Reason
 from training.backtest.backtest import OtherFeatures, evaluate, shortcomings
 from training.data.coverage import StaleHistory
@@ -71,32 +74,32 @@ def test__train__a_company_with_signal__beats_the_baseline_or_says_recency(resul
 def test__train__card__says_what_it_learnt_from(result, history):
     """The newest closed date is the test, train dates lie a horizon before it, and the versions read are recorded."""
     card = result.card
-    test = datetime.fromisoformat(card["as_of_dates"]["test"])
+    test = card.as_of_dates.test
     assert test == T - timedelta(days=60)
-    assert max(map(datetime.fromisoformat, card["as_of_dates"]["train"])) == test - timedelta(days=60)
-    assert card["data_versions"] == history.versions()
-    assert card["fingerprint"] == fingerprint(named(card["features"]))
-    assert target_from(card["target"]) == TARGET
-    assert card["trained_as_of"] == "2023-09-01T00:00:00+00:00"
-    assert sum(row["as_of"] == card["as_of_dates"]["test"] for row in card["rows"]) == 1
-    assert json.loads(json.dumps(card, allow_nan=False)) == card
+    assert max(card.as_of_dates.train) == test - timedelta(days=60)
+    assert card.data_versions == history.versions()
+    assert card.fingerprint == fingerprint(named(card.features))
+    assert target_from(card.target.to_json()) == TARGET
+    assert card.trained_as_of == T
+    assert sum(row.as_of == test for row in card.rows) == 1
+    assert ModelCard.from_json(json.loads(json.dumps(card.to_json(), allow_nan=False))) == card
 
 
 def test__train__reference__is_the_population_of_today(result, history, store_uri):
     """Percentiles are taken among the accounts eligible as of T, scored by the registered model itself."""
-    _, model = load_model(store_uri, "acme-churn")
+    model = load_alias(store_uri, "acme-churn")
     population = TARGET.population
     names = {feature.name: feature for feature in (*named(model.features), *population.features)}
     table = build_feature_table(history, T, names.values())
     rows = table.loc[population.eligible(table), list(model.features)].to_numpy()
-    reference = result.card["reference"]
-    assert reference["accounts"] == len(rows)
-    assert reference["scores"] == sorted(model.probability(rows).tolist())
-    recency = reference["features"]["purchases_days_since_last"]
+    reference = result.card.reference
+    assert reference.accounts == len(rows)
+    assert list(reference.scores) == sorted(model.answers(rows).tolist())
+    recency = reference.features["purchases_days_since_last"]
     column = rows[:, model.features.index("purchases_days_since_last")]
-    assert (recency["quantiles"][0], recency["quantiles"][-1]) == (column.min(), column.max())
-    assert recency["nan_share"] == 0
-    assert len(recency["quantiles"]) == 21
+    assert (recency.quantiles[0], recency.quantiles[-1]) == (column.min(), column.max())
+    assert recency.nan_share == 0
+    assert len(recency.quantiles) == 21
 
 
 def test__train__progress__counts_up_to_the_end(result, steps):
@@ -111,12 +114,12 @@ def test__registry__pyfunc_of_others__answers_as_the_score_model(result, history
     """Anybody can load the model with MLflow alone and gets the very probabilities that are served."""
     mlflow.set_tracking_uri(store_uri)
     pyfunc = mlflow.pyfunc.load_model("models:/acme-churn@champion")
-    _, model = load_model(store_uri, "acme-churn")
+    model = load_alias(store_uri, "acme-churn")
     table = build_feature_table(history, T, named(model.features))
     answered = pyfunc.predict(table.reset_index(drop=True))
     assert isinstance(answered, pd.Series)
-    assert (answered.to_numpy() == model.probability(table.to_numpy())).all()
-    assert pyfunc.unwrap_python_model().model.card == result.card
+    assert (answered.to_numpy() == model.answers(table.to_numpy())).all()
+    assert pyfunc.unwrap_python_model().model.card == result.card.to_json()
 
 
 def test__registry__files_of_the_model__no_pickle_and_no_stray_lock_file(result, store_uri):
@@ -137,8 +140,8 @@ def test__model_card__says_what_for_what_not_for_how_good_and_from_what(result, 
     auroc = result.evaluation.metrics[result.rung]["auroc"]
     said = [
         "## Not for", "## Known limits", f"{auroc.value:.3f} ({auroc.low:.3f} to {auroc.high:.3f})", "lightgbm",
-        result.card["fingerprint"], "purchases version 1", "seed: 0", "python 3.", "scikit-learn ", "2023-07-03",
-        *result.card["not_for"], *result.card["limits"],
+        result.card.fingerprint, "purchases version 1", "seed: 0", "python 3.", "scikit-learn ", "2023-07-03",
+        *result.card.not_for, *result.card.limits,
     ]  # fmt: skip
     assert [words for words in said if words not in page] == []
 
@@ -147,7 +150,7 @@ def test__run__logs_versions_fingerprint_dates_and_seed(result, store_uri):
     """What one needs to build the training table again, as parameters of the run."""
     mlflow.set_tracking_uri(store_uri)
     parameters = mlflow.MlflowClient().get_run(result.run_id).data.params
-    assert parameters["fingerprint"] == result.card["fingerprint"]
+    assert parameters["fingerprint"] == result.card.fingerprint
     assert parameters["as_of_dates"].split(", ")[-1] == parameters["test_date"] == "2023-07-03"
     assert (parameters["seed"], parameters["data_versions"]) == ("0", "{'purchases': 1}")
 
@@ -178,11 +181,11 @@ def test__report__page__says_grade_money_parts_and_examples(result):
     )
     reason = Reason("purchases_days_since_last", 40.0, "raises", 0.7, "no order for 40 days")
     shown = (Example("The most at stake", 0.5, 3000.0, churned=True, reasons=(reason,)),)
-    appraisal = replace(result.appraisal, slices=parts, examples=shown)
+    summary = replace(result.summary, slices=parts, examples=shown)
     scored = Scored(np.array([1.0, 0.0]), np.array([0.6, 0.2]), np.array([0.5, 0.5]))
-    page = of_training(result.card, result.evaluation, appraisal, scored, ())
+    page = of_training(result.card, result.evaluation, summary, scored, ())
     for said in (
-        f"Grade: {result.appraisal.grade.meaning}.",
+        f"Grade: {result.summary.grade.meaning}.",
         "Assumed, not given:",
         "contact cost",
         "at the best share (EMPC)",
@@ -198,15 +201,15 @@ def test__report__page__says_grade_money_parts_and_examples(result):
 
 def test__train__card__carries_what_it_is_worth_and_its_grade(result, store_uri):
     """Grade, profit beside the baseline, reliability and slices (none: this company has no attributes) go with the model."""
-    assert result.card["grade"]["letter"] == result.appraisal.grade.letter
-    assert set(result.card["profit"]["empc"]) == {"recency", result.rung}
-    assert result.card["profit"]["differences"]["empc"]["value"] == pytest.approx(
-        result.card["profit"]["empc"][result.rung]["value"] - result.card["profit"]["empc"]["recency"]["value"]
+    assert result.card.grade.letter == result.summary.grade.letter
+    assert set(result.card.profit.empc) == {"recency", result.rung}
+    assert result.card.profit.differences["empc"].value == pytest.approx(
+        result.card.profit.empc[result.rung].value - result.card.profit.empc["recency"].value
     )
-    assert result.card["slices"] == []
-    listed = list_models(store_uri, "acme-churn")[0]
-    assert listed.grade == result.appraisal.grade.letter
-    assert listed.metrics[f"{result.rung}/empc"] == result.appraisal.profit.empc[result.rung].value
+    assert result.card.slices == ()
+    listed = list_versions(store_uri, "acme-churn")[0]
+    assert listed.grade == result.summary.grade.letter
+    assert listed.metrics[f"{result.rung}/empc"] == result.summary.profit.empc[result.rung].value
 
 
 def test__train__everything_known_after_t__is_invisible(result, history, tmp_path):
@@ -219,22 +222,22 @@ def test__train__everything_known_after_t__is_invisible(result, history, tmp_pat
     again = train(
         shorter, TARGET, T, project="acme", tracking_uri=f"sqlite:///{tmp_path}/m.db", settings=SETTINGS
     )  # fmt: skip
-    assert {**again.card, "data_versions": None} == {**result.card, "data_versions": None}
+    assert {**again.card.to_json(), "data_versions": None} == {**result.card.to_json(), "data_versions": None}
     assert again.evaluation == result.evaluation
 
 
 def test__evaluate__horizon_closed__champion_beside_the_baseline(result, history, store_uri, tmp_path):
     """At T the model is judged on (T, T + 60 days], which it has not seen."""
-    page = tmp_path / "hindsight.html"
+    page = tmp_path / "backtest.html"
     seen = evaluate(
         history, T, name="acme-churn", tracking_uri=store_uri, known_by=T + timedelta(days=90), report_to=page
     )  # fmt: skip
     assert (seen.version, seen.rung, seen.notes, seen.open_because) == (1, result.rung, (), None)
     assert set(seen.evaluation.metrics) == {"recency", result.rung}
-    assert seen.evaluation.rows == len(seen.scores) == result.card["reference"]["accounts"]
-    assert sorted(seen.scores["foreseen"]) == result.card["reference"]["scores"]
+    assert seen.evaluation.rows == len(seen.scores) == result.card.reference.accounts
+    assert sorted(seen.scores["foreseen"]) == list(result.card.reference.scores)
     assert seen.scores["happened"].isin([0.0, 1.0]).all()
-    assert "in hindsight" in page.read_text()
+    assert "backtest of version 1" in page.read_text()
 
 
 def test__evaluate__horizon_open__scores_without_a_judgement(result, history, store_uri):
@@ -341,8 +344,8 @@ def test__shortcomings__good_model_or_baseline_itself__nothing_to_say():
 def test__load_model__nothing_registered__says_so(store_uri):
     """A newcomer's first mistake."""
     with pytest.raises(NoModel, match="there is no champion of 'acme-growth'"):
-        load_model(store_uri, "acme-growth")
-    assert list_models(store_uri, "acme-growth") == []
+        load_alias(store_uri, "acme-growth")
+    assert list_versions(store_uri, "acme-growth") == []
 
 
 def test__train__second_time__becomes_challenger_and_is_listed(history, tmp_path, capfd, caplog):
@@ -353,7 +356,7 @@ def test__train__second_time__becomes_challenger_and_is_listed(history, tmp_path
     for later in (0, 30):
         train(history, TARGET, T + timedelta(days=later), project="acme", tracking_uri=uri, settings=small)
     assert capfd.readouterr() == ("", "")
-    rows = list_models(uri, "acme-churn")
+    rows = list_versions(uri, "acme-churn")
     assert [(row.version, row.aliases) for row in rows] == [(2, ("challenger",)), (1, ("champion",))]
     assert rows[0].trained_as_of == "2023-10-01T00:00:00+00:00"
     assert {"auroc", "auroc_low", "auroc_high", "recency/log_loss"} <= set(rows[0].metrics)
@@ -363,7 +366,7 @@ def test__train__second_time__becomes_challenger_and_is_listed(history, tmp_path
 def test__train__tracking_uri_of_the_caller__left_as_it_was(result, store_uri, tmp_path):
     """MLflow's tracking URI is global; a notebook that set its own must find it again."""
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mine.db")
-    assert list_models(store_uri, "acme-churn")
+    assert list_versions(store_uri, "acme-churn")
     assert mlflow.get_tracking_uri() == f"sqlite:///{tmp_path}/mine.db"
 
 
@@ -390,7 +393,7 @@ def test__train__nobody_eligible_today__refused_before_anything_is_registered(tm
     uri, two_days = f"sqlite:///{tmp_path}/m.db", ChurnTarget("churn", horizon_days=60, active_within_days=2)
     with pytest.raises(NotEnoughLabels, match=r"0 accounts are eligible at 2023-09-01.*widen active_within_days"):
         train(history, two_days, T, project="acme", tracking_uri=uri, settings=SETTINGS)
-    assert list_models(uri, "acme-churn") == []
+    assert list_versions(uri, "acme-churn") == []
 
 
 def test__train__negative_seed__refused_at_once(tmp_path):
@@ -441,13 +444,13 @@ def test__train__few_accounts__simpler_rungs_and_a_full_bar(tmp_path):
     assert set(result.evaluation.metrics) < {"recency", "bgnbd", "logistic", "lightgbm"}
     assert "lightgbm was left out" in " ".join(result.notes)
     assert steps[-1][0] == steps[-1][1]
-    assert result.card["trained_as_of"] == "2023-09-01T00:00:00+00:00"
-    assert {row["as_of"][10:] for row in result.card["rows"]} == {"T00:00:00+00:00"}
+    assert result.card.trained_as_of == T
+    assert {row["as_of"][10:] for row in result.card.to_json()["rows"]} == {"T00:00:00+00:00"}
 
 
 def test__train__clean_company__leak_audit_is_quiet(result):
     """Every feature was looked at before the fit, and none of them was suspect."""
-    assert result.card["leakage"] == {"columns": len(CATALOG), "suspects": []}
+    assert result.card.leakage.to_json() == {"columns": len(CATALOG), "suspects": []}
     assert not any("leak" in note for note in result.notes)
     page = result.report_path.read_text(encoding="utf-8")
     assert f"{len(CATALOG)} features were looked at, one by one: none ranks the outcomes nearly alone" in page
@@ -466,9 +469,9 @@ def test__train__attribute_that_knows_the_future__is_named_in_notes_card_and_rep
         store(tmp_path / "history", known), TARGET, T, project="leaky", tracking_uri=f"sqlite:///{tmp_path}/mlflow.db",
         settings=SETTINGS, report_to=tmp_path / "churn.html",
     )  # fmt: skip
-    suspects = {one["column"]: one for one in result.card["leakage"]["suspects"]}
-    assert suspects["account_size_last"]["mark"] == "too good"
-    assert suspects["account_size_last"]["figure"] > 0.92
+    suspects = {suspect.column: suspect for suspect in result.card.leakage.suspects}
+    assert suspects["account_size_last"].mark == "too good"
+    assert suspects["account_size_last"].figure > 0.92
     assert result.notes[0].startswith(
         "account_size_last may be a leak: alone it ranks the outcomes with an AUROC of 0.9"
     )

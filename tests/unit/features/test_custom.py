@@ -71,8 +71,8 @@ def test__catalog_with__no_files__is_the_catalog_itself():
 def test__catalog_with__files__their_features_follow_the_catalogs_in_order(tmp_path):
     """Files may compute their declarations; nothing is left behind, neither on disk nor among the modules."""
     more = file(tmp_path, declared('Feature("our_first", orders.first("amount"), "", "", "")'), "more.py")
-    found = catalog_with([file(tmp_path, GOOD), more])
-    assert found.names == [*CATALOG.names, "our_count_7d", "our_count_14d", "our_first"]
+    catalog = catalog_with([file(tmp_path, GOOD), more])
+    assert catalog.names == [*CATALOG.names, "our_count_7d", "our_count_14d", "our_first"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["more.py", "our_features.py"]
     assert not [name for name in sys.modules if name.startswith("foresail_extension")]
 
@@ -88,7 +88,7 @@ def test__catalog_with__file_changed_within_the_second__is_read_as_it_is(tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "our_features.py: it has no FEATURES; end it with FEATURES = [Feature(...), ...]"),
         ("FEATURES = 3", "our_features.py, line 1: TypeError: 'int' object is not iterable; put it right"),
@@ -121,11 +121,11 @@ def test__catalog_with__file_changed_within_the_second__is_read_as_it_is(tmp_pat
         (declared('Feature("rfm_mine", orders.count(), "", "", "")'), "line 4: rfm_mine: names that begin with population_"),
     ],
 )  # fmt: skip
-def test__catalog_with__a_mistake__names_file_line_feature_and_remedy(tmp_path, text, said):
+def test__catalog_with__a_mistake__names_file_line_feature_and_remedy(tmp_path, text, message):
     """The whole sentence, so that nobody has to read a traceback."""
     (line,) = problems(file(tmp_path, text))
     assert line.startswith(str(tmp_path))
-    assert said in line
+    assert message in line
 
 
 def test__catalog_with__several_mistakes__all_are_told(tmp_path):

@@ -123,7 +123,7 @@ def test__history__other_number_of_buckets__is_refused(tmp_path):
 
     assert str(error.value) == (
         f"{tmp_path}/purchases is divided into 4 buckets, but 8 were asked for. "
-        "Set buckets = 4 under [history], or move the old history away and ingest again."
+        "Set buckets = 4 under [history], or move the old history away and ingest again"
     )
 
 

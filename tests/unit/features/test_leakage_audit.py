@@ -285,7 +285,7 @@ def test__audit__nobody_known_yet__says_so(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("table", "said"),
+    ("table", "message"),
     [
         (pd.DataFrame({"amount": [1.0]}), "has no index level account_id"),
         (

@@ -26,7 +26,7 @@ lines = events("purchases")
 
 
 @pytest.mark.parametrize(
-    ("definition", "said"),
+    ("definition", "message"),
     [
         (events("weblogs").count(), "there is no stream 'weblogs'; the streams are purchases"),
         (lines.sum("amuont"), "has no column 'amuont' of its own; did you mean amount?"),

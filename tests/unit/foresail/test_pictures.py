@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from features.history.store import HistoryError
 from features.kpis.concentration import Concentration, gini, lorenz
 from foresail.operations import plots
 
@@ -41,6 +42,6 @@ def test__concentration__suffix__decides_the_format(tmp_path, suffix, begins):
 
 def test__concentration__no_revenue__is_refused_with_words(tmp_path):
     """An empty picture would be taken for a broken one."""
-    with pytest.raises(ValueError, match="no revenue in the 365 days up to 2020-06-01: there is nothing to draw"):
+    with pytest.raises(HistoryError, match="no revenue in the 365 days up to 2020-06-01: there is nothing to draw"):
         plots.concentration(replace(FOUND, lorenz=()), tmp_path / "one.png")
     assert not (tmp_path / "one.png").exists()

@@ -2,18 +2,19 @@
 
 import pytest
 
-from foresail.config.project_file import File, Table, ThresholdTable
+from foresail.config.project_file import File
 from foresail.docgen.reference import DOCS
+from serving.segmentation.settings import Declared, Threshold
 
 TABLES = ("matrix", "tiers", "segments", "hysteresis", "health", "severity")
 
 
 def defaults(table, name):
     """{dotted name: default as the file would write it} of a table and the tables in it."""
-    if isinstance(table, ThresholdTable):
-        threshold = table.threshold()
-        return {name: f"{{ {threshold.by} = {threshold.at:g} }}"}
-    if isinstance(table, Table):
+    if isinstance(table, Threshold):
+        (cut,) = table.model_dump(exclude_none=True).items()
+        return {name: f"{{ {cut[0]} = {cut[1]:g} }}"}
+    if isinstance(table, Declared):
         return {
             key: value
             for field in type(table).model_fields

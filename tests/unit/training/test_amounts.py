@@ -14,7 +14,7 @@ from training.models.amounts import AMOUNTS, BoostedAmount, BuyingValue, LastYea
 from training.models.bgnbd import BgNbd, Buying
 from training.models.calibration import Margins
 from training.models.gammagamma import GammaGamma
-from training.models.ladder import LOG_RFM_FEATURES
+from training.models.rules import LOG_RFM_FEATURES
 
 DATE = np.datetime64("2024-01-01", "us")
 AMOUNTS_DRAWN = st.lists(st.floats(0.01, 1e5), min_size=2, max_size=30)

@@ -11,8 +11,9 @@ from training.data.dataset import Dataset
 from training.data.splits import Split
 from training.data.targets import ChurnTarget
 from training.evaluation.selection import NotEnoughLabels, enough_labels
+from training.models.boosting import learnable
 from training.models.choice import Candidate, simplest_within_noise
-from training.models.ladder import ladder, learnable
+from training.models.ladder import ladder
 
 LOSSES = np.random.default_rng(0).exponential(0.5, 2000)
 NOISE = np.random.default_rng(1).normal(0, 0.3, 2000)

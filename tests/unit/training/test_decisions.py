@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.promotion_log import FORCED, OVERTAKEN, PROMOTED, REFUSED, ROLLED_BACK, Check, Decision, Standing
+from registry.promotion_log import FORCED, OVERTAKEN, PROMOTED, REFUSED, ROLLED_BACK, Check, Decision, VersionHistory
 
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -17,34 +17,34 @@ def decided(kind, version, before, day=0):
 def test__line__two_promotions_and_two_rollbacks__walks_back_to_the_first():
     """1, then 2, then 3; back to 2; back to 1; nothing before that."""
     moves = [decided(PROMOTED, 2, 1), decided(FORCED, 3, 2), decided(ROLLED_BACK, 2, 3), decided(ROLLED_BACK, 1, 2)]
-    lines = [Standing((1, 2, 3, 2, 1)[done], tuple(moves[:done])).line for done in range(5)]
+    lines = [VersionHistory((1, 2, 3, 2, 1)[done], tuple(moves[:done])).line for done in range(5)]
     assert lines == [(1,), (1, 2), (1, 2, 3), (1, 2), (1,)]
 
 
 def test__line__promoted_again_after_a_rollback__goes_back_to_whom_it_replaced():
     """3 disappointed, 2 came back, 4 followed: before 4 there was 2, and 3 is off the line."""
     moves = (decided(PROMOTED, 2, 1), decided(PROMOTED, 3, 2), decided(ROLLED_BACK, 2, 3), decided(PROMOTED, 4, 2))
-    assert Standing(4, moves).line == (1, 2, 4)
+    assert VersionHistory(4, moves).line == (1, 2, 4)
 
 
 def test__line__refused_and_overtaken__change_nothing():
     """What did not move the champion is kept, but is no step of the line."""
     moves = (decided(REFUSED, 2, 1), decided(PROMOTED, 3, 1), decided(OVERTAKEN, 4, 1))
-    assert Standing(3, moves).line == (1, 3)
-    assert Standing(3, moves).first == 1
+    assert VersionHistory(3, moves).line == (1, 3)
+    assert VersionHistory(3, moves).first == 1
 
 
 def test__line__alias_moved_by_another_hand__goes_on_from_there_and_says_so():
     """Somebody clicked in MLflow: 7 is champion; going back leads to the last one on record."""
-    moved = Standing(7, (decided(PROMOTED, 2, 1),))
+    moved = VersionHistory(7, (decided(PROMOTED, 2, 1),))
     assert (moved.line, moved.unrecorded) == ((1, 2, 7), True)
-    assert not Standing(2, (decided(PROMOTED, 2, 1),)).unrecorded
+    assert not VersionHistory(2, (decided(PROMOTED, 2, 1),)).unrecorded
 
 
 def test__line__no_decision__is_the_champion_alone():
     """The quiet path: trained once, or never."""
-    assert Standing(1).line == (1,)
-    assert Standing(None).line == ()
+    assert VersionHistory(1).line == (1,)
+    assert VersionHistory(None).line == ()
 
 
 @given(st.lists(st.one_of(st.just(0), st.integers(1, 5)), max_size=20))
@@ -59,7 +59,7 @@ def test__line__any_moves__rollback_undoes_the_last_promotion(steps):
         elif not step and len(stack) > 1:
             stack.pop()
             moves.append(decided(ROLLED_BACK, stack[-1], before, day))
-    assert Standing(stack[-1], tuple(moves)).line == tuple(stack)
+    assert VersionHistory(stack[-1], tuple(moves)).line == tuple(stack)
 
 
 def test__decision__kept_and_read__the_same():

@@ -10,7 +10,6 @@ from training.evaluation.comparison import Estimate, Evaluation, judge
 from training.evaluation.grade import MEANINGS, grade, skill
 from training.evaluation.reliability import Reliability, reliability
 from training.evaluation.slices import HOLDS, TOO_HIGH, Slice
-from training.evaluation.summary import grade_of
 
 AUROC = Estimate(0.85, 0.82, 0.88)
 BETTER_AUROC, BETTER_LOSS = Estimate(0.05, 0.02, 0.08), Estimate(-0.03, -0.05, -0.01)
@@ -109,9 +108,3 @@ def test__skill__by_hand():
     assert skill(math.log(2) / 2, 0.5) == pytest.approx(0.5)
     assert skill(math.log(2), 0.5) == pytest.approx(0.0)
     assert math.isnan(skill(0.1, 0.0))
-
-
-def test__grade_of__a_card_from_before__is_not_graded():
-    """An older model is neither good nor bad: nobody has said."""
-    assert grade_of({"rung": "recency"}) is None
-    assert grade_of({"grade": {"letter": "none"}}) == "none"

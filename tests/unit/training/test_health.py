@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.evaluation.health import HEALTH, RISK, Left, Told, groups_of, separations
+from training.evaluation.health import HEALTH, RISK, HealthScores, Left, groups_of, separations
 
 
 def test__left__rate_and_interval__none_without_accounts():
@@ -34,7 +34,7 @@ def test__separations__health_that_tells_less_than_risk__is_said_with_its_interv
     health = np.clip(100 * (1 - risk) + rng.normal(0, 30, 400), 0, 100)
     part = np.where(rng.random(400) < 0.5, health, np.nan)
     auroc, difference = separations(
-        Told(health, {"exposure": part, "satisfaction": np.full(400, np.nan)}, risk, labels)
+        HealthScores(health, {"exposure": part, "satisfaction": np.full(400, np.nan)}, risk, labels)
     )
     assert auroc[RISK].value == 1
     assert 0.7 < auroc[HEALTH].value < 1

@@ -3,7 +3,7 @@
 import numpy as np
 
 from training.data.dataset import Dataset
-from training.models.ladder import ROWS_AT_ONCE, informative
+from training.models.boosting import ROWS_AT_ONCE, informative
 
 NAN = np.nan
 

@@ -10,10 +10,10 @@ from storing import store
 from features.engine.table import build_feature_table
 from features.families.eligibility import of_target
 from foresail.config.project import KINDS
+from registry.target_kinds import AnswerKind
 from training.data.dataset import labelled
 from training.data.targets import (
     TARGETS,
-    Answer,
     ChurnTarget,
     ContractChurnTarget,
     ContractionTarget,
@@ -269,7 +269,7 @@ def test__kinds__known_in_every_room_and_the_same_after_a_card(kind):
     assert target_from(target.to_json()) == target
     assert of_target(target.to_json()) == target.population
     assert set(KINDS) == set(TARGETS)
-    assert target.answer in get_args(Answer)
+    assert target.answer in get_args(AnswerKind)
     assert "in (as_of, as_of + 30 days]" in target.definition or "followed for 30 days" in target.definition
 
 

@@ -10,8 +10,10 @@ import pytest
 from training.data.dataset import Dataset
 from training.data.splits import Fold
 from training.evaluation.selection import contend
+from training.models.boosting import BOOSTING, BoostedRung
 from training.models.choice import Choice
-from training.models.ladder import BOOSTING, BoostedRung, FoldData, LinearRung
+from training.models.linear import LinearRung
+from training.models.rung import FoldData
 from training.models.tuning import (
     SPACE,
     Budget,

@@ -6,9 +6,11 @@ import pytest
 from training.data.dataset import Dataset
 from training.data.targets import NextOrderTarget, ValueTarget
 from training.models.amounts import LogLinear
-from training.models.answering import ladder
-from training.models.ladder import LOG_RFM_FEATURES, BoostedRung, LinearRung
+from training.models.boosting import BoostedRung
+from training.models.ladder import ladder
+from training.models.linear import LinearRung
 from training.models.next_order import LinearDays
+from training.models.rules import LOG_RFM_FEATURES
 
 OLD, NEW = np.datetime64("2023-07-01", "us"), np.datetime64("2023-12-28", "us")
 ROWS = 600

@@ -12,25 +12,25 @@ from foresail.simulation.world import dynamics
 SIZE = 700
 
 
-def kinds(lives, kind, word=None):
-    events = lives.events[lives.events["kind"] == kind]
+def kinds(histories, kind, word=None):
+    events = histories.events[histories.events["kind"] == kind]
     return len(events) if word is None else int((events["word"] == word).sum())
 
 
-def orders(lives):
-    return lives.end["orders"].sum()
+def orders(histories):
+    return histories.end["orders"].sum()
 
 
-def left(lives):
-    return (lives.end["left"] >= 0).sum()
+def left(histories):
+    return (histories.end["left"] >= 0).sum()
 
 
-def satisfaction(lives):
-    return lives.states[0]["satisfaction"].mean()
+def satisfaction(histories):
+    return histories.states[0]["satisfaction"].mean()
 
 
-def rival(lives):
-    return lives.states[0]["rival"].mean()
+def rival(histories):
+    return histories.states[0]["rival"].mean()
 
 
 # Of a parameter: two values, and what must be larger under the second.
@@ -38,24 +38,24 @@ MOVES = [
     ("orders.short_of_stock_satisfaction", -2.0, 0.0, satisfaction),
     ("relations.champion_gone", 0.0, 2.0, rival),
     ("leaving.champion", 2.0, -2.0, left),
-    ("service.faults", 0.0, 3.0, lambda lives: kinds(lives, dynamics.CASE)),
+    ("service.faults", 0.0, 3.0, lambda histories: kinds(histories, dynamics.CASE)),
     ("service.complaint_satisfaction", -3.0, 0.0, satisfaction),
     ("service.open_satisfaction", -1.0, 0.0, satisfaction),
     ("equipment.rival_bought", 0.0, 3.0, rival),
-    ("equipment.replaced", -5.0, 5.0, lambda lives: (lives.events["quantity"] == -1).sum()),
+    ("equipment.replaced", -5.0, 5.0, lambda histories: (histories.events["quantity"] == -1).sum()),
     ("relations.meeting_held", 0.0, 0.5, satisfaction),
     (
         "relations.meeting_cancelled",
         -4.0,
         2.0,
-        lambda lives: (lives.events["serial"][lives.events["kind"] == dynamics.MEETING]).sum(),
+        lambda histories: (histories.events["serial"][histories.events["kind"] == dynamics.MEETING]).sum(),
     ),
-    ("contracts.cancelled", -4.0, 2.0, lambda lives: kinds(lives, dynamics.CONTRACT, dynamics.NOTICE)),
+    ("contracts.cancelled", -4.0, 2.0, lambda histories: kinds(histories, dynamics.CONTRACT, dynamics.NOTICE)),
     ("contracts.leaves", 0.0, 1.0, left),
-    ("relations.reference_removed", 0.0, 0.5, lambda lives: kinds(lives, dynamics.REFERENCE)),
-    ("engagement.logins", 0.05, 0.6, lambda lives: kinds(lives, dynamics.LOGIN)),
-    ("engagement.visits_due", -2.0, 2.0, lambda lives: kinds(lives, dynamics.VISIT)),
-    ("equipment.life_weeks", 1000.0, 60.0, lambda lives: kinds(lives, dynamics.CASE)),
+    ("relations.reference_removed", 0.0, 0.5, lambda histories: kinds(histories, dynamics.REFERENCE)),
+    ("engagement.logins", 0.05, 0.6, lambda histories: kinds(histories, dynamics.LOGIN)),
+    ("engagement.visits_due", -2.0, 2.0, lambda histories: kinds(histories, dynamics.VISIT)),
+    ("equipment.life_weeks", 1000.0, 60.0, lambda histories: kinds(histories, dynamics.CASE)),
     ("world.shock_size", 3.0, 0.0, orders),
     ("orders.cycle_days", 100.0, 30.0, orders),
     ("playbooks.insight_report.satisfaction", -3.0, 3.0, satisfaction),
@@ -82,12 +82,12 @@ def test__parameter__moves_what_its_arrow_points_at(key, low, high, measured):
 
 # What goes with which part of the state, account by account.
 GOES_WITH = [
-    ("satisfaction", 1, "orders.satisfaction", lambda lives, after: after(dynamics.ORDER_LINE)),
-    ("budget", 1, "orders.budget", lambda lives, after: after(dynamics.ORDER_LINE)),
-    ("rival", -1, "orders.rival", lambda lives, after: after(dynamics.ORDER_LINE)),
-    ("satisfaction", -1, "leaving.satisfaction", lambda lives, after: lives.end["left"] >= 0),
-    ("rival", 1, "leaving.rival", lambda lives, after: lives.end["left"] >= 0),
-    ("satisfaction", 1, "engagement.logins_satisfaction", lambda lives, after: after(dynamics.LOGIN)),
+    ("satisfaction", 1, "orders.satisfaction", lambda histories, after: after(dynamics.ORDER_LINE)),
+    ("budget", 1, "orders.budget", lambda histories, after: after(dynamics.ORDER_LINE)),
+    ("rival", -1, "orders.rival", lambda histories, after: after(dynamics.ORDER_LINE)),
+    ("satisfaction", -1, "leaving.satisfaction", lambda histories, after: histories.end["left"] >= 0),
+    ("rival", 1, "leaving.rival", lambda histories, after: histories.end["left"] >= 0),
+    ("satisfaction", 1, "engagement.logins_satisfaction", lambda histories, after: after(dynamics.LOGIN)),
 ]
 
 
@@ -97,14 +97,16 @@ GOES_WITH = [
 def test__state__drives_what_is_observed__and_does_not_once_its_weight_is_zero(state, sign, key, measured):
     """The correlation has the arrow's sign, and shrinks when the arrow is cut."""
 
-    def correlation(lives):
-        there = lives.states[0]["left"] < 0
+    def correlation(histories):
+        there = histories.states[0]["left"] < 0
 
         def after(kind):
-            events = lives.events[(lives.events["kind"] == kind) & (lives.events["day"] >= 641)]
-            return np.bincount(events["account"], minlength=len(lives.accounts))
+            events = histories.events[(histories.events["kind"] == kind) & (histories.events["day"] >= 641)]
+            return np.bincount(events["account"], minlength=len(histories.accounts))
 
-        return np.corrcoef(lives.states[0][state][there], np.asarray(measured(lives, after), float)[there])[0, 1]
+        return np.corrcoef(histories.states[0][state][there], np.asarray(measured(histories, after), float)[there])[
+            0, 1
+        ]
 
     strong, cut = (correlation(lives_with(key, weight, 3 * SIZE)) for weight in (1.5, 0.0))
     assert sign * strong > 0.06

@@ -9,9 +9,8 @@ import pytest
 from simulated import settings
 
 from features.timestamps import read_moment
-from foresail import operations
 from foresail.config.project import load
-from foresail.operations import SourceFailure
+from foresail.operations.history import SourceFailure, has_failed, ingest_sources
 from foresail.simulation import company
 from foresail.simulation.world.settings import VERSION, Settings, SettingsError
 
@@ -32,7 +31,7 @@ def written(tmp_path_factory):
 def ingested(written):
     """The same, ingested: the project, and what ingest reports of each source."""
     project = load(written[1].folder)
-    outcomes = operations.ingest_sources(project, read_moment(str(written[0].end), "UTC"))
+    outcomes = ingest_sources(project, read_moment(str(written[0].end), "UTC"))
     assert not [one for one in outcomes if isinstance(one, SourceFailure)]
     return project, {one.source: one for one in outcomes}
 
@@ -209,14 +208,14 @@ def test__system_without_a_row__is_not_in_the_project_file(tmp_path, nothing):
     assert {source.name for source in project.sources} == {name for name, rows in done.rows.items() if rows} - {
         "assignments"
     }
-    outcomes = operations.ingest_sources(project, read_moment("2025-01-01", "UTC"))
-    assert not [one for one in outcomes if operations.has_failed(one)]
+    outcomes = ingest_sources(project, read_moment("2025-01-01", "UTC"))
+    assert not [one for one in outcomes if has_failed(one)]
 
 
 def test__company_of_another_century__is_ingested(tmp_path):
     """The project file knows how far back its accounts go."""
     done = company.write_company(settings(20, company={"start": "1930-05-05"}), tmp_path / "c", tmp_path / "t")
-    outcomes = operations.ingest_sources(load(done.folder), read_moment("1940-01-01", "UTC"))
+    outcomes = ingest_sources(load(done.folder), read_moment("1940-01-01", "UTC"))
     assert all(one.quarantined == done.without_account[one.source] for one in outcomes)
 
 

@@ -21,10 +21,10 @@ BUSY = {
 
 @pytest.fixture(scope="module")
 def busy():
-    """A company in which much goes wrong: settings, lives, and the rows of every export."""
+    """A company in which much goes wrong: settings, histories, and the rows of every export."""
     wanted = settings(400, seed=2, **BUSY)
-    lives = simulate(wanted)
-    return wanted, lives, exported(wanted, lives)
+    histories = simulate(wanted)
+    return wanted, histories, exported(wanted, histories)
 
 
 def test__company__same_settings__same_bytes():
@@ -33,13 +33,13 @@ def test__company__same_settings__same_bytes():
     assert first.events.tobytes() == again.events.tobytes()
     assert first.end.tobytes() == again.end.tobytes()
     assert first.events.tobytes() != other.events.tobytes()
-    one, two = (truth_of(settings(60, 1), lives) for lives in (first, again))
+    one, two = (truth_of(settings(60, 1), histories) for histories in (first, again))
     pd.testing.assert_frame_equal(one.targets, two.targets, check_exact=True)
     pd.testing.assert_frame_equal(one.effects, two.effects, check_exact=True)
 
 
 def test__block__does_not_matter():
-    """Accounts simulated alone, in blocks, or in a larger company live the same lives."""
+    """Accounts simulated alone, in blocks, or in a larger company live the same histories."""
     whole, larger = simulate(settings(90)), simulate(settings(200), 0, 90)
     assert whole.events.tobytes() == larger.events.tobytes()
     parts = [simulate(settings(90), *span) for span in pairwise((0, 17, 60, 90))]
@@ -57,11 +57,11 @@ def test__playbook_more__changes_nobody_elses_luck():
 
 def test__events__lie_between_joining_and_leaving(busy):
     """Nothing happens to an account before it exists or after it has left, in any export."""
-    _, lives, rows = busy
-    assert (lives.end["left"] >= 0).sum() > 50
-    joined = START + lives.accounts.made["first_day"].astype(np.int64) * DAY
+    _, histories, rows = busy
+    assert (histories.end["left"] >= 0).sum() > 50
+    joined = START + histories.accounts.made["first_day"].astype(np.int64) * DAY
     left = np.where(
-        lives.end["left"] >= 0, START + (lives.end["left"] + 1).astype(np.int64) * DAY, np.iinfo(np.int64).max
+        histories.end["left"] >= 0, START + (histories.end["left"] + 1).astype(np.int64) * DAY, np.iinfo(np.int64).max
     )
     for name, frame in rows.items():
         account = frame["account_no"].str[1:].astype(int).to_numpy()
@@ -79,20 +79,20 @@ def test__events__lie_between_joining_and_leaving(busy):
 
 def test__orders__bring_what_the_lives_spent(busy):
     """What was ordered, less what was booked wrong, plus what was booked again, is the account's revenue to the cent."""
-    _, lives, rows = busy
+    _, histories, rows = busy
     orders = rows["orders"]
     booking = orders["position"] // 100
     assert booking.value_counts().loc[[0, 1, 2, 3]].min() > 50
     booked = orders[booking != 1].groupby("account_no")["net"].sum()
-    spent = pd.Series(lives.end["spent"], index=[f"A{number:07}" for number in lives.accounts.numbers])
+    spent = pd.Series(histories.end["spent"], index=[f"A{number:07}" for number in histories.accounts.numbers])
     assert booked.to_numpy() == pytest.approx(spent[booked.index].to_numpy(), abs=0.006 * 60)
     assert spent.drop(booked.index).sum() == 0
 
 
 def test__order__lines_add_up_to_it(busy):
     """An order's value is split among its lines, and nothing is lost in rounding."""
-    _, lives, rows = busy
-    values = lives.events[lives.events["kind"] == dynamics.ORDER_LINE]
+    _, histories, rows = busy
+    values = histories.events[histories.events["kind"] == dynamics.ORDER_LINE]
     lines = rows["orders"].iloc[: len(values)]
     key = pd.Series(values["account"].astype(str)) + "-" + pd.Series(values["serial"].astype(str))
     wrong = rows["orders"][rows["orders"]["position"] // 100 == 3]
@@ -134,8 +134,8 @@ def test__contracts__end_or_go_on_in_one_of_four_ways(busy):
 def test__use__stops_when_a_contract_ends():
     """Logins and minutes are those of a contract in force."""
     wanted = settings(300, seed=4)
-    lives = usual(300, 4)
-    rows = exported(wanted, lives)
+    histories = usual(300, 4)
+    rows = exported(wanted, histories)
     contracts = rows["contracts"].sort_values("happened").groupby("account_no").last()
     cancelled = contracts[
         (contracts["event"] == "cancelled") & (contracts["ends_on"] < pd.Timestamp(wanted.end, tz="UTC"))
@@ -149,10 +149,12 @@ def test__use__stops_when_a_contract_ends():
 
 def test__faults__announce_a_replacement_some_three_months_ahead():
     """C5: machines that are replaced report several times the faults in the three months before, and not earlier."""
-    lives = simulate(settings(1500, seed=5))
-    replaced = lives.events[(lives.events["kind"] == dynamics.ORDER_LINE) & (lives.events["quantity"] == -1)]
+    histories = simulate(settings(1500, seed=5))
+    replaced = histories.events[
+        (histories.events["kind"] == dynamics.ORDER_LINE) & (histories.events["quantity"] == -1)
+    ]
     replaced = replaced[replaced["day"] > 250]
-    readings = exported(settings(1500, seed=5), lives)["telemetry"]
+    readings = exported(settings(1500, seed=5), histories)["telemetry"]
     readings = readings.assign(
         day=(readings["happened"] - START) // DAY, account=readings["account_no"].str[1:].astype(int)
     )
@@ -164,17 +166,17 @@ def test__faults__announce_a_replacement_some_three_months_ahead():
 
 
 def test__telemetry__energy_rises_with_wear():
-    lives = usual(300, 4)
-    rows = exported(settings(300, seed=4), lives)["telemetry"]
-    worn = lives.events[lives.events["kind"] == dynamics.READING]["amount"] >= 1.0
+    histories = usual(300, 4)
+    rows = exported(settings(300, seed=4), histories)["telemetry"]
+    worn = histories.events[histories.events["kind"] == dynamics.READING]["amount"] >= 1.0
     assert rows["energy_kwh"][worn].mean() > rows["energy_kwh"][~worn].mean() + 10
 
 
 def test__surveys__are_answered_by_the_content_and_the_furious():
     """Who answers is no sample of all: those who feel something answer more often, and their answers go with satisfaction."""
-    lives = usual(2000, 1)
-    sent = lives.events[lives.events["kind"] == dynamics.SURVEY]
-    answered = exported(settings(2000, 1), lives)["surveys"]
+    histories = usual(2000, 1)
+    sent = histories.events[histories.events["kind"] == dynamics.SURVEY]
+    answered = exported(settings(2000, 1), histories)["surveys"]
     day = (answered["happened"] - START) // DAY
     answers = pd.Index(list(zip(answered["account_no"].str[1:].astype(int), day, strict=True)))
     did = pd.Index(list(zip(sent["account"], sent["day"], strict=True))).isin(answers)
@@ -184,16 +186,16 @@ def test__surveys__are_answered_by_the_content_and_the_furious():
     assert feeling[did].mean() > feeling[~did].mean() + 0.2
     for side in (sent["mood"] < -1.5, sent["mood"] > 1.5):
         assert did[side].mean() > did[np.abs(sent["mood"]) < 0.5].mean() + 0.1
-    states = pd.Series(lives.end["satisfaction"], index=[f"A{number:07}" for number in lives.accounts.numbers])
+    states = pd.Series(histories.end["satisfaction"], index=[f"A{number:07}" for number in histories.accounts.numbers])
     last = answered[answered["happened"] > START + 640 * DAY].groupby("account_no")["score"].last()
     assert np.corrcoef(last, states[last.index])[0, 1] > 0.6
 
 
 def test__opted_out__is_never_acted_on():
     """Who does not want to be contacted enters no playbook, by lot or by habit."""
-    lives = simulate(settings(300, seed=6, accounts={"opted_out_share": 0.5}))
-    acted = lives.events[np.isin(lives.events["kind"], (dynamics.ASSIGNED, dynamics.DELIVERED))]
-    out = lives.accounts.attributes["opted_out"]
+    histories = simulate(settings(300, seed=6, accounts={"opted_out_share": 0.5}))
+    acted = histories.events[np.isin(histories.events["kind"], (dynamics.ASSIGNED, dynamics.DELIVERED))]
+    out = histories.accounts.attributes["opted_out"]
     assert out.mean() == pytest.approx(0.5, abs=0.1)
     assert not out[acted["account"]].any()
     assert len(acted) > 100
@@ -201,22 +203,22 @@ def test__opted_out__is_never_acted_on():
 
 def test__cohorts__join_evenly_over_time():
     """The accounts that are new come from the first day to the last, and a new one orders soon."""
-    lives = usual(2000, 1)
-    new = lives.accounts.attributes["joined"] >= 0
+    histories = usual(2000, 1)
+    new = histories.accounts.attributes["joined"] >= 0
     assert new.mean() == pytest.approx(0.4, abs=0.05)
-    joined = lives.accounts.attributes["joined"][new]
+    joined = histories.accounts.attributes["joined"][new]
     assert np.histogram(joined, 4, (0, 731))[0] == pytest.approx(np.full(4, new.sum() / 4), rel=0.2)
-    early = new & (lives.accounts.attributes["joined"] < 500)
-    assert (lives.end["orders"][early] > 0).mean() > 0.95
+    early = new & (histories.accounts.attributes["joined"] < 500)
+    assert (histories.end["orders"][early] > 0).mean() > 0.95
 
 
 def test__shock__hits_many_accounts_of_an_industry_at_once():
     """With large and frequent shocks, orders of an industry fall together; without, they do not."""
 
     def unevenness(size):
-        lives = simulate(settings(1200, seed=3, world={"shock_size": size, "shocks_per_year": 2, "season": 0.0}))
-        lines = lives.events[lives.events["kind"] == dynamics.ORDER_LINE]
-        industry = lives.accounts.attributes["industry"][lines["account"]]
+        histories = simulate(settings(1200, seed=3, world={"shock_size": size, "shocks_per_year": 2, "season": 0.0}))
+        lines = histories.events[histories.events["kind"] == dynamics.ORDER_LINE]
+        industry = histories.accounts.attributes["industry"][lines["account"]]
         counts = np.array([np.histogram(lines["day"][industry == one], 12, (0, 731))[0] for one in range(6)])
         shares = counts / counts.sum(axis=0)
         return (shares.std(axis=1) / shares.mean(axis=1)).mean()
@@ -228,12 +230,12 @@ def test__shift__changes_the_drivers_at_its_date_and_not_before():
     """Concept drift: the same lives up to the day, others after it."""
     usual_lives = simulate(settings(200))
     drifted = simulate(settings(200, shift={"at_day": 400, "satisfaction": 0.0, "rival": 3.0, "orders": 0.5}))
-    for lives in (usual_lives, drifted):
-        assert (lives.events["day"] < 400).any()
-    before = [lives.events[lives.events["day"] < 400] for lives in (usual_lives, drifted)]
+    for histories in (usual_lives, drifted):
+        assert (histories.events["day"] < 400).any()
+    before = [histories.events[histories.events["day"] < 400] for histories in (usual_lives, drifted)]
     assert before[0].tobytes() == before[1].tobytes()
     after = [
-        (lives.events["kind"][lives.events["day"] >= 430] == dynamics.ORDER_LINE).sum()
-        for lives in (usual_lives, drifted)
+        (histories.events["kind"][histories.events["day"] >= 430] == dynamics.ORDER_LINE).sum()
+        for histories in (usual_lives, drifted)
     ]
     assert after[1] < 0.75 * after[0]

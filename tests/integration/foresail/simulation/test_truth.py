@@ -15,14 +15,14 @@ AT = 641
 HORIZON = 90
 
 
-def outcomes(wanted, lives):
+def outcomes(wanted, histories):
     """What happened in the horizon, by the definitions of the settings: one row per account."""
-    states, end = lives.states[0], lives.end
-    events = lives.events[(lives.events["day"] >= AT) & (lives.events["day"] < AT + HORIZON)]
+    states, end = histories.states[0], histories.end
+    events = histories.events[(histories.events["day"] >= AT) & (histories.events["day"] < AT + HORIZON)]
     lines = events[events["kind"] == dynamics.ORDER_LINE]
-    accounts = len(lives.accounts)
+    accounts = len(histories.accounts)
     spent = np.bincount(lines["account"], lines["amount"], minlength=accounts)
-    expected = truth.yearly_pace(lives, AT) * HORIZON / 365.0
+    expected = truth.yearly_pace(histories, AT) * HORIZON / 365.0
     replaced = np.bincount(lines["account"][lines["quantity"] == -1], minlength=accounts)
     new = states["last_bought"][lines["account"], lines["word"]] <= AT - 1 - wanted.truth.lookback_days
     notice = events[(events["kind"] == dynamics.CONTRACT) & (events["word"] == dynamics.NOTICE)]["account"]
@@ -45,9 +45,9 @@ def many():
     parts = []
     for seed in SEEDS:
         wanted = settings(250, seed, truth={"value_days": HORIZON, "days_before_end": [90], "lookback_days": 60})
-        lives = simulate(wanted)
-        told = truth_of(wanted, lives).targets
-        happened = outcomes(wanted, lives).iloc[numbers_of(told["account_id"])].reset_index(drop=True)
+        histories = simulate(wanted)
+        told = truth_of(wanted, histories).targets
+        happened = outcomes(wanted, histories).iloc[numbers_of(told["account_id"])].reset_index(drop=True)
         parts.append(told.add_suffix("_true").assign(**happened, seed=seed))
     return pd.concat(parts, ignore_index=True)
 
@@ -80,9 +80,9 @@ def test__value__equals_the_mean_ordered_over_many_seeds(many):
 def test__churn__computed_day_by_day__is_what_counting_gives():
     """No order in the horizon: multiplied up day by day, or counted in futures that are let run."""
     wanted = settings(150, seed=8, truth={"futures": 1500, "value_days": 90})
-    lives = simulate(wanted)
+    histories = simulate(wanted)
     (course,) = truth.courses_of(wanted)
-    told = projections.chances(wanted, lives.accounts, lives.states[0], np.full(150, 1e-9), course)
+    told = projections.chances(wanted, histories.accounts, histories.states[0], np.full(150, 1e-9), course)
     known = ~np.isnan(told.churn)
     error = np.sqrt(told.churn * (1 - told.churn) / 1500 + told.churn_error**2)[known]
     z = (told.contraction - told.churn)[known] / np.maximum(error, 1e-3)
@@ -108,12 +108,12 @@ def strong():
         wanted = settings(
             600, seed, playbooks={**idle, "win_back_offer": offer}, programme={"rest_days": 20, "fatigue": 0}
         )
-        lives = simulate(wanted)
-        told = truth_of(wanted, lives).targets
+        histories = simulate(wanted)
+        told = truth_of(wanted, histories).targets
         number = numbers_of(told["account_id"])
         first = list(wanted.playbooks).index("win_back_offer")
-        treated = (lives.accounts.made["arms"][number] >> first & 1) == 1
-        churned = (lives.end["orders"] == lives.states[0]["orders"])[number]
+        treated = (histories.accounts.made["arms"][number] >> first & 1) == 1
+        churned = (histories.end["orders"] == histories.states[0]["orders"])[number]
         parts.append(told.assign(treated=treated, churned=churned.astype(float), seed=seed)[told["active"]])
     return pd.concat(parts)
 
@@ -132,10 +132,12 @@ def test__shift__at_the_very_moment__is_in_the_truth():
     off = []
     for seed in range(8):
         wanted = settings(300, seed, shift={"at_day": AT, "orders": 5.0}, truth={"horizon_days": 7, "value_days": 7})
-        lives = simulate(wanted)
-        told = truth_of(wanted, lives).targets
-        orders = lives.events[
-            (lives.events["kind"] == dynamics.ORDER_LINE) & (lives.events["day"] >= AT) & (lives.events["day"] < AT + 7)
+        histories = simulate(wanted)
+        told = truth_of(wanted, histories).targets
+        orders = histories.events[
+            (histories.events["kind"] == dynamics.ORDER_LINE)
+            & (histories.events["day"] >= AT)
+            & (histories.events["day"] < AT + 7)
         ]
         silent = ~np.isin(numbers_of(told["account_id"]), orders["account"])
         off.append((silent - told["churn"])[told["active"]].mean())
@@ -168,11 +170,11 @@ def test__account_that_has_left__churns_for_certain():
 def test__signal_off__everybody_is_alike():
     """Nothing tells accounts apart: one probability for all, and nobody leaves."""
     wanted = settings(300, seed=1, signal=0)
-    lives = simulate(wanted)
-    churn = truth_of(wanted, lives).targets["churn"]
+    histories = simulate(wanted)
+    churn = truth_of(wanted, histories).targets["churn"]
     assert churn.max() - churn.min() < 1e-12
     assert 0.05 < churn.mean() < 0.6
-    assert (lives.end["left"] < 0).all()
+    assert (histories.end["left"] < 0).all()
 
 
 def test__playbook_without_push__changes_nothing_at_all():
@@ -227,14 +229,16 @@ def test__true_effects__are_what_an_experiment_finds():
         6000, seed=11, accounts={"existing_share": 0.1}, playbooks={**idle, "win_back_offer": offer},
         programme={"rest_days": 3000}, truth={"days_before_end": [100, 250, 400, 550]},
     )  # fmt: skip
-    lives = simulate(wanted)
-    assigned = lives.events[(lives.events["kind"] == dynamics.ASSIGNED) & (lives.events["day"] < 731 - HORIZON)]
+    histories = simulate(wanted)
+    assigned = histories.events[
+        (histories.events["kind"] == dynamics.ASSIGNED) & (histories.events["day"] < 731 - HORIZON)
+    ]
     first = pd.DataFrame({name: assigned[name] for name in ("account", "day", "serial")}).drop_duplicates("account")
-    lines = lives.events[lives.events["kind"] == dynamics.ORDER_LINE]
+    lines = histories.events[histories.events["kind"] == dynamics.ORDER_LINE]
     orders = pd.DataFrame({"account": lines["account"], "on": lines["day"]}).merge(first, on="account")
     within = orders[(orders["on"] > orders["day"]) & (orders["on"] <= orders["day"] + HORIZON)]
     churned, treated = ~first["account"].isin(within["account"]), first["serial"] == dynamics.TREATED
-    effects = truth_of(wanted, lives).effects
+    effects = truth_of(wanted, histories).effects
     true = effects[effects["playbook"] == "win_back_offer"]["churn_change"].mean()
     found = churned[treated].mean() - churned[~treated].mean()
     error = np.sqrt(sum(churned[arm].var() / arm.sum() for arm in (treated, ~treated)))
@@ -247,19 +251,19 @@ def test__habit__looks_better_than_it_is():
     """Managers visit those who like them: those visited order more, though the visit does nothing."""
     idle = {name: {"programme": "none"} for name in settings().playbooks}
     visit = {"programme": "habit", "situation": "any", "monthly": 0.05, "satisfaction": 0.0, "rival": 0.0}
-    lives = simulate(settings(3000, seed=4, playbooks={**idle, "business_review": visit}))
+    histories = simulate(settings(3000, seed=4, playbooks={**idle, "business_review": visit}))
     visited = np.unique(
-        lives.events["account"][(lives.events["kind"] == dynamics.DELIVERED) & (lives.events["day"] < AT)]
+        histories.events["account"][(histories.events["kind"] == dynamics.DELIVERED) & (histories.events["day"] < AT)]
     )
-    there = np.flatnonzero((lives.states[0]["left"] < 0) & (lives.states[0]["orders"] > 0))
-    churned = lives.end["orders"] == lives.states[0]["orders"]
+    there = np.flatnonzero((histories.states[0]["left"] < 0) & (histories.states[0]["orders"] > 0))
+    churned = histories.end["orders"] == histories.states[0]["orders"]
     seen = np.isin(there, visited)
     assert churned[there[seen]].mean() < churned[there[~seen]].mean() - 0.02
 
 
 def test__usual_company__is_as_described():
     """The figures that docs and demo rest on: how many leave, how many orders, how large the state's spread is."""
-    lives = usual(2000, 1)
-    assert (lives.end["left"] >= 0).mean() == pytest.approx(0.12, abs=0.04)
-    assert lives.states[0]["satisfaction"].std() == pytest.approx(1.0, abs=0.15)
-    assert len(lives.events) / 2000 > 200
+    histories = usual(2000, 1)
+    assert (histories.end["left"] >= 0).mean() == pytest.approx(0.12, abs=0.04)
+    assert histories.states[0]["satisfaction"].std() == pytest.approx(1.0, abs=0.15)
+    assert len(histories.events) / 2000 > 200

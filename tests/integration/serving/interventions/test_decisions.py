@@ -99,7 +99,7 @@ def test__capacity__goes_to_those_that_bring_the_most__and_the_others_are_told_b
     assert whom(found) == set(stakes.index[:10])
     assert found.not_chosen["account_id"].iloc[0] == stakes.index[10]
     least = stakes.iloc[9] * 0.1 - 10
-    assert found.not_chosen["why"].iloc[0] == f"capacity of team is used by accounts worth more than {least:,.0f}"
+    assert found.not_chosen["why"].iloc[0] == f"capacity of team is used by accounts worth {least:,.0f} or more"
 
 
 def test__what_does_not_pay__is_begun_only_where_a_rule_asks():
@@ -212,6 +212,18 @@ def test__control__is_the_lot__uses_no_capacity__and_is_chosen_as_treatment_is()
     stakes = pd.Series(rows.number("churn_value_at_stake"), rows.ids)
     least = min(stakes[account] for account in whom(found))
     assert set(arms.index[arms == "control"]) == {a for a in rows.ids if lot[a] < 0.5 and stakes[a] > least}
+
+
+@pytest.mark.parametrize(("places_left", "logged"), [(0, False), (1, True)])
+def test__control__worth_less_than_the_last_of_as_many_takers_as_places__is_not_logged(places_left, logged):
+    """In treatment it would have had to put out somebody who is worth more; with a place left it would have been served."""
+    rows = accounts(20)
+    treated = random_numbers(rows.ids, "call") >= 0.5
+    rows = accounts(20, value=[1_000.0] * 20, churn_probability=np.where(treated, 0.8, 0.4).tolist())
+    roles = {"team": Role(members=("Ann",), capacity_per_week=int(treated.sum()) + places_left)}
+    found = decide(company({"call": playbook(control=0.5)}, None, roles), rows)
+    assert len(found.begun) == treated.sum()
+    assert (found.assignments["arm"] == "control").any() == logged
 
 
 def test__control_of_its_best_playbook__gets_nothing_else_that_night():

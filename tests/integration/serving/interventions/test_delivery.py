@@ -232,7 +232,7 @@ def test__a_slow_receiver__holds_up_no_other_channel(database, monkeypatch):
         until(lambda: quick.requests)
         assert "delivered" not in [row["state"] for row in held(database).values() if row["channel"] == "slow"]
         stopped.set()
-        running.join(20)
+        running.join(120)
     assert not running.is_alive()
 
 
@@ -250,7 +250,11 @@ def test__several_dispatchers__deliver_each_message_once(database):
         settings = told(crm=webhook(crm.url))
         found = []
         running = [
-            threading.Thread(target=lambda: found.append(dispatch_once(opened(str_of(database)), settings, {}, clock)))
+            threading.Thread(
+                target=lambda: found.append(
+                    dispatch_once(opened(str_of(database), wait_seconds=60), settings, {}, clock)
+                )
+            )
             for _ in range(3)
         ]
         for each in running:
@@ -305,7 +309,7 @@ def test__killed_while_sending__it_goes_out_again_under_the_same_id(database):
         settings = told(crm=webhook(crm.url))
         process = multiprocessing.get_context("spawn").Process(target=in_a_process, args=(str_of(database), settings))
         process.start()
-        until(lambda: len(crm.requests) >= 5, 60)
+        until(lambda: len(crm.requests) >= 5)
         os.kill(process.pid, signal.SIGKILL)
         process.join()
         assert set(states(database)) == {"pending"}
@@ -323,7 +327,7 @@ def str_of(database):
     return database.url.render_as_string(hide_password=False)
 
 
-def until(is_so, seconds=20):
+def until(is_so, seconds=180):
     end = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < end

@@ -9,8 +9,10 @@ from learnt import learnt_by_night
 
 from features.catalog import CATALOG, fingerprint, named
 from features.engine.plan import FeatureSet
-from registry.loader import FingerprintMismatch, NoChampion, effect_version
-from registry.writer import effect_name, load_model, register_effect
+from registry.card import EffectCard
+from registry.errors import FingerprintMismatch, NoChampion
+from registry.loader import effect_version, version_of
+from registry.writer import effect_name, register_effect
 from serving.interventions.decide.effects import effects_of, is_harmful
 from serving.interventions.declare.settings import EffectPrior, Playbook
 from training.experiments import Arms, Outcomes, measured
@@ -37,8 +39,9 @@ def registered(uri, playbook="call", catalog=CATALOG, at="2026-01-01T00:00:00+00
     """Learn from an experiment and register it."""
     outcomes, features, _ = experiment(**how)
     learnt = learn(outcomes, measured(outcomes, 0.0), features)
-    its = {"playbook": playbook, "target": "churn", "kind": "churn", "learnt_as_of": at}
-    card = {**learnt.card, **its, "fingerprint": fingerprint(named(learnt.card["features"], catalog))}
+    own = {"playbook": playbook, "target": "churn", "kind": "churn", "learnt_as_of": at}
+    own["fingerprint"] = fingerprint(named(learnt.card.features, catalog))
+    card = EffectCard.from_json(learnt.card.to_json() | own)
     register_effect(effect_name("shop", playbook), card, learnt.boosters, uri)
     return card
 
@@ -87,10 +90,10 @@ def test__learnt__from_few__is_between_assumed_and_learnt(uri):
     card = registered(uri, "few", n=300)
     learnt = learnt_by_night(uri, "shop", ["few"])["few"]
     effect = effects_of(CALL, learnt, pd.DataFrame(index=range(4)))
-    n = card["accounts"]
+    n = card.accounts
     assert learnt.features == ()
     assert n == pytest.approx(300, rel=0.05)
-    assert effect.mean == pytest.approx((n * card["share"] + 100 * 0.10) / (n + 100))
+    assert effect.mean == pytest.approx((n * card.share + 100 * 0.10) / (n + 100))
     assert effect.source == "mixed"
 
 
@@ -110,7 +113,7 @@ def test__learnt__newest_version_is_the_champion(uri):
     for version in ("1", "2"):
         registered(uri, "again", n=300)
         assert learnt_by_night(uri, "shop", ["again"])["again"].version == version
-    assert load_model(uri, effect_name("shop", "again"))[0] == 2
+    assert version_of(uri, effect_name("shop", "again")) == "2"
 
 
 def test__learnt_later__is_not_known_yet(uri):
@@ -131,7 +134,7 @@ def test__registered__is_what_was_learnt__bit_for_bit(uri):
     learnt = learn(outcomes, measured(outcomes, 0.0), features)
     from registry.effect_model import EffectModel
 
-    own = EffectModel(dict(learnt.card), learnt.boosters)
+    own = EffectModel(learnt.card.to_json(), learnt.boosters)
     read = learnt_by_night(uri, "shop", ["call"])["call"].model
     assert np.array_equal(own.shares(features.to_numpy(), chance), read.shares(features.to_numpy(), chance))
 

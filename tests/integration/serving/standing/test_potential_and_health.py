@@ -67,7 +67,7 @@ def test__health__case_closed_lately__counts_as_satisfied_and_no_case_as_unknown
 
 
 def test__health__weights__are_the_company_s():
-    settings = StandingSettings(CHURN, health=Health(HealthWeights(0, 0, 1)))
+    settings = StandingSettings(CHURN, health=Health(weights=HealthWeights(satisfaction=0, contribution=0, exposure=1)))
     stood = standing(table(net=[1, 2]), scores(probability=[0.25, np.nan]), settings=settings).standings
     assert by_account(stood, "health") == {"a": 75, "b": None}
 

@@ -13,11 +13,11 @@ from serving.segmentation.settings import Matrix, StandingSettings, Threshold, T
 
 ABSOLUTE = StandingSettings(
     CHURN,
-    matrix=Matrix(Threshold("absolute", 10_000), Threshold("absolute", 0.5)),
-    tiers=Tiers(value=Threshold("absolute", 10_000)),
+    matrix=Matrix(value=Threshold(absolute=10_000), potential=Threshold(absolute=0.5)),
+    tiers=Tiers(value=Threshold(absolute=10_000)),
     margin=0.05,
 )
-MILLION = TierRule("strategic", yearly_purchases=1_000_000, min_years=3, willing_to_be_reference=True)
+MILLION = TierRule(tier="strategic", yearly_purchases=1_000_000, min_years=3, willing_to_be_reference=True)
 
 
 def quadrants(stood):
@@ -68,9 +68,9 @@ def test__quadrant__absolute_cut__is_crossed_only_by_more_than_the_margin():
 
 def test__quadrant__quantile_cut__has_its_margin_in_rank():
     """Of 101 accounts worth 0 to 100, high is from 80 on, stays down to 75, and begins above 85."""
-    cut = Cut.of(Threshold("quantile", 0.80), np.arange(101.0), 0.05)
+    cut = Cut.of(Threshold(quantile=0.80), np.arange(101.0), 0.05)
     assert (cut.fall, cut.at, cut.rise) == pytest.approx((75, 80, 85))
-    narrow = Cut.of(Threshold("quantile", 0.98), np.arange(101.0), 0.05)
+    narrow = Cut.of(Threshold(quantile=0.98), np.arange(101.0), 0.05)
     assert (narrow.fall, narrow.rise) == pytest.approx((97, 99)), "a cut must stay passable"
 
 
@@ -101,7 +101,7 @@ def test__hysteresis__ranks_that_vary_by_less_than_the_margin__move_nobody(seed,
         order = np.argsort(rank + random.uniform(0, 0.045 * 400, 400))  # a rank moves by less than 5 % of the accounts
         value = np.empty(400)
         value[order] = np.sort(random.lognormal(5, 2, 400))
-        high = Cut.of(Threshold("quantile", quantile), value, 0.05).exceeded(value, before)
+        high = Cut.of(Threshold(quantile=quantile), value, 0.05).exceeded(value, before)
         first, before = (high if first is None else first), high.astype(float)
         clear = np.abs(rank / 400 - quantile) > 0.1
         assert (high == (rank / 400 > quantile))[clear].all(), "what is clear is said whatever was before"
@@ -122,7 +122,7 @@ def test__tier__value_and_fit__make_three_and_rules_come_first():
         served=[0, 0, 0, 0, 1096, 1095, 1096],
         reference=[0, 0, 0, 0, 1, 1, 0],
     )
-    tiers = Tiers(value=Threshold("absolute", 10_000), rules=(MILLION,))
+    tiers = Tiers(value=Threshold(absolute=10_000), rules=(MILLION,))
     stood = standing(of, settings=StandingSettings(CHURN, tiers=tiers, margin=0.05))
     assert by_account(stood.standings, "tier") == {
         "a": "strategic", "b": "growth", "c": "growth", "d": "potential",
@@ -131,7 +131,7 @@ def test__tier__value_and_fit__make_three_and_rules_come_first():
 
 
 def test__tier__move__says_the_rule_or_value_and_fit():
-    tiers = Tiers(value=Threshold("absolute", 10_000), rules=(MILLION,))
+    tiers = Tiers(value=Threshold(absolute=10_000), rules=(MILLION,))
     told = StandingSettings(CHURN, tiers=tiers, margin=0.05)
     first = standing(table(net=[900_000, 100, 100], fit=[1, 4, 1], served=1461, reference=1), settings=told)
     of = table(net=[1_100_000, 20_000, 9_600], fit=[1, 4, 4], served=1461, reference=1)
@@ -144,7 +144,7 @@ def test__tier__move__says_the_rule_or_value_and_fit():
 
 def test__tier__rule__is_left_only_by_more_than_the_margin():
     """960,000 is no reason to take a strategic account its team away; 949,999 is."""
-    told = StandingSettings(CHURN, tiers=Tiers(Threshold("absolute", 10_000), rules=(MILLION,)), margin=0.05)
+    told = StandingSettings(CHURN, tiers=Tiers(value=Threshold(absolute=10_000), rules=(MILLION,)), margin=0.05)
     first = standing(table(net=[1_100_000] * 2, fit=1, served=1461, reference=1), settings=told)
     later = standing(
         table(net=[960_000, 940_000], fit=1, served=1461, reference=1), previous=first.standings, settings=told

@@ -2,7 +2,7 @@
 
 import pytest
 
-from foresail.operations import simulation_settings
+from foresail.operations.simulation import simulation_settings
 from foresail.simulation.causes import CAUSES, PLACES
 from foresail.simulation.world.settings import Settings, SettingsError, parameters
 

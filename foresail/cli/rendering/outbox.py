@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from serving.interventions.deliver.outbox_admin import OutboxMessage
     from serving.interventions.run.deadlines import SweepResult
 
-_SAID = {
+_WORDS = {
     "delivered": "delivered",
     "again": "not taken, to be tried again",
     "dead": "given up: `foresail outbox list --state dead` says why",
@@ -21,24 +21,24 @@ _SAID = {
 }
 
 
-def dispatched(swept: "SweepResult", found: "DispatchCounts") -> Shown:
+def dispatch_round(swept: "SweepResult", delivered: "DispatchCounts") -> Shown:
     """One round of a dispatcher."""
-    facts = {**vars(swept), **vars(found)}
+    facts = {**vars(swept), **vars(delivered)}
     deadlines = f"deadlines missed: {swept.missed}, of them escalated: {swept.escalated}; expired: {swept.expired}"
-    counts = [f"{number} {_SAID[name]}" for name, number in vars(found).items() if number]
+    counts = [f"{number} {_WORDS[name]}" for name, number in vars(delivered).items() if number]
     return Shown([deadlines, *(counts or ["nothing to deliver"])], facts)
 
 
 def outbox(
-    counts: Mapping[tuple[str, str], int], found: "Sequence[OutboxMessage]", channels: Sequence[str], timezone: str
+    counts: Mapping[tuple[str, str], int], messages: "Sequence[OutboxMessage]", channels: Sequence[str], timezone: str
 ) -> Shown:
     """How many messages, and the newest of them."""
     totals = [{"channel": channel, "state": state, "messages": count} for (channel, state), count in counts.items()]
-    facts = {"counts": totals, "messages": [vars(letter) for letter in found]}
+    facts = {"counts": totals, "messages": [vars(letter) for letter in messages]}
     if not counts:
         why = "" if channels else ": no [channels] are declared, so that nobody is told"
         return Shown([f"the outbox is empty{why}"], facts)
-    return Shown([_totals(counts, channels), _letters(found, timezone)], facts)
+    return Shown([_totals(counts, channels), _letters(messages, timezone)], facts)
 
 
 def replayed(count: int) -> Shown:
@@ -53,9 +53,17 @@ def _totals(counts: Mapping[tuple[str, str], int], channels: Sequence[str]) -> T
     return table
 
 
-def _letters(found: "Sequence[OutboxMessage]", timezone: str) -> Table:
+def _letters(messages: "Sequence[OutboxMessage]", timezone: str) -> Table:
     table = grid("message", "channel", "type", "state", "tried", "next", "problem")
-    for one in found:
-        waits = day(one.next_at, timezone) if one.state == "pending" else ""
-        table.add_row(one.message_id, one.channel, one.type, one.state, str(one.attempts), waits, one.problem or "")
+    for message in messages:
+        waits = day(message.next_at, timezone) if message.state == "pending" else ""
+        table.add_row(
+            message.message_id,
+            message.channel,
+            message.type,
+            message.state,
+            str(message.attempts),
+            waits,
+            message.problem or "",
+        )
     return table

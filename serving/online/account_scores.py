@@ -1,4 +1,4 @@
-"""Feature rows of accounts → the entries of an answer: every target's score, with what is at stake and what changed."""
+"""Feature rows of accounts → the scores of every target, with value at stake, severity, explanation and change."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,34 +13,37 @@ from serving.accounts.last_scores import Earlier
 from serving.observability.metrics import stage
 from serving.online import schemas
 from serving.online.changes import difference
-from serving.online.explanation import UNEXPLAINED, Explained, Question, Subject, explained
+from serving.online.explanation import NO_EXPLANATION, Explanation, explanations
 from serving.online.in_service import InService
+from serving.online.score_query import AccountRow, ScoreQuery
 from serving.scoring.scores import Rows, Scores, score_rows
 from serving.segmentation.settings import SeverityWord
 from serving.segmentation.stakes import is_risk, predicted_values
 from serving.segmentation.value import severity_of
 
 
-def scored(subjects: Sequence[Subject], question: Question, service: InService) -> list[schemas.ScoredAccount]:
+def account_scores(
+    accounts: Sequence[AccountRow], query: ScoreQuery, service: InService
+) -> list[schemas.ScoredAccount]:
     """One entry for each account, in their order."""
-    if not subjects:
+    if not accounts:
         return []
-    rows = Rows(service.names, np.array([subject.row for subject in subjects], dtype=np.float64))
+    rows = Rows(service.names, np.array([account.features for account in accounts], dtype=np.float64))
     with stage("predict"):
-        scores = {loaded.target.name: score_rows(loaded, rows) for loaded in question.models}
-    stakes = _as_lists(_stakes(question.models, scores, rows, service))
-    reasons: Mapping[tuple[str, int], Explained] = {}
-    if question.explain != "none":
+        scores = {loaded.target.name: score_rows(loaded, rows) for loaded in query.models}
+    stakes = _as_lists(_stakes(query.models, scores, rows, service))
+    reasons: Mapping[tuple[str, int], Explanation] = {}
+    if query.explain != "none":
         with stage("explain"):
-            reasons = explained(subjects, question, rows, scores, service)
-    sheet = _Sheet(question, scores, stakes, _severities(stakes, service.cuts), reasons)
-    return [sheet.entry(place, subject) for place, subject in enumerate(subjects)]
+            reasons = explanations(accounts, query, rows, scores, service)
+    columns = _ScoreColumns(query, scores, stakes, _severities(stakes, service.cuts), reasons)
+    return [columns.entry(place, account) for place, account in enumerate(accounts)]
 
 
 def _stakes(
     models: Sequence[LoadedModel], scores: Mapping[str, Scores], rows: Rows, service: InService
 ) -> dict[str, Floats]:
-    """What each account has at stake, by target of risk; NaN where it is not scored."""
+    """Value at stake of each account, by target of risk; NaN where it is not scored."""
     risks = [loaded.target.name for loaded in models if is_risk(loaded)]
     if not risks:
         return {}
@@ -49,28 +52,28 @@ def _stakes(
 
 
 def _as_lists(stakes: Mapping[str, Floats]) -> dict[str, list[float]]:
-    return {target: found.tolist() for target, found in stakes.items()}
+    return {target: values.tolist() for target, values in stakes.items()}
 
 
 def _severities(stakes: Mapping[str, list[float]], cuts: Mapping[str, float]) -> dict[str, list[SeverityWord | None]]:
-    return {target: severity_of(found, cuts) for target, found in stakes.items()}
+    return {target: severity_of(values, cuts) for target, values in stakes.items()}
 
 
 @dataclass(frozen=True)
-class _Sheet:
-    """All that was found out about some accounts; `place` is an account's place among them."""
+class _ScoreColumns:
+    """Scores, stakes, severities and explanations of some accounts; `place` is an account's place among them."""
 
-    question: Question
+    query: ScoreQuery
     scores: Mapping[str, Scores]
     stakes: Mapping[str, list[float]]
     severities: Mapping[str, list[SeverityWord | None]]
-    explained: Mapping[tuple[str, int], Explained]
+    explanations: Mapping[tuple[str, int], Explanation]
 
-    def entry(self, place: int, subject: Subject) -> schemas.ScoredAccount:
-        known = subject.remembered
+    def entry(self, place: int, account: AccountRow) -> schemas.ScoredAccount:
+        known = account.remembered
         return schemas.ScoredAccount(
-            account_id=subject.account_id,
-            scores=[self._score(loaded, place, subject) for loaded in self.question.models],
+            account_id=account.account_id,
+            scores=[self._score(loaded, place, account) for loaded in self.query.models],
             quadrant=known.quadrant,
             tier=known.tier,
             segment=known.segment,
@@ -78,27 +81,26 @@ class _Sheet:
             data_as_of=known.data_as_of,
         )
 
-    def _score(self, loaded: LoadedModel, place: int, subject: Subject) -> schemas.Score:
+    def _score(self, loaded: LoadedModel, place: int, account: AccountRow) -> schemas.Score:
         target, scores = loaded.target, self.scores[loaded.target.name]
         why_not, answer = scores.why_not[place], float(scores.answers[place])
-        beside = self.explained.get((target.name, place), UNEXPLAINED)
-        earlier = subject.remembered.earlier.get(target.name)
+        explanation = self.explanations.get((target.name, place), NO_EXPLANATION)
+        earlier = account.remembered.earlier.get(target.name)
         stake = self.stakes[target.name][place] if target.name in self.stakes else math.nan
-        stands = None if math.isnan(stake) else stake
         return schemas.Score(
             target=target.name,
             definition=target.definition,
-            as_of=self.question.as_of,
+            as_of=self.query.as_of,
             horizon_days=target.horizon_days,
             **_answer(target.answer, scores, place, None if why_not else answer),
             percentile=None if why_not else float(scores.percentile[place]),
             band=scores.band[place],
-            value_at_stake=stands,
+            value_at_stake=None if math.isnan(stake) else stake,
             severity=self.severities[target.name][place] if target.name in self.severities else None,
             why_not=why_not,
-            reasons=beside.reasons,
-            contributions=beside.contributions,
-            change=_change(earlier, answer, beside.moved) if earlier else None,
+            reasons=explanation.reasons,
+            contributions=explanation.contributions,
+            change=_change(earlier, answer, explanation.moved) if earlier else None,
             model=loaded.name,
             model_version=loaded.version,
             grade=loaded.grade,

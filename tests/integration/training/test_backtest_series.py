@@ -8,9 +8,10 @@ import pytest
 from training_company import company, rule_model
 
 from features.catalog import named
-from registry.writer import load_model, log_and_register
+from registry.versions import load_alias
+from registry.writer import log_and_register
 from serving.scoring.scores import percentile_in as served
-from training.backtest.series import dates_between, losses, percentile_in, track
+from training.backtest.series import dates_between, evaluate_series, losses, percentile_in
 from training.data.dataset import labelled
 from training.data.targets import ChurnTarget, HorizonOpen
 from training.metrics.probabilities import log_losses
@@ -30,7 +31,7 @@ def record(history, blank_store, tmp_path_factory):
     (folder / "mlflow.db").write_bytes(blank_store.read_bytes())
     log_and_register(rule_model(10.0, -10.0 * np.log(16.0) + 2.2, trained_as_of=DATES[6]), uri)
     ask = {"name": "acme-churn", "tracking_uri": uri, "known_by": KNOWN_BY}
-    return track(history, DATES, report_to=folder / "page.html", **ask), load_model(uri, "acme-churn")[1]
+    return evaluate_series(history, DATES, report_to=folder / "page.html", **ask), load_alias(uri, "acme-churn")
 
 
 def reckoned():
@@ -60,7 +61,7 @@ def warning(known, lost_at):
     return first
 
 
-def test__track__losses__as_reckoned_from_the_orders(record):
+def test__evaluate_series__losses__as_reckoned_from_the_orders(record):
     """Orders entered six weeks late included: who warns knows only what was known, who counts losses knows it all."""
     found, _ = record
     expected = sorted(reckoned())
@@ -72,11 +73,11 @@ def test__track__losses__as_reckoned_from_the_orders(record):
     assert found.lead["warned"] + found.lead["withdrawn"] + found.lead["never"] == found.lead["lost"]
 
 
-def test__track__each_date__as_if_asked_for_alone(record, history):
+def test__evaluate_series__each_date__as_if_asked_for_alone(record, history):
     """Many dates in one go give what a table of one date gives."""
     found, model = record
     alone = labelled(history, ChurnTarget("churn", 60, 180), [DATES[3]], named(model.features), KNOWN_BY)
-    said, point = model.probability(alone.matrix), found.points[3]
+    said, point = model.answers(alone.matrix), found.points[3]
     assert point.as_of == DATES[3]
     assert point.evaluation.rows == len(alone)
     assert (point.happened, point.foreseen) == pytest.approx((alone.labels.mean(), said.mean()))
@@ -84,7 +85,7 @@ def test__track__each_date__as_if_asked_for_alone(record, history):
     assert point.high_churned == alone.labels[said > 0.9].sum()
 
 
-def test__track__dates_the_training_had_seen__are_marked(record):
+def test__evaluate_series__dates_the_training_had_seen__are_marked(record):
     """Trained at the seventh date: it knew five horizons whole, one in part, and nothing of the four later ones."""
     found, _ = record
     assert [point.seen for point in found.points] == ["all of"] * 5 + ["part of"] + [""] * 4
@@ -92,7 +93,7 @@ def test__track__dates_the_training_had_seen__are_marked(record):
     assert found.notes[1].startswith("6 of 10 dates are no fair test")
 
 
-def test__track__page__picture_and_lead_time_in_one_file(record):
+def test__evaluate_series__page__picture_and_lead_time_in_one_file(record):
     """One file, without anything from elsewhere."""
     found, _ = record
     text = found.report_path.read_text(encoding="utf-8")
@@ -172,8 +173,8 @@ def test__dates_between__steps_of_elapsed_days__last_included_where_met():
         dates_between(first, first - timedelta(days=1), 30)
 
 
-def test__track__no_horizon_closed__says_which_date_could_be_judged(history, new_store):
+def test__evaluate_series__no_horizon_closed__says_which_date_could_be_judged(history, new_store):
     """Nothing has closed: the newest date that could be judged is named."""
     log_and_register(rule_model(), new_store)
     with pytest.raises(HorizonOpen, match="the newest date to be judged is 2023-07-02"):
-        track(history, [KNOWN_BY], name="acme-churn", tracking_uri=new_store, known_by=KNOWN_BY)
+        evaluate_series(history, [KNOWN_BY], name="acme-churn", tracking_uri=new_store, known_by=KNOWN_BY)
