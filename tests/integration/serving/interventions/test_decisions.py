@@ -222,7 +222,7 @@ def test__control__worth_less_than_the_last_of_as_many_takers_as_places__is_not_
     rows = accounts(20, value=[1_000.0] * 20, churn_probability=np.where(treated, 0.8, 0.4).tolist())
     roles = {"team": Role(members=("Ann",), capacity_per_week=int(treated.sum()) + places_left)}
     found = decide(company({"call": playbook(control=0.5)}, None, roles), rows)
-    assert len(found.begun) == treated.sum()
+    assert len(found.interventions) == treated.sum()
     assert (found.assignments["arm"] == "control").any() == logged
 
 
