@@ -1,9 +1,9 @@
-"""Does it learn? Twelve months of deciding, assigning by lot and learning on a simulated company, from assumed effects alone.
+"""Does it learn? Twelve months of deciding, randomising and learning on a simulated company, from assumed effects alone.
 
     python benchmarks/loop.py [--accounts 24000] [--each 1] [--rounds 12] [--fates 5] [--repetitions 200] [--picture docs/images/loop.png]
 
 Assumed are round figures, wrong by a factor of two and more, and of a call that annoys the wrong sign. Each month HiGHS gives each account the
-playbook that is expected to bring most, within capacity; the lot keeps a part as control; what comes of it is drawn from the
+playbook that is expected to bring most, within capacity; a randomised part is kept as control; what comes of it is drawn from the
 truth, is known three months later, and is learnt from. Beside it the allocation that knows every effect, of the same accounts,
 within the same capacity and with the same control.
 """
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--futures", type=int, default=24, help="from which each true effect is computed")
     parser.add_argument("--fates", type=int, default=5, help="of what comes of it, for the share of the last months")
-    parser.add_argument("--repetitions", type=int, default=200, help="of the lot, for coverage")
+    parser.add_argument("--repetitions", type=int, default=200, help="of the randomisation, for coverage")
     parser.add_argument("--picture", type=Path, help="where to draw it")
     arguments = parser.parse_args()
     true = crowded(world(company(arguments.accounts, arguments.rounds, arguments.futures)), arguments.each)

@@ -96,7 +96,7 @@ def _decided(night: Night, moment: datetime, now: datetime) -> Decision:
 
 def _begin(night: Night, found: Decision, now: datetime) -> int:
     told, new = night.plan.interventions, 0
-    for portion in portions(found.begun, found.assignments):
+    for portion in portions(found.interventions, found.assignments):
         with writing(night.engine) as connection:
             new += write_portion(connection, portion, ACTOR, now, told)
     with writing(night.engine) as connection:

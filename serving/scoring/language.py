@@ -15,7 +15,7 @@ DAYS_A_YEAR = 365.25
 DAYS_BETTER_READ_AS_YEARS = 730
 
 Unit = Callable[[float], str]
-"""Writes a number that is present."""
+"""Writes a present number."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def money(value: float, currency: str) -> str:
 
 
 def percent(value: float) -> str:
-    """A share without its sign: 0.385 → 38%; what rounds to nothing is 'less than 1%'."""
+    """A share without its sign: 0.385 → 38%; a share that rounds to 0 is 'less than 1%'."""
     share = abs(value) * 100
     return "less than 1%" if 0 < share < 0.5 else f"{share:.0f}%"
 
@@ -86,7 +86,7 @@ def _ago(value: float) -> str:
 
 
 def _every(value: float) -> str:
-    """How often, after a phrase that has already said that it counts days."""
+    """The frequency, after a phrase that has named days as the unit."""
     days = round(value)
     return "several times a day" if days < 1 else "every day" if days == 1 else f"every {days:,}"
 
@@ -121,7 +121,7 @@ def _net_share(value: float) -> str:
 
 
 def _sentiment(value: float) -> str:
-    """How something sounds: sentiment from −1 to 1 in fifths."""
+    """Sentiment from −1 to 1 in words, by fifths."""
     words = ("very negative", "negative", "neutral", "positive", "very positive")
     return words[min(int((value + 1) / 2 * 5), 4)] if value > -1 else words[0]
 

@@ -18,7 +18,7 @@ _ENGLISH_KINDS = {
     "community": "contact in the community",
     "loyalty": "loyalty activity",
 }
-"""What one event of each kind of engagement is called."""
+"""The name of one event of each kind of engagement."""
 
 
 def _of_each_kind() -> dict[str, str]:
@@ -67,7 +67,7 @@ _ENGLISH_SIGNALS = {
     "signal_contract_ends_soon.some": "a contract ends within three months",
     "signal_notice_given.some": "notice given on a contract that still runs",
 }
-"""What a signal says when it is on. One that is off may have nothing on record, and says nothing."""
+"""The phrase of a signal that is on. A signal that is off has no phrase."""
 
 _ENGLISH_PHRASES = {
     "purchases_days_since_last.late": "no order for {value:days}, usually {typical:every}",

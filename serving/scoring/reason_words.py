@@ -18,29 +18,29 @@ LAST, GAP, OVERDUE = "purchases_days_since_last", "purchases_gap_days_mean", "pu
 TREND = "-1 to 1"
 """The unit of a trend."""
 MANIFOLD = 10
-"""A change beyond that many times is told without its number: 199,800 % says less than 'more than ten times'."""
+"""A change beyond this factor has no number in words: 199,800 % says less than 'more than ten times'."""
 _NEUTRAL = ("against", "manifold", "fraction")
-"""Cases of trends whose words do not say what they would mean by plain sense."""
+"""Cases of trends with neutral words."""
 
 PHRASE_FEATURES = (LAST, GAP)
-"""Features that phrases tell of, whether or not the model reads them."""
+"""Features whose values phrases use, whether or not the model reads them."""
 
 
 Values = Mapping[str, float]
 
 
 class ValueWords(NamedTuple):
-    """How a feature's value is told: its place in the catalogue of phrases, and what is written into it."""
+    """The words of a feature's value: the key in the catalogue of phrases, and the fields of the phrase."""
 
     key: str
     fields: dict[str, Any]
     against_plain_sense: bool = False
     says_nothing: bool = False
-    """Whether nobody would learn anything from it: "…: none on record", or a trend that is none."""
+    """Whether the words contain no information: "…: none on record", or an undefined trend."""
 
 
 def value_words(feature: Feature, values: Values, raises: bool, language: Language = ENGLISH) -> ValueWords:
-    """The phrase that fits a feature's value and direction; its declaration's own words where it has none."""
+    """The phrase for a feature's value and direction; the words of its declaration where the catalogue has none."""
     value = values[feature.name]
     pattern, fields = _place(feature.name)
     fields |= {"value": value, "size": abs(value), "meaning": feature.meaning}
@@ -55,7 +55,7 @@ def value_words(feature: Feature, values: Values, raises: bool, language: Langua
 
 
 def _unit(feature: Feature, value: float, language: Language) -> str:
-    """What writes a value beside its declaration's own words, which do not tell its sign."""
+    """The unit of a value beside the words of its declaration, which do not tell the sign."""
     if feature.unit == "share" and value < 0:
         return "negative share"
     return feature.unit if language.writes(feature.unit) and not _is_counted(feature) else "number"
@@ -70,7 +70,7 @@ _WINDOW = re.compile(r"_(?P<days>\d+)d(?=$|_)")
 
 
 def _place(name: str) -> tuple[str, dict[str, Any]]:
-    """A feature's name with its window left open, and what it is."""
+    """A feature's name with `{days}` for its window, and the days."""
     window = _WINDOW.search(name)
     return (_WINDOW.sub("_{days}d", name, count=1), dict(window.groupdict())) if window else (name, {})
 
@@ -83,13 +83,13 @@ def _case(feature: Feature, value: float, values: Values, raises: bool, fields: 
     if feature.unit == TREND:
         return _trend_case(value, raises, fields)
     if value == 0:
-        # A signal that is off may have nothing on record: there is nothing to say of it.
+        # A signal that is off may have nothing on record: it has no words.
         return "off" if feature.name.startswith("signal_") else "none"
     return _measured_case(feature, value)
 
 
 def _measured_case(feature: Feature, value: float) -> str:
-    """Of a value that is there: "past" where it is the other side of what its meaning speaks of, a day gone by or a loss."""
+    """The case of a present value: "past" for the opposite of its meaning, a past day or a loss."""
     if feature.unit == "share" and abs(value) > 1:
         return "beyond"
     return "past" if value < 0 and feature.unit in ("days", "share") else "some"

@@ -1,9 +1,8 @@
-"""Why a score is what it is: contributions and values of one account in, a few distinct signed reasons out.
+"""The reasons of a score: contributions and values of one account in, a few distinct signed reasons out.
 
-Many features tell the same story (recency, the gap, nothing in 30 days). They are added up by theme, so that
-each reason is a story of its own; the feature that tells it best speaks for the theme, with the account's
-own numbers. Words state facts. Where the model reads a fact against its plain sense (spend up, risk up
-with it), the sentence stays neutral and the direction stands beside it.
+Many features tell the same story (recency, the gap between orders, no order in 30 days). Their contributions are added up by
+theme, so that each reason is a different story; the feature that tells it best represents the theme, with the account's own
+numbers. `serving.scoring.reason_words` finds the words.
 """
 
 import math
@@ -21,10 +20,10 @@ from serving.scoring.reason_words import LAST, Values, value_words
 
 MOST_REASONS = 4
 SMALLEST_SIZE = 0.05
-"""In log-odds, about one percent of probability at most. Less than that is no reason."""
+"""In log-odds, about one percent of probability at most. A smaller contribution is no reason."""
 
 Contribution = tuple[float, Feature]
-"""How much a feature did, and which."""
+"""The contribution of a feature, and the feature."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def reasons_of(
 
 
 def _is_gap_in_records(feature: Feature, values: Values) -> bool:
-    """An attribute that nobody wrote down may move a score, but nobody can act on it."""
+    """A missing attribute may move a score, but nobody can act on it."""
     return feature.name.startswith("account_") and math.isnan(values[feature.name])
 
 
@@ -72,7 +71,7 @@ def _size(story: Sequence[Contribution]) -> float:
 
 
 def _reason(story: Sequence[Contribution], values: Values, currency: str, language: Language) -> Reason | None:
-    """The story in words; None where none of its features has anything to say."""
+    """The story in words; None where no feature of it has words."""
     size = _size(story)
     feature = _speaker(story, values, raises=size > 0)
     if feature is None:
@@ -95,10 +94,10 @@ _HARD_TO_READ = re.compile(
 
 
 def _speaker(story: Sequence[Contribution], values: Values, raises: bool) -> Feature | None:
-    """Who tells the story: recency where it is in it, else the feature that did most in the story's direction.
+    """The feature that represents the story: recency if present, else the largest contribution in the story's direction.
 
-    One that is hard to read gives way to any that did a quarter as much; one that reads against plain sense to any
-    that did half as much. None where all that could speak say nothing.
+    A feature that is hard to read gives way to one with a quarter of its contribution; a feature that reads against plain
+    sense to one with half of it. None where no feature has words.
     """
     for _, feature in story:
         if feature.name == LAST:
@@ -118,7 +117,7 @@ def _speaker(story: Sequence[Contribution], values: Values, raises: bool) -> Fea
 
 
 def _strong_enough(preferred: list[Contribution], others: list[Contribution], share: float) -> list[Contribution]:
-    """Those preferred, if the first of them did at least that share of what the first of the others did."""
+    """The preferred contributions, if the first of them is at least that share of the first of the others."""
     return preferred if preferred and preferred[0][0] >= others[0][0] * share else others
 
 
@@ -153,9 +152,9 @@ _PURCHASES_IN_WINDOW = re.compile(r"purchases_(?!.*(return|cancel|dropped)).*?_(
 
 
 def theme(name: str, values: Values) -> str:
-    """The story that a feature belongs to; a family of its own (the name's first word) where none is declared.
+    """The theme of a feature; the first word of its name where no theme is declared.
 
-    A window that is empty because the latest order lies before it says nothing but that: it belongs to rhythm.
+    A window that is empty because the latest order lies before it belongs to rhythm: it says nothing else.
     """
     if _is_empty_since_last_order(name, values):
         return "rhythm"
@@ -164,7 +163,7 @@ def theme(name: str, values: Values) -> str:
 
 @cache
 def _declared_theme(name: str) -> str:
-    """By name alone: names are few, and a night asks for each of them once for every score that it explains."""
+    """The theme by name alone: cached, since a night needs the theme of each name once for every explained score."""
     for name_of_theme, pattern in _THEME_OF:
         if pattern.match(name):
             return name_of_theme

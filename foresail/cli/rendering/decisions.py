@@ -25,8 +25,8 @@ def plan(planned: "Planned", settings: "InterventionSettings", currency: str, ti
     """The plan, and the same as facts."""
     decided = planned.found
     parts: list[RenderableType] = [_headline(planned, currency, timezone)]
-    if decided.begun:
-        parts += [_interventions(decided, currency, timezone), *_more(len(decided.begun) - MOST_INTERVENTIONS)]
+    if decided.interventions:
+        parts += [_interventions(decided, currency, timezone), *_more(len(decided.interventions) - MOST_INTERVENTIONS)]
     if len(decided.assignments):
         parts.append(_playbooks(decided, currency))
     parts += [*_by_rules(decided, currency), *_worth(decided, settings, currency)]
@@ -38,9 +38,9 @@ def plan(planned: "Planned", settings: "InterventionSettings", currency: str, ti
 
 def _headline(planned: "Planned", currency: str, timezone: str) -> str:
     value, (low, high) = planned.found.choice.plan.value, planned.found.choice.plan.interval
-    count = counted(len(planned.found.begun), "intervention")
+    count = counted(len(planned.found.interventions), "intervention")
     rests = f"by the scores of the night of {day(planned.night, timezone)}"
-    if not planned.found.begun:
+    if not planned.found.interventions:
         return f"nothing more to begin on {day(planned.at, timezone)} {rests}; `foresail interventions` shows what is begun"
     return (
         f"{count} for {day(planned.at, timezone)}, {rests}: "
@@ -52,7 +52,7 @@ def _interventions(decided: "Decision", currency: str, timezone: str) -> Rendera
     names = decided.choice.chosen.set_index("account_id")["name"]
     shown = grid("who", "does what", "for whom", "by when", "brings", "why", numbers=[4])
     shown.title = f"what is to be done first (amounts in {currency})"
-    for intervention in decided.begun[:MOST_INTERVENTIONS]:
+    for intervention in decided.interventions[:MOST_INTERVENTIONS]:
         first, due_at = intervention.steps[0] if intervention.steps else ("", intervention.due_at)
         does = f"{intervention.playbook}\n{first}".rstrip()
         name = names[intervention.account_id]
@@ -170,9 +170,9 @@ def _missed(decided: "Decision") -> Iterator[RenderableType]:
 
 def _remarks(planned: "Planned") -> Iterator[RenderableType]:
     decided = planned.found
-    if decided.begun:
+    if decided.interventions:
         yield f"within {decided.choice.plan.gap:.2%} of the best possible plan"
-    if any(intervention.effect_source != "learnt" for intervention in decided.begun):
+    if any(intervention.effect_source != "learnt" for intervention in decided.interventions):
         yield Text("effects are assumed until experiments speak: `foresail effects` tells", style="yellow")
     if planned.begun is None:
         yield Text("this is only shown: nothing is begun, and nobody is told", style="dim")
@@ -193,7 +193,7 @@ def _facts(planned: "Planned", settings: "InterventionSettings") -> Any:
         "one_more_of_budget": chosen.budget_price,
         "interventions": [
             vars(intervention) | {"deadlines": list(map(vars, intervention.deadlines))}
-            for intervention in decided.begun
+            for intervention in decided.interventions
         ],
         "playbooks": _by_playbook(decided),
         "resources": _resources(decided, settings),

@@ -18,7 +18,7 @@ import numpy as np
 
 from features.arrays import Array
 from features.engine.layout import compiled, compiled_without_memory
-from serving.interventions.decide.optimizer import assign
+from serving.interventions.decide.optimizer import optimize
 
 _BITS = 60
 _NOBODY = np.iinfo(np.int64).min // 4
@@ -245,7 +245,7 @@ def _solve(rows: Rows, within: Within, pricing: _Pricing) -> _Solved:
     scarce = np.flatnonzero(within.capacity > 0)
     number = np.full(len(within.capacity), -1, dtype=np.int64)
     number[scarce] = np.arange(len(scarce))
-    found = assign(offsets, number[rows.resource[kept]], valued.above[kept], within.capacity[scarce])
+    found = optimize(offsets, number[rows.resource[kept]], valued.above[kept], within.capacity[scarce])
     chosen = valued.otherwise.copy()
     seated = found.row >= 0
     chosen[order[seated]] = kept[found.row[seated]]

@@ -1,4 +1,4 @@
-"""Whom a playbook could be begun for, with what it should bring, and which warnings hold. Pure: accounts and settings in, rows out.
+"""Candidates: accounts and the playbooks that could be begun for them, with expected gain and cost; warnings of rules. Pure.
 
 gain = effect × at stake        at stake of a risk: probability × value, as the score says;
 net  = gain − cost              of a growth target: (1 − probability) × value × the target's share
@@ -26,12 +26,12 @@ from serving.interventions.declare.settings import InterventionSettings, Playboo
 from serving.scoring.value_terms import SEVERITIES
 
 GROWTH_SHARE = 0.25
-"""Of what an account is worth, what growth would add, where its target does not say."""
+"""The share of an account's value that growth adds, where the target declares none."""
 DECISION, RULE = "decision", "rule"
 CONTACTS = (DECISION, RULE)
 """The origins of interventions that count as contacts: an SLA answers the account."""
 OF_ACCOUNT = ("name", "owner", "region", "industry", "quadrant")
-"""What is carried along of the account."""
+"""Columns of the account that a candidate keeps."""
 PAIR = (
     "account_id", "playbook", "role", "rules", "severity", "must", "target", "probability", "value_at_stake", "effect",
     "effect_sd", "effect_source", "cost", "gain", "net", "arm", *OF_ACCOUNT,
@@ -41,7 +41,7 @@ PAIR = (
 
 @dataclass(frozen=True)
 class TargetedOutcome:
-    """What a playbook is to change: a target's kind, and of growth the share that it adds."""
+    """The target of a playbook: its kind, and for growth the share that it adds."""
 
     kind: str
     share: float = GROWTH_SHARE
@@ -52,8 +52,8 @@ class TargetedOutcome:
 
 
 @dataclass(frozen=True)
-class CompanySettings:
-    """What a company has declared and learnt."""
+class DecisionSettings:
+    """The settings of a company, and the effects that it has learnt."""
 
     settings: InterventionSettings
     outcomes: Mapping[str, TargetedOutcome]
@@ -94,19 +94,19 @@ class Accounts:
 
 
 def candidates_of(
-    accounts: Accounts, company: CompanySettings, before: EarlierDecisions, as_of: datetime
+    accounts: Accounts, company: DecisionSettings, earlier: EarlierDecisions, as_of: datetime
 ) -> pd.DataFrame:
     """One row per account and playbook that could be begun for it, in the order of playbooks; columns `PAIR`.
 
-    Nobody who has opted out, has had contacts enough, or was decided about for this very moment; of a playbook nobody whom
-    it is open for or still cools down for; nothing of a playbook that is known to do harm. Whose arm is control or holdout is among them:
-    what would have been done for them is what the others are compared with.
+    Left out are accounts that have opted out, have reached `contacts_per_quarter`, or were decided about at this moment; for
+    a playbook, accounts with an open intervention of it or within its cooldown; and playbooks that are known to do harm.
+    Accounts of control and holdout are candidates: the comparison needs to know what would have been done for them.
     """
-    may = ~accounts.opted_out & ~_has_had_enough(accounts, company.settings, before, as_of)
-    may &= ~accounts.are_among(before.assigned.loc[before.assigned["assigned_at"] >= as_of, "account_id"])
+    may = ~accounts.opted_out & ~_has_had_enough(accounts, company.settings, earlier, as_of)
+    may &= ~accounts.are_among(earlier.assignments.loc[earlier.assignments["assigned_at"] >= as_of, "account_id"])
     asked = _conditions_that_hold(accounts, company.settings)
     found = [
-        _of_playbook(name, accounts, company, asked, may & ~_at_rest(name, accounts, company.settings, before, as_of))
+        _of_playbook(name, accounts, company, asked, may & ~_at_rest(name, accounts, company.settings, earlier, as_of))
         for name in company.settings.playbooks
         if not is_harmful(company.learnt.get(name))
     ]
@@ -114,7 +114,7 @@ def candidates_of(
 
 
 def warnings_of(
-    accounts: Accounts, settings: InterventionSettings, before: EarlierDecisions, as_of: datetime
+    accounts: Accounts, settings: InterventionSettings, earlier: EarlierDecisions, as_of: datetime
 ) -> pd.DataFrame:
     """One row per rule that holds for an account: account_id, rule, severity, since, as_of.
 
@@ -126,7 +126,7 @@ def warnings_of(
         for name, rule in settings.rules.items()
     ]
     rows = stacked([pd.DataFrame(columns=["account_id", "rule", "severity"]), *found])
-    rows = rows.merge(before.warned, on=["account_id", "rule"], how="left")
+    rows = rows.merge(earlier.warnings, on=["account_id", "rule"], how="left")
     rows["since"] = pd.to_datetime(rows["since"], utc=True).fillna(pd.Timestamp(as_of))
     return rows.assign(as_of=pd.Timestamp(as_of))
 
@@ -146,22 +146,22 @@ def _conditions_that_hold(accounts: Accounts, settings: InterventionSettings) ->
 
 
 def _has_had_enough(
-    accounts: Accounts, settings: InterventionSettings, before: EarlierDecisions, as_of: datetime
+    accounts: Accounts, settings: InterventionSettings, earlier: EarlierDecisions, as_of: datetime
 ) -> Flags:
     most = settings.policy.contacts_per_quarter
     if most is None:
         return np.zeros(len(accounts.ids), dtype=np.bool_)
-    lately = before.since(as_of - timedelta(days=QUARTER_DAYS))
+    lately = earlier.since(as_of - timedelta(days=QUARTER_DAYS))
     contacts = lately.loc[lately["origin"].isin(CONTACTS), "account_id"].value_counts()
     return accounts.are_among(contacts.index[contacts >= most])
 
 
 def _at_rest(
-    name: str, accounts: Accounts, settings: InterventionSettings, before: EarlierDecisions, as_of: datetime
+    name: str, accounts: Accounts, settings: InterventionSettings, earlier: EarlierDecisions, as_of: datetime
 ) -> Flags:
-    """Whose intervention of the playbook is open, or who was assigned to it, or kept from all, within its cooldown."""
+    """Accounts with an open intervention of the playbook, or an assignment (to it or to the holdout) within its cooldown."""
     since = as_of - timedelta(days=settings.playbooks[name].cooldown_days)
-    begun, lately, assigned = before.open_at(as_of), before.since(since), before.assigned
+    begun, lately, assigned = earlier.open_at(as_of), earlier.since(since), earlier.assignments
     of_it = assigned["playbook"].isin((name, ALL)) & (assigned["assigned_at"] > since)
     resting = [assigned.loc[of_it, "account_id"]]
     resting += [
@@ -171,7 +171,7 @@ def _at_rest(
 
 
 def _of_playbook(
-    name: str, accounts: Accounts, company: CompanySettings, asked: Mapping[tuple[str, str], Flags], may: Flags
+    name: str, accounts: Accounts, company: DecisionSettings, asked: Mapping[tuple[str, str], Flags], may: Flags
 ) -> pd.DataFrame:
     playbook, settings = company.settings.playbooks[name], company.settings
     starting = _by_severity({rule: one for rule, one in settings.rules.items() if one.start == name})
@@ -190,7 +190,7 @@ def _of_playbook(
         for rules, severity in zip(pairs["rules"], _severity(accounts, playbook.outcome, company, at), strict=True)
     ]
     pairs["arm"] = arms(list(pairs["account_id"]), name, playbook.control, settings.policy.holdout)
-    # What nothing is known of brings nothing; a rule asks for it all the same.
+    # An account without a score has no expected gain; a rule can require the intervention nevertheless.
     return pairs.loc[pairs["must"] | (pairs["net"] > 0), list(PAIR)]
 
 
@@ -200,9 +200,9 @@ def _by_severity(rules: Mapping[str, Rule]) -> list[str]:
 
 
 def _valued(
-    at: NDArray[np.intp], accounts: Accounts, playbook: Playbook, company: CompanySettings, learnt: LearntEffect | None
+    at: NDArray[np.intp], accounts: Accounts, playbook: Playbook, company: DecisionSettings, learnt: LearntEffect | None
 ) -> pd.DataFrame:
-    """What acting on the accounts in these places should bring, one row each."""
+    """The expected gain of acting on the accounts in these places, one row each."""
     outcome = company.outcomes[playbook.outcome]
     probability = accounts.number(f"{playbook.outcome}_probability")[at]
     at_stake = np.nan_to_num(_at_stake(accounts, playbook.outcome, outcome)[at])
@@ -230,8 +230,8 @@ def _effect(
     return effects_of(playbook, learnt, accounts.features[names].iloc[at].assign(**{CHANCE: np.nan_to_num(chance)}))
 
 
-def _severity(accounts: Accounts, target: str, company: CompanySettings, at: NDArray[np.intp]) -> list[str]:
-    """How severe a risk is by its score; what could be won, or is not scored, is never severe."""
+def _severity(accounts: Accounts, target: str, company: DecisionSettings, at: NDArray[np.intp]) -> list[str]:
+    """The severity of a risk by its score; growth and accounts without a score have the lowest."""
     lowest = SEVERITIES[0]
     if not company.outcomes[target].is_risk:
         return [lowest] * len(at)

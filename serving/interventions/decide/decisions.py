@@ -1,8 +1,8 @@
-"""From candidates to interventions: who is acted on, who is kept as control, who just missed it. Pure, and the same for any order of rows.
+"""From candidates to a decision: interventions, control, and accounts that were not chosen, each with why. Pure; independent of the order of rows.
 
-Treatment and control must have been chosen alike, or the difference between them tells nothing. So what capacity and
-budget are worth is found among those who may be acted on; and of control an account is logged if, at these prices, acting
-on it would have been best. It uses no capacity, and nothing else is begun for it that time.
+Treatment and control must be chosen by the same rule, or their difference shows nothing. So the prices of capacity and
+budget are found among the accounts of treatment; an account of control is logged if an intervention would have been best
+for it at these prices. It uses no capacity, and no other intervention begins for it in this decision.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from serving.interventions.decide.candidates import (
     DECISION,
     RULE,
     Accounts,
-    CompanySettings,
+    DecisionSettings,
     candidates_of,
     stacked,
     warnings_of,
@@ -36,16 +36,16 @@ from serving.interventions.run.lifecycle import Deadline, NewIntervention
 from serving.scoring.value_terms import SEVERITIES
 
 MOST_NOT_CHOSEN = 1_000
-"""So many are explained, those that would have brought the most."""
+"""The number of accounts that get an explanation: those with the highest expected value."""
 UNKNOWN_MEMBER = "–"
-"""The member of a division that an account belongs to of which nothing is known."""
+"""The member of a division for accounts whose member is not known."""
 Because = Mapping[tuple[str, str], Sequence[str]]
-"""By account and target, the reasons of its score in words, the strongest first."""
+"""By account and target, the reasons of the score in words, the strongest first."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What was decided. `offered` are the candidates that the plan speaks of, row by row."""
+    """The plan, and the candidates `offered` to it, row by row."""
 
     plan: Plan
     offered: pd.DataFrame
@@ -74,10 +74,10 @@ class Choice:
 
 @dataclass(frozen=True)
 class Decision:
-    """All that a decision leaves behind: what is begun, and the rows of the tables of those names."""
+    """The result of a decision: new interventions, and the rows of the tables of these names."""
 
     choice: Choice
-    begun: list[NewIntervention]
+    interventions: list[NewIntervention]
     assignments: pd.DataFrame
     warnings: pd.DataFrame
     not_chosen: pd.DataFrame
@@ -86,29 +86,29 @@ class Decision:
 def decide_interventions(
     buckets: Iterable[Accounts],
     because: Callable[[pd.DataFrame], Because],
-    company: CompanySettings,
-    before: EarlierDecisions,
+    company: DecisionSettings,
+    earlier: EarlierDecisions,
     as_of: datetime,
 ) -> Decision:
-    """Everything, of accounts that come a bucket at a time; `because` knows the reasons of the scores of what was chosen."""
+    """The decision for accounts that come bucket by bucket; `because` gives the reasons of the scores of chosen candidates."""
     pairs, warned = [], []
     for accounts in buckets:
-        pairs.append(candidates_of(accounts, company, before, as_of))
-        warned.append(warnings_of(accounts, company.settings, before, as_of))
-    choice = choose(stacked(pairs), company.settings, before, as_of)
+        pairs.append(candidates_of(accounts, company, earlier, as_of))
+        warned.append(warnings_of(accounts, company.settings, earlier, as_of))
+    choice = choose(stacked(pairs), company.settings, earlier, as_of)
     return Decision(
         choice,
-        interventions_of(choice, because(choice.chosen), company, before, as_of),
+        interventions_of(choice, because(choice.chosen), company, earlier, as_of),
         assignments_of(choice, company.settings, as_of),
         stacked(warned),
         not_chosen_of(choice, as_of),
     )
 
 
-def choose(pairs: pd.DataFrame, settings: InterventionSettings, before: EarlierDecisions, as_of: datetime) -> Choice:
-    """What to do within the capacity and the budget that the week of `as_of` has left; `pairs` as `candidates_of` has them."""
+def choose(pairs: pd.DataFrame, settings: InterventionSettings, earlier: EarlierDecisions, as_of: datetime) -> Choice:
+    """The choice within the capacity and the budget that are left in the week of `as_of`; `pairs` are those of `candidates_of`."""
     pairs = pairs.sort_values(["account_id", "playbook"], kind="stable", ignore_index=True)
-    resources, budget = resources_of(pairs, settings, before, as_of), budget_left(settings, before, as_of)
+    resources, budget = resources_of(pairs, settings, earlier, as_of), budget_left(settings, earlier, as_of)
     plan, offered, kept = _plan_with_control(pairs, resources, budget)
     own = Resources(resources.named, resources.left, resources.of_pair[offered])
     return Choice(plan, pairs.iloc[offered].reset_index(drop=True), own, pairs.loc[kept].reset_index(drop=True))
@@ -117,8 +117,8 @@ def choose(pairs: pd.DataFrame, settings: InterventionSettings, before: EarlierD
 def _plan_with_control(pairs: pd.DataFrame, resources: Resources, budget: float) -> tuple[Plan, Integers, Integers]:
     """The plan, the candidates that it was made of, and those of control and holdout that it would have chosen.
 
-    Whom something is kept from gets nothing else in its place. What falls free goes to others, who are worth less, and
-    control must reach as far down as they do; so it is asked again until nobody is added.
+    An account of control gets no other intervention instead. The capacity that it leaves goes to accounts of lower value, and
+    control must reach as far down; so the plan is made again until control is complete.
     """
     treated, kept = (pairs["arm"] == TREATMENT).to_numpy(), np.array([], dtype=np.intp)
     while True:
@@ -133,11 +133,11 @@ def _plan_with_control(pairs: pd.DataFrame, resources: Resources, budget: float)
 
 
 def interventions_of(
-    choice: Choice, because: Because, company: CompanySettings, before: EarlierDecisions, as_of: datetime
+    choice: Choice, because: Because, company: DecisionSettings, earlier: EarlierDecisions, as_of: datetime
 ) -> list[NewIntervention]:
-    """The interventions of what was chosen, with owner, reason and deadlines, ready to begin."""
+    """The interventions of the chosen candidates, with owner, reason and deadlines, ready to begin."""
     time, chosen = WorkingTime(company.settings.calendar), choice.chosen
-    to = owners_of(chosen, company.settings, before, as_of)
+    to = owners_of(chosen, company.settings, earlier, as_of)
     rows: list[dict[str, Any]] = [
         {str(name): value for name, value in row.items()} for row in chosen.to_dict("records")
     ]
@@ -145,7 +145,7 @@ def interventions_of(
 
 
 def assignments_of(choice: Choice, settings: InterventionSettings, as_of: datetime) -> pd.DataFrame:
-    """The rows of the table assignments: of what is begun, and of what control and holdout are spared."""
+    """The rows of the table assignments: treatment that begins, control and holdout."""
     rows = stacked([choice.chosen, choice.kept])
     acted, held = rows["arm"] == TREATMENT, rows["arm"] == HOLDOUT
     shares = (
@@ -168,7 +168,7 @@ def assignments_of(choice: Choice, settings: InterventionSettings, as_of: dateti
 
 
 def not_chosen_of(choice: Choice, as_of: datetime) -> pd.DataFrame:
-    """The rows of the table not_chosen: of accounts that nothing is begun for, what would have brought the most."""
+    """The rows of the table not_chosen: for accounts without an intervention, the candidates of the highest expected value."""
     plan, offered = choice.plan, choice.offered
     nothing_begun = ~offered["account_id"].isin(offered["account_id"].iloc[plan.rows]).to_numpy()
     missed = np.flatnonzero(nothing_begun & ((offered["net"] > 0) | offered["must"]).to_numpy())
@@ -187,14 +187,12 @@ def not_chosen_of(choice: Choice, as_of: datetime) -> pd.DataFrame:
 
 
 def raising_reasons(reasons: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Of the reasons of a score, the strongest first, those that raise it, in words."""
-    return [
-        intervention_reason["words"] for intervention_reason in reasons if intervention_reason["direction"] == "raises"
-    ]
+    """The words of the reasons that raise a score, the strongest first."""
+    return [reason["words"] for reason in reasons if reason["direction"] == "raises"]
 
 
 def decision_intervention_id(playbook: str, account_id: str, as_of: datetime) -> str:
-    """iv_ and 24 hex digits: the same decision has the same one."""
+    """iv_ and 24 hex digits: the same decision gives the same id."""
     key = "\n".join([playbook, account_id, as_of.astimezone(UTC).isoformat(timespec="microseconds")])
     return f"iv_{hashlib.sha256(key.encode()).hexdigest()[:24]}"
 
@@ -215,7 +213,7 @@ def _candidates(pairs: pd.DataFrame, resources: Resources, at: Integers) -> Cand
 
 
 def _obligation(pairs: pd.DataFrame) -> NDArray[np.float64]:
-    """0 where no rule asks; else the greater the more severe the rule is, and of equals the more is at stake."""
+    """0 without a rule; else the order of rules: by severity, then by the value at stake."""
     severity = pairs["severity"].map({word: rank for rank, word in enumerate(SEVERITIES)}).to_numpy(np.float64)
     at_stake = pairs["value_at_stake"].rank(method="dense").to_numpy(np.float64)
     return np.where(pairs["must"].to_numpy(bool), 1.0 + severity * (len(pairs) + 1) + at_stake, 0.0)
@@ -228,7 +226,7 @@ def _would_have_been(
     obligation, net, cost = _obligation(pairs), pairs["net"].to_numpy(np.float64), pairs["cost"].to_numpy(np.float64)
     prices = plan.threshold[resources.of_pair] + plan.budget_price * cost
     by_rule = obligation >= _least_served(obligation, resources, plan, offered)[resources.of_pair]
-    # What nothing is free for has no price: it would not have been chosen in treatment either.
+    # Without a free place there is no price: the candidate would not have been chosen in treatment either.
     by_rule &= (obligation > 0) & (resources.left[resources.of_pair] >= 1) & (cost <= budget)
     places, money = plan.after_rules
     by_value = (net > 0) & (places[resources.of_pair] >= 1) & (cost <= money)
@@ -246,7 +244,7 @@ def _would_have_been(
 def _least_served(
     obligation: NDArray[np.float64], resources: Resources, plan: Plan, offered: Integers
 ) -> NDArray[np.float64]:
-    """Of each resource the least obligation that it was enough for; 0 where it was enough for all."""
+    """The least obligation that each resource could serve; 0 where it could serve all."""
     served = np.zeros(len(offered), dtype=np.bool_)
     served[plan.rows] = True
     account = plan.candidates.account
@@ -263,7 +261,7 @@ def _intervention(
     row: Mapping[str, Any],
     owner: str | None,
     because: Because,
-    company: CompanySettings,
+    company: DecisionSettings,
     time: WorkingTime,
     as_of: datetime,
 ) -> NewIntervention:
@@ -293,7 +291,7 @@ def _intervention(
     )
 
 
-def _reason_words(row: Mapping[str, Any], because: Because, company: CompanySettings) -> str:
+def _reason_words(row: Mapping[str, Any], because: Because, company: DecisionSettings) -> str:
     reasons = because.get((row["account_id"], row["target"]), ())
     return intervention_reason(row, reasons, company.outcomes[row["target"]].is_risk, company.currency)
 

@@ -1,6 +1,6 @@
-"""What was decided before, as a decision must see it: read from the database once, in frames that a night can keep.
+"""Earlier decisions, as a new decision reads them: read from the database once, in frames that a night can keep.
 
-Only what can still matter: what is open, and what is no older than a quarter or the longest cooldown.
+Only rows that can still matter: open interventions, and rows no older than a quarter or the longest cooldown.
 """
 
 from collections.abc import Mapping
@@ -17,9 +17,9 @@ from serving.database.tables import assignments, interventions, warnings
 from serving.interventions.declare.settings import InterventionSettings
 
 INSTANT = timedelta(microseconds=1)
-"""As fine as moments are told apart."""
+"""The resolution of moments."""
 QUARTER_DAYS = 90
-"""Over so many days contacts are counted."""
+"""The days over which contacts are counted."""
 TIME = pa.timestamp("us", tz="UTC")
 INTERVENTIONS = pa.schema(
     [
@@ -39,36 +39,36 @@ SCHEMAS: Mapping[str, pa.Schema] = {"begun": INTERVENTIONS, "assigned": ASSIGNME
 
 @dataclass(frozen=True)
 class EarlierDecisions:
-    """What there was before a decision; the columns are those of the schemas above."""
+    """Interventions, assignments and warnings before a decision; the columns are those of the schemas above."""
 
-    begun: pd.DataFrame
-    assigned: pd.DataFrame
-    warned: pd.DataFrame
+    interventions: pd.DataFrame
+    assignments: pd.DataFrame
+    warnings: pd.DataFrame
 
     @classmethod
     def of(cls, tables: Mapping[str, pa.Table]) -> "EarlierDecisions":
-        """Of the tables by the names of `SCHEMAS`."""
-        return cls(**{name: tables[name].to_pandas() for name in SCHEMAS})
+        """From the tables by the names of `SCHEMAS`."""
+        return cls(*(tables[name].to_pandas() for name in SCHEMAS))
 
     def open_at(self, moment: datetime) -> pd.DataFrame:
-        """The interventions that were not closed by a moment: what was closed later was still open then."""
-        return self.begun[self.begun["closed_at"].isna() | (self.begun["closed_at"] > moment)]
+        """The interventions that were open at a moment; one that was closed later was still open."""
+        return self.interventions[self.interventions["closed_at"].isna() | (self.interventions["closed_at"] > moment)]
 
     def since(self, moment: datetime) -> pd.DataFrame:
         """The interventions that were decided from a moment on."""
-        return self.begun[self.begun["decided_at"] >= moment]
+        return self.interventions[self.interventions["decided_at"] >= moment]
 
 
 NO_DECISIONS = EarlierDecisions.of({name: schema.empty_table() for name, schema in SCHEMAS.items()})
-"""The state of a company that has decided nothing yet."""
+"""The state of a company before its first decision."""
 
 
 def read_earlier_decisions(
     engine: sa.Engine, settings: InterventionSettings, at: datetime, until: datetime
 ) -> dict[str, pa.Table]:
-    """By the names of `SCHEMAS` what matters to a decision at a moment, of what was decided before `until`. DatabaseUnavailable.
+    """The tables of `SCHEMAS` for a decision at a moment, with decisions before `until`. DatabaseUnavailable.
 
-    A night that is resumed finds what it did itself, which is dated `at`, and must not see it.
+    A resumed night must not see its own decisions, which are dated `at`.
     """
     oldest = at - timedelta(days=_days_that_matter(settings))
     with reading(engine) as connection:

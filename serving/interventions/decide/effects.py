@@ -1,8 +1,7 @@
-"""What acting is expected to do to each account: as the company assumes, until its own experiments speak, and then as they say.
+"""The expected effect of a playbook on each account: the company's assumption, replaced step by step by its own experiments.
 
-Evidence gives way to nothing at once: of n accounts in an experiment the assumption, worth `strength` accounts, keeps the
-weight strength/(n + strength). n counts an experiment as one that is split evenly: 900 in treatment and 100 in control tell
-as much as 180 and 180.
+Of n accounts in an experiment the assumption, worth `strength` accounts, keeps the weight strength/(n + strength). n counts
+an experiment as if it were split evenly: 900 in treatment and 100 in control tell as much as 180 and 180.
 """
 
 from dataclasses import dataclass
@@ -17,14 +16,14 @@ from serving.interventions.declare.settings import Playbook
 
 Source = Literal["assumed", "mixed", "learnt"]
 HARDLY = 0.1
-"""An assumption that weighs no more is not mentioned any more."""
+"""An assumption of at most this weight is not mentioned."""
 CHANCE = "chance"
-"""The column of the chance of what the playbook is to avoid."""
+"""The column with the probability of the outcome that the playbook should avoid."""
 
 
 @dataclass(frozen=True)
 class LearntEffect:
-    """What experiments say of one playbook."""
+    """The result of the experiments of one playbook."""
 
     playbook: str
     version: str
@@ -42,12 +41,12 @@ class LearntEffect:
 
     @property
     def accounts(self) -> float:
-        """How many accounts, half of them control, would tell as much."""
+        """The number of accounts, half of them control, that would tell as much."""
         return float(self.model.card["accounts"])
 
     @property
     def features(self) -> tuple[str, ...]:
-        """What must be known of an account to tell its effect from others'; none where all have the average."""
+        """The features that the effect depends on; none where all accounts have the average."""
         return self.model.features
 
 
@@ -58,30 +57,30 @@ class Effect:
     mean: Floats
     """(accounts,)."""
     sd: float
-    """How well the average is known: one standard deviation."""
+    """One standard deviation of the average."""
     source: Source
 
 
 def effects_of(playbook: Playbook, learnt: LearntEffect | None, table: pd.DataFrame) -> Effect:
     """The effect on the accounts of `table`, one each.
 
-    Where a learnt effect tells accounts apart, the table has its features, and as `chance` the probability of what the
-    playbook is to avoid: of a risk its score, of growth 1 − its score. Else only the number of its rows matters.
+    Where a learnt effect differs between accounts, the table has its features, and as `chance` the probability of the
+    outcome that the playbook should avoid: of a risk its score, of growth 1 − its score. Else only the number of its rows matters.
     """
     prior = playbook.effect
     if learnt is None:
         return Effect(np.full(len(table), prior.prior), abs(prior.prior), "assumed")
     weight = learnt.accounts / (learnt.accounts + prior.strength)
     # Nobody can keep, or win, more than is at stake; trees may say so where hardly anything is.
-    said = np.minimum(learnt.model.shares(_matrix(learnt, table), _chance(learnt, table)), 1.0)
-    mean = weight * said + (1.0 - weight) * prior.prior
-    # An assumption is taken to be as unsure as it is large: there may be nothing in it.
+    learnt_share = np.minimum(learnt.model.shares(_matrix(learnt, table), _chance(learnt, table)), 1.0)
+    mean = weight * learnt_share + (1.0 - weight) * prior.prior
+    # The standard deviation of an assumption is its own size: the true effect may be 0.
     sd = float(np.hypot(weight * learnt.standard_error, (1.0 - weight) * prior.prior))
     return Effect(mean, sd, "learnt" if 1.0 - weight <= HARDLY else "mixed")
 
 
 def is_harmful(learnt: LearntEffect | None) -> bool:
-    """Whether a playbook is known to lose accounts, or to cost more than it keeps: it must not begin any more."""
+    """Whether a playbook is known to lose accounts, or to cost more than it keeps: no new intervention of it may begin."""
     return learnt is not None and bool(learnt.model.card["harmful"])
 
 

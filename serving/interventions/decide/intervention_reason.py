@@ -1,4 +1,4 @@
-"""Why something is begun, in words: the only place of decisions that has sentences."""
+"""The reason of an intervention, in words: rules, score, value at stake and expected effect."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,12 +7,12 @@ from typing import Any
 from serving.scoring.language import money, percent
 
 REASONS = 2
-"""Of a score so many are told: the rest stands in the profile."""
+"""The number of score reasons in the text; the account's profile has all of them."""
 SOURCES = {"assumed": " (assumed)", "mixed": " (assumed and learnt)", "learnt": ""}
 
 
 def intervention_reason(row: Mapping[str, Any], because: Sequence[str], is_risk: bool, currency: str) -> str:
-    """Which rules hold, what the score says and why, what is at stake, and how much of it acting should keep or win.
+    """The rules that hold, the score with its reasons, the value at stake, and the share that acting should keep or win.
 
     `row` is a candidate, see candidates.py.
     """
@@ -34,8 +34,8 @@ def _rule_words(rules: Sequence[str], severity: str) -> str:
 def _score_words(row: Mapping[str, Any], because: Sequence[str]) -> str:
     if math.isnan(row["probability"]):
         return ""
-    said = f"{row['target']} {percent(row['probability'])}"
-    return f"{said}: {', '.join(because[:REASONS])}" if because else said
+    score = f"{row['target']} {percent(row['probability'])}"
+    return f"{score}: {', '.join(because[:REASONS])}" if because else score
 
 
 def _effect_words(row: Mapping[str, Any], is_risk: bool, currency: str) -> str:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class WhyNot(StrEnum):
-    """What kept a candidate out of the plan, as a sentence; {resource} and {amount} are filled in."""
+    """The reason why a candidate is not in the plan, as a sentence with {resource} and {amount}."""
 
     CHOSEN = "it is chosen"
     RULE_FIRST = "a rule begins another playbook for this account first"
@@ -19,13 +19,13 @@ class WhyNot(StrEnum):
     BUDGET_LEFT = "what is left of the budget, {amount}, does not suffice for it"
 
 
-class NotChosen(NamedTuple):
-    """The reason, and the amount of money that it speaks of."""
+class NotChosenReason(NamedTuple):
+    """The reason, and the amount of money in it."""
 
     why: WhyNot
     amount: float = 0.0
 
 
-def why_not_words(miss: NotChosen, resource: str | None) -> str:
-    """The reason in words, for the resource of that name."""
-    return miss.why.format(resource=resource or "those who would do it", amount=f"{miss.amount:,.0f}")
+def why_not_words(not_chosen: NotChosenReason, resource: str | None) -> str:
+    """The reason in words; `resource` is the name of the resource, if there is one."""
+    return not_chosen.why.format(resource=resource or "those who would do it", amount=f"{not_chosen.amount:,.0f}")

@@ -1,11 +1,11 @@
-"""Who gets a scarce place: accounts to resources, each account one at most, with the most value together. Exact.
+"""The optimizer: accounts to scarce places of resources, one place at most for each account, with the greatest sum of values. Exact.
 
-Accounts come one by one. Each takes the place where its value is furthest above the price, the price of a resource being
-what it costs to make room in it: somebody leaves, or moves to another resource where somebody leaves, and so on. Those are
-shortest paths over the resources (Ford 1956), and as after each account the assignment is the best one of those who
-came (successive shortest paths: Busacker and Gowen 1960; of accounts to few resources: Tokuyama and Nakano 1995), it is
-in the end the best one of all. Values are whole numbers, so nothing is rounded on the way: no cycle gains, sums do not
-depend on order, and two machines find the same.
+Accounts come one by one. Each takes the place where its value is furthest above the price; the price of a resource is the cost
+of making room in it: an account leaves, or moves to another resource where an account leaves, and so on. These are shortest
+paths over the resources (Ford 1956), and after each account the assignment is the best one of the accounts so far (successive
+shortest paths: Busacker and Gowen 1960; many accounts to few resources: Tokuyama and Nakano 1995), so in the end it is the
+best one of all. Values are whole numbers, so nothing is rounded: no cycle gains, sums do not depend on order, and two machines
+give the same result.
 """
 
 from typing import NamedTuple
@@ -19,8 +19,8 @@ _NEVER = np.iinfo(np.int64).max // 4
 _UNUSED, _FREED, _LIVE = range(3)
 
 
-class Assignment(NamedTuple):
-    """Of each account its row or −1, (accounts,); of each resource the price of its last place, (resources,)."""
+class Optimum(NamedTuple):
+    """The row of each account or −1, (accounts,); the price of the last place of each resource, (resources,)."""
 
     row: Array
     price: Array
@@ -64,8 +64,8 @@ class _Heaps(NamedTuple):
     nodes: Array
 
 
-def assign(offsets: Array, resource: Array, value: Array, capacity: Array) -> Assignment:
-    """The assignment of the most value.
+def optimize(offsets: Array, resource: Array, value: Array, capacity: Array) -> Optimum:
+    """The assignment of the greatest sum of values.
 
     offsets (accounts + 1,), resource and value (rows,): what each account would bring where, whole numbers above 0, the
     accounts in the order in which they come: the sum is the same in any, and it is quickest with the most valuable first.
@@ -89,7 +89,7 @@ def assign(offsets: Array, resource: Array, value: Array, capacity: Array) -> As
         account = _seat_from(account, longest, asked, seated, heaps)
         if account < accounts:
             heaps = _larger(heaps)
-    return Assignment(seated.row, seated.price)
+    return Optimum(seated.row, seated.price)
 
 
 def _ways(offsets: Array, resource: Array, resources: int) -> tuple[Array, Array, Array]:

@@ -1,4 +1,4 @@
-"""Who was assigned to which playbook, and what became of the intervention: what effects are measured from."""
+"""The arm and the outcome of each account of a playbook: the data from which effects are measured."""
 
 from typing import Any
 
@@ -12,12 +12,16 @@ from serving.interventions.decide.experiments import CONTROL, TREATMENT
 def experiment_outcomes(connection: sa.Connection) -> pd.DataFrame:
     """One row per assignment of a playbook to treatment or control, the first ones first.
 
-    The columns of `assignments`, and of the intervention `status`, `closed_at` and `begun_cost`: absent where there was none.
+    The columns of `assignments`, and of the intervention `status`, `closed_at` and `begun_cost`: absent without an intervention.
     """
     begun = assignments.outerjoin(interventions, interventions.c.intervention_id == assignments.c.intervention_id)
-    its = interventions.c
-    asked: list[Any] = [*assignments.c, its.status, its.closed_at, its.cost.label("begun_cost")]
-    query = sa.select(*asked).select_from(begun).where(assignments.c.arm.in_((TREATMENT, CONTROL)))
+    columns: list[Any] = [
+        *assignments.c,
+        interventions.c.status,
+        interventions.c.closed_at,
+        interventions.c.cost.label("begun_cost"),
+    ]
+    query = sa.select(*columns).select_from(begun).where(assignments.c.arm.in_((TREATMENT, CONTROL)))
     order = assignments.c.assigned_at, assignments.c.playbook, assignments.c.account_id
     rows = connection.execute(query.order_by(*order)).mappings().all()
-    return pd.DataFrame(rows, columns=[column.name for column in asked])
+    return pd.DataFrame(rows, columns=[column.name for column in columns])

@@ -1,8 +1,8 @@
-"""Which playbook each account gets, within what the team can do: the most net value together, and the reasons.
+"""The plan: one playbook at most for each account, within capacity and budget, with the most net value; and why others were not chosen.
 
-Net value = gain − cost, where gain is the playbook's effect × what is at stake. One action per account; each uses one
-place of its resource; all costs within the budget. What a rule begins comes first, the highest obligation before the
-others, whatever its net value. Pure: no clock, no database, and the same plan whatever the order of the rows.
+Net value = gain − cost, where gain is the playbook's effect × the value at stake. Each intervention uses one place of its
+resource; all costs are within the budget. Interventions of rules come first, in the order of their obligation, whatever
+their net value. Pure: no clock, no database, and the same plan for any order of the rows.
 """
 
 import math
@@ -15,7 +15,7 @@ import pandas as pd
 
 from features.arrays import Array
 from serving.interventions.decide.allocation import Allocation, Rows, Within, allocate, lay_out
-from serving.interventions.decide.not_chosen import NotChosen, WhyNot, why_not_words
+from serving.interventions.decide.not_chosen import NotChosenReason, WhyNot, why_not_words
 
 _95_PERCENT = 1.959964
 
@@ -89,39 +89,39 @@ class Plan:
         of = int(self.candidates.resource[row])
         return why_not_words(self.not_chosen(row), resources[of] if resources and of >= 0 else None)
 
-    def not_chosen(self, row: int) -> NotChosen:
+    def not_chosen(self, row: int) -> NotChosenReason:
         """Why a candidate was not chosen, and by which amount."""
         candidates, resource = self.candidates, int(self.candidates.resource[row])
         instead = int(self.row_of[candidates.account[row]])
         if instead == row:
-            return NotChosen(WhyNot.CHOSEN)
+            return NotChosenReason(WhyNot.CHOSEN)
         if instead >= 0 and candidates.must[instead] > 0:
-            return NotChosen(WhyNot.RULE_FIRST)
+            return NotChosenReason(WhyNot.RULE_FIRST)
         if instead >= 0 and candidates.net[instead] >= candidates.net[row]:
-            return NotChosen(WhyNot.OTHER_PLAYBOOK)
+            return NotChosenReason(WhyNot.OTHER_PLAYBOOK)
         if candidates.net[row] <= 0 and not candidates.must[row]:
-            return NotChosen(WhyNot.DOES_NOT_PAY)
+            return NotChosenReason(WhyNot.DOES_NOT_PAY)
         if resource >= 0 and self.left[resource] < 1:
             return self._no_place(row, resource, instead)
         return self._no_money(row)
 
-    def _no_place(self, row: int, resource: int, instead: int) -> NotChosen:
+    def _no_place(self, row: int, resource: int, instead: int) -> NotChosenReason:
         candidates = self.candidates
         using = self.rows[candidates.resource[self.rows] == resource]
         if not len(using):
-            return NotChosen(WhyNot.NO_CAPACITY)
+            return NotChosenReason(WhyNot.NO_CAPACITY)
         if instead >= 0:
-            return NotChosen(WhyNot.NEARLY_AS_GOOD)
+            return NotChosenReason(WhyNot.NEARLY_AS_GOOD)
         if (candidates.must[using] > 0).all():
-            return NotChosen(WhyNot.CAPACITY_FOR_RULES)
+            return NotChosenReason(WhyNot.CAPACITY_FOR_RULES)
         above = float(self.threshold[resource] + self.budget_price * candidates.cost[row])
-        return NotChosen(WhyNot.CAPACITY, above) if above >= candidates.net[row] > 0 else self._no_money(row)
+        return NotChosenReason(WhyNot.CAPACITY, above) if above >= candidates.net[row] > 0 else self._no_money(row)
 
-    def _no_money(self, row: int) -> NotChosen:
+    def _no_money(self, row: int) -> NotChosenReason:
         candidates = self.candidates
         if self.budget_price * candidates.cost[row] >= candidates.net[row]:
-            return NotChosen(WhyNot.BUDGET, self.budget_price)
-        return NotChosen(WhyNot.BUDGET_LEFT, self.budget_left)
+            return NotChosenReason(WhyNot.BUDGET, self.budget_price)
+        return NotChosenReason(WhyNot.BUDGET_LEFT, self.budget_left)
 
 
 def best_plan(candidates: Candidates, capacity: Array, budget: float = math.inf) -> Plan:

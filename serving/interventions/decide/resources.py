@@ -1,4 +1,4 @@
-"""Whose time interventions take: of each owner, or of the members of a role together; and how much of it a week has left."""
+"""Resources: the capacity of each owner, or of the members of a role together, and what is left of it in a week."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -30,24 +30,24 @@ class Resource:
 
 @dataclass(frozen=True)
 class Resources:
-    """What a plan may use: the resources, how many interventions each can still begin this week, and which each candidate needs."""
+    """The resources of a plan, the interventions that each can still begin this week, and the resource of each candidate."""
 
     named: tuple[Resource, ...]
     left: NDArray[np.float64]
-    """(resources,); infinite where nobody counts."""
+    """(resources,); infinite without a declared capacity."""
     of_pair: NDArray[np.int64]
     """(candidates,): places among them."""
 
 
 def resources_of(
-    pairs: pd.DataFrame, settings: InterventionSettings, before: EarlierDecisions, as_of: datetime
+    pairs: pd.DataFrame, settings: InterventionSettings, earlier: EarlierDecisions, as_of: datetime
 ) -> Resources:
-    """What these candidates need, and what is left of it in the ISO week of `as_of`."""
+    """The resources of these candidates, and what is left of them in the ISO week of `as_of`."""
     needed, of_pair = _needed(pairs, settings)
     named = sorted(needed, key=str)
     number_of = {resource: number for number, resource in enumerate(named)}
     place = np.array([number_of[resource] for resource in needed], dtype=np.int64)
-    begun = before.since(week_of(as_of))
+    begun = earlier.since(week_of(as_of))
     left = [_capacity(resource, settings) - _begun_by(resource, begun, settings) for resource in named]
     return Resources(tuple(named), np.maximum(np.array(left, dtype=np.float64), 0.0), place[of_pair])
 
@@ -56,11 +56,11 @@ def _needed(pairs: pd.DataFrame, settings: InterventionSettings) -> tuple[list[R
     """The resources, each once, and of each candidate its place among them; pairs may be millions, resources are few."""
     roles, of_role = _coded(pairs["role"])
     owned = np.array([settings.roles[role].members == "owner" for role in roles], dtype=np.bool_)
-    owners_of, of_owner = _coded(pairs["owner"])
-    both = of_role * (len(owners_of) + 1) + np.where(owned[of_role] & (of_owner >= 0), of_owner + 1, 0)
+    owner_names, of_owner = _coded(pairs["owner"])
+    both = of_role * (len(owner_names) + 1) + np.where(owned[of_role] & (of_owner >= 0), of_owner + 1, 0)
     different, of_pair = np.unique(both, return_inverse=True)
-    told_apart = [divmod(int(one), len(owners_of) + 1) for one in different]
-    return [Resource(roles[role], owners_of[owner - 1] if owner else None) for role, owner in told_apart], of_pair
+    codes = [divmod(int(pair), len(owner_names) + 1) for pair in different]
+    return [Resource(roles[role], owner_names[owner - 1] if owner else None) for role, owner in codes], of_pair
 
 
 def _coded(column: "pd.Series[str]") -> tuple[list[str], NDArray[np.int64]]:
@@ -68,44 +68,44 @@ def _coded(column: "pd.Series[str]") -> tuple[list[str], NDArray[np.int64]]:
     return [str(word) for word in words], codes.astype(np.int64)
 
 
-def budget_left(settings: InterventionSettings, before: EarlierDecisions, as_of: datetime) -> float:
-    """What may still be spent in the ISO week of `as_of`; infinite where there is no budget."""
+def budget_left(settings: InterventionSettings, earlier: EarlierDecisions, as_of: datetime) -> float:
+    """The budget that is left in the ISO week of `as_of`; infinite without a budget."""
     if settings.policy.budget_per_week is None:
         return np.inf
-    begun = before.since(week_of(as_of))
+    begun = earlier.since(week_of(as_of))
     spent = begun.loc[begun["origin"].isin(CONTACTS), "cost"].sum()
     return max(settings.policy.budget_per_week - float(spent), 0.0)
 
 
 def week_of(moment: datetime) -> datetime:
-    """When the ISO week of a moment began, in UTC: its Monday's midnight."""
+    """The beginning of the ISO week of a moment: Monday 00:00 UTC."""
     day = moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return day - timedelta(days=day.weekday())
 
 
 def one_more_member(resource: Resource, settings: InterventionSettings, price: float) -> float:
-    """What one more person with the capacity of the role would bring in a month, if each place did what the first one more does.
+    """The value of one more member of the role in a month, if each place brought what the first one more place brings.
 
-    `price`: `Plan.price`, what one more place a week would bring; 0 where nobody waits for one, whatever the last one brings.
+    `price`: `Plan.price`, the value of one more place a week; 0 where no candidate waits for a place.
     """
     return (settings.roles[resource.role].capacity_per_week or 0) * WEEKS_A_MONTH * price
 
 
 def owners_of(
-    chosen: pd.DataFrame, settings: InterventionSettings, before: EarlierDecisions, as_of: datetime
+    chosen: pd.DataFrame, settings: InterventionSettings, earlier: EarlierDecisions, as_of: datetime
 ) -> list[str | None]:
-    """Who is to do each intervention: the account's owner, or the member of the role with the least open work.
+    """The owner of each intervention: the account's owner, or the member of the role with the least open work.
 
-    `chosen` comes in the order in which work is given out; of those with equally little the first in the list has it.
+    `chosen` comes in the order in which work is given out; of equal members the first in the list gets it.
     """
-    busy = Counter(before.open_at(as_of)["owner"].dropna())
-    found: list[str | None] = []
+    busy = Counter(earlier.open_at(as_of)["owner"].dropna())
+    assigned: list[str | None] = []
     for role, owner in zip(chosen["role"], chosen["owner"], strict=True):
         members = settings.roles[role].members
-        one = _owner_or_none(owner) if members == "owner" else _least_busy(members, busy)
-        busy.update([one] if one is not None else [])
-        found.append(one)
-    return found
+        member = _owner_or_none(owner) if members == "owner" else _least_busy(members, busy)
+        busy.update([member] if member is not None else [])
+        assigned.append(member)
+    return assigned
 
 
 def _owner_or_none(owner: Any) -> str | None:

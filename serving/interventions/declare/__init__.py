@@ -1,1 +1,3 @@
-"""What a company declares of interventions: playbooks, rules, SLAs, conditions, calendar; and what is inconsistent in it."""
+"""What a company declares: playbooks, rules, SLAs, conditions, calendar; and contradictions within it."""
+
+__all__ = ["calendar", "columns", "expressions", "inconsistent", "library", "settings"]

@@ -1,7 +1,7 @@
-"""Working time: until when something is to be done, counted in the hours and days that people work.
+"""Working time: due moments, counted in working hours or working days.
 
-Hours are those between opening and closing of working days; days are working days. Both in the calendar's own timezone,
-so that a day on which the clocks change has as many hours as it really has.
+Working hours lie between opening and closing of working days. Both follow the calendar's timezone, so that a day on which
+the clocks change has its real number of hours.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ ALWAYS = "always"
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _DAY = timedelta(days=1)
 _MIDNIGHT = "24:00"
-"""The end of a day, as people write it: the beginning of the next one."""
+"""The end of a day: the beginning of the next day."""
 
 
 class WorkingTime:
@@ -39,10 +39,10 @@ class WorkingTime:
                 raise ValueError(f"'{self.hours}' closes before it opens")
 
     def due(self, start: datetime, length: Length) -> datetime:
-        """The moment, in UTC, when so much working time has passed since `start`.
+        """The moment, in UTC, at which `length` of working time has passed since `start`.
 
-        Days keep the time of day: two of them from Friday 10:00 are Tuesday 10:00. What starts out of hours starts when
-        work begins next.
+        Days keep the time of day: two of them from Friday 10:00 are Tuesday 10:00. A start outside working hours counts
+        from the next opening.
         """
         if self.hours == ALWAYS:
             return (start + length.elapsed).astimezone(UTC)
@@ -86,7 +86,7 @@ class WorkingTime:
 
 
 def _clock_moment(day: date, clock: str) -> datetime:
-    """What a clock on the wall shows, on a day. ValueError for what none shows."""
+    """The moment of a clock time on a day. ValueError for a text that is no clock time."""
     if clock == _MIDNIGHT:
         return datetime.combine(day + _DAY, time())
     try:

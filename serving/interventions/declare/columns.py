@@ -1,6 +1,6 @@
-"""The columns that conditions of playbooks, rules and SLAs may use, each with type, unit and meaning, and their rows.
+"""The columns of conditions in playbooks, rules and SLAs, each with type, unit and meaning; and their rows.
 
-docs/rules.md is written from them. Null means that nothing is known; a condition that is null does not hold.
+docs/rules.md is generated from them. Null means unknown; a condition that is null does not hold.
 """
 
 from collections import Counter
@@ -36,7 +36,7 @@ CURRENCY = "currency"
 
 @dataclass(frozen=True)
 class Column:
-    """A column: what it means, its unit, and the words that a text can be where there are few."""
+    """A column: its meaning, its unit, and the possible words of a text column."""
 
     name: str
     type: Type
@@ -65,7 +65,7 @@ ACCOUNT = (
     Column("value_at_stake", "number", CURRENCY, "the largest of its risks: probability × value"),
     Column("severity", "text", "", "by value at stake, among the accounts of the night", SEVERITIES),
 )
-"""What the table standings says."""
+"""Columns of the account's segments."""
 
 BEFORE = tuple(
     Column(f"{scheme}_before", "text", "", f"where it stood the night before; equal to {scheme} unless it moved", words)
@@ -141,7 +141,7 @@ OF_TARGETS: Mapping[str, tuple[tuple[str, ...], Type, str, str, tuple[str, ...]]
     "value_at_stake": (RISKS, "number", CURRENCY, "probability × value", ()),
     "severity": (RISKS, "text", "", "by value at stake", SEVERITIES),
 }
-"""What a score is asked for: the kinds of target that have it, type, unit, meaning and words."""
+"""The columns of a score: the kinds of target that have each, type, unit, meaning and words."""
 
 _STREAMS = tuple(STREAMS)
 EVENT = (
@@ -164,35 +164,35 @@ EVENT = (
     Column("case_satisfaction", "number", "1-5", "the account's rating of the case"),
     Column("case_effort", "number", "1-7", "how easy it found it to get help"),
 )
-"""What an event itself says; null where its stream has no such thing, or the event does not say."""
+"""Columns of an event; null where its stream or the event has no value."""
 _EVENT_NAMES = frozenset(column.name for column in EVENT)
 
 
 def needed_features() -> tuple[Feature, ...]:
-    """What the table of `account_rows` must hold."""
+    """The features that the table of `account_rows` must hold."""
     renamed = [name for name in SHORT.values() if name not in (DAYS_SERVED.name, DAYS_KNOWN.name)]
     return tuple(FeatureSet([*named((*OF_CATALOG, *renamed)), DAYS_SERVED, DAYS_KNOWN]))
 
 
 def columns_of_accounts(targets: Mapping[str, TargetOf]) -> dict[str, Column]:
-    """What conditions of playbooks and rules may use, by name."""
-    # The fixed ones last: a target whose name makes one of them does not change what it means.
+    """The columns for conditions of playbooks and rules, by name."""
+    # Fixed columns last: the name of a target cannot change their meaning.
     return {column.name: column for column in (*_of_targets(targets), *ACCOUNT, *BEFORE, *_of_features(), *ATTRIBUTES)}
 
 
 def columns_of_events(targets: Mapping[str, TargetOf]) -> dict[str, Column]:
-    """What conditions of SLAs may use: the event, and how the last night left the account."""
+    """The columns for conditions of SLAs: the event, and the account as of the last night."""
     return {column.name: column for column in (*_of_targets(targets), *ACCOUNT, *EVENT)}
 
 
 def by_kind(targets: Mapping[str, TargetOf]) -> dict[str, str]:
-    """The targets that are alone of their kind, by that kind: with it their columns can be named, too."""
+    """The targets that are the only ones of their kind, by kind: the kind can name their columns, too."""
     counts = Counter(target.kind for target in targets.values())
     return {target.kind: name for name, target in targets.items() if counts[target.kind] == 1}
 
 
 def _called(targets: Mapping[str, TargetOf]) -> dict[str, str]:
-    """What the columns of targets begin with → the target; a target's own name goes before a kind."""
+    """The prefix of target columns → the target; a target's name goes before a kind."""
     return by_kind(targets) | {name: name for name in targets}
 
 
@@ -247,7 +247,7 @@ def account_rows(
 
 @dataclass(frozen=True)
 class PostedEventOfAccount:
-    """An event as it was posted, and its account as the database has it.
+    """A posted event, and its account in the database.
 
     `standing` is its row of the table standings, None of an account that no night has seen; `scores` its rows of scores.
     """
@@ -278,7 +278,7 @@ def _of_posted(posted: PostedEventOfAccount, targets: Mapping[str, TargetOf]) ->
 
 
 def event_rows(accounts: pa.Table, stream: str, events: pa.Table, targets: Mapping[str, TargetOf]) -> pa.Table:
-    """The same of many events of one stream, in their order: `accounts` has the columns of accounts, `events` the stream's."""
+    """One row of `columns_of_events` for each of many events of one stream, in their order: `accounts` has the columns of accounts, `events` the stream's."""
     columns = columns_of_events(targets)
     ids = pc.cast(events["account_id"], pa.string())
     rows = _places(ids, accounts["account_id"])
@@ -310,7 +310,7 @@ def _as(values: Any, kind: pa.DataType) -> Any:
 def _scores_of(
     scores: pa.Table, ids: Any, targets: Mapping[str, TargetOf], columns: Mapping[str, Column]
 ) -> dict[str, Any]:
-    """The answers of each target in the places of the accounts."""
+    """The scores of each target in the order of the accounts."""
     found: dict[str, Any] = {}
     for name in targets:
         own = scores.filter(pc.equal(pc.cast(scores["target"], pa.string()), name))
@@ -338,7 +338,7 @@ def _features(table: pd.DataFrame, ids: Any, columns: Mapping[str, Column]) -> d
 
 
 def _feature(values: "pd.Series[Any]", rows: Rows, type_: Type) -> pa.Array:
-    # The place of NOWHERE is the last one, which nobody has.
+    # NOWHERE is the last place, which belongs to no account.
     found = _numbers(np.append(values.to_numpy(dtype=np.float64), np.nan)[rows])
     return pc.equal(found, 1.0) if type_ == "boolean" else found
 
@@ -356,7 +356,7 @@ def _attributes(attributes: pa.Table, ids: Any, as_of: datetime, timezone: str) 
 
 
 def _places(ids: Any, among: Any) -> Rows:
-    """Of each account its place among others; NOWHERE where it is not there."""
+    """The place of each account among others; NOWHERE where it is missing."""
     found = pc.index_in(_texts(ids), value_set=_texts(among).combine_chunks())
     return np.asarray(found.fill_null(NOWHERE))
 

@@ -1,7 +1,7 @@
-"""Conditions: SQL over the documented columns, judged before they are used, and asked of many accounts in one query.
+"""Conditions: SQL over the documented columns, checked before use, and evaluated for many accounts in one query.
 
-What DuckDB reads in the text must be made of things on the lists below and of known columns; only then is it run, on a
-connection that can reach neither files nor the network nor its own settings.
+DuckDB parses the text; every part must be on the lists below or a known column. Only then it runs, on a connection without
+access to files, the network or its own settings.
 """
 
 import difflib
@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from features.errors import ExitCode, ForesailError
 from features.locked_duckdb import locked_duckdb
 from serving.interventions.declare.columns import ARROW, Column
 
@@ -47,7 +48,7 @@ FUNCTIONS = {
     "starts_with": "starts_with(text, beginning)",
     "ends_with": "ends_with(text, end)",
 }
-"""What may be called, by its name in DuckDB, and how it is written; operators need no word."""
+"""The allowed functions by their name in DuckDB, and how they are written; operators have no text."""
 CALLABLE = tuple(name for name, written in FUNCTIONS.items() if written)
 TYPES = frozenset({"double", "integer", "int", "bigint", "varchar", "text", "boolean", "decimal"})
 NOT_ALLOWED = {
@@ -63,11 +64,11 @@ NOT_ALLOWED = {
 _EQUALITY = ("COMPARE_EQUAL", "COMPARE_NOTEQUAL", "COMPARE_DISTINCT_FROM", "COMPARE_NOT_DISTINCT_FROM", "COMPARE_IN")
 _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*")
 _BEFORE = "select (\n"
-"""What stands before the text where it is read: DuckDB counts places from its beginning."""
+"""The text before the condition: DuckDB counts positions from its beginning."""
 
 
 def problems_of(expression: str, columns: Mapping[str, Column]) -> list[str]:
-    """What is wrong with a condition, each in words that say what to do; empty where nothing is."""
+    """The problems of a condition, each with its remedy; empty for a valid condition."""
     if problem := _unreadable(expression):
         return [problem]
     try:
@@ -79,17 +80,17 @@ def problems_of(expression: str, columns: Mapping[str, Column]) -> list[str]:
 
 
 def columns_in(expression: str) -> frozenset[str]:
-    """The columns that a good condition reads."""
+    """The columns that a valid condition reads."""
     return frozenset(
         name.lower() for node in _nodes(_parsed(expression)) if _is(node, "COLUMN_REF") for name in node["column_names"]
     )
 
 
 def holding(rows: pa.Table, conditions: Mapping[str, str]) -> dict[str, NDArray[np.bool_]]:
-    """Of each condition, by its name, whether it holds for each row, in the order of the rows.
+    """Whether each condition holds for each row, by the name of the condition, in the order of the rows.
 
-    The conditions have no `problems_of`, and the table has the columns that they read. Null does not hold, nor does what
-    cannot be reckoned for a row: a number out of range, a text that is no number.
+    The conditions have no `problems_of`, and the table has the columns that they read. Null does not hold, nor does a
+    condition that fails for a row: a number out of range, a text that is no number.
     """
     if not conditions or not rows.num_rows:
         return {name: np.zeros(rows.num_rows, dtype=np.bool_) for name in conditions}
@@ -101,8 +102,10 @@ def holding(rows: pa.Table, conditions: Mapping[str, str]) -> dict[str, NDArray[
     return {name: np.asarray(columns[f"c{place}"], dtype=np.bool_) for place, name in enumerate(conditions)}
 
 
-class ConditionSyntaxError(ValueError):
+class ConditionSyntaxError(ForesailError, ValueError):
     """The text is no SQL condition; the message says where and why."""
+
+    exit_code = ExitCode.PROJECT
 
 
 def _unreadable(expression: str) -> str | None:
@@ -162,7 +165,7 @@ def _syntax(expression: str, tree: Node) -> str:
 
 
 def _objections(node: Node, columns: Mapping[str, Column]) -> Iterator[str]:
-    """What in the tree is on no list, or no column."""
+    """Problems of the tree: parts that are on no list, unknown columns."""
     if _depth(node) > MOST_NESTING:
         yield "it is nested too deeply; make two of it"
         return
@@ -202,7 +205,7 @@ def _odd_cast(node: Node) -> Iterator[str]:
 
 
 def _wrong_constants(node: Node, columns: Mapping[str, Column]) -> Iterator[str]:
-    """A column compared with what it can never be: it would not hold for anybody, and nobody would know why."""
+    """Problems of comparisons with a value that a column never has: they would hold for no account."""
     if node["class"] != "COMPARISON" and node["type"] not in ("COMPARE_IN", "COMPARE_NOT_IN"):
         return
     parts = node.get("children") or [node["left"], node["right"]]
@@ -233,7 +236,7 @@ def _text_constant(node: Node) -> str | None:
 
 
 def nearest(name: str, known: Iterable[str], otherwise: str) -> str:
-    """A question after the nearest names; where none is near, what to do otherwise."""
+    """A question with the nearest names; `otherwise` where no name is near."""
     names = list(known)
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     near = near or [each for each in names if name and (each.startswith(name) or each.endswith(name))][:3]
@@ -241,7 +244,7 @@ def nearest(name: str, known: Iterable[str], otherwise: str) -> str:
 
 
 def _wrong_types(expression: str, columns: Mapping[str, Column]) -> Iterator[str]:
-    """What DuckDB says of it for a table without rows."""
+    """Type errors that DuckDB reports for a table without rows."""
     import duckdb
 
     read = columns_in(expression) or {next(iter(columns))}
@@ -258,9 +261,11 @@ def _wrong_types(expression: str, columns: Mapping[str, Column]) -> Iterator[str
 
 
 def _in_words(error: Exception) -> str:
-    """The first line of what DuckDB says, in the words that docs/rules.md has for types."""
-    said = str(error).split("\n", 1)[0].split(" Error: ", 1)[-1].split(" - an explicit cast", 1)[0].rstrip(".!")
-    return re.sub(r"\b(DOUBLE|(INTEGER|DECIMAL|DOUBLE)_LITERAL|INTEGER)\b", "number", said.replace("VARCHAR", "text"))
+    """The first line of DuckDB's message, with the type names of docs/rules.md."""
+    message = str(error).split("\n", 1)[0].split(" Error: ", 1)[-1].split(" - an explicit cast", 1)[0].rstrip(".!")
+    return re.sub(
+        r"\b(DOUBLE|(INTEGER|DECIMAL|DOUBLE)_LITERAL|INTEGER)\b", "number", message.replace("VARCHAR", "text")
+    )
 
 
 def _nodes(node: Any) -> Iterator[Node]:
@@ -298,7 +303,7 @@ def _query(rows: pa.Table, expressions: Iterable[str]) -> Iterator["duckdb.DuckD
     cursor = _connection().cursor()
     try:
         cursor.register("rows", rows)
-        # Nothing but what the lists above allow is in it.
+        # The conditions contain only allowed parts (lists above).
         yield cursor.execute(f"select {named} from rows")  # noqa: S608
     finally:
         cursor.close()
@@ -306,5 +311,5 @@ def _query(rows: pa.Table, expressions: Iterable[str]) -> Iterator["duckdb.DuckD
 
 @cache
 def _connection() -> "duckdb.DuckDBPyConnection":
-    """One per process: a connection takes a tenth of a second to open, a cursor of it nothing."""
+    """One connection per process: opening one takes a tenth of a second, a cursor takes no time."""
     return locked_duckdb(lock_configuration=True)

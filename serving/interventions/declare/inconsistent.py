@@ -1,4 +1,4 @@
-"""What is wrong between the things that a company declares: names that lead nowhere, conditions that cannot be asked."""
+"""Inconsistent settings: names that are declared nowhere, conditions that cannot be evaluated, keys that contradict each other."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -80,7 +80,7 @@ def _of_roles(settings: InterventionSettings) -> Iterator[str]:
 
 
 def _members(key: str, role: Role) -> Iterator[str]:
-    """Each is given work of a capacity of his own: who is named twice has it twice, and nobody has none."""
+    """Each member has the capacity of the role: a name twice would count twice, and an empty list has none."""
     members = () if role.members == "owner" else role.members
     if role.members == () and role.capacity_per_week is not None:
         yield f'{key}: it is empty, so that there is no capacity at all; name somebody, or write "owner"'
@@ -110,7 +110,7 @@ def _address(key: str, channel: Channel) -> Iterator[str]:
 
 
 def _address_shown(url: str) -> str:
-    """Its beginning: what follows may be secret."""
+    """The beginning of the URL: the rest may be secret."""
     scheme, found, _ = url.partition("://")
     return f'"{scheme}://..."' if found else '"..."'
 

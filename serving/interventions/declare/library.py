@@ -1,4 +1,4 @@
-"""The ready library of playbooks, rules and SLAs (library.toml), and what of it a project has chosen."""
+"""The ready library: playbooks, rules and SLAs of `library.toml`, of which a project chooses by name."""
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,38 +11,38 @@ from serving.interventions.declare.settings import InterventionSettings, Library
 from serving.segmentation.settings import TargetOf
 
 TARGET_KINDS = {"risk": RISKS, "growth": GROWTH}
-"""What an entry of the library is for, and the kinds of target that can be meant."""
+"""`for` of a playbook in the library → the kinds of target that it fits."""
 Section = Literal["playbooks", "rules", "sla"]
 SECTIONS: tuple[Section, ...] = ("playbooks", "rules", "sla")
 
 
 @cache
 def library() -> InterventionSettings:
-    """All of it, as the file has it: what a playbook is `for` is the sort of its target, risk or growth."""
+    """The library as its file has it: `for` of a playbook is risk or growth."""
     text = resources.files("serving.interventions.declare").joinpath("library.toml").read_text(encoding="utf-8")
     return InterventionSettings.model_validate(tomllib.loads(text))
 
 
 def with_library(
-    own: InterventionSettings, chosen: Library, targets: Mapping[str, TargetOf]
+    project: InterventionSettings, chosen: Library, targets: Mapping[str, TargetOf]
 ) -> tuple[InterventionSettings, list[str]]:
-    """The project's own and what it has chosen of the library, and what is wrong with the choice.
+    """The project's settings with the chosen entries of the library, and the problems of the choice.
 
-    A table of the project's own replaces the library's of the same name. The roles that chosen entries need come along. A
+    A table of the project replaces the library's table of the same name. Chosen entries bring the roles that they need. A
     rule whose playbook is not in use only warns.
     """
     entries: dict[Section, dict[str, Any]] = {
         section: _chosen(section, getattr(chosen, section), targets) for section in SECTIONS
     }
-    playbooks = {name: _for_project(one, targets) for name, one in entries["playbooks"].items()} | own.playbooks
-    rules = {name: _with_start(rule, playbooks) for name, rule in entries["rules"].items()} | own.rules
-    merged = own.model_copy(update={"playbooks": playbooks, "rules": rules, "sla": entries["sla"] | own.sla})
-    roles = _needed_roles(entries) | own.roles
+    playbooks = {name: _for_project(one, targets) for name, one in entries["playbooks"].items()} | project.playbooks
+    rules = {name: _with_start(rule, playbooks) for name, rule in entries["rules"].items()} | project.rules
+    merged = project.model_copy(update={"playbooks": playbooks, "rules": rules, "sla": entries["sla"] | project.sla})
+    roles = _needed_roles(entries) | project.roles
     return merged.model_copy(update={"roles": roles}), list(_wrong_choices(chosen, targets))
 
 
 def unusable_playbooks(chosen: Library, targets: Mapping[str, TargetOf]) -> dict[str, str]:
-    """Playbooks of the library that "all" does not bring into this project, and why."""
+    """The playbooks of the library that "all" leaves out in this project, and why."""
     if chosen.playbooks != "all":
         return {}
     playbooks = library().playbooks
@@ -61,7 +61,7 @@ def _chosen(section: Section, names: Sequence[str], targets: Mapping[str, Target
 
 
 def _target_name(playbook: Playbook, targets: Mapping[str, TargetOf]) -> str | None:
-    """The project's target that an entry is for: the first of the first kind that there is one of."""
+    """The project's target of an entry: the first target of the first kind that the project has."""
     of_sort = (
         name for kind in TARGET_KINDS[playbook.outcome] for name, target in targets.items() if target.kind == kind
     )
@@ -77,7 +77,7 @@ def _with_start(rule: Rule, playbooks: Mapping[str, Playbook]) -> Rule:
 
 
 def _needed_roles(entries: Mapping[Section, Mapping[str, Any]]) -> dict[str, Role]:
-    """Of the library's entries alone: a role that the project's own ask for is the project's to declare."""
+    """The roles of the chosen entries; the project declares the roles of its own entries."""
     of_slas = (role for sla in entries["sla"].values() for role in (*sla.notify, sla.escalate_to))
     needed = {*(playbook.role for playbook in entries["playbooks"].values()), *of_slas}
     return {name: role for name, role in library().roles.items() if name in needed}

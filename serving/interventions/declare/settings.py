@@ -1,7 +1,7 @@
-"""What a company declares of interventions, as foresail.toml has it and as the service is told it.
+"""The declarations of a company about interventions, as in foresail.toml.
 
-The description of a field completes the sentence of an error about it. Expressions (`when`) are checked where columns are
-known: see serving/interventions/declare/expressions.py.
+The description of a field ends the sentence of an error about it. Conditions (`when`) are checked where columns are
+known: serving/interventions/declare/expressions.py.
 """
 
 import re
@@ -18,7 +18,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 @dataclass(frozen=True)
 class Length:
-    """A length of time as it was declared: hours and days are counted differently, so that 24h and 1d are not the same."""
+    """A declared length of time. Hours and days are counted differently: 24h and 1d are not the same."""
 
     count: int
     unit: str
@@ -30,7 +30,7 @@ class Length:
 
     @property
     def elapsed(self) -> timedelta:
-        """By the clock, whoever works or not."""
+        """The length by the clock, without regard to working time."""
         return timedelta(seconds=self.count * _SECONDS[self.unit])
 
     def __str__(self) -> str:
@@ -47,7 +47,7 @@ def _read_length(value: object) -> Length:
 
 
 Span = Annotated[Length, BeforeValidator(_read_length), PlainSerializer(str, return_type=str)]
-"""A length of time as people write it: 15m, 24h, 2d, 6w."""
+"""A length of time in foresail.toml: 15m, 24h, 2d, 6w."""
 
 SPAN = 'a whole number and a unit, like "15m", "24h", "2d" or "6w"'
 WHEN = "an SQL condition over the documented columns (docs/rules.md), like \"churn_band = 'high'\""
@@ -61,7 +61,7 @@ class Declared(BaseModel):
 
 
 class Role(Declared):
-    """Who does things: the owner of each account, or some people together."""
+    """A role: the owner of each account, or a group of people."""
 
     members: Literal["owner"] | tuple[str, ...] = Field(
         default="owner", description='"owner", or a list of people like ["ann", "bo"]'
@@ -75,7 +75,7 @@ class Role(Declared):
 
 
 class EffectPrior(Declared):
-    """What acting is assumed to do, until experiments speak."""
+    """The assumed effect of a playbook, until experiments measure it."""
 
     prior: float = Field(
         ge=-1, le=1, description="a share of what is at stake that acting keeps or wins, -1 to 1, like 0.08"
@@ -91,7 +91,7 @@ class Step(Declared):
 
 
 class Playbook(Declared):
-    """A prescribed response: for whom, by whom, at what cost, with what assumed effect, in which steps."""
+    """A prescribed response: its condition, target, role, cost, assumed effect and steps."""
 
     when: str = Field(min_length=1, description=WHEN)
     outcome: str = Field(alias="for", min_length=1, description='the target that it should change, like "churn"')
@@ -114,7 +114,7 @@ class Rule(Declared):
 
 
 class Sla(Declared):
-    """A promise about events: who is told at once, who must claim it until when, to whom it goes otherwise."""
+    """A promise about events: the roles that are notified, the time to claim and resolve, the role of the escalation."""
 
     when: str = Field(min_length=1, description=WHEN + "; of an event besides: case_severity, event_kind and others")
     on: Literal["event"] = Field(default="event", description='"event"')
@@ -128,14 +128,14 @@ class Sla(Declared):
     )
 
     @model_validator(mode="after")
-    def _escalates_something(self) -> "Sla":
+    def _has_a_deadline_to_escalate(self) -> "Sla":
         if self.escalate_to is not None and self.claim_within is None and self.resolve_within is None:
             raise ValueError
         return self
 
 
 class Calendar(Declared):
-    """When people work."""
+    """Working hours, timezone and holidays."""
 
     business_hours: str = Field(
         default="Mon-Fri 09:00-18:00", pattern=HOURS, description='like "Mon-Fri 09:00-18:00", or "always"'
@@ -150,7 +150,7 @@ class Calendar(Declared):
 
 
 class Channel(Declared):
-    """Where messages go: a webhook of a system, or people by mail or chat. Secrets are names of the environment: ${NAME}."""
+    """The destination of messages: a webhook, or people by mail or chat. Secrets are variables of the environment: ${NAME}."""
 
     kind: Literal["webhook", "people"] = Field(description='"webhook" or "people"')
     url: str = Field(
@@ -174,7 +174,7 @@ class Channel(Declared):
 
 
 class IncomingWebhook(Declared):
-    """A system that reports back what became of an intervention."""
+    """A system that reports the status of interventions."""
 
     secrets: tuple[str, ...] = Field(min_length=1, description='a list like ["${JIRA_SECRET}"], the newest first')
     signature: Literal["standard", "hub"] = Field(
@@ -191,7 +191,7 @@ class IncomingWebhook(Declared):
 
 
 class Limits(Declared):
-    """What the team can and may do altogether: table [policy]."""
+    """Limits of all playbooks together: table [policy]."""
 
     decided_by: Literal["night", "command"] = Field(
         default="night", description='"night", or "command": nothing begins until somebody calls `foresail decide`'
@@ -209,7 +209,7 @@ class Limits(Declared):
 
 
 class Library(Declared):
-    """What of the ready library (docs/playbooks.md) is in use, by name; a table of the same name in the file replaces it."""
+    """The entries of the ready library (docs/playbooks.md) in use, by name; a table of the same name in the file replaces one."""
 
     playbooks: tuple[str, ...] | Literal["all"] = Field(default=(), description='a list of names, or "all"')
     rules: tuple[str, ...] | Literal["all"] = Field(default=(), description='a list of names, or "all"')
@@ -217,7 +217,7 @@ class Library(Declared):
 
 
 class InterventionSettings(Declared):
-    """All of it, with the library's entries among the project's own."""
+    """All declarations: the project's own and the chosen entries of the library."""
 
     roles: dict[str, Role] = {}
     playbooks: dict[str, Playbook] = {}

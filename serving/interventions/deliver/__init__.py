@@ -1,1 +1,17 @@
-"""The sending of what the outbox holds: webhooks of systems, and people by mail and chat. docs/delivery.md describes it."""
+"""The delivery of outbox messages: webhooks to systems, mail and chat to people. docs/delivery.md describes it."""
+
+__all__ = [
+    "addresses",
+    "attempt",
+    "channel_rate_limit",
+    "chat_bots",
+    "dispatch",
+    "leases",
+    "message_texts",
+    "outbox_admin",
+    "people",
+    "secrets",
+    "status_reports",
+    "webhook_signatures",
+    "webhooks",
+]

@@ -1,6 +1,6 @@
-"""Where a message may go: an address of the internet, unless the channel allows those inside the own network.
+"""Allowed addresses: a webhook goes to an address of the internet, or inside the own network where the channel allows it.
 
-The address that was checked is the one that is connected to. A name that is resolved again in between could mean another.
+The connection uses the checked address: a name that is resolved again could mean another address.
 """
 
 import asyncio
@@ -14,33 +14,33 @@ import httpx
 from serving.interventions.deliver.secrets import ChannelUnusable
 
 KEEP_SECONDS = 5.0
-"""How long a name's addresses are used without asking again."""
+"""How long the addresses of a name are used before it is resolved again."""
 PRIVATE = "is an address inside a network; `allow_private = true` of the channel allows it"
 _IN_LAST_BITS = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "::/96", "::ffff:0:0:0/96")))
-"""Networks of IPv6 whose addresses end with the one of IPv4 that they stand for."""
+"""Networks of IPv6 whose addresses end with an address of IPv4."""
 _OF_A_SITE = tuple(map(ipaddress.ip_network, ("fec0::/10", "64:ff9b:1::/48")))
-"""What Python counts among the addresses of the internet, and is none."""
+"""Networks that Python counts as global, and are not."""
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def check_url(url: str, allow_private: bool) -> httpx.URL:
-    """The URL of a webhook; ChannelUnusable unless it is one of https, without user and password in it.
+    """The URL of a webhook; ChannelUnusable unless it is https, without user and password.
 
-    http is for receivers in the own network alone: what is told of accounts does not cross the internet in the open.
+    http is allowed for receivers in the own network alone: facts about accounts do not cross the internet unencrypted.
     """
     try:
-        read = httpx.URL(url)
+        parsed = httpx.URL(url)
     except httpx.InvalidURL:
-        # What is wrong in it may be a part of a secret.
+        # The invalid part of the URL may be a secret.
         raise ChannelUnusable("its url is none") from None
     schemes = ("https", "http") if allow_private else ("https",)
-    if read.scheme not in schemes or not read.host:
+    if parsed.scheme not in schemes or not parsed.host:
         raise ChannelUnusable(
             f"its url must begin with {' or '.join(f'{scheme}://' for scheme in schemes)} and name a host"
         )
-    if read.userinfo:
+    if parsed.userinfo:
         raise ChannelUnusable("its url holds a user or a password; signatures say who we are")
-    return read
+    return parsed
 
 
 def is_public(address: str) -> bool:
@@ -53,7 +53,7 @@ def _is_of_internet(address: _Address) -> bool:
 
 
 def _addresses_meant(address: _Address) -> list[_Address]:
-    """The address, and the IPv4 addresses that it stands for in one of IPv6's ways to write them."""
+    """The address, and the IPv4 addresses that an IPv6 address stands for."""
     if isinstance(address, ipaddress.IPv4Address):
         return [address]
     if address.ipv4_mapped:
@@ -61,11 +61,11 @@ def _addresses_meant(address: _Address) -> list[_Address]:
     inner = [address.sixtofour, *(address.teredo or ())]
     if any(address in network for network in _IN_LAST_BITS):
         inner.append(ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF))
-    return [address, *(each for each in inner if each is not None)]
+    return [address, *(address for address in inner if address is not None)]
 
 
 def allowed_addresses(addresses: list[str], allow_private: bool) -> list[str]:
-    """The addresses of a host; ChannelUnusable if one of them may not be connected to."""
+    """The addresses of a host; ChannelUnusable if one of them is not allowed."""
     for address in addresses if not allow_private else ():
         if not is_public(address):
             raise ChannelUnusable(f"{address} {PRIVATE}")
@@ -73,19 +73,18 @@ def allowed_addresses(addresses: list[str], allow_private: bool) -> list[str]:
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """The IP addresses of a host, however it is written; ChannelUnusable if there is none."""
+    """The IP addresses of a host; ChannelUnusable if there is none."""
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        records = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise ChannelUnusable(f"the host {host} is not known") from None
-    return list(dict.fromkeys(str(one[4][0]) for one in found))
+    return list(dict.fromkeys(str(record[4][0]) for record in records))
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):
-    """Connects to the checked addresses of the host that is asked for, in turn. Each request has a connection of its own.
+    """Connects to the checked addresses of the request's host, in turn. Each request has its own connection.
 
-    On one that is used again, what a receiver says twice would be taken for its answer to the next message: delivered, though
-    it was refused.
+    On a reused connection a second answer of the receiver would be taken for the answer to the next message.
     """
 
     def __init__(self, allow_private: bool, connections: int) -> None:
@@ -95,7 +94,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         self._kept: tuple[float, list[str]] = (float("-inf"), [])
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """The answer of the first address that can be connected to. ChannelUnusable, and what httpx raises."""
+        """The answer of the first address that accepts a connection. ChannelUnusable, errors of httpx."""
         *others, last = await self._addresses(request.url)
         for address in others:
             try:
@@ -118,7 +117,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
 
 
 def _request_to(address: str, request: httpx.Request) -> httpx.Request:
-    """The request to an address, which still says whom it means: in its header Host, and where TLS asks for a name."""
+    """The request to an address; the header Host and TLS still have the name of the host."""
     return httpx.Request(
         request.method,
         request.url.copy_with(host=address),
@@ -130,5 +129,5 @@ def _request_to(address: str, request: httpx.Request) -> httpx.Request:
 
 @cache
 def _trusted_authorities() -> ssl.SSLContext:
-    # To read the authorities takes longer than to send a message.
+    # Reading the certificate authorities takes longer than sending a message.
     return httpx.create_ssl_context(trust_env=False)

@@ -1,4 +1,4 @@
-"""Robots of DingTalk and WeCom. They answer 200 whatever happens and say in the body what did; Apprise reads the 200 alone."""
+"""Chat bots of DingTalk and WeCom. Both answer 200 to every message and report the error in the body; Apprise reads only the 200."""
 
 from datetime import timedelta
 from typing import Any
@@ -9,20 +9,22 @@ from serving.interventions.deliver.attempt import SUCCESS, DeliveryResult
 
 SECONDS = 10.0
 TOO_FAST = {130101, 410100, 45009}
-"""DingTalk's and WeCom's codes for more messages than a robot may send."""
+"""DingTalk's and WeCom's codes for a message above the rate limit of a chat bot."""
 SILENCE = timedelta(minutes=10)
-"""How long DingTalk takes nothing from a robot that was too fast."""
+"""How long DingTalk refuses messages of a chat bot that was too fast."""
 
 
 def read_bot_answer(answer: httpx.Response) -> DeliveryResult:
-    """What a robot made of a message."""
+    """The result in a chat bot's answer."""
     try:
-        said = answer.json()
-        code, words = int(said["errcode"]), str(said.get("errmsg", ""))
+        body = answer.json()
+        code, words = int(body["errcode"]), str(body.get("errmsg", ""))
     except (ValueError, KeyError, TypeError):
-        return DeliveryResult(f"the robot answered {answer.status_code}, and not as documented")
+        return DeliveryResult(f"the chat bot answered {answer.status_code}, and not as documented")
     if code:
-        return DeliveryResult(f"the robot answered error {code}: {words}", quiet=SILENCE if code in TOO_FAST else None)
+        return DeliveryResult(
+            f"the chat bot answered error {code}: {words}", quiet=SILENCE if code in TOO_FAST else None
+        )
     return SUCCESS
 
 
@@ -33,11 +35,11 @@ def _post(url: str, message: dict[str, Any], params: dict[str, str]) -> Delivery
             httpx.post(address, json=message, timeout=SECONDS, follow_redirects=False, trust_env=False)
         )
     except httpx.TransportError as failed:
-        return DeliveryResult(f"the robot cannot be reached ({type(failed).__name__})")
+        return DeliveryResult(f"the chat bot cannot be reached ({type(failed).__name__})")
 
 
 def with_result(plugin: Any) -> Any:
-    """A plugin of Apprise for one of these robots, which from now on keeps what the robot said in its `answer`."""
+    """A plugin of Apprise for one of these chat bots, which keeps the result of a message in its `answer`."""
     request = _REQUESTS[plugin.schema]
 
     def send(body: str, title: str = "", **_: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Dispatching: every channel on its own, so that one that is slow or down holds up no other. Any number of dispatchers may."""
+"""The dispatcher: each channel on its own, so that a slow channel holds up no other. Any number of dispatchers may run."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ from serving.interventions.deliver.secrets import ChannelUnusable, Environment
 from serving.interventions.deliver.webhooks import WebhookChannel
 
 EVERY_SECONDS = 0.5
-"""How often the outbox is looked at."""
+"""How often the outbox is read."""
 
 log = logging.getLogger("bentoml.foresail")
 
@@ -41,7 +41,7 @@ def dispatch_once(
     clock: Callable[[], datetime],
     chance: Callable[[], float] = random.random,
 ) -> DispatchCounts:
-    """Deliver whatever is due and may go now. DatabaseUnavailable."""
+    """Deliver all due messages that may be sent now. DatabaseUnavailable."""
     return asyncio.run(_Dispatcher(engine, settings, variables, clock, chance).once())
 
 
@@ -53,7 +53,7 @@ def dispatch_until(
     clock: Callable[[], datetime],
     chance: Callable[[], float] = random.random,
 ) -> None:
-    """Deliver what falls due, until stopped; what is under way then is finished. Whatever fails is logged, and tried again."""
+    """Deliver due messages until stopped, finishing those under way. Failures are logged and tried again."""
     asyncio.run(_Dispatcher(engine, settings, variables, clock, chance).until(stopped))
 
 
@@ -68,46 +68,46 @@ class _Dispatcher:
     ) -> None:
         self._engine, self._settings, self._clock, self._chance = engine, settings, clock, chance
         self._environment = Environment(variables)
-        self._lines: dict[str, _ChannelSender] = {}
+        self._senders: dict[str, _ChannelSender] = {}
 
     async def once(self) -> DispatchCounts:
         try:
-            found = await asyncio.gather(*map(self._emptied, self._settings.channels))
+            found = await asyncio.gather(*map(self._deliver_all, self._settings.channels))
         finally:
             await self._close()
         return sum(found, DispatchCounts())
 
     async def until(self, stopped: threading.Event) -> None:
         try:
-            await asyncio.gather(*(self._again_and_again(name, stopped) for name in self._settings.channels))
+            await asyncio.gather(*(self._deliver_until(name, stopped) for name in self._settings.channels))
         finally:
             await self._close()
 
-    async def _emptied(self, channel: str) -> DispatchCounts:
+    async def _deliver_all(self, channel: str) -> DispatchCounts:
         altogether = DispatchCounts()
-        while found := await self._round(channel):
+        while found := await self._deliver_once(channel):
             altogether += found
         return altogether
 
-    async def _again_and_again(self, channel: str, stopped: threading.Event) -> None:
-        said = ""
+    async def _deliver_until(self, channel: str, stopped: threading.Event) -> None:
+        logged = ""
         while not stopped.is_set():
             found = None
             try:
-                found = await self._round(channel)
-                said = ""
+                found = await self._deliver_once(channel)
+                logged = ""
             except Exception as error:  # noqa: BLE001  the next round may succeed, whatever this one met
-                if said != (said := self._environment.hidden(str(error))):
-                    log.warning(log_entry("dispatch failed", channel=channel, problem=said))
+                if logged != (logged := self._environment.hidden(str(error))):
+                    log.warning(log_entry("dispatch failed", channel=channel, problem=logged))
             if found is None:
                 await asyncio.sleep(EVERY_SECONDS)
 
-    async def _round(self, channel: str) -> DispatchCounts | None:
-        """Take what is due, send it, write down what became of it; None where nothing could be done."""
+    async def _deliver_once(self, channel: str) -> DispatchCounts | None:
+        """Lease due messages, send them, record the results; None where nothing could be done."""
         if not await asyncio.to_thread(is_due, self._engine, channel, self._clock()):
             return None
         try:
-            line = self._lines.get(channel) or self._opened(channel)
+            line = self._senders.get(channel) or self._open_sender(channel)
         except ChannelUnusable as problem:
             said = self._environment.hidden(f"[channels.{channel}]: {problem}")
             log.warning(log_entry("channel cannot be used", channel=channel, problem=said))
@@ -115,32 +115,32 @@ class _Dispatcher:
         texts = await asyncio.to_thread(lease, self._engine, channel, line.terms, self._clock())
         if not texts:
             return None
-        answers = await asyncio.gather(*(self._sent(line, text) for text in texts))
+        answers = await asyncio.gather(*(self._send(line, text) for text in texts))
         found = [(message, answer) for text, answer in zip(texts, answers, strict=True) for message in text]
         for message, answer in found:
             _log_result(channel, message, answer)
         return await asyncio.to_thread(record_results, self._engine, channel, found, self._clock(), self._chance)
 
-    async def _sent(self, line: "_ChannelSender", text: tuple[LeasedMessage, ...]) -> DeliveryResult:
-        """What became of one text. Whatever a plugin raises is of this one alone: the others were sent, and must not be again."""
+    async def _send(self, line: "_ChannelSender", text: tuple[LeasedMessage, ...]) -> DeliveryResult:
+        """The result of one text. An exception of a plugin concerns this text alone: the others were sent, and must not be repeated."""
         try:
             return await line.send(text, self._clock())
         except Exception as error:  # noqa: BLE001  libraries for a hundred services
             return DeliveryResult(self._environment.hidden(f"{type(error).__name__}: {error}"))
 
-    def _opened(self, name: str) -> "_ChannelSender":
+    def _open_sender(self, name: str) -> "_ChannelSender":
         channel = self._settings.channels[name]
         kind = _WebhookSender if channel.kind == "webhook" else _PeopleSender
-        self._lines[name] = kind(channel, self._environment, self._settings.calendar.timezone or "UTC")
-        return self._lines[name]
+        self._senders[name] = kind(channel, self._environment, self._settings.calendar.timezone or "UTC")
+        return self._senders[name]
 
     async def _close(self) -> None:
-        for line in self._lines.values():
+        for line in self._senders.values():
             await line.close()
 
 
 class _WebhookSender:
-    """A receiver, and on which terms it takes messages."""
+    """A webhook channel and its terms."""
 
     def __init__(self, channel: Channel, environment: Environment, _: str) -> None:
         self._receiver = WebhookChannel(channel, environment)
@@ -153,13 +153,13 @@ class _WebhookSender:
 
 
 class _PeopleSender:
-    """Readers, and on which terms they are told."""
+    """A channel of people and its terms."""
 
     def __init__(self, channel: Channel, environment: Environment, timezone: str) -> None:
         self._readers, self._timezone = PeopleChannel(channel, environment), timezone
         digest = None if channel.digest is None else channel.digest.elapsed
-        pace = per_minute(channel, environment.filled(channel.url))
-        self.terms = ChannelTerms(people.AT_ONCE, self._readers.together, digest, pace)
+        limit = per_minute(channel, environment.filled(channel.url))
+        self.terms = ChannelTerms(people.AT_ONCE, self._readers.together, digest, limit)
         self.close: Callable[[], Awaitable[None]] = self._readers.close
 
     async def send(self, text: tuple[LeasedMessage, ...], _: datetime) -> DeliveryResult:
@@ -179,5 +179,5 @@ def _log_result(channel: str, message: LeasedMessage, answer: DeliveryResult) ->
 
 
 def log_entry(event: str, **facts: object) -> str:
-    """A line of the log, for machines: JSON. Ids and problems, nothing of accounts or people."""
+    """A log line as JSON: ids and problems, nothing of accounts or people."""
     return json.dumps({"event": event, **facts}, ensure_ascii=False)

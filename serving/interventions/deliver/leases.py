@@ -1,8 +1,8 @@
-"""Messages that are due, taken by one dispatcher and not by another, and what became of them.
+"""Leases: each due message is leased to one dispatcher, which sends it and records the result.
 
-Nothing is open while a message is under way: who takes it moves its next attempt ahead by a lease, in a short transaction.
-A dispatcher that is killed in between leaves it to be tried again after the lease, under the same id. What an attempt
-found counts only if nobody took the message since, except that delivered is delivered.
+No transaction is open during an attempt: a lease moves the next attempt ahead, in a short transaction. After a killed
+dispatcher the message is sent again when its lease ends, under the same id. The result of an attempt counts only while the
+lease is the latest one, except that delivered is delivered.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,39 +23,39 @@ DISPATCH = "the dispatch"
 LEASE = timedelta(seconds=60)
 """Longer than any attempt takes."""
 LOOK_AGAIN = timedelta(minutes=1)
-"""After which a channel that could not be used is looked at again."""
+"""After which an unusable channel is tried again."""
 READ_AT_ONCE = 200
 
 
 @dataclass(frozen=True)
 class LeasedMessage:
-    """A message that is this dispatcher's for a lease."""
+    """A message leased to this dispatcher."""
 
     message_id: str
     payload: str
     urgent: bool
     created_at: datetime
     attempts: int
-    """This one included."""
+    """Including this attempt."""
     name: str | None
-    """What people call the account that it is about."""
+    """The name of the message's account."""
 
 
 @dataclass(frozen=True)
 class ChannelTerms:
-    """On which terms a channel takes messages."""
+    """How a channel accepts messages."""
 
     at_once: int
     """Texts under way at the same time."""
     together: int = 1
-    """Messages that may go into one text; 1: each goes alone, however many there are."""
+    """The most messages in one text; 1: each message alone."""
     digest: timedelta | None = None
     per_minute: float | None = None
 
 
 @dataclass(frozen=True)
 class DispatchCounts:
-    """How many messages were delivered, will be tried again, will not, are wanted by nobody, and wait for a channel that can be used."""
+    """The counts of a round: delivered, to be tried again, dead, refused by a receiver for good, held for an unusable channel."""
 
     delivered: int = 0
     again: int = 0
@@ -70,13 +70,13 @@ class DispatchCounts:
 
 
 def is_due(engine: sa.Engine, channel: str, now: datetime) -> bool:
-    """Whether anything waits for a channel."""
+    """Whether a channel has due messages."""
     with reading(engine) as connection:
         return connection.execute(sa.select(sa.literal(1)).where(*_is_due(channel, now)).limit(1)).first() is not None
 
 
 def lease(engine: sa.Engine, channel: str, terms: ChannelTerms, now: datetime) -> list[tuple[LeasedMessage, ...]]:
-    """Messages to send now, those of one text together; none while the channel is to be left alone."""
+    """Lease the messages to send now, grouped by text; none while the channel must wait."""
     with writing(engine) as connection:
         state = _locked_state(connection, channel, now)
         if state["gone_at"] is not None:
@@ -95,10 +95,10 @@ def lease(engine: sa.Engine, channel: str, terms: ChannelTerms, now: datetime) -
 def texts_to_send(
     ready: Sequence[LeasedMessage], terms: ChannelTerms, now: datetime, allowed: int | None
 ) -> list[tuple[LeasedMessage, ...]]:
-    """The texts to send of what is ready, the urgent before: at most so many as are allowed.
+    """The texts to send, the urgent ones first: at most `allowed` of them.
 
-    What is not urgent waits until the oldest of it has waited for the digest, and goes together. What would be more texts
-    than are allowed goes together too, rather than late.
+    Messages that are not urgent wait until the oldest has waited for the digest, and share texts. Messages that would need
+    more texts than are allowed share texts too, rather than wait.
     """
     urgent = [message for message in ready if message.urgent]
     others = [message for message in ready if not message.urgent]
@@ -119,7 +119,7 @@ def record_results(
     now: datetime,
     chance: Callable[[], float],
 ) -> DispatchCounts:
-    """Write down what became of messages, all in one transaction."""
+    """Record the results of messages, all in one transaction."""
     rows = [_row_change(message, answer, now, chance) for message, answer in found]
     failed = [row for row in rows if row["new_state"] != DELIVERED]
     dead = [row for row in failed if row["new_state"] == DEAD]
@@ -130,13 +130,13 @@ def record_results(
         _keep_quiet(connection, channel, [answer for _, answer in found], now)
         if any(answer.is_gone for _, answer in found):
             gone = _close_channel(connection, channel, now)
-        # Acts come last: whoever waits for his turn in the audit log may hold what is changed above.
+        # Acts come last: a process that waits for the audit log may hold rows that are changed above.
         append(connection, [_act_of_death(row, channel, now) for row in _still_dead(connection, dead)])
     return DispatchCounts(len(rows) - len(failed), 0 if gone else len(failed) - len(dead), len(dead), gone)
 
 
 def hold(engine: sa.Engine, channel: str, problem: str, now: datetime) -> DispatchCounts:
-    """Nothing of a channel can be sent: its messages say why, and are looked at again in a minute. No attempt is counted."""
+    """Hold the messages of an unusable channel for a minute, with the problem; no attempt is counted."""
     change = sa.update(outbox).where(*_is_due(channel, now)).values(problem=problem, next_at=now + LOOK_AGAIN)
     with writing(engine) as connection:
         return DispatchCounts(held=connection.execute(change).rowcount)
@@ -176,7 +176,7 @@ def _portions(messages: Sequence[LeasedMessage], most: int) -> list[tuple[Leased
 
 
 def _locked_state(connection: sa.Connection, channel: str, now: datetime) -> dict[str, Any]:
-    """The row of a channel, which nobody else can change until the transaction ends; made at its first message."""
+    """The row of a channel, locked until the transaction ends; created with its first message."""
     made = insert_missing(connection, channel_states).values(channel=channel, tokens=None, filled_at=now)
     connection.execute(made)
     query = sa.select(channel_states).where(channel_states.c.channel == channel).with_for_update()
@@ -234,7 +234,7 @@ def _write_failed(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) 
 
 
 def _still_dead(connection: sa.Connection, dead: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Those that died of this attempt: not those that somebody else has delivered, or tried again, meanwhile."""
+    """Messages that this attempt made dead: not those that another dispatcher delivered or leased meanwhile."""
     own = outbox.c.message_id.in_([row["own"] for row in dead]), outbox.c.state == DEAD
     query = sa.select(outbox.c.message_id, outbox.c.attempts).where(*own)
     held = {row.message_id: row.attempts for row in connection.execute(query)}
@@ -246,13 +246,13 @@ def _act_of_death(row: Mapping[str, Any], channel: str, now: datetime) -> Act:
 
 
 def _keep_quiet(connection: sa.Connection, channel: str, answers: Sequence[DeliveryResult], now: datetime) -> None:
-    asked = [answer.quiet for answer in answers if answer.quiet is not None]
-    if asked:
-        _set_state(connection, channel, quiet_until=now + max(asked))
+    waits = [answer.quiet for answer in answers if answer.quiet is not None]
+    if waits:
+        _set_state(connection, channel, quiet_until=now + max(waits))
 
 
 def _close_channel(connection: sa.Connection, channel: str, now: datetime) -> int:
-    """The channel is wanted no more: how many of its messages are not."""
+    """Close a channel whose receiver accepts no more; the number of messages given up."""
     _set_state(connection, channel, gone_at=now)
     gone = _give_up_messages(connection, channel)
     append(connection, [Act(now, DISPATCH, "channel_gone", channel)])

@@ -1,4 +1,4 @@
-"""What people are told of interventions, in words: short, plain, what, who, until when and why.
+"""The texts of messages to people, about an intervention: what, for which account, who, until when and why.
 
 Plain text: Apprise escapes it for mail and chats that take HTML or Markdown.
 """
@@ -24,7 +24,7 @@ ANYBODY = "anybody of {role}"
 MANY = "{count} messages"
 MORE = "and {count} more"
 MOST_TOGETHER = 20
-"""Messages that are told together; of more there is only the number."""
+"""The most messages in one text; of the others it has only the number."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Text:
 
 
 def text_of(payload: Mapping[str, Any], name: str | None, timezone: str) -> Text:
-    """One message; `name` is what people call the account, moments are written in the timezone."""
+    """The text of one message; `name` is the account's, moments are written in the timezone."""
     about = payload["data"]
     lines = [
         (WHO, _account(about, name)),
@@ -47,7 +47,7 @@ def text_of(payload: Mapping[str, Any], name: str | None, timezone: str) -> Text
 
 
 def text_together(payloads: Sequence[tuple[Mapping[str, Any], str | None]], timezone: str) -> Text:
-    """Several messages in one, a paragraph each, in their order."""
+    """Several messages in one text, a paragraph each, in their order."""
     if len(payloads) == 1:
         return text_of(*payloads[0], timezone)
     texts = [text_of(payload, name, timezone) for payload, name in payloads[:MOST_TOGETHER]]
@@ -77,5 +77,5 @@ def _local_time(text: str | None, timezone: str) -> str | None:
 
 
 def _one_line(value: object) -> str:
-    """On one line: a name with a line break in it must not look like a message of ours."""
+    """A value on one line: a name with a line break must not look like a message of Foresail."""
     return " ".join(str(value).split())

@@ -1,4 +1,4 @@
-"""What the outbox holds, for people to look at, and what they may do about it: have messages sent again, open a channel."""
+"""The outbox for operators: list its messages, send messages again, reopen a channel."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from serving.interventions.run.outbox import DEAD, GONE, PENDING
 
 
 class NoMessage(ForesailError, LookupError):
-    """There is no such message to be sent again; the message says why."""
+    """There is no message of this id."""
 
     exit_code = ExitCode.USAGE
 
 
 @dataclass(frozen=True)
 class OutboxMessage:
-    """A message of the outbox, without what it says and whom it is about."""
+    """A message of the outbox, without its payload and its account."""
 
     message_id: str
     channel: str
@@ -36,7 +36,7 @@ class OutboxMessage:
 
 
 def list_messages(engine: sa.Engine, *, state: str | None, channel: str | None, most: int) -> list[OutboxMessage]:
-    """The newest messages, of one state or channel if it is named. DatabaseUnavailable."""
+    """The newest messages, filtered by state and channel. DatabaseUnavailable."""
     columns = [outbox.c[name] for name in OutboxMessage.__dataclass_fields__]
     wanted = [column == value for column, value in ((outbox.c.state, state), (outbox.c.channel, channel)) if value]
     query = sa.select(*columns).where(*wanted).order_by(outbox.c.created_at.desc(), outbox.c.message_id).limit(most)
@@ -45,33 +45,33 @@ def list_messages(engine: sa.Engine, *, state: str | None, channel: str | None, 
 
 
 def count_by_state(engine: sa.Engine) -> dict[tuple[str, str], int]:
-    """How many messages, by channel and state. DatabaseUnavailable."""
+    """The number of messages by channel and state. DatabaseUnavailable."""
     query = sa.select(outbox.c.channel, outbox.c.state, sa.func.count()).group_by(outbox.c.channel, outbox.c.state)
     with reading(engine) as connection:
         return {(channel, state): count for channel, state, count in connection.execute(query)}
 
 
 def replay(engine: sa.Engine, ids: Sequence[str], actor: str, now: datetime) -> int:
-    """Have messages sent again under the same ids, with all their attempts before them, whatever became of them.
+    """Send messages again under the same ids, with a full number of attempts, whatever their state.
 
-    NoMessage that names the first one that there is not; nothing is done then. DatabaseUnavailable.
+    NoMessage names the first unknown id; nothing is changed then. DatabaseUnavailable.
     """
     with writing(engine) as connection:
         known = set(connection.execute(sa.select(outbox.c.message_id).where(outbox.c.message_id.in_(ids))).scalars())
         for unknown in (one for one in ids if one not in known):
-            raise NoMessage(f"there is no message '{unknown}'; `foresail outbox list` shows those that there are")
+            raise NoMessage(f"there is no message '{unknown}'; `foresail outbox list` shows the messages that exist")
         return _send_again(connection, sorted(known), actor, now)
 
 
 def replay_dead(engine: sa.Engine, actor: str, now: datetime) -> int:
-    """Have every dead message sent again: how many. DatabaseUnavailable."""
+    """Send every dead message again; their number. DatabaseUnavailable."""
     with writing(engine) as connection:
         dead = connection.execute(sa.select(outbox.c.message_id).where(outbox.c.state == DEAD)).scalars().all()
         return _send_again(connection, dead, actor, now)
 
 
 def reopen(engine: sa.Engine, channel: str, actor: str, now: datetime) -> int:
-    """Use a channel again whose receiver wanted no more, and send what was not wanted: how many. DatabaseUnavailable."""
+    """Reopen a channel that its receiver had closed, and send its refused messages again; their number. DatabaseUnavailable."""
     closed = channel_states.c.channel == channel
     with writing(engine) as connection:
         connection.execute(sa.update(channel_states).where(closed).values(gone_at=None, quiet_until=None))

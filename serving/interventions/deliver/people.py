@@ -1,4 +1,4 @@
-"""People by mail and chat, through Apprise. Whoever reads cannot tell a repeated message by its id: better twice than never."""
+"""Messages to people by mail and chat, through Apprise. Readers cannot recognise a repeated message by its id: at least once."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -14,13 +14,13 @@ AT_ONCE = 4
 """Messages of one channel under way at the same time."""
 SECONDS = 20.0
 BYTES_EACH = 300
-"""What one message of several takes about."""
+"""The approximate size of one message in a text of several."""
 OF_THIS_MACHINE = {"dbus", "qt", "glib", "kde", "gnome", "macosx", "windows", "syslog", "blink1"}
-"""Kinds of Apprise that show something on this machine: nobody looks at a server's screen."""
+"""Schemes of Apprise that show messages on this machine: nobody watches a server's screen."""
 
 
 class PeopleChannel:
-    """The people behind one channel. ChannelUnusable where they cannot be reached as declared."""
+    """The sender of one channel of people. ChannelUnusable where its declaration cannot be used."""
 
     def __init__(self, channel: Channel, environment: Environment) -> None:
         self._environment = environment
@@ -28,15 +28,15 @@ class PeopleChannel:
         self._url = environment.filled(channel.url)
         plugin = _plugin(self._url)
         self.together = max(1, min(MOST_TOGETHER, plugin.body_maxlen // BYTES_EACH))
-        """How many messages go into one text."""
+        """The most messages in one text."""
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="people")
 
     async def send(self, text: Text) -> DeliveryResult:
-        """One attempt; whatever comes of it is an Answer."""
+        """One attempt and its result; raises nothing."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._sent, text)
 
     async def close(self) -> None:
-        """Wait for nobody."""
+        """End the threads without waiting."""
         self._threads.shutdown(wait=False)
 
     def _sent(self, text: Text) -> DeliveryResult:
@@ -54,10 +54,10 @@ class PeopleChannel:
 
 
 def notify(plugin: Any, text: Text) -> DeliveryResult:
-    """What a plugin of Apprise made of a text."""
+    """Send a text through a plugin of Apprise."""
     from apprise import Apprise, NotifyFormat
 
-    # A new one for each text: it would wait between two by itself, and the channel has a pace of its own.
+    # A new sender for each text: Apprise would wait between two texts, and the channel has its own rate limit.
     sender = Apprise()
     sender.add(plugin)
     result = sender.notify(text.body, title=text.title, body_format=NotifyFormat.TEXT, timeout=SECONDS)
@@ -84,7 +84,7 @@ def _plugin(url: str) -> Any:
 
 
 def _check_hosts(plugin: Any, allow_private: bool) -> None:
-    """ChannelUnusable if a host that the URL names, and not the plugin's maker, is inside a network.
+    """ChannelUnusable if a host in the URL (not one fixed by the plugin) is inside a private network.
 
     Apprise resolves the name once more when it connects: against a name that changes in between this is no protection.
     """

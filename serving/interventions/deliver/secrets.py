@@ -1,18 +1,22 @@
-"""Secrets: names of the environment until the moment of use, `${NAME}` again in whatever is said of them."""
+"""Secrets: the environment holds their values; texts for people and logs have `${NAME}` in their place."""
 
 import string
 from collections.abc import Mapping
 from pathlib import Path
 
+from features.errors import ExitCode, ForesailError
 
-class ChannelUnusable(ValueError):
-    """A channel cannot be used as it is declared or as the environment is; the message says why, and no secret."""
+
+class ChannelUnusable(ForesailError, ValueError):
+    """A channel cannot be used as declared or with this environment; the message says why, and contains no secret."""
+
+    exit_code = ExitCode.PROJECT
 
 
 class Environment:
-    """The variables of a process, for filling in and for taking out again.
+    """The variables of a process: fills them into a text, and hides their values in a text.
 
-    Where there is no NAME but a NAME_FILE, the file that it names holds the value: as secrets are mounted into containers.
+    Without a variable NAME the file named by NAME_FILE holds the value, as secrets are mounted into containers.
     """
 
     def __init__(self, variables: Mapping[str, str]) -> None:
@@ -20,7 +24,7 @@ class Environment:
         self._used: dict[str, str] = {}
 
     def filled(self, text: str) -> str:
-        """The text with the variables that it names filled in; ChannelUnusable if there is none of a name."""
+        """The text with its variables filled in; ChannelUnusable for an unknown variable."""
         template = string.Template(text)
         if not template.is_valid():
             raise ChannelUnusable("a $ that begins no ${NAME} must be written $$")
@@ -37,7 +41,7 @@ class Environment:
         return value
 
     def hidden(self, text: str) -> str:
-        """The text without the values that were ever filled in."""
+        """The text with the names of variables instead of the values that were filled in."""
         for name, value in sorted(self._used.items(), key=lambda used: -len(used[1])):
             text = text.replace(value, f"${{{name}}}")
         return text

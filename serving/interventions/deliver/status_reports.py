@@ -1,22 +1,25 @@
-"""What another system's message says of an intervention, by the places in its JSON that are declared."""
+"""Status reports: another system's webhook says what became of an intervention, at the declared places of its JSON."""
 
 from dataclasses import dataclass
 from typing import Any
 
+from features.errors import ExitCode, ForesailError
 from serving.database.intervention_states import CLAIMED, DISMISSED, DONE, IN_PROGRESS
 from serving.interventions.declare.settings import IncomingWebhook
 
 FORESAIL_WORDS = {word: word for word in (CLAIMED, IN_PROGRESS, DONE, DISMISSED)}
-"""What needs no declaration: Foresail's own."""
+"""Foresail's own words for a status need no declaration."""
 
 
-class UnreadableReport(ValueError):
-    """The message lacks what is declared to be in it; the message says what and where it was looked for."""
+class UnreadableReport(ForesailError, ValueError):
+    """The report lacks a declared text; the message says where it should be."""
+
+    exit_code = ExitCode.DATA
 
 
 @dataclass(frozen=True)
 class StatusReport:
-    """Which intervention, the sender's word for its status, and the state that it means: None for a word that nobody declared."""
+    """The intervention, the sender's word for its status, and the state that the word means: None for an undeclared word."""
 
     intervention_id: str
     word: str
@@ -25,19 +28,19 @@ class StatusReport:
 
 
 def read_status_report(declared: IncomingWebhook, body: Any) -> StatusReport:
-    """The report in a message. UnreadableReport."""
+    """The status report in the body of a webhook. UnreadableReport."""
     own, word = _text_at(body, declared.intervention_id), _text_at(body, declared.status)
     actor = _text_at(body, declared.actor) if declared.actor else None
     return StatusReport(own, word, {**FORESAIL_WORDS, **declared.words}.get(word), actor)
 
 
 def _text_at(body: Any, path: str) -> str:
-    found = body
+    value = body
     for name in path.split("."):
-        found = found.get(name) if isinstance(found, dict) else None
-    if not isinstance(found, str) or not 0 < len(found) <= 200 or not _can_be_kept(found):
+        value = value.get(name) if isinstance(value, dict) else None
+    if not isinstance(value, str) or not 0 < len(value) <= 200 or not _can_be_kept(value):
         raise UnreadableReport(f"there is no text of up to 200 characters at {path} of the message")
-    return found
+    return value
 
 
 def _can_be_kept(text: str) -> bool:

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import EmptyWebhookSecretError, WebhookVerificationError
 
+from features.errors import ExitCode, ForesailError
 from serving.interventions.declare.settings import IncomingWebhook
 from serving.interventions.deliver.secrets import ChannelUnusable, Environment
 
@@ -26,8 +27,10 @@ HUB = "x-hub-signature"
 HUB_256 = "x-hub-signature-256"
 
 
-class BadSignature(Exception):
-    """The message is not signed as declared; the message says what was looked for, and nothing of the secret."""
+class BadSignature(ForesailError):
+    """The signature is missing or wrong; the message names the expected signature, and contains no secret."""
+
+    exit_code = ExitCode.DATA
 
 
 def sign_headers(secrets: Sequence[Webhook], message_id: str, payload: str, at: datetime) -> dict[str, str]:
@@ -64,7 +67,7 @@ def verify_signature(declared: IncomingWebhook, body: bytes, headers: Mapping[st
 
 
 def _secrets_of(declared: IncomingWebhook) -> Iterator[str]:
-    """The secrets that the environment has: a new one that is not set everywhere yet keeps the old one good."""
+    """The secrets that the environment has; a secret that is not set yet does not invalidate the others."""
     environment = Environment(os.environ)
     for secret in declared.secrets:
         try:

@@ -23,7 +23,7 @@ USER_AGENT = "Foresail"
 
 
 class WebhookChannel:
-    """The receiver behind one channel. ChannelUnusable where it cannot be used."""
+    """The sender of one webhook channel. ChannelUnusable where it cannot be used."""
 
     def __init__(self, channel: Channel, environment: Environment) -> None:
         self._url = check_url(environment.filled(channel.url), channel.allow_private)
@@ -37,7 +37,7 @@ class WebhookChannel:
         )
 
     async def send(self, message_id: str, payload: str, at: datetime) -> DeliveryResult:
-        """One attempt; whatever comes of it is an Answer."""
+        """One attempt and its result; raises nothing."""
         headers = sign_headers(self._secrets, message_id, payload, at)
         try:
             async with asyncio.timeout(ALTOGETHER_SECONDS):
@@ -57,7 +57,7 @@ class WebhookChannel:
 
 
 async def _drain(answer: httpx.Response) -> None:
-    """Read a short body, so that a receiver that is still writing need not fail. What it says or lacks does not change the answer."""
+    """Read a short body, so that a receiver that is still writing does not fail. The body does not change the result."""
     read = 0
     with suppress(httpx.TransportError, TimeoutError):
         async with asyncio.timeout(BODY_SECONDS):
@@ -68,7 +68,7 @@ async def _drain(answer: httpx.Response) -> None:
 
 
 def read_answer(status: int, headers: httpx.Headers, at: datetime) -> DeliveryResult:
-    """What a receiver's status and headers mean."""
+    """The result that a receiver's status and headers mean."""
     if 200 <= status < 300:
         return SUCCESS
     if status == GONE:
@@ -82,7 +82,7 @@ def read_answer(status: int, headers: httpx.Headers, at: datetime) -> DeliveryRe
 
 
 def _asked_to_wait(text: str | None, at: datetime) -> timedelta | None:
-    """What Retry-After says, as seconds or as a date, at most a day; None where it says nothing."""
+    """The wait that Retry-After asks for, in seconds or as a date, at most a day; None without it."""
     if text is None:
         return None
     if re.fullmatch(r"\d{1,9}", text.strip()):

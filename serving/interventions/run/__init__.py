@@ -1,1 +1,3 @@
-"""Interventions in the database: begun, moved from state to state, swept at their deadlines, written to the outbox."""
+"""The life of an intervention in the database: begun, moved from state to state, escalated at its deadlines."""
+
+__all__ = ["deadlines", "lifecycle", "listing", "outbox", "triggers", "write_decisions"]

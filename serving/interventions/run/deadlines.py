@@ -1,7 +1,7 @@
-"""Deadlines are rows, not timers: one sweep in one transaction finds those that were missed, and does what follows.
+"""Deadlines are rows, not timers: one sweep in one transaction finds missed deadlines, and escalates or expires.
 
-Whoever sweeps, and however many do, each deadline is missed once. A restart changes nothing: what fell due while nobody
-looked is found by the next sweep.
+Each deadline is missed once, however many sweepers there are. A restart changes nothing: the next sweep finds what fell due
+meanwhile.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,12 +21,12 @@ from serving.interventions.run.outbox import Message, enqueue
 
 SWEEP = "the sweep"
 AT_ONCE = 10_000
-"""Deadlines in one transaction: while it lasts nobody else can write to SQLite."""
+"""Deadlines in one transaction: SQLite has one writer at a time."""
 
 
 @dataclass(frozen=True)
 class SweepResult:
-    """What a sweep found: deadlines missed, interventions that went on to somebody else, and those that expired."""
+    """The counts of a sweep: missed deadlines, escalated interventions, expired interventions."""
 
     missed: int = 0
     escalated: int = 0
@@ -34,9 +34,9 @@ class SweepResult:
 
 
 def sweep(engine: sa.Engine, settings: InterventionSettings, now: datetime) -> SweepResult:
-    """Settle every deadline that is due, `AT_ONCE` at a time: the role that it names is told, and what nobody claimed is theirs now.
+    """Settle every due deadline, `AT_ONCE` at a time: its `escalate_to` role gets a message, and an unclaimed intervention.
 
-    DatabaseUnavailable; what was swept before it stays swept.
+    DatabaseUnavailable; deadlines settled before it stay settled.
     """
     swept = SweepResult()
     while True:
@@ -51,7 +51,7 @@ def sweep(engine: sa.Engine, settings: InterventionSettings, now: datetime) -> S
 
 
 def _due_rows(connection: sa.Connection, now: datetime) -> list[Mapping[str, Any]]:
-    """Running deadlines of the past, each with its intervention; those that somebody else is sweeping are left to him."""
+    """Running deadlines of the past, each with its intervention; rows locked by another sweeper are skipped."""
     is_due = deadlines.c.settled_at.is_(None), deadlines.c.due_at <= now
     own = (deadlines.c.deadline_id, deadlines.c.kind, deadlines.c.step, deadlines.c.escalate_to)
     missed_at = deadlines.c.due_at.label("missed_at")
@@ -89,7 +89,7 @@ def _mark(connection: sa.Connection, ids: Sequence[str], now: datetime) -> None:
 
 
 def _hand_on(connection: sa.Connection, unclaimed: Sequence[Mapping[str, Any]], now: datetime) -> None:
-    """What nobody claimed is for the role above now, and for anybody of it."""
+    """An unclaimed intervention goes to the role of the escalation, for any of its members."""
     change = (
         sa.update(interventions)
         .where(interventions.c.intervention_id == sa.bindparam("own"))

@@ -1,10 +1,10 @@
-"""The states of an intervention, and the only code that moves one from state to state.
+"""The states of an intervention, and the only code that moves an intervention from state to state.
 
     proposed ─► assigned ─► claimed ─► in_progress ─► done
                     └───────────┴───────────┴──────► dismissed, expired
 
-Each change, its acts in the audit log, its deadlines, its messages and what the history is told of it are one
-transaction: whoever is killed leaves all of it or nothing.
+A change, its acts in the audit log, its deadlines, its messages and its event in the history are one transaction: a killed
+process leaves all of it or nothing.
 """
 
 import json
@@ -15,6 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from features.errors import ExitCode, ForesailError
 from serving.accounts.event_inbox import PostedEvent, post
 from serving.database.audit_log import Act, append
 from serving.database.engine import insert_missing
@@ -25,12 +26,16 @@ from serving.interventions.declare.settings import InterventionSettings
 from serving.interventions.run.outbox import Message, enqueue
 
 
-class NoIntervention(LookupError):
+class NoIntervention(ForesailError, LookupError):
     """There is no intervention of that id."""
 
+    exit_code = ExitCode.USAGE
 
-class NotAllowed(ValueError):
+
+class NotAllowed(ForesailError, ValueError):
     """The intervention is in a state that does not lead there; the message says in which and what it leads to."""
+
+    exit_code = ExitCode.USAGE
 
 
 AT_ONCE = 1_000
@@ -50,7 +55,7 @@ class Deadline:
 
 @dataclass(frozen=True)
 class NewIntervention:
-    """An intervention as it begins. What it is about stands in the table's columns of the same names."""
+    """An intervention as it begins; the fields are described as the columns of the table interventions."""
 
     intervention_id: str
     account_id: str
@@ -69,17 +74,17 @@ class NewIntervention:
     effect_source: str | None = None
     value_at_stake: float | None = None
     steps: tuple[tuple[str, datetime], ...] = ()
-    """What is to be done until when, in order."""
+    """Each step with its due moment, in order."""
     deadlines: tuple[Deadline, ...] = field(default=())
     urgent: bool = False
-    """Whether people are told at once."""
+    """Whether messages to people are sent at once, not in a digest."""
     tell: tuple[str, ...] = ()
-    """Roles that are told besides the one that is to do it."""
+    """Roles that get a message besides the role of the intervention."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """One step of one intervention: to which state, by whom, with what."""
+    """A change of one intervention: the new state, the actor, the owner or outcome."""
 
     to: str
     actor: str
@@ -96,10 +101,10 @@ def begin(
     at: datetime,
     settings: InterventionSettings,
 ) -> int:
-    """Write interventions that are not there yet, assigned, with their steps, deadlines, acts and messages; how many were new.
+    """Write new interventions, assigned, with their steps, deadlines, acts and messages; the number of new ones.
 
-    In the transaction of the connection. One whose id is there already is left as it stands, so that a decision that is
-    repeated decides nothing twice.
+    In the transaction of the connection. An intervention whose id exists stays as it is, so that a repeated decision begins
+    nothing twice.
     """
     first = {one.intervention_id: one for one in reversed(begun)}
     written = _insert_new(connection, first, at)
@@ -116,9 +121,9 @@ def begin(
 def change(
     connection: sa.Connection, intervention_id: str, wanted: Change, settings: InterventionSettings
 ) -> Mapping[str, Any]:
-    """Move one intervention on, in the transaction of the connection; how it stands then.
+    """Move one intervention to a state, in the transaction of the connection; its row after the change.
 
-    To be where it already is, with the same owner and outcome, changes nothing. NoIntervention, NotAllowed.
+    The same state with the same owner and outcome changes nothing. NoIntervention, NotAllowed.
     """
     before = lock_intervention(connection, intervention_id)
     if _is_done_already(before, wanted):
@@ -132,7 +137,7 @@ def change(
 def _move(
     connection: sa.Connection, those: Sequence[Mapping[str, Any]], wanted: Change, settings: InterventionSettings
 ) -> list[Mapping[str, Any]]:
-    """Move interventions that are locked and may go there, all by one change; how they stand then."""
+    """Move locked interventions by one change; their rows after it."""
     values, ids = _changed_columns(wanted), [before["intervention_id"] for before in those]
     moved: list[Mapping[str, Any]] = [{**before, **values} for before in those]
     connection.execute(sa.update(interventions).where(interventions.c.intervention_id.in_(ids)).values(values))
@@ -151,9 +156,9 @@ def _move(
 
 
 def finish_step(connection: sa.Connection, intervention_id: str, number: int, actor: str, at: datetime) -> None:
-    """A step is done, which meets its deadline; done once, it stays so. NoIntervention if there is no such step.
+    """Note that a step is done, which meets its deadline; a step that is done stays done. NoIntervention if there is no such step.
 
-    Whoever does a step has begun: what is done without being claimed neither goes on to somebody else nor expires.
+    A step that is done counts as a beginning: the intervention neither escalates nor expires, claimed or not.
     """
     step = intervention_steps.c.intervention_id == intervention_id, intervention_steps.c.number == number
     lock_intervention(connection, intervention_id)
@@ -172,7 +177,7 @@ def finish_step(connection: sa.Connection, intervention_id: str, number: int, ac
 def comment(
     connection: sa.Connection, intervention_id: str, comment_id: str, text: str, actor: str, at: datetime
 ) -> None:
-    """Somebody's remark; the audit log has that there was one, not what it said. NoIntervention."""
+    """Write a comment; the audit log notes the comment, not its text. NoIntervention."""
     about = lock_intervention(connection, intervention_id)
     row = {"comment_id": comment_id, "intervention_id": intervention_id, "account_id": about["account_id"]}
     connection.execute(sa.insert(intervention_comments).values({**row, "at": at, "actor": actor, "text": text}))
@@ -182,7 +187,7 @@ def comment(
 def expire(
     connection: sa.Connection, intervention_ids: Sequence[str], actor: str, at: datetime, settings: InterventionSettings
 ) -> None:
-    """What nobody has begun in time expires; what somebody has begun goes on."""
+    """Expire interventions that were not begun in time; those that were begun go on."""
     wanted = Change(EXPIRED, actor, at)
     for start in range(0, len(intervention_ids), AT_ONCE):
         own = interventions.c.intervention_id.in_(intervention_ids[start : start + AT_ONCE])
@@ -193,7 +198,7 @@ def expire(
 
 
 def lock_intervention(connection: sa.Connection, intervention_id: str) -> dict[str, Any]:
-    """How an intervention stands, which nobody else can change until the transaction ends. NoIntervention."""
+    """The row of an intervention, locked until the transaction ends. NoIntervention."""
     found = (
         connection.execute(sa.select(interventions).where(_has_id(intervention_id)).with_for_update())
         .mappings()
@@ -214,7 +219,7 @@ def intervention_messages(
     roles: Iterable[str] = (),
     urgent: bool = False,
 ) -> list[Message]:
-    """What is to be told of an intervention: to every webhook that wants the type, and to the people of these roles."""
+    """The messages about an intervention: to every webhook of the type, and to the people of these roles."""
     payload = {"type": type_, "timestamp": at.astimezone(UTC).isoformat(), "data": as_json_fields(about)}
     webhooks = (
         name
@@ -228,7 +233,7 @@ def intervention_messages(
 
 
 def as_json_fields(about: Mapping[str, Any]) -> dict[str, Any]:
-    """An intervention as JSON can hold it."""
+    """The fields of an intervention, as JSON can hold them."""
     return {
         name: value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
         for name, value in about.items()
@@ -236,7 +241,7 @@ def as_json_fields(about: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _insert_new(connection: sa.Connection, begun: Mapping[str, NewIntervention], at: datetime) -> set[str]:
-    """The ids of those that were not there yet, and are now; in one order, so that two who begin the same wait in a row."""
+    """The ids of the inserted interventions; inserted in the order of ids, so that two writers of the same ids do not deadlock."""
     if not begun:
         return set()
     statement = insert_missing(connection, interventions).returning(interventions.c.intervention_id)
@@ -269,7 +274,7 @@ def _deadline_row(intervention_id: str, account_id: str, name: str, one: Deadlin
 def _restarted_deadlines(
     about: Mapping[str, Any], settings: InterventionSettings, at: datetime
 ) -> list[dict[str, Any]]:
-    """The clocks of beginning, which stood still: whoever is handed what somebody had claimed must claim it, too."""
+    """The deadlines of beginning, again: the new owner of a claimed intervention must claim it, too."""
     sla, playbook = settings.sla.get(about["playbook"]), settings.playbooks.get(about["playbook"])
     within, again = (one.claim_within if (one := sla or playbook) else None), list[Deadline]()
     if within is not None:
@@ -318,7 +323,7 @@ def _refusal(before: Mapping[str, Any], to: str) -> str:
 
 
 def _changed_columns(wanted: Change) -> dict[str, Any]:
-    """The columns that a change writes; whoever owns it does so on, unless somebody else is named."""
+    """The columns that a change writes; the owner stays unless the change names one."""
     values: dict[str, Any] = {"status": wanted.to, "changed_at": wanted.at}
     if wanted.owner:
         values["owner"] = wanted.owner
@@ -338,11 +343,11 @@ def _settle_by_change(connection: sa.Connection, own: sa.ColumnElement[bool], wa
 
 
 _DEADLINES_OF_BEGINNING = ("claim", "expire")
-"""Deadlines that are over once somebody has begun."""
+"""Deadlines that end when work on the intervention begins."""
 
 
 def _settle_deadlines(connection: sa.Connection, at: datetime, which: Sequence[Any], result: str) -> None:
-    """Settle running deadlines; one that had passed before is missed, also if no sweep has found it yet."""
+    """Settle running deadlines; a deadline of the past is missed, also before a sweep has found it."""
     connection.execute(
         sa.update(deadlines)
         .where(deadlines.c.settled_at.is_(None), *which)
@@ -351,7 +356,7 @@ def _settle_deadlines(connection: sa.Connection, at: datetime, which: Sequence[A
 
 
 def _act_of_change(before: Mapping[str, Any], after: Mapping[str, Any], wanted: Change) -> Act:
-    # Not the outcome: in words of anybody's own there may be the name of an account, and an act stays for ever.
+    # Without the outcome: its free text may name an account, and an act stays for ever.
     detail = {
         "from": before["status"], "to": after["status"], "owner_before": before["owner"], "owner": after["owner"],
     }  # fmt: skip
@@ -359,7 +364,7 @@ def _act_of_change(before: Mapping[str, Any], after: Mapping[str, Any], wanted: 
 
 
 def _as_event(after: Mapping[str, Any], wanted: Change) -> PostedEvent:
-    """What the history is told: an intervention of this playbook ended so."""
+    """The event of the history: an intervention of this playbook, and how it ended."""
     event_id, moment = (
         f"{after['intervention_id']}/{wanted.to}",
         wanted.at.astimezone(UTC).isoformat(timespec="microseconds"),

@@ -1,4 +1,4 @@
-"""Interventions as people work through them: filtered, the earliest due first, page by page; and one in full."""
+"""The work list: pages of filtered interventions, the earliest due first; and one intervention with its details."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ FILTERS = ("status", "owner", "role", "playbook", "account_id", "severity", "ori
 
 @dataclass(frozen=True)
 class PageEnd:
-    """The intervention that the page before ended with; `due_at` is None where it has none."""
+    """The last intervention of a page, where the next page begins; `due_at` is None without a due moment."""
 
     due_at: datetime | None
     intervention_id: str
@@ -23,7 +23,7 @@ class PageEnd:
 
 @dataclass(frozen=True)
 class InterventionDetails:
-    """One intervention with all that belongs to it, each in its order."""
+    """One intervention with its steps, deadlines and comments, in their order."""
 
     intervention: Any
     steps: list[Any]
@@ -38,7 +38,7 @@ def interventions_page(
     limit: int,
     after: PageEnd | None,
 ) -> tuple[list[Any], PageEnd | None]:
-    """Up to `limit` interventions, and where the next page goes on; None after the last. Those without a due moment come last."""
+    """Up to `limit` interventions, and the beginning of the next page; None after the last page. Interventions without a due moment come last."""
     columns = interventions.c
     query = sa.select(interventions).where(*(columns[name].in_(words) for name, words in having.items()))
     if due_before is not None:

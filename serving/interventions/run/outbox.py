@@ -1,4 +1,4 @@
-"""What must leave: written in the transaction that decided it, delivered afterwards, at least once, under one id."""
+"""The outbox: messages are written in the transaction of the decision, and delivered later, at least once, under one id."""
 
 import hashlib
 import json
@@ -17,13 +17,13 @@ PENDING, DELIVERED, DEAD, GONE = "pending", "delivered", "dead", "gone"
 
 @dataclass(frozen=True)
 class Message:
-    """One message to one channel. `cause` and `channel` together identify it: the same cause is told there once."""
+    """One message to one channel. `cause`, `type` and `channel` identify it: one message for each cause."""
 
     channel: str
     type: str
     """intervention.assigned, intervention.escalated, intervention.closed ..."""
     cause: str
-    """What made it, unique for each thing to tell: an intervention's id, with the deadline that was missed ..."""
+    """The unique cause of the message: an intervention's id, the id of a missed deadline ..."""
     payload: Mapping[str, Any]
     intervention_id: str | None = None
     account_id: str | None = None
@@ -37,7 +37,7 @@ class Message:
 
 
 def enqueue(connection: sa.Connection, messages: Iterable[Message], now: datetime) -> None:
-    """Write messages, in the transaction of the connection; one that was written before stays as it was."""
+    """Write messages in the transaction of the connection; a message that exists stays as it is."""
     rows = [_outbox_row(message, now) for message in messages]
     if rows:
         connection.execute(insert_missing(connection, outbox), rows)

@@ -1,6 +1,6 @@
-"""What posted events set going at once: an SLA's intervention with its clocks, or the end of one that they settle.
+"""Triggers: a posted event begins the intervention of an SLA with its deadlines, or ends an intervention about a resolved case.
 
-All in the transaction that keeps the events: either both are there or neither is.
+This happens in the transaction that keeps the events: both are written, or neither.
 """
 
 import hashlib
@@ -23,15 +23,15 @@ from serving.interventions.run.lifecycle import Change, Deadline, NewInterventio
 from serving.segmentation.settings import TargetOf
 
 RECENT = timedelta(days=1)
-"""What happened longer ago is a backlog that is brought in, and nobody's promise to keep."""
+"""Older events are a backlog that is loaded; no SLA applies to them."""
 SEVERITY = {"urgent": "critical", "high": "high", "normal": "medium", "low": "low"}
-"""Of a case → of what is to be done about it."""
+"""Severity of a case → severity of the intervention."""
 ACTOR = "an event"
 
 
 @dataclass(frozen=True)
 class TriggerEvent:
-    """A posted event as it was read, with its account's standing and scores."""
+    """A posted event, with the segments and scores of its account."""
 
     event: PostedEvent
     posted: PostedEventOfAccount
@@ -42,12 +42,12 @@ class TriggerEvent:
 
     @property
     def cause(self) -> str:
-        """What a promise is about: the case, however many events it has, or else the event."""
+        """The subject of the SLA: the case, for all its events, or else the event."""
         return self.row.get("case_id") or self.event.event_id
 
     @property
     def is_resolved(self) -> bool:
-        """Whether it is the end of a case: nothing is to be done about it any more, whatever else came with it."""
+        """Whether the event ends a case: no intervention is needed any more."""
         return self.row.get("kind") == "resolved" and "case_id" in self.row
 
 
@@ -58,16 +58,16 @@ def react(
     targets: Mapping[str, TargetOf],
     at: datetime,
 ) -> int:
-    """Begin what SLAs promise about these events, and end what they settle; how many interventions began.
+    """Begin the interventions of SLAs about these events, and end those about resolved cases; the number that began.
 
-    In the transaction of the connection. An event that is posted again begins nothing again.
+    In the transaction of the connection. An event that is posted again begins nothing.
     """
     recent = [event for event in events if at - event.occurred_at <= RECENT] if settings.sla else []
     if not recent:
         return 0
     seen = _read_events(connection, recent)
     resolved = {(one.event.account_id, one.cause) for one in seen if one.is_resolved}
-    # Before anything is noted in the audit log: whoever waits there may hold one of them.
+    # Locked before any note in the audit log: a process that waits for the log may hold one of these rows.
     settled = _resolved_interventions(connection, resolved, settings)
     held = holding(
         posted_rows([one.posted for one in seen], targets), {name: sla.when for name, sla in settings.sla.items()}
@@ -85,12 +85,12 @@ def react(
 
 
 def sla_intervention_id(sla: str, account_id: str, cause: str) -> str:
-    """Of what an SLA promises one account about one cause."""
+    """The id of the intervention of an SLA for one account and one cause."""
     return f"iv_{hashlib.sha256(json.dumps([sla, account_id, cause]).encode()).hexdigest()[:24]}"
 
 
 def intervention_of_sla(seen: TriggerEvent, name: str, settings: InterventionSettings, at: datetime) -> NewIntervention:
-    """What an SLA promises about an event, its moments counted from `at`."""
+    """The intervention of an SLA about an event, with its deadlines counted from `at`."""
     sla, own = settings.sla[name], sla_intervention_id(name, seen.event.account_id, seen.cause)
     role, *others = sla.notify
     deadlines, steps = _deadlines_and_steps(sla, settings, at)
@@ -103,12 +103,12 @@ def intervention_of_sla(seen: TriggerEvent, name: str, settings: InterventionSet
 
 
 def _claim_due_at(deadlines: Iterable[Deadline]) -> datetime | None:
-    """A promise to begin is all that some SLAs make; without a moment it would stand below whatever has one."""
+    """The claim deadline: for some SLAs the only one, and without a due moment the intervention would be listed last."""
     return next((one.due_at for one in deadlines if one.kind == "claim"), None)
 
 
 def member(role: Role, standing: Mapping[str, Any] | None) -> str | None:
-    """Who of a role is to act for an account: its owner, or the only member; None where any of several may."""
+    """The member of a role for an account: its owner, or the only member; None where there are several."""
     if role.members == "owner":
         return (standing or {}).get("owner")
     return role.members[0] if len(role.members) == 1 else None
@@ -127,7 +127,7 @@ def _deadlines_and_steps(
 
 
 def _event_words(seen: TriggerEvent) -> str:
-    """In words: urgent case 4711 of a strategic account, a complaint."""
+    """The event in words: urgent case 4711 of a strategic account, a complaint."""
     row, tier = seen.row, (seen.posted.standing or {}).get("tier")
     of_whom = f" of an account of tier {tier}" if tier else ""
     if "case_id" in row:
@@ -162,7 +162,7 @@ def _rows_of(connection: sa.Connection, table: sa.Table, accounts: Sequence[str]
 def _resolved_interventions(
     connection: sa.Connection, resolved: Iterable[tuple[str, str]], settings: InterventionSettings
 ) -> list[str]:
-    """The open interventions about cases that are resolved, by account and case; nobody else can change them meanwhile."""
+    """The ids of open interventions about resolved cases, given as account and case; the rows are locked."""
     ids = [sla_intervention_id(name, *about) for about in resolved for name in settings.sla]
     query = sa.select(interventions.c.intervention_id).order_by(interventions.c.intervention_id).with_for_update()
     found = list[str]()

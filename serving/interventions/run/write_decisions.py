@@ -1,6 +1,6 @@
-"""What was decided, into the database: assignments, interventions and all that goes with them, a portion in a transaction.
+"""A decision into the database: assignments, then interventions with their steps, deadlines and messages, a portion in a transaction.
 
-Whatever is repeated is there already and stays as it is, so that a portion may be written any number of times.
+Rows that exist already stay as they are, so that a portion may be written any number of times.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,45 +17,47 @@ from serving.interventions.declare.settings import InterventionSettings
 from serving.interventions.run.lifecycle import NewIntervention, begin
 
 AT_ONCE = 300
-"""Interventions in one transaction. While it lasts nobody else can write to SQLite, and the service must be able to post events."""
+"""Interventions in one transaction. SQLite has one writer at a time, and the service must be able to post events between."""
 ROWS_AT_ONCE = 5_000
 
 
 @dataclass(frozen=True)
 class Portion:
-    """Interventions that are begun together, and the assignments that are written with them."""
+    """Interventions that begin together, and the assignments written with them."""
 
-    begun: Sequence[NewIntervention]
+    interventions: Sequence[NewIntervention]
     assignments: Sequence[Mapping[str, Any]]
 
 
-def portions(begun: Sequence[NewIntervention], assigned: pd.DataFrame) -> Iterator[Portion]:
-    """All of it, in parts: control and holdout first, then interventions, each beside its assignment."""
+def portions(new: Sequence[NewIntervention], assigned: pd.DataFrame) -> Iterator[Portion]:
+    """A decision in parts: control and holdout first, then interventions, each with its assignment."""
     kept = records(assigned[assigned["intervention_id"].isna()])
     for start in range(0, len(kept), ROWS_AT_ONCE):
         yield Portion((), kept[start : start + ROWS_AT_ONCE])
     by_id = {row["intervention_id"]: row for row in records(assigned[assigned["intervention_id"].notna()])}
-    for start in range(0, len(begun), AT_ONCE):
-        own = begun[start : start + AT_ONCE]
-        yield Portion(own, [by_id[one.intervention_id] for one in own])
+    for start in range(0, len(new), AT_ONCE):
+        part = new[start : start + AT_ONCE]
+        yield Portion(part, [by_id[intervention.intervention_id] for intervention in part])
 
 
 def write_portion(
     connection: sa.Connection, portion: Portion, actor: str, at: datetime, settings: InterventionSettings
 ) -> int:
-    """Log the assignments, then begin the interventions, in the transaction of the connection; how many were new."""
+    """Write the assignments, then begin the interventions, in the transaction of the connection; the number of new ones."""
     if portion.assignments:
         connection.execute(insert_missing(connection, assignments), list(portion.assignments))
-    return begin(connection, portion.begun, actor, at, settings)
+    return begin(connection, portion.interventions, actor, at, settings)
 
 
-def replace_warnings_and_not_chosen(connection: sa.Connection, warned: pd.DataFrame, missed: pd.DataFrame) -> None:
-    """Put the warnings and near misses of this decision in the place of those before it."""
-    for table, rows in ((warnings, warned), (not_chosen, missed)):
+def replace_warnings_and_not_chosen(
+    connection: sa.Connection, warnings_now: pd.DataFrame, not_chosen_now: pd.DataFrame
+) -> None:
+    """Replace the warnings and the accounts not chosen by those of this decision."""
+    for table, rows in ((warnings, warnings_now), (not_chosen, not_chosen_now)):
         connection.execute(sa.delete(table))
-        found = records(rows)
-        for start in range(0, len(found), ROWS_AT_ONCE):
-            connection.execute(sa.insert(table), found[start : start + ROWS_AT_ONCE])
+        new_rows = records(rows)
+        for start in range(0, len(new_rows), ROWS_AT_ONCE):
+            connection.execute(sa.insert(table), new_rows[start : start + ROWS_AT_ONCE])
 
 
 def records(rows: pd.DataFrame) -> list[dict[str, Any]]:

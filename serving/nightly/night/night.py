@@ -18,7 +18,7 @@ from features.families.eligibility import OPTED_OUT
 from features.history.store import History
 from features.progress import StepProgress
 from registry.loader import LoadedModel, load_effect, load_version
-from serving.interventions.decide.candidates import GROWTH_SHARE, CompanySettings, TargetedOutcome
+from serving.interventions.decide.candidates import GROWTH_SHARE, DecisionSettings, TargetedOutcome
 from serving.interventions.decide.effects import LearntEffect
 from serving.interventions.declare.columns import needed_features as needed_of_conditions
 from serving.interventions.declare.settings import InterventionSettings
@@ -152,7 +152,7 @@ class Night:
         return FeatureSet({feature.name: feature for feature in wanted}.values())
 
     @cached_property
-    def company(self) -> CompanySettings:
+    def company(self) -> DecisionSettings:
         """What decisions are made with; effects are those that the night was pinned to."""
         plan = self.plan
         learnt = {
@@ -162,7 +162,7 @@ class Night:
             for playbook, version in self.pinned.effects.items()
             if playbook in plan.effects
         }
-        return CompanySettings(plan.interventions, self._outcomes(), learnt, plan.currency)
+        return DecisionSettings(plan.interventions, self._outcomes(), learnt, plan.currency)
 
     def _outcomes(self) -> dict[str, TargetedOutcome]:
         targets = {model.target.name: model.target for model in self.models}

@@ -54,7 +54,7 @@ def decide(night: Night) -> None:
     )
     for name in FOUND:
         night.folder.write(name, "all", pa.Table.from_pandas(getattr(found, name), preserve_index=False))
-    night.folder.write("begun", "all", _as_table(found.begun))
+    night.folder.write("begun", "all", _as_table(found.interventions))
     night.journal.note("decide", outcome=summary_of(found))
 
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.families.eligibility import OPTED_OUT
-from serving.interventions.decide.candidates import Accounts, CompanySettings, TargetedOutcome
+from serving.interventions.decide.candidates import Accounts, DecisionSettings, TargetedOutcome
 from serving.interventions.decide.decisions import decide_interventions, decision_intervention_id
 from serving.interventions.decide.earlier_decisions import NO_DECISIONS, EarlierDecisions
 from serving.interventions.decide.experiments import random_numbers
@@ -32,7 +32,7 @@ def playbook(when="true", target="churn", role="team", **how):
 def company(playbooks, rules=None, roles=None, **policy):
     roles = roles or {"team": Role(members=("Ann", "Bo"), capacity_per_week=5)}
     told = InterventionSettings(roles=roles, playbooks=playbooks, rules=rules or {}, policy=Limits(**policy))
-    return CompanySettings(told, OUTCOMES, currency="EUR")
+    return DecisionSettings(told, OUTCOMES, currency="EUR")
 
 
 def accounts(count=40, seed=0, **columns):
@@ -66,12 +66,12 @@ def frame(columns, *rows):
 
 def begun_before(*rows):
     """Interventions of before: (account, playbook, decided_at, closed_at, owner)."""
-    columns = list(NO_DECISIONS.begun.columns)
+    columns = list(NO_DECISIONS.interventions.columns)
     filled = [
         (f"old {n}", account, name, "decision", "team", owner, 10.0, decided_at, closed_at)
         for n, (account, name, decided_at, closed_at, owner) in enumerate(rows)
     ]
-    return dataclasses.replace(NO_DECISIONS, begun=frame(columns, *filled))
+    return dataclasses.replace(NO_DECISIONS, interventions=frame(columns, *filled))
 
 
 def decide(company, rows=None, before=NO_DECISIONS, as_of=NIGHT):
@@ -79,15 +79,15 @@ def decide(company, rows=None, before=NO_DECISIONS, as_of=NIGHT):
 
 
 def whom(found):
-    return {one.account_id for one in found.begun}
+    return {one.account_id for one in found.interventions}
 
 
 def test__net_value__is_effect_times_at_stake_minus_cost__of_growth_what_is_still_to_be_won():
     """1,000 at 40 % risk: 400 at stake, a tenth kept. 1,000 at 40 % chance, half as much more: 300 to be won."""
     rows = accounts(1, value=[1_000.0], churn_probability=[0.4], upsell_probability=[0.4])
-    risk = decide(company({"call": playbook()}), rows).begun[0]
+    risk = decide(company({"call": playbook()}), rows).interventions[0]
     assert (risk.value_at_stake, risk.effect, risk.cost, risk.expected) == (400.0, 0.1, 10.0, 30.0)
-    growth = decide(company({"offer": playbook(target="upsell")}), rows).begun[0]
+    growth = decide(company({"offer": playbook(target="upsell")}), rows).interventions[0]
     assert (growth.value_at_stake, growth.expected) == (300.0, 20.0)
     assert growth.severity == "low"
 
@@ -104,12 +104,12 @@ def test__capacity__goes_to_those_that_bring_the_most__and_the_others_are_told_b
 
 def test__what_does_not_pay__is_begun_only_where_a_rule_asks():
     dear = {"call": playbook(cost=1e6)}
-    assert decide(company(dear)).begun == []
+    assert decide(company(dear)).interventions == []
     rules = {"alarm": Rule(when="churn_severity = 'high'", start="call", severity="critical")}
     found = decide(company(dear, rules, {"team": Role(members=("Ann",))}))
-    assert {one.origin for one in found.begun} == {"rule"}
-    assert found.begun[0].reason.startswith("alarm (critical)")
-    assert len(found.begun) == len(found.warnings) > 0
+    assert {one.origin for one in found.interventions} == {"rule"}
+    assert found.interventions[0].reason.startswith("alarm (critical)")
+    assert len(found.interventions) == len(found.warnings) > 0
 
 
 def test__rules__come_first__the_most_severe_of_them_first():
@@ -119,15 +119,15 @@ def test__rules__come_first__the_most_severe_of_them_first():
     }
     found = decide(company({"call": playbook("false")}, rules, {"team": Role(members=("Ann",), capacity_per_week=4)}))
     assert {"A1", "A2", "A3"} < whom(found)
-    assert len(found.begun) == 4
+    assert len(found.interventions) == 4
 
 
 def test__several_playbooks__an_account_gets_the_one_that_brings_the_most():
     found = decide(company({"call": playbook(), "visit": playbook(effect=EffectPrior(prior=0.3), role="field")}, None, {
         "team": Role(members=("Ann",)), "field": Role(members=("Cleo",), capacity_per_week=3),
     }))  # fmt: skip
-    assert len(whom(found)) == len(found.begun)
-    assert sum(one.playbook == "visit" for one in found.begun) == 3
+    assert len(whom(found)) == len(found.interventions)
+    assert sum(one.playbook == "visit" for one in found.interventions) == 3
 
 
 def test__opted_out_and_holdout__get_nothing__and_only_holdout_is_logged():
@@ -158,8 +158,8 @@ def test__cooldown_and_open_interventions__keep_an_account_at_rest(days_ago, clo
 
 @pytest.mark.parametrize("arm", ["treatment", "control"])
 def test__who_was_assigned__is_not_assigned_again_within_the_cooldown(arm):
-    assigned = frame(list(NO_DECISIONS.assigned.columns), ("call", "A1", NIGHT - timedelta(days=30), arm))
-    before = dataclasses.replace(NO_DECISIONS, assigned=assigned)
+    assigned = frame(list(NO_DECISIONS.assignments.columns), ("call", "A1", NIGHT - timedelta(days=30), arm))
+    before = dataclasses.replace(NO_DECISIONS, assignments=assigned)
     rows = accounts(2, churn_probability=[0.9, 0.9], value=[9e3, 9e3])
     assert whom(decide(company({"call": playbook()}), rows, before)) == {"A0"}
 
@@ -181,8 +181,8 @@ def test__the_week__capacity_and_budget_are_what_is_left_of_it():
     moments = [monday, monday, NIGHT - timedelta(hours=1), monday - timedelta(seconds=1)]
     before = begun_before(*((f"B{n}", "call", moment, None, "Ann") for n, moment in enumerate(moments)))
     rows = accounts(churn_probability=[0.9] * 40)
-    assert len(decide(company({"call": playbook()}), rows, before).begun) == 7
-    assert len(decide(company({"call": playbook()}, budget_per_week=90.0), rows, before).begun) == 6
+    assert len(decide(company({"call": playbook()}), rows, before).interventions) == 7
+    assert len(decide(company({"call": playbook()}, budget_per_week=90.0), rows, before).interventions) == 6
 
 
 def test__owners__each_has_a_capacity_of_his_own__and_does_what_is_his():
@@ -190,14 +190,14 @@ def test__owners__each_has_a_capacity_of_his_own__and_does_what_is_his():
     rows = accounts()
     found = decide(company({"call": playbook(role="manager")}, None, roles), rows)
     owner = dict(zip(rows.ids, rows.rows["owner"].to_pylist(), strict=True))
-    assert all(one.owner == owner[one.account_id] for one in found.begun)
-    assert Counter(one.owner for one in found.begun) == {"Eva": 2, "Finn": 2, None: 2}
+    assert all(one.owner == owner[one.account_id] for one in found.interventions)
+    assert Counter(one.owner for one in found.interventions) == {"Eva": 2, "Finn": 2, None: 2}
 
 
 def test__members__who_has_the_least_open_work_is_given_more():
     before = begun_before(*((f"B{n}", "x", NIGHT - timedelta(days=20), None, "Ann") for n in range(4)))
     found = decide(company({"call": playbook()}), before=before)
-    owners = pd.Series([one.owner for one in found.begun]).value_counts()
+    owners = pd.Series([one.owner for one in found.interventions]).value_counts()
     assert owners.to_dict() == {"Bo": 7, "Ann": 3}
 
 
@@ -208,7 +208,7 @@ def test__control__is_the_lot__uses_no_capacity__and_is_chosen_as_treatment_is()
     arms = found.assignments.set_index("account_id")["arm"]
     lot = dict(zip(rows.ids, random_numbers(rows.ids, "call"), strict=True))
     assert all((lot[account] < 0.5) == (arm == "control") for account, arm in arms.items())
-    assert len(found.begun) == 10
+    assert len(found.interventions) == 10
     stakes = pd.Series(rows.number("churn_value_at_stake"), rows.ids)
     least = min(stakes[account] for account in whom(found))
     assert set(arms.index[arms == "control"]) == {a for a in rows.ids if lot[a] < 0.5 and stakes[a] > least}
@@ -222,7 +222,7 @@ def test__control__worth_less_than_the_last_of_as_many_takers_as_places__is_not_
     rows = accounts(20, value=[1_000.0] * 20, churn_probability=np.where(treated, 0.8, 0.4).tolist())
     roles = {"team": Role(members=("Ann",), capacity_per_week=int(treated.sum()) + places_left)}
     found = decide(company({"call": playbook(control=0.5)}, None, roles), rows)
-    assert len(found.begun) == treated.sum()
+    assert len(found.interventions) == treated.sum()
     assert (found.assignments["arm"] == "control").any() == logged
 
 
@@ -255,11 +255,11 @@ def test__control__reaches_as_far_down_as_what_is_begun_once_the_places_of_the_s
     }
     roles = {"team": Role(members=("Ann",), capacity_per_week=100)}
     found = decide(company(both, roles=roles), rows)
-    least = min(one.value_at_stake for one in found.begun)
+    least = min(one.value_at_stake for one in found.interventions)
     stakes = dict(zip(rows.ids, rows.number("churn_value_at_stake"), strict=True))
     spared = {name for name, lot in zip(rows.ids, random_numbers(rows.ids, "call"), strict=True) if lot < 0.3}
     logged = set(found.assignments.loc[found.assignments["arm"] == "control", "account_id"])
-    assert len(found.begun) == 100
+    assert len(found.interventions) == 100
     assert logged == {name for name in spared if stakes[name] > least}
 
 
@@ -273,7 +273,7 @@ def test__control__applies_to_what_rules_begin():
 def test__deadlines__steps_count_working_time_from_the_decision__and_what_nobody_begins_expires():
     steps = (Step(do="call", within="4h"), Step(do="plan", within="2d"))
     found = decide(company({"call": playbook(steps=steps, claim_within="1h")}, expire_days=10))
-    one = found.begun[0]
+    one = found.interventions[0]
     nine = NIGHT.replace(hour=9)
     assert one.steps == (("call", nine + timedelta(hours=4)), ("plan", nine + timedelta(days=2)))
     assert one.due_at == nine + timedelta(days=2)
@@ -290,7 +290,7 @@ def test__reason__rule_score_and_its_reasons_and_what_it_should_bring():
     found = decide_interventions(
         [rows], lambda chosen: because, company({"call": playbook()}, rules), NO_DECISIONS, NIGHT
     )
-    assert found.begun[0].reason == (
+    assert found.interventions[0].reason == (
         "silent (high); churn 50%: no order for 61 days, two open complaints; "
         "€5,000 at stake, acting keeps 10% (assumed)"
     )
@@ -298,7 +298,9 @@ def test__reason__rule_score_and_its_reasons_and_what_it_should_bring():
 
 def test__warnings__keep_since_when_a_rule_has_held():
     monday = NIGHT - timedelta(days=2)
-    before = dataclasses.replace(NO_DECISIONS, warned=frame(list(NO_DECISIONS.warned.columns), ("A1", "alarm", monday)))
+    before = dataclasses.replace(
+        NO_DECISIONS, warnings=frame(list(NO_DECISIONS.warnings.columns), ("A1", "alarm", monday))
+    )
     rules = {"alarm": Rule(when="account_id in ('A1', 'A2')", severity="low")}
     found = decide(company({}, rules), before=before).warnings
     assert [(row.account_id, row.severity, row.since, row.as_of) for row in found.itertuples()] == [
@@ -310,10 +312,10 @@ def test__the_same_moment_decided_again__decides_nothing_twice():
     """What was left over because somebody is at rest is no reason to do more for him."""
     everybody = company({"call": playbook(control=0.3), "letter": playbook()}, None, {"team": Role(members=("Ann",))})
     first = decide(everybody)
-    columns = list(NO_DECISIONS.assigned.columns)
-    before = EarlierDecisions(NO_DECISIONS.begun, first.assignments[columns], NO_DECISIONS.warned)
-    assert len(first.begun) > 10
-    assert decide(everybody, before=before).begun == []
+    columns = list(NO_DECISIONS.assignments.columns)
+    before = EarlierDecisions(NO_DECISIONS.interventions, first.assignments[columns], NO_DECISIONS.warnings)
+    assert len(first.interventions) > 10
+    assert decide(everybody, before=before).interventions == []
 
 
 def test__ids__are_those_of_playbook_account_and_moment():
@@ -361,17 +363,19 @@ def test__laws__of_every_decision(situation):
     found = decide(told, rows, before)
     playbooks, limits, roles = told.settings.playbooks, told.settings.policy, told.settings.roles
     acted = pd.DataFrame(
-        [vars(one) for one in found.begun], columns=["account_id", "playbook", "role", "owner", "cost"]
+        [vars(one) for one in found.interventions], columns=["account_id", "playbook", "role", "owner", "cost"]
     )
     assert not acted["account_id"].duplicated().any()
     assert acted["account_id"].isin(set(np.array(rows.ids)[~rows.opted_out])).all()
-    lately = before.begun[before.begun["decided_at"] > NIGHT - timedelta(days=60)]
+    lately = before.interventions[before.interventions["decided_at"] > NIGHT - timedelta(days=60)]
     resting = {*zip(lately["account_id"], lately["playbook"], strict=True)}
-    still_open = before.begun[before.begun["closed_at"].isna() | (before.begun["closed_at"] > NIGHT)]
+    still_open = before.interventions[
+        before.interventions["closed_at"].isna() | (before.interventions["closed_at"] > NIGHT)
+    ]
     resting |= {*zip(still_open["account_id"], still_open["playbook"], strict=True)}
     assigned = found.assignments[found.assignments["arm"] != "holdout"]
     assert resting.isdisjoint(zip(assigned["account_id"], assigned["playbook"], strict=True))
-    this_week = before.begun[before.begun["decided_at"] >= datetime(2026, 3, 2, tzinfo=UTC)]
+    this_week = before.interventions[before.interventions["decided_at"] >= datetime(2026, 3, 2, tzinfo=UTC)]
     if limits.budget_per_week is not None:
         assert acted["cost"].sum() <= max(limits.budget_per_week - this_week["cost"].sum(), 0) + 1e-9
     for name, role in roles.items():
@@ -387,6 +391,6 @@ def test__laws__of_every_decision(situation):
         assert (drawn < share) == (row.arm in {"control", "holdout"})
     in_other_order = Accounts(rows.rows.take(pa.array(order)), rows.features.iloc[list(order)])
     again = decide(told, in_other_order, before)
-    assert again.begun == found.begun
+    assert again.interventions == found.interventions
     pd.testing.assert_frame_equal(again.assignments, found.assignments)
     pd.testing.assert_frame_equal(again.not_chosen, found.not_chosen)

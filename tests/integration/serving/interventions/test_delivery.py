@@ -207,9 +207,7 @@ def test__a_secret__is_neither_stored_nor_logged(database, caplog):
         once(database, told(crm=hidden), variables=variables)
     assert crm.requests[0][3] == "/hook?token=tok-4711"
     stored = str(held(database))
-    own = "\n".join(
-        record_results.getMessage() for record_results in caplog.records if record_results.name == "bentoml.foresail"
-    )
+    own = "\n".join(record.getMessage() for record in caplog.records if record.name == "bentoml.foresail")
     for secret in ("tok-4711", SECRET):
         assert secret not in stored
         assert secret not in own

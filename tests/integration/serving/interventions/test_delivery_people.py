@@ -1,4 +1,4 @@
-"""People are told by mail and chat: in plain words, escaped, together where it is too much, and what a robot answers is heard."""
+"""People are told by mail and chat: in plain words, escaped, together where it is too much, and what a chat bot answers is heard."""
 
 import email
 import email.policy
@@ -57,7 +57,7 @@ def test__many__are_told_together_and_the_rest_counted():
     assert together.body.endswith("\n\nand 3 more")
 
 
-class Letters:
+class Mailbox:
     """What a mail server took."""
 
     def __init__(self):
@@ -70,11 +70,11 @@ class Letters:
 
 @contextmanager
 def mail_server():
-    letters = Letters()
-    controller = Controller(letters, hostname="127.0.0.1", port=free_port())
+    mailbox = Mailbox()
+    controller = Controller(mailbox, hostname="127.0.0.1", port=free_port())
     controller.start()
     try:
-        yield letters, controller.port
+        yield mailbox, controller.port
     finally:
         controller.stop()
 
@@ -90,13 +90,13 @@ def test__mail__reaches_the_reader_as_text_or_escaped(database, asked, kind, nam
     with writing(database) as connection:
         connection.execute(standings.insert().values(account_id="A-17", as_of=NOON, name="<b>Muster</b> & Co"))
     put(database, "mail", urgent=True)
-    with mail_server() as (letters, port):
+    with mail_server() as (mailbox, port):
         url = f"mailto://127.0.0.1:{port}?from=foresail@example.com&to=ann@example.com&mode=insecure{asked}"
         assert once(database, told(mail=people(url))) == DispatchCounts(delivered=1), held(database)
-    ((to, letter),) = letters.taken
+    ((to, mail),) = mailbox.taken
     assert to == ["ann@example.com"]
-    assert letter["subject"] == "[high] win back: to do"
-    read = letter.get_body(("html", "plain"))
+    assert mail["subject"] == "[high] win back: to do"
+    read = mail.get_body(("html", "plain"))
     assert read.get_content_type() == kind
     assert name in read.get_content().replace("&nbsp;", " ")
 
@@ -134,8 +134,8 @@ def test__slack__is_told_without_calling_the_channel(database, monkeypatch):
     ("plugin", "url", "path"),
     [(NotifyDingTalk, "dingtalk://s3cr3t@abc123/", "token=abc123"), (NotifyWeComBot, "wecombot://key-1/", "key=key-1")],
 )
-def test__a_robot__is_heard(database, monkeypatch, plugin, url, path):
-    """Robots answer 200 and say in the body that they did not take it; then ten minutes of silence, as DingTalk keeps them."""
+def test__a_chat_bot__is_heard(database, monkeypatch, plugin, url, path):
+    """Chat bots answer 200 and say in the body that they did not take it; then ten minutes of silence, as DingTalk keeps them."""
     too_fast = json.dumps({"errcode": 130101 if plugin is NotifyDingTalk else 45009, "errmsg": "too fast"}).encode()
     (message_id,) = put(database, "robot")
     with receiver(body=too_fast) as robot:
@@ -153,7 +153,7 @@ def test__a_robot__is_heard(database, monkeypatch, plugin, url, path):
     assert json.loads(second[1])["text"]["content"].splitlines()[0] == "[high] win back: to do"
 
 
-def test__a_robot_with_forty_messages__is_told_twenty_at_once_and_within_its_pace(database, monkeypatch):
+def test__a_chat_bot_with_forty_messages__is_told_twenty_at_once_and_within_its_rate_limit(database, monkeypatch):
     put(database, "robot", 40)
     with receiver(body=OK) as robot:
         monkeypatch.setattr(NotifyDingTalk, "notify_url", robot.url + "?token={token}")

@@ -1,4 +1,4 @@
-"""The lot: sticky, even, and of each playbook independent of that of the others."""
+"""Randomised arms: sticky, uniform, and independent between playbooks."""
 
 import numpy as np
 from hypothesis import given

@@ -245,7 +245,7 @@ def why_not(rows, row, capacity, budget=math.inf):
     return best_plan(candidates(rows), np.array(capacity), budget).why_not(row, NAMES)
 
 
-def test__near_misses__are_told_in_words():
+def test__candidates_not_chosen__have_a_reason_in_words():
     two = [(0, 0, 0, 2_430, 120, 0), (1, 0, 0, 1_000, 120, 0)]
     assert why_not(two, 1, [1]) == "capacity of success_manager is used by accounts worth 2,310 or more"
     assert why_not(two, 1, [0]) == "success_manager has no capacity left"
