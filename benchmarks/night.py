@@ -6,7 +6,7 @@ Twenty events to an account; four targets, each with a booster of 300 trees over
 rival is pyarrow reading the columns that the catalog needs, LightGBM predicting the same matrix with the same four
 boosters, pyarrow writing the tables that the night published, and the rows that the night left in the database going
 into an empty one by the fastest way of its driver. Probabilities are compared with LightGBM's own before any time is printed.
-The night is the first one, which writes most: everybody's first standing is a move. One account in a hundred gets reasons.
+The night is the first one, which writes most: everybody's first segmentation is a move. One account in a hundred gets reasons.
 A PostgreSQL that is started for it has its own defaults: it brings every commit of the night to the disk (fsync on). The
 rival commits once a table, outside its time. CPU seconds are those of the client; what the server spends is in the seconds alone.
 """
@@ -38,7 +38,7 @@ from features.timestamps import now
 from registry.card import ModelCard
 from registry.writer import Logged, log_and_register
 from serving.database.engine import open_engine, reading, writing
-from serving.database.tables import account_states, score_history, scores, standings, tier_moves
+from serving.database.tables import account_segments, account_states, score_history, scores, tier_moves
 from serving.database.upgrade import upgrade
 from serving.nightly import Explained, Plan, run_night
 from serving.publish import Destination
@@ -53,7 +53,7 @@ TARGETS: tuple[Target, ...] = (
     ContractionTarget("contraction", horizon_days=90, active_within_days=None),
     UpsellTarget("upsell", horizon_days=90, active_within_days=None),
 )
-WRITTEN = (scores, score_history, standings, tier_moves, account_states)
+WRITTEN = (scores, score_history, account_segments, tier_moves, account_states)
 """What a night fills in the database."""
 RATIO_GOAL, PEAK_GOAL_MB = 2.5, 4096
 ALLOWED = 1e-12

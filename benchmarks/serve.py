@@ -38,7 +38,7 @@ from registry.loader import load
 from registry.writer import Logged, log_and_register
 from serving.accounts.states import refresh_states
 from serving.database.engine import open_engine, writing
-from serving.database.tables import cuts, score_history, scores, standings
+from serving.database.tables import account_segments, cuts, score_history, scores
 from serving.database.upgrade import upgrade
 from serving.scoring.scores import needed_features, score_table
 from training.data.targets import ChurnTarget, ContractionTarget, UpsellTarget, ValueTarget
@@ -304,7 +304,7 @@ def leave_nights(engine, names, nights=30):
     moments = [AS_OF - timedelta(days=number + 1) for number in range(nights)]
     stands = {"as_of": moments[0], "quadrant": "routine", "tier": "growth", "segment": "at_risk", "health": 50.0}
     with writing(engine) as connection:
-        connection.execute(standings.insert(), [{"account_id": name, **stands} for name in names])
+        connection.execute(account_segments.insert(), [{"account_id": name, **stands} for name in names])
         connection.execute(
             cuts.insert(),
             [

@@ -28,7 +28,7 @@ def decide(
 
     Uses the scores of the last night. The night decides by itself; this command decides again between two nights, with the
     capacity that is left of the week. Earlier decisions stay. A random share of the accounts of every playbook is kept as
-    control (docs/decide.md).
+    control (docs/explanation/decide.md).
     """
     from features.timestamps import now
     from foresail.cli.rendering.answers import progress
@@ -55,7 +55,7 @@ def interventions(
     """Open interventions: who does what for which account until when, the earliest due first.
 
     All that the night, `foresail decide`, rules and SLAs have begun and that is not closed. People work through them
-    over HTTP: /v1/interventions (docs/interventions.md).
+    over HTTP: /v1/interventions (docs/guides/interventions.md).
 
     foresail interventions --owner Ann     foresail interventions --due-before 2026-03-06
     """

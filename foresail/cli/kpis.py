@@ -33,7 +33,7 @@ def kpis(
 ) -> None:
     """What the company earns, keeps and loses, what its accounts say, and how fast it helps, period by period.
 
-    Of the months, quarters and years that have ended by --as-of, from what was known by then. docs/published.md defines
+    Of the months, quarters and years that have ended by --as-of, from what was known by then. docs/reference/published.md defines
     every figure; the night publishes the same table as `kpis`.
     """
     from foresail.cli.rendering import kpis as rendering

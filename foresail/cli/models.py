@@ -271,7 +271,7 @@ def models(folder: ProjectOption = HERE, as_json: JsonOption = False) -> None:
     from foresail.operations import models
 
     project = load_project(folder)
-    show(rendering.models(models.models(project), models.standings(project), project.timezone), as_json)
+    show(rendering.models(models.models(project), models.version_histories(project), project.timezone), as_json)
 
 
 COMMANDS = {"Models": (train, evaluate, health, models, promote, rollback)}

@@ -83,7 +83,7 @@ def simulate(
 
     Writes what its systems would export (CSV, Parquet, an SQL database), a foresail.toml that maps them, and in another
     folder the truth: for each account the true probability of each outcome, the true effect of each playbook, and the
-    best possible allocation. The same settings give the same company, to the last bit. docs/simulation.md explains it.
+    best possible allocation. The same settings give the same company, to the last bit. docs/explanation/simulation.md explains it.
 
     foresail simulate my-company --accounts 300 --seed 7 --set signal=0.5
     """

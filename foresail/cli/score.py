@@ -21,7 +21,7 @@ def score(
     """Score every account as of a moment with the champions, and show the accounts that are most worth a call.
 
     Most worth a call: the most value at stake, which is the risk times the yearly value of the account, computed as the
-    night does (docs/standing.md). Bands are percentiles of risk (see bands in foresail.toml), so that each has about the
+    night does (docs/explanation/segmentation.md). Bands are percentiles of risk (see bands in foresail.toml), so that each has about the
     same size at any level of risk. A date means its beginning: the orders of that day are not yet known.
 
     The file holds account_id, target, as_of, horizon_days, probability, percentile, band, model_version, reasons and

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 DOCS = Path(__file__).parents[2] / "docs"
-RENAMED = {"standing": "segmentation"}
-"""Pages by the name that some texts still have for them."""
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
@@ -22,7 +20,7 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def linked(text: str, page: str) -> str:
-    """The text with a link in the place of each path like docs/rules.md, as seen from `page` (a path below docs/).
+    """The text with a link in the place of each path like docs/reference/rules.md, as seen from `page` (a path below docs/).
 
     A page is found by its name, wherever in docs/ it lies; ValueError if there is none of that name, or several.
     """
@@ -30,7 +28,6 @@ def linked(text: str, page: str) -> str:
 
 
 def _link(name: str, page: str) -> str:
-    name = RENAMED.get(name, name)
     found = (path.relative_to(DOCS) for path in DOCS.rglob(f"{name}.md"))
     pages = [path for path in found if path.parts[0] != "decisions"]
     if len(pages) != 1:

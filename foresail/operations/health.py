@@ -117,9 +117,9 @@ def _told(night: "Segmentation", leaving: str, labels: Mapping[str, float]) -> "
     """What was told of the accounts that could leave; those without a health are left out."""
     from training.evaluation.health import HealthScores
 
-    standings = night.standings.set_index("account_id")
+    account_segments = night.account_segments.set_index("account_id")
     its = night.scores[night.scores["target"] == leaving].set_index("account_id")["probability"]
-    known = standings[standings["health"].notna() & standings.index.isin(list(labels))]
+    known = account_segments[account_segments["health"].notna() & account_segments.index.isin(list(labels))]
     parts = {name: known[name].to_numpy() for name in ("satisfaction", "contribution", "exposure")}
     happened = known.index.map(labels).to_numpy(dtype=float)
     return HealthScores(known["health"].to_numpy(), parts, its.reindex(known.index).to_numpy(), happened)

@@ -22,7 +22,7 @@ def kpis(
     given: Mapping[str, Mapping[str, str]] | None = None,
     progress: StepProgress | None = None,
 ) -> "pd.DataFrame":
-    """Every KPI as of a moment (docs/published.md), of the company and of the members of each attribute `by`.
+    """Every KPI as of a moment (docs/reference/published.md), of the company and of the members of each attribute `by`.
 
     `given` divides by what is no attribute: {"tier": {account_id: member}}. HistoryError where no month is closed.
     """

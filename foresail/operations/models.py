@@ -163,7 +163,7 @@ def promote(
     return decision
 
 
-def standings(project: "Project") -> "dict[str, VersionHistory]":
+def version_histories(project: "Project") -> "dict[str, VersionHistory]":
     """Of every target: who is champion, and what has been decided so far."""
     from registry.promotion_log import version_history
 

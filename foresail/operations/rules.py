@@ -116,15 +116,15 @@ def _accounts(project: "Project", progress: StepProgress | None) -> "tuple[datet
     from features.history.attributes import attributes_of_bucket
     from serving.interventions.declare import columns
 
-    standings, scores, moves = _left_by_night(project)
-    as_of: datetime = standings["as_of"][0].as_py()
+    account_segments, scores, moves = _left_by_night(project)
+    as_of: datetime = account_segments["as_of"][0].as_py()
     history = project.history.at(project.history.versions())
     table = build_feature_table(history, as_of, columns.needed_features(), progress=by_bucket(progress, "features"))
     attributes = pa.concat_tables(
         attributes_of_bucket(history, bucket, as_of, columns.NEEDED_ATTRIBUTES) for bucket in range(history.buckets)
     )
     told = project.segmentation.targets, project.timezone
-    return as_of, columns.account_rows(table, scores, standings, attributes, moves, as_of, *told)
+    return as_of, columns.account_rows(table, scores, account_segments, attributes, moves, as_of, *told)
 
 
 def _left_by_night(project: "Project") -> "tuple[pa.Table, pa.Table, pa.Table]":
@@ -139,8 +139,10 @@ def _left_by_night(project: "Project") -> "tuple[pa.Table, pa.Table, pa.Table]":
     engine = project.engine()
     try:
         with reading(engine) as connection:
-            newest = sa.select(sa.func.max(tables.standings.c.as_of)).scalar_subquery()
-            standings = _rows(connection, sa.select(tables.standings).where(tables.standings.c.as_of == newest))
+            newest = sa.select(sa.func.max(tables.account_segments.c.as_of)).scalar_subquery()
+            account_segments = _rows(
+                connection, sa.select(tables.account_segments).where(tables.account_segments.c.as_of == newest)
+            )
             scores = _rows(connection, sa.select(*map(tables.scores.c.__getitem__, _OF_SCORES)))
             moves = _rows(
                 connection,
@@ -148,9 +150,9 @@ def _left_by_night(project: "Project") -> "tuple[pa.Table, pa.Table, pa.Table]":
             )
     finally:
         engine.dispose()
-    if not standings.num_rows:
+    if not account_segments.num_rows:
         raise HistoryError("no night has told yet where accounts stand; run `foresail nightly` first")
-    return standings, scores, moves
+    return account_segments, scores, moves
 
 
 _OF_SCORES = (

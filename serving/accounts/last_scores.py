@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from serving.database.compiled import Compiled
 from serving.database.lookups import Lookups
-from serving.database.tables import score_history, scores, standings
+from serving.database.tables import account_segments, score_history, scores
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,16 @@ _before = (
     .correlate(scores)
     .scalar_subquery()
 )
-_standing = (standings.c.quadrant, standings.c.tier, standings.c.segment, standings.c.health)
+_standing = (
+    account_segments.c.quadrant,
+    account_segments.c.tier,
+    account_segments.c.segment,
+    account_segments.c.health,
+)
 _earlier = (score_history.c.as_of, score_history.c.answer, score_history.c.model_version)
 _REMEMBERED = Compiled(
     sa.select(scores.c.account_id, scores.c.target, scores.c.data_as_of, *_standing, *_earlier).select_from(
-        scores.outerjoin(standings, standings.c.account_id == scores.c.account_id).outerjoin(
+        scores.outerjoin(account_segments, account_segments.c.account_id == scores.c.account_id).outerjoin(
             score_history,
             sa.and_(
                 score_history.c.account_id == scores.c.account_id,

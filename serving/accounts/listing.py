@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from serving.database.tables import scores, standings
+from serving.database.tables import account_segments, scores
 
 Row = sa.Row[Any]
 Filled = sa.Select[Any]
@@ -31,12 +31,12 @@ class Listing:
 
     @property
     def column(self) -> sa.ColumnElement[Any]:
-        return standings.c[self.sort]
+        return account_segments.c[self.sort]
 
     @property
     def holds(self) -> sa.ColumnElement[bool]:
         """What is true of the accounts."""
-        return sa.and_(sa.true(), *(standings.c[name].in_(words) for name, words in self.having.items()))
+        return sa.and_(sa.true(), *(account_segments.c[name].in_(words) for name, words in self.having.items()))
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,9 @@ def page(
 
 def count(connection: sa.Connection, listing: Listing) -> int:
     """How many accounts the listing has in all."""
-    return connection.execute(sa.select(sa.func.count()).select_from(standings).where(listing.holds)).scalar_one()
+    return connection.execute(
+        sa.select(sa.func.count()).select_from(account_segments).where(listing.holds)
+    ).scalar_one()
 
 
 def risks_of(connection: sa.Connection, account_ids: Sequence[str]) -> dict[str, list[Row]]:
@@ -74,8 +76,8 @@ def risks_of(connection: sa.Connection, account_ids: Sequence[str]) -> dict[str,
 
 
 def _filled(connection: sa.Connection, listing: Listing, limit: int, after: After | None) -> list[Row]:
-    key = sa.tuple_(listing.column, standings.c.account_id)
-    query = _query(listing, limit, listing.column.is_not(None), listing.column, standings.c.account_id)
+    key = sa.tuple_(listing.column, account_segments.c.account_id)
+    query = _query(listing, limit, listing.column.is_not(None), listing.column, account_segments.c.account_id)
     if after:
         last = sa.tuple_(sa.literal(after.value), sa.literal(after.account_id))
         query = query.where(key < last if listing.descending else key > last)
@@ -83,7 +85,7 @@ def _filled(connection: sa.Connection, listing: Listing, limit: int, after: Afte
 
 
 def _missing(connection: sa.Connection, listing: Listing, limit: int, after: After | None) -> list[Row]:
-    own = standings.c.account_id
+    own = account_segments.c.account_id
     query = _query(listing, limit, listing.column.is_(None), own)
     if after:
         query = query.where(own < after.account_id if listing.descending else own > after.account_id)
@@ -92,4 +94,4 @@ def _missing(connection: sa.Connection, listing: Listing, limit: int, after: Aft
 
 def _query(listing: Listing, limit: int, part: sa.ColumnElement[bool], *order: sa.ColumnElement[Any]) -> Filled:
     ordered = [column.desc() if listing.descending else column.asc() for column in order]
-    return sa.select(standings).where(listing.holds, part).order_by(*ordered).limit(limit)
+    return sa.select(account_segments).where(listing.holds, part).order_by(*ordered).limit(limit)

@@ -1,6 +1,6 @@
 """The 360° answer about one account: what is known of it, as of a moment, and how the last night left it.
 
-What the account did and is comes from its events; scores, standing, moves and interventions are rows of the database.
+What the account did and is comes from its events; scores, segmentation, moves and interventions are rows of the database.
 """
 
 import heapq
@@ -13,7 +13,15 @@ import sqlalchemy as sa
 
 from features.history.streams import ACCOUNTS, STREAMS
 from serving.database.intervention_states import OPEN
-from serving.database.tables import interventions, not_chosen, score_history, scores, standings, tier_moves, warnings
+from serving.database.tables import (
+    account_segments,
+    interventions,
+    not_chosen,
+    score_history,
+    scores,
+    tier_moves,
+    warnings,
+)
 
 Event = Mapping[str, Any]
 
@@ -42,7 +50,7 @@ class Place(NamedTuple):
 class Stored:
     """What the database has of an account beside its events. `history` is by target, the newest first, as `moves` are."""
 
-    standing: Any
+    segmentation: Any
     scores: list[Any]
     history: Mapping[str, list[Any]]
     moves: list[Any]
@@ -97,7 +105,7 @@ def stored(connection: sa.Connection, account_id: str) -> Stored:
     due_first = interventions.c.due_at.is_(None), interventions.c.due_at, interventions.c.intervention_id
     told = _rows(connection, interventions, account_id, *due_first)
     return Stored(
-        next(iter(_rows(connection, standings, account_id)), None),
+        next(iter(_rows(connection, account_segments, account_id)), None),
         _rows(connection, scores, account_id, scores.c.target),
         {target: rows[:MOST_PAST] for target, rows in history.items()},
         moves[:MOST_PAST],

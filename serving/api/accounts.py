@@ -127,7 +127,9 @@ def _page(service: InService, query: ListQuery) -> Accounts:
         risks = listing.risks_of(connection, [row.account_id for row in rows])
         count = listing.count(connection, asked) if query.count else None
     return Accounts(
-        accounts=[ListedAccount(standing=row, risks=list(map(risk, risks.get(row.account_id, ())))) for row in rows],
+        accounts=[
+            ListedAccount(segmentation=row, risks=list(map(risk, risks.get(row.account_id, ())))) for row in rows
+        ],
         next=cursor_of(ListPlace(sort=asked.sort, descending=asked.descending, **vars(after))) if after else None,
         count=count,
     )
@@ -145,7 +147,7 @@ def _account(service: InService, account_id: str, query: AccountQuery, as_of: da
         first_known=known.first_known,
         attributes=profile.attributes(known, as_of),
         contacts=[{**row, "since": row["occurred_at"]} for row in profile.contacts(known, as_of)],
-        standing=stored.standing,
+        segmentation=stored.segmentation,
         scores=[_stored_score(row, stored, service) for row in stored.scores],
         moves=stored.moves,
         interventions=stored.interventions,

@@ -125,8 +125,8 @@ score_history = sa.Table(
     comment="Grain: one row per account, target and night.",
 )
 
-standings = sa.Table(
-    "standings",
+account_segments = sa.Table(
+    "account_segments",
     METADATA,
     _account(primary_key=True),
     _column("as_of", Moment, "the moment that it speaks for"),
@@ -147,8 +147,8 @@ standings = sa.Table(
     _column("band", sa.Text, "the band of that risk", nullable=True),
     _column("value_at_stake", sa.Float, "the largest of its risks: probability × predicted value", nullable=True),
     _column("severity", sa.Text, "low, medium, high or critical, by value at stake", nullable=True),
-    sa.Index("standings_by_stake", "value_at_stake", "account_id"),
-    sa.Index("standings_by_owner", "owner"),
+    sa.Index("account_segments_by_stake", "value_at_stake", "account_id"),
+    sa.Index("account_segments_by_owner", "owner"),
     comment="Grain: one row per account, of the last night. What lists are filtered and sorted by.",
 )
 
@@ -158,7 +158,7 @@ tier_moves = sa.Table(
     _account(primary_key=True),
     _column("scheme", sa.Text, "quadrant, tier or segment", primary_key=True),
     _column("as_of", Moment, "the night that moved it", primary_key=True),
-    _column("before", sa.Text, "where it stood; null for its first standing", nullable=True),
+    _column("before", sa.Text, "where it stood; null for its first segmentation", nullable=True),
     _column("after", sa.Text, "where it stands; null where it stands nowhere any more", nullable=True),
     _column("why", sa.Text, "in words"),
     comment="Grain: one move of one account in one scheme. Only ever added to.",

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from features.engine.table import build_bucket_table
 from features.progress import StepProgress
 from serving.database.engine import reading, writing
-from serving.database.tables import scores, standings, tier_moves
+from serving.database.tables import account_segments, scores, tier_moves
 from serving.interventions.decide.candidates import Accounts
 from serving.interventions.decide.decisions import Decision, decide_interventions, raising_reasons
 from serving.interventions.decide.earlier_decisions import INSTANT, EarlierDecisions, read_earlier_decisions
@@ -114,10 +114,10 @@ def _accounts(night: Night) -> Iterator[Accounts]:
 
 
 def _left_by_night(night: Night) -> Iterator[pa.Table]:
-    """Scores, standings and moves as the database has them."""
+    """Scores, segments and moves as the database has them."""
     asked = (
         sa.select(*(scores.c[name] for name in OF_SCORES)),
-        sa.select(standings),
+        sa.select(account_segments),
         sa.select(*(tier_moves.c[name] for name in OF_MOVES)).where(tier_moves.c.as_of == night.as_of),
     )
     with reading(night.engine) as connection:
@@ -133,7 +133,7 @@ def _table(connection: sa.Connection, query: sa.Select[Any]) -> pa.Table:
 
 _KINDS = {
     column.name: pa.float64() if isinstance(column.type, sa.Float) else pa.string()
-    for table in (scores, standings, tier_moves)
+    for table in (scores, account_segments, tier_moves)
     for column in table.columns
     if isinstance(column.type, sa.Float | sa.Text)
 }

@@ -31,7 +31,7 @@ STEPS: Mapping[str, Callable[[Night], None]] = {
     "pin": pin,
     "look back": look_back,
     "score": score,
-    "stand": segment,
+    "segment": segment,
     "explain": explain,
     "decide": decide,
     "states": states,
@@ -39,7 +39,7 @@ STEPS: Mapping[str, Callable[[Night], None]] = {
     "act": act,
     "publish": publish_tables,
 }
-"""The steps of a night by name, in their order; nothing is published that is not loaded. Interventions are decided when all scores and standings are
+"""The steps of a night by name, in their order; nothing is published that is not loaded. Interventions are decided when all scores and segments are
 known and nobody has seen them yet, and begun when the service knows what they rest on."""
 
 
@@ -110,10 +110,10 @@ def summarised(night: Night) -> dict[str, Any]:
     return {
         "as_of": night.as_of.isoformat(),
         "data_as_of": pinned.data_as_of.isoformat() if pinned.data_as_of else None,
-        "accounts": night.journal.outcomes("stand")[""]["accounts"],
+        "accounts": night.journal.outcomes("segment")[""]["accounts"],
         "scored": {target: scored[target] for target in pinned.models},
         "models": dict(pinned.models),
-        "moves": night.journal.outcomes("stand")[""]["moves"],
+        "moves": night.journal.outcomes("segment")[""]["moves"],
         "explained": sum(night.journal.outcomes("explain").values()),
         "folded": pinned.folded,
         "refused": night.journal.outcomes(REFUSED).get("", {}),

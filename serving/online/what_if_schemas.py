@@ -82,5 +82,5 @@ class WhatIf(BaseModel):
     as_of: datetime
     account_id: str
     before: ScoredAccount
-    after: ScoredAccount = Field(description="standings are those of the last night: events move them in the next one")
+    after: ScoredAccount = Field(description="segments are those of the last night: events move them in the next one")
     differences: list[Difference] = Field(description="in the order of the scores")

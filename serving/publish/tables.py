@@ -1,4 +1,4 @@
-"""The tables that Foresail publishes, each declared once: Arrow schema, SQL table and docs/published.md follow from it.
+"""The tables that Foresail publishes, each declared once: Arrow schema, SQL table and docs/reference/published.md follow from it.
 
 They are a contract with reports that others have built. Whoever changes a table raises its version; a column is added at
 the end, one that may be null, and keeps its name, type, unit and meaning for as long as it is there.
@@ -248,7 +248,7 @@ TIER_MOVES = PublishedTable(
         ACCOUNT_ID,
         Column("scheme", "text", "quadrant, tier or segment"),
         Column("as_of", "moment", "the night that moved it"),
-        Column("before", "text", "where it stood", "its first standing"),
+        Column("before", "text", "where it stood", "its first segmentation"),
         Column("after", "text", "where it stands", "it stands nowhere any more"),
         Column("why", "text", "in words"),
     ),

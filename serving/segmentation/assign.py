@@ -27,7 +27,7 @@ COLUMNS = (
 class Segmentation:
     """The result of `assign_segments`: rows of the database tables of the same names."""
 
-    standings: pd.DataFrame
+    account_segments: pd.DataFrame
     """One row per account of the table, in its order."""
     moves: pd.DataFrame
     """One row per account and scheme in which it moved."""
@@ -49,7 +49,7 @@ def assign_segments(
 
     `table` has one row per account (index level account_id) with `needed_features()`; `scores` the columns of
     serving.scoring.scores.COLUMNS, one row per account and target; `attributes` those of NEEDED_ATTRIBUTES by account_id, where
-    any are known; `previous` is the frame `standings` of the previous night, empty before the first night.
+    any are known; `previous` is the frame `account_segments` of the previous night, empty before the first night.
 
     An account that opted out has a row with the attributes alone, takes part in no rank or quantile, and has no move. An
     account of the previous night that the table lacks was erased or merged: the result lacks it, too. ValueError for
@@ -61,12 +61,12 @@ def assign_segments(
     its_own = {scheme: codes[profiled] for scheme, codes in before.items()}
     night = Night(Kept(table, profiled), rows.only(profiled), its_own, settings)
     moment = pd.Timestamp(as_of).as_unit("us")
-    standings = _standings(ids, moment, attributes, night, profiled)
+    account_segments = _standings(ids, moment, attributes, night, profiled)
     after = {scheme: _among_all(codes, profiled, NOWHERE) for scheme, codes in night.after.items()}
     return Segmentation(
-        standings,
+        account_segments,
         moves_of(ids, before, after, _of_all(night.why, profiled), moment),
-        _with_stakes(rows, standings["value"].to_numpy(), night.cuts, settings),
+        _with_stakes(rows, account_segments["value"].to_numpy(), night.cuts, settings),
         pd.DataFrame({"name": list(night.cuts), "value": list(night.cuts.values()), "as_of": moment}),
     )
 

@@ -91,7 +91,7 @@ class Night:
 
     @property
     def numbers(self) -> dict[str, Floats]:
-        """What the table standings says of an account in numbers."""
+        """What the table account_segments says of an account in numbers."""
         return {
             "value": self.value,
             "potential": self.quadrants.potential,

@@ -1,6 +1,6 @@
 """Cuts that are crossed only by more than a margin, so that nobody moves to and fro for a trifle.
 
-A standing is remembered by its name alone: the night before is all that is needed.
+A segmentation is remembered by its name alone: the night before is all that is needed.
 """
 
 from collections.abc import Collection, Sequence
@@ -16,7 +16,7 @@ from serving.segmentation.wording import number
 
 @dataclass(frozen=True)
 class Cut:
-    """Where high begins: for who has no standing yet `at`, for who was low above `rise`, for who was high `fall`."""
+    """Where high begins: for who has no segmentation yet `at`, for who was low above `rise`, for who was high `fall`."""
 
     at: float
     rise: float
@@ -45,7 +45,7 @@ class Cut:
         return cls(at, at + distance, at - distance)
 
     def exceeded(self, values: Floats, before: Floats) -> Flags:
-        """Whether each value is high, (rows,); NaN is not. `before`: 1 was high, 0 was low, NaN had no standing."""
+        """Whether each value is high, (rows,); NaN is not. `before`: 1 was high, 0 was low, NaN had no segmentation."""
         high = values >= self.at
         high = np.where(before == 1, values >= self.fall, high)
         return np.asarray(np.where(before == 0, values > self.rise, high), dtype=np.bool_)
@@ -65,7 +65,7 @@ def within(rank: float, margin: float) -> float:
 
 
 def was(before: Codes, names: Sequence[str], yes: Collection[str], no: Collection[str]) -> Floats:
-    """1 where the standing before is one of `yes`, 0 where it is one of `no`, NaN for others and none, (rows,)."""
+    """1 where the segmentation before is one of `yes`, 0 where it is one of `no`, NaN for others and none, (rows,)."""
     # The last one is taken for NOWHERE.
     meaning = [1.0 if name in yes else 0.0 if name in no else np.nan for name in (*names, None)]
     return np.array(meaning)[before]

@@ -1,4 +1,4 @@
-"""What standings are made of: features, attributes, and the scores of the night beside them."""
+"""What segmentation is made of: features, attributes, and the scores of the night beside them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from serving.scoring.columns import NOWHERE, Codes
 Rows = NDArray[np.integer[Any]]
 
 NEEDED_ATTRIBUTES = ("name", "owner", "region", "industry")
-"""Columns of the stream accounts that a standing carries; what it reckons with are features."""
+"""Columns of the stream accounts that a segmentation carries; what it reckons with are features."""
 OF_CATALOG = (
     "purchases_net_amount_sum_365d", "contracts_value_sum", "contracts_in_force_count",
     "purchases_days_since_last", "purchases_days_since_first",

@@ -21,7 +21,7 @@ class Quadrants:
     value_cut: Cut
     potential_cut: Cut
     value_before: Floats
-    """1 where the value was high the night before, 0 where it was not, NaN where there was no standing."""
+    """1 where the value was high the night before, 0 where it was not, NaN where there was no segmentation."""
     potential_before: Floats
     high_value: Flags
     high_potential: Flags

@@ -11,7 +11,7 @@ from serving.scoring.columns import NOWHERE, Codes
 from serving.segmentation.inputs import Rows, words_of
 from serving.segmentation.settings import SCHEMES
 
-FIRST, LEFT = "first standing", "the account opted out of profiling"
+FIRST, LEFT = "first segmentation", "the account opted out of profiling"
 
 Why = Callable[[int], str]
 """In words, of the account in a row."""
@@ -26,7 +26,7 @@ def moves_of(
 ) -> pd.DataFrame:
     """One row per account and scheme in which it moved, the columns of the table tier_moves, scheme after scheme.
 
-    A first standing has no `before`; an account that stands nowhere any more has no `after`.
+    A first segmentation has no `before`; an account that stands nowhere any more has no `after`.
     """
     moment = pd.Timestamp(as_of).as_unit("us")
     parts = [_of_scheme(scheme, moment, account_ids, before[scheme], after[scheme], why[scheme]) for scheme in after]

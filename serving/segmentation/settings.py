@@ -155,7 +155,7 @@ class Severity(Declared):
 
 @dataclass(frozen=True)
 class TargetOf:
-    """What standings need to know of a target."""
+    """What segmentation needs to know of a target."""
 
     kind: str
     horizon_days: int

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from serving_company import ACCOUNTS, AS_OF
 
 from serving.database.engine import writing
-from serving.database.tables import interventions, score_history, scores, standings, tier_moves
+from serving.database.tables import account_segments, interventions, score_history, scores, tier_moves
 
 BEFORE = AS_OF - timedelta(days=1)
 REASON = '[{"feature": "f", "value": 1.0, "direction": "raises", "size": 0.5, "words": "no order for 61 days"}]'
@@ -17,14 +17,14 @@ def fill(engine):
     """Standings, scores, their history, moves and an intervention of every account; every fifth has no value at stake."""
     rows = [_of_account(number, account) for number, account in enumerate(ACCOUNTS)]
     with writing(engine) as connection:
-        for table in (standings, scores, score_history, tier_moves, interventions):
+        for table in (account_segments, scores, score_history, tier_moves, interventions):
             connection.execute(sa.insert(table), [row for own in rows for row in own[table]])
 
 
 def _of_account(number, account):
     draw = Random(number)
     at_stake = None if number % 5 == 0 else round(draw.uniform(0, 1000), 2)
-    standing = {
+    segmentation = {
         "account_id": account, "as_of": AS_OF, "name": f"Company {number}", "owner": draw.choice(["Ada", "Ben"]),
         "region": draw.choice(["north", "Süd"]), "industry": None, "value": draw.uniform(0, 1e5), "potential": 0.5,
         "quadrant": "routine", "tier": draw.choice(["growth", "potential"]), "segment": "at_risk", "health": draw.uniform(0, 100),
@@ -44,7 +44,7 @@ def _of_account(number, account):
         "reason": "no order", "decided_at": AS_OF, "due_at": AS_OF + timedelta(days=2),
     }  # fmt: skip
     return {
-        standings: [standing],
+        account_segments: [segmentation],
         scores: [score],
         score_history: [past | {"as_of": BEFORE, "answer": 0.3}, past | {"as_of": AS_OF, "answer": 0.4}],
         tier_moves: [moved],

@@ -14,7 +14,7 @@ from features.history.ingest.ingestion import Source, ingest
 from features.history.store import History
 from serving.accounts.event_inbox import PostedEvent, post
 from serving.database.engine import open_engine, reading, writing
-from serving.database.tables import cuts, event_inbox, score_history, scores, standings, tier_moves
+from serving.database.tables import account_segments, cuts, event_inbox, score_history, scores, tier_moves
 from serving.nightly import Explained, NightlySource, Plan, run_night
 from serving.publish import Destination
 from serving.segmentation.settings import SegmentationSettings, TargetOf
@@ -25,7 +25,7 @@ STREAMS = ("purchases", "engagement", "service", "accounts")
 NIGHT = AS_OF
 NEXT = AS_OF + timedelta(days=1)
 """The night after."""
-LEFT_BEHIND = (scores, score_history, standings, tier_moves, cuts, event_inbox)
+LEFT_BEHIND = (scores, score_history, account_segments, tier_moves, cuts, event_inbox)
 FEATURES = named(["purchases_days_since_last", "purchases_amount_sum_365d", "purchases_orders_distinct_365d"])
 MODELS = {"churn": "wholesaler-churn", "soon": "wholesaler-soon"}
 PROJECT = """

@@ -32,7 +32,7 @@ ROWS = {
         {"account_id": "a", "target": "churn", "as_of": AS_OF, "answer": 0.25, "percentile": 0.5, "band": "low", "model_version": "3"}
     ],
     "tier_moves": [
-        {"account_id": "a", "scheme": "tier", "as_of": AS_OF, "before": None, "after": "growth", "why": "first standing"}
+        {"account_id": "a", "scheme": "tier", "as_of": AS_OF, "before": None, "after": "growth", "why": "first segmentation"}
     ],
     "health": [{"account_id": "a", "as_of": AS_OF, "health": 61.0, "satisfaction": None, "contribution": 50.0, "exposure": 72.0}],
     "kpis": [

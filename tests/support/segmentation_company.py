@@ -1,4 +1,4 @@
-"""Frames that standings are made from, small enough to be reckoned by hand: what is left out is as of an account at rest."""
+"""Frames that segments are made from, small enough to be reckoned by hand: what is left out is as of an account at rest."""
 
 from datetime import UTC, datetime
 
@@ -74,7 +74,7 @@ def attributes(**rows):
     return pd.DataFrame(list(rows.values()), index, ["name", "owner", "region", "industry"], dtype=object)
 
 
-def standing(of, its_scores=NO_SCORES, previous=None, settings=None, known=None):
+def segmentation(of, its_scores=NO_SCORES, previous=None, settings=None, known=None):
     """`stand` with what a test leaves out."""
     return assign_segments(
         of,

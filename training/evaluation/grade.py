@@ -1,4 +1,4 @@
-"""One letter for how far a model's scores can be relied on, defined against the baseline: docs/grades.md has the reasons.
+"""One letter for how far a model's scores can be relied on, defined against the baseline: docs/explanation/grades.md has the reasons.
 
 A grade is a pure function of an evaluation: the same figures give the same letter, and each says which figure made it.
 """

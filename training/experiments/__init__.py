@@ -1,6 +1,6 @@
 """What a randomised experiment shows of a playbook: differences, their intervals, and whether enough is known.
 
-Pure: arrays in, figures out. See docs/effects.md for the definitions.
+Pure: arrays in, figures out. See docs/explanation/effects.md for the definitions.
 """
 
 from training.experiments.arms import Arms

@@ -1,6 +1,6 @@
 """The effect of an intervention: on average, on which accounts it is larger, and whether either can be told.
 
-`estimate_effects` takes any plain table of features, treatment and outcome. See docs/uplift.md for the definitions.
+`estimate_effects` takes any plain table of features, treatment and outcome. See docs/explanation/uplift.md for the definitions.
 """
 
 from training.uplift.average import Estimate

@@ -32,14 +32,14 @@ SHARES = tuple(np.linspace(0.0, 1.0, 41).tolist())
 
 
 @dataclass(frozen=True)
-class Standing:
+class RankPosition:
     """Where each row stands in its fold: the share of rows ranked before it, and that share with its equals counted in."""
 
     before: Floats
     after: Floats
 
     @classmethod
-    def of(cls, gain: Floats, fold: Codes) -> "Standing":
+    def of(cls, gain: Floats, fold: Codes) -> "RankPosition":
         """Rank the rows of each fold by falling gain."""
         before, after = np.empty(len(gain)), np.empty(len(gain))
         for number in np.unique(fold):
@@ -79,8 +79,8 @@ def targeting(trial: Trial, scores: Floats, gain: Floats, fold: Codes) -> Target
 
     It goes on where the ranking itself would stop, so that one sees what the last ones cost.
     """
-    standing, net = Standing.of(gain, fold), trial.net(scores)
-    values = [mean_of(standing.treated(share) * net, trial.account) for share in SHARES]
+    position, net = RankPosition.of(gain, fold), trial.net(scores)
+    values = [mean_of(position.treated(share) * net, trial.account) for share in SHARES]
     columns = ([getattr(value, name) for value in values] for name in ("value", "low", "high"))
     return Targeting(np.array(SHARES), *map(np.array, columns))
 
@@ -98,7 +98,7 @@ class RankQuality:
 
 def rank_quality(trial: Trial, effect: Floats, fold: Codes, seed: int) -> RankQuality:
     """Both of a ranking by effect (the most in the better direction first), whole accounts drawn in the bootstrap."""
-    middle = Standing.of(trial.sign * effect, fold).middle
+    middle = RankPosition.of(trial.sign * effect, fold).middle
     ranked, ones = Ranked.of(trial, middle), np.ones((1, len(trial)))
     coarse = Ranked.of(trial, np.round(middle, STEPS_OF_SPREAD))
     draws = bootstrap_weights(trial.account, REPLICATES, seed)

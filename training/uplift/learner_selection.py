@@ -21,7 +21,7 @@ import numpy as np
 from features.arrays import Floats
 from training.models.choice import Choice
 from training.uplift.average import Estimate, mean_of
-from training.uplift.curves import RankQuality, Standing, rank_quality
+from training.uplift.curves import RankPosition, RankQuality, rank_quality
 from training.uplift.learners import CONSTANT, LEARNERS, Learner, Mean
 from training.uplift.nuisances import Nuisances
 from training.uplift.trial import Codes
@@ -113,14 +113,14 @@ def policy_gains(nuisances: Nuisances, effects: Floats, budget: float | None) ->
     """What a policy by these forecasts brings by treating each row; 0 for a row that it does not treat."""
     trial = nuisances.trial
     expected = trial.net(effects)
-    treated = Standing.of(expected, nuisances.fold).treated(budget) * (expected > 0)
+    treated = RankPosition.of(expected, nuisances.fold).treated(budget) * (expected > 0)
     return treated * trial.net(nuisances.scores_without(frozenset()))
 
 
 def rank_gains(nuisances: Nuisances, effects: Floats) -> Floats:
     """The score of each row, in the better direction, times half less the share of rows ranked before it."""
     trial = nuisances.trial
-    middle = Standing.of(trial.sign * effects, nuisances.fold).middle
+    middle = RankPosition.of(trial.sign * effects, nuisances.fold).middle
     return (0.5 - middle) * trial.sign * nuisances.scores_without(frozenset())
 
 

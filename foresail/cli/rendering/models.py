@@ -196,22 +196,24 @@ def _outcome(target: str, decision: "Decision") -> str:
     return f"version {decision.version} is champion now{how}{way}"
 
 
-def line_of_champions(standing: "VersionHistory", rows: "Sequence[ModelRow]", timezone: str) -> Table:
+def line_of_champions(history: "VersionHistory", rows: "Sequence[ModelRow]", timezone: str) -> Table:
     """Every decision about who is champion, oldest first, with its day and its reason."""
     table = grid("day", "version", "decision", "by", "reason", numbers=(1,))
-    first = next((decision for decision in rows if decision.version == standing.first), None)
+    first = next((decision for decision in rows if decision.version == history.first), None)
     if first is not None:
         table.add_row(_date(first.registered_at, timezone), str(first.version), "first champion", "", "trained first")
-    for decision in standing.decisions:
+    for decision in history.decisions:
         table.add_row(
             _date(decision.decided_at, timezone), str(decision.version), decision.kind, decision.by, decision.why or "–"
         )
-    if standing.unrecorded:
-        table.add_row("", str(standing.champion or "–"), "unrecorded", "", "the alias was moved outside of Foresail")
+    if history.unrecorded:
+        table.add_row("", str(history.champion or "–"), "unrecorded", "", "the alias was moved outside of Foresail")
     return table
 
 
-def models(rows: "Mapping[str, Sequence[ModelRow]]", standings: "Mapping[str, VersionHistory]", timezone: str) -> Shown:
+def models(
+    rows: "Mapping[str, Sequence[ModelRow]]", version_histories: "Mapping[str, VersionHistory]", timezone: str
+) -> Shown:
     """The registered versions of each target, and below them its line of champions."""
     table = grid("target", "version", "alias", "kind", "grade", "trained as of", "log loss", "AUROC", numbers=(1, 6, 7))
     for target, versions in rows.items():
@@ -230,16 +232,19 @@ def models(rows: "Mapping[str, Sequence[ModelRow]]", standings: "Mapping[str, Ve
     lines: list[RenderableType] = []
     for target, versions in rows.items():
         if versions:
-            lines += [f"the line of champions of {target}", line_of_champions(standings[target], versions, timezone)]
+            lines += [
+                f"the line of champions of {target}",
+                line_of_champions(version_histories[target], versions, timezone),
+            ]
     facts = {
-        target: [dataclasses.asdict(row) | {"decisions": _about(row, standings[target])} for row in versions]
+        target: [dataclasses.asdict(row) | {"decisions": _about(row, version_histories[target])} for row in versions]
         for target, versions in rows.items()
     }
     return Shown([table, *missing, *lines], without_nan(facts))
 
 
-def _about(row: "ModelRow", standing: "VersionHistory") -> list[dict[str, Any]]:
-    return [decision.to_json() for decision in standing.decisions if decision.version == row.version]
+def _about(row: "ModelRow", history: "VersionHistory") -> list[dict[str, Any]]:
+    return [decision.to_json() for decision in history.decisions if decision.version == row.version]
 
 
 def _date(moment: datetime, timezone: str) -> str:

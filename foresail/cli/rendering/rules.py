@@ -25,7 +25,7 @@ def rule_list(entries: "Sequence[Entry]", left_out: Mapping[str, str]) -> Shown:
             for entry in rows:
                 shown.add_row(entry.name, entry.origin, entry.when, entry.does)
             parts.append(shown)
-    nothing = "nothing is declared; docs/playbooks.md lists what [library] can bring"
+    nothing = "nothing is declared; docs/reference/playbooks.md lists what [library] can bring"
     parts = parts or [nothing]
     parts += [Text(f"left out: {name}: {why}", style="dim") for name, why in left_out.items()]
     return Shown(parts, {"entries": [vars(entry) for entry in entries], "left_out": dict(left_out)})

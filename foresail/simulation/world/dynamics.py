@@ -517,7 +517,7 @@ def _contract(day: int, key: Any, account: Any, state: Any, today: Any, c: Any, 
 
 @compiled_without_memory
 def in_situation(situation: int, day: int, account: Any, state: Any) -> Any:
-    """Whether a playbook for such a situation may begin; for the meaning of each see docs/simulation.md."""
+    """Whether a playbook for such a situation may begin; for the meaning of each see docs/explanation/simulation.md."""
     cycles = (day - state.last_order) * account.pace
     if situation == DUE:
         return cycles >= 0.8

@@ -1,6 +1,6 @@
 """Every parameter of the simulated company, with its meaning, unit and default.
 
-One configuration, `Settings`, is the whole input of the simulation. docs/simulation.md lists it, `foresail simulate
+One configuration, `Settings`, is the whole input of the simulation. docs/explanation/simulation.md lists it, `foresail simulate
 --parameters` prints it, and a test changes it with `Settings.of({"signal": 0, "company": {"accounts": 300}})`.
 """
 

@@ -10,7 +10,15 @@ from pydantic import BaseModel, Field
 from features.history.streams import ACCOUNTS, CONTACTS
 from serving.api.schemas.interventions import INTERVENTION
 from serving.api.schemas.rows import stream_row, table_row
-from serving.database.tables import interventions, not_chosen, score_history, scores, standings, tier_moves, warnings
+from serving.database.tables import (
+    account_segments,
+    interventions,
+    not_chosen,
+    score_history,
+    scores,
+    tier_moves,
+    warnings,
+)
 from serving.online.schemas import Reason
 
 _NIGHT = "2026-03-01T00:00:00Z"
@@ -32,7 +40,7 @@ _SCORE = _RISK | {
     "definition": "churned: no order in (as_of, as_of + 90 days]",
 }  # fmt: skip
 
-Standing = table_row("Standing", standings, _STANDING)
+Segmentation = table_row("Segmentation", account_segments, _STANDING)
 """How the last night left an account."""
 PastScore = table_row("PastScore", score_history, _PAST, without=("account_id", "target"))
 _CHANGE: Any = (
@@ -99,7 +107,7 @@ class Account(BaseModel):
     first_known: datetime = Field(description="when the account was first heard of")
     attributes: Attributes = Field(description="what it is, as of now")  # type: ignore[valid-type]
     contacts: list[Contact] = Field(description="whom we know there, those who left among them")  # type: ignore[valid-type]
-    standing: Standing | None = Field(description="how the last night left it; null before its first night")  # type: ignore[valid-type]
+    segmentation: Segmentation | None = Field(description="how the last night left it; null before its first night")  # type: ignore[valid-type]
     scores: list[StoredScore] = Field(description="of the last night, by target")  # type: ignore[valid-type]
     moves: list[Move] = Field(description="between quadrants, tiers and segments, the newest first")  # type: ignore[valid-type]
     interventions: list[AccountIntervention] = Field(description="what is still to be done, the earliest due first")  # type: ignore[valid-type]
@@ -110,9 +118,9 @@ class Account(BaseModel):
 
 
 class ListedAccount(BaseModel):
-    """An account in a list: its standing, and its risks."""
+    """An account in a list: its segmentation, and its risks."""
 
-    standing: Standing  # type: ignore[valid-type]
+    segmentation: Segmentation  # type: ignore[valid-type]
     risks: list[Risk] = Field(description="its scores of targets that are risks")  # type: ignore[valid-type]
 
 

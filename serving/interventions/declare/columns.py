@@ -1,6 +1,6 @@
 """The columns of conditions in playbooks, rules and SLAs, each with type, unit and meaning; and their rows.
 
-docs/rules.md is generated from them. Null means unknown; a condition that is null does not hold.
+docs/reference/rules.md is generated from them. Null means unknown; a condition that is null does not hold.
 """
 
 from collections import Counter
@@ -91,7 +91,7 @@ OF_CATALOG = (
     "contracts_in_force_count", "contracts_value_sum", "contracts_days_left_min", "contracts_days_to_notice",
     "contacts_champions_count",
 )  # fmt: skip
-"""Features that conditions may use, by the names that docs/features.md has."""
+"""Features that conditions may use, by the names that docs/reference/features.md has."""
 RENAMED = {
     "size": "account_size_last",
     "strategic_fit": "account_strategic_fit_last",
@@ -219,26 +219,26 @@ def _of_feature(name: str, feature: Feature) -> Column:
 def account_rows(
     table: pd.DataFrame,
     scores: pa.Table,
-    standings: pa.Table,
+    account_segments: pa.Table,
     attributes: pa.Table,
     moves: pa.Table,
     as_of: datetime,
     targets: Mapping[str, TargetOf],
     timezone: str = "UTC",
 ) -> pa.Table:
-    """One row per account of `standings`, in their order, with all of `columns_of_accounts`.
+    """One row per account of `account_segments`, in their order, with all of `columns_of_accounts`.
 
-    `table` holds `needed_features()` by account_id (an index level); `scores` and `standings` the columns of the
+    `table` holds `needed_features()` by account_id (an index level); `scores` and `account_segments` the columns of the
     database's tables, value_at_stake and severity included; `attributes` account_id and NEEDED_ATTRIBUTES; `moves`
     account_id, scheme and before of that night. Of whom one of them does not speak its columns are null. `timezone` says
     where a day begins.
     """
-    ids = pc.cast(standings["account_id"], pa.string())
+    ids = pc.cast(account_segments["account_id"], pa.string())
     columns = columns_of_accounts(targets)
     parts = {
         **_scores_of(scores, ids, targets, columns),
-        **{column.name: standings[column.name] for column in ACCOUNT},
-        **_columns_before(standings, moves, ids),
+        **{column.name: account_segments[column.name] for column in ACCOUNT},
+        **_columns_before(account_segments, moves, ids),
         **_features(table, ids, columns),
         **_attributes(attributes, ids, as_of, timezone),
     }
@@ -249,12 +249,12 @@ def account_rows(
 class PostedEventOfAccount:
     """A posted event, and its account in the database.
 
-    `standing` is its row of the table standings, None of an account that no night has seen; `scores` its rows of scores.
+    `segmentation` is its row of the table account_segments, None of an account that no night has seen; `scores` its rows of scores.
     """
 
     stream: str
     event: Mapping[str, Any]
-    standing: Mapping[str, Any] | None
+    segmentation: Mapping[str, Any] | None
     scores: Sequence[Mapping[str, Any]]
 
 
@@ -272,7 +272,7 @@ def _of_posted(posted: PostedEventOfAccount, targets: Mapping[str, TargetOf]) ->
         for prefix, name in _called(targets).items()
         for answer in OF_TARGETS
     }
-    stood = {column.name: (posted.standing or {}).get(column.name) for column in ACCOUNT}
+    stood = {column.name: (posted.segmentation or {}).get(column.name) for column in ACCOUNT}
     own = {name: posted.event.get(column) for name, column in event_columns(posted.stream).items()}
     return {**scored, **stood, "account_id": posted.event["account_id"], "event_stream": posted.stream, **own}
 
@@ -322,13 +322,13 @@ def _scores_of(
     return found
 
 
-def _columns_before(standings: pa.Table, moves: pa.Table, ids: Any) -> dict[str, Any]:
+def _columns_before(account_segments: pa.Table, moves: pa.Table, ids: Any) -> dict[str, Any]:
     found = {}
     for scheme in SCHEMES:
         own = moves.filter(pc.equal(pc.cast(moves["scheme"], pa.string()), scheme))
         rows = _places(ids, own["account_id"])
         before = pc.cast(_at(own["before"], rows), pa.string())
-        found[f"{scheme}_before"] = pc.if_else(rows != NOWHERE, before, pc.cast(standings[scheme], pa.string()))
+        found[f"{scheme}_before"] = pc.if_else(rows != NOWHERE, before, pc.cast(account_segments[scheme], pa.string()))
     return found
 
 

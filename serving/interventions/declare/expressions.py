@@ -182,14 +182,14 @@ def _objection(node: Node, columns: Mapping[str, Column]) -> Iterator[str]:
     elif kind == "CAST":
         yield from _odd_cast(node)
     elif kind != "TYPE" and kind not in COMPARISONS and node["type"] not in OPERATORS:
-        yield f"{NOT_ALLOWED.get(kind, kind.lower())} is not allowed; compare columns (docs/rules.md), join with and, or"
+        yield f"{NOT_ALLOWED.get(kind, kind.lower())} is not allowed; compare columns (docs/reference/rules.md), join with and, or"
     yield from _wrong_constants(node, columns)
 
 
 def _unknown_column(node: Node, columns: Mapping[str, Column]) -> Iterator[str]:
     name = ".".join(node["column_names"])
     if name.lower() not in columns:
-        yield f"there is no column '{name}'; {nearest(name.lower(), columns, 'docs/rules.md lists them')}"
+        yield f"there is no column '{name}'; {nearest(name.lower(), columns, 'docs/reference/rules.md lists them')}"
 
 
 def _unknown_function(node: Node) -> Iterator[str]:
@@ -201,7 +201,7 @@ def _unknown_function(node: Node) -> Iterator[str]:
 def _odd_cast(node: Node) -> Iterator[str]:
     name = node["type_expr"].get("type_name", "").lower()
     if name not in TYPES:
-        yield f"a cast to {name or 'such a type'} is not allowed; columns are text, number or boolean as docs/rules.md says"
+        yield f"a cast to {name or 'such a type'} is not allowed; columns are text, number or boolean as docs/reference/rules.md says"
 
 
 def _wrong_constants(node: Node, columns: Mapping[str, Column]) -> Iterator[str]:
@@ -253,7 +253,7 @@ def _wrong_types(expression: str, columns: Mapping[str, Column]) -> Iterator[str
         with _query(empty, [f"(\n{expression}\n)"]) as answers:
             kind = str(answers.description[0][1])
     except duckdb.Error as error:
-        yield f"{_in_words(error)}; columns are text, number or boolean as docs/rules.md says"
+        yield f"{_in_words(error)}; columns are text, number or boolean as docs/reference/rules.md says"
         return
     if kind != "BOOLEAN":
         called = "text" if kind == "VARCHAR" else "number"
@@ -261,7 +261,7 @@ def _wrong_types(expression: str, columns: Mapping[str, Column]) -> Iterator[str
 
 
 def _in_words(error: Exception) -> str:
-    """The first line of DuckDB's message, with the type names of docs/rules.md."""
+    """The first line of DuckDB's message, with the type names of docs/reference/rules.md."""
     message = str(error).split("\n", 1)[0].split(" Error: ", 1)[-1].split(" - an explicit cast", 1)[0].rstrip(".!")
     return re.sub(
         r"\b(DOUBLE|(INTEGER|DECIMAL|DOUBLE)_LITERAL|INTEGER)\b", "number", message.replace("VARCHAR", "text")

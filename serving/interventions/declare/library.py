@@ -90,7 +90,7 @@ def _wrong_choices(chosen: Library, targets: Mapping[str, TargetOf]) -> Iterator
         there, names = getattr(library(), section), getattr(chosen, section)
         for name in () if names == "all" else names:
             if name not in there:
-                near = nearest(name, there, "docs/playbooks.md lists it")
+                near = nearest(name, there, "docs/reference/playbooks.md lists it")
                 yield f'library.{section} has "{name}": the library has no such entry; {near}'
             elif section == "playbooks" and _target_name(there[name], targets) is None:
                 yield f'library.playbooks has "{name}": {_lacking(there[name])}'

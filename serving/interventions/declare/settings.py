@@ -50,7 +50,7 @@ Span = Annotated[Length, BeforeValidator(_read_length), PlainSerializer(str, ret
 """A length of time in foresail.toml: 15m, 24h, 2d, 6w."""
 
 SPAN = 'a whole number and a unit, like "15m", "24h", "2d" or "6w"'
-WHEN = "an SQL condition over the documented columns (docs/rules.md), like \"churn_band = 'high'\""
+WHEN = "an SQL condition over the documented columns (docs/reference/rules.md), like \"churn_band = 'high'\""
 HOURS = r"^always$|^[A-Z][a-z]{2}(-[A-Z][a-z]{2})?(,[A-Z][a-z]{2}(-[A-Z][a-z]{2})?)* \d\d:\d\d-\d\d:\d\d$"
 
 
@@ -209,7 +209,7 @@ class Limits(Declared):
 
 
 class Library(Declared):
-    """The entries of the ready library (docs/playbooks.md) in use, by name; a table of the same name in the file replaces one."""
+    """The entries of the ready library (docs/reference/playbooks.md) in use, by name; a table of the same name in the file replaces one."""
 
     playbooks: tuple[str, ...] | Literal["all"] = Field(default=(), description='a list of names, or "all"')
     rules: tuple[str, ...] | Literal["all"] = Field(default=(), description='a list of names, or "all"')

@@ -1,4 +1,4 @@
-"""The delivery of outbox messages: webhooks to systems, mail and chat to people. docs/delivery.md describes it."""
+"""The delivery of outbox messages: webhooks to systems, mail and chat to people. docs/guides/delivery.md describes it."""
 
 __all__ = [
     "addresses",

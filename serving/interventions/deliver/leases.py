@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from serving.database.audit_log import Act, append
 from serving.database.engine import insert_missing, reading, writing
-from serving.database.tables import channel_states, outbox, standings
+from serving.database.tables import account_segments, channel_states, outbox
 from serving.interventions.deliver.attempt import DeliveryResult, next_attempt
 from serving.interventions.deliver.channel_rate_limit import TokenBucket
 from serving.interventions.run.outbox import DEAD, DELIVERED, GONE, PENDING
@@ -156,8 +156,8 @@ def _ready(connection: sa.Connection, channel: str, now: datetime) -> list[Lease
     )
     columns = (outbox.c[name] for name in ("message_id", "payload", "urgent", "created_at"))
     query = (
-        sa.select(*columns, (outbox.c.attempts + 1).label("attempts"), standings.c.name)
-        .join_from(outbox, standings, outbox.c.account_id == standings.c.account_id, isouter=True)
+        sa.select(*columns, (outbox.c.attempts + 1).label("attempts"), account_segments.c.name)
+        .join_from(outbox, account_segments, outbox.c.account_id == account_segments.c.account_id, isouter=True)
         .where(outbox.c.message_id.in_(connection.execute(ids).scalars().all()))
         .order_by(outbox.c.urgent.desc(), outbox.c.created_at, outbox.c.message_id)
     )

@@ -79,7 +79,9 @@ def _plugin(url: str) -> Any:
     asset = AppriseAsset(http_redirects=False, secure_logging=True)
     plugin = Apprise.instantiate(url, asset=asset)
     if plugin is None:
-        raise ChannelUnusable(f"its url is none that Apprise knows ({scheme}://...); docs/delivery.md has examples")
+        raise ChannelUnusable(
+            f"its url is none that Apprise knows ({scheme}://...); docs/guides/delivery.md has examples"
+        )
     return with_result(plugin) if scheme in CHAT_BOTS else plugin
 
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from serving.accounts.event_inbox import PostedEvent
 from serving.database.intervention_states import DONE, OPEN
-from serving.database.tables import interventions, scores, standings
+from serving.database.tables import account_segments, interventions, scores
 from serving.interventions.declare.calendar import WorkingTime
 from serving.interventions.declare.columns import PostedEventOfAccount, posted_rows
 from serving.interventions.declare.expressions import holding
@@ -95,7 +95,7 @@ def intervention_of_sla(seen: TriggerEvent, name: str, settings: InterventionSet
     role, *others = sla.notify
     deadlines, steps = _deadlines_and_steps(sla, settings, at)
     return NewIntervention(
-        own, seen.event.account_id, name, "sla", role, member(settings.roles[role], seen.posted.standing),
+        own, seen.event.account_id, name, "sla", role, member(settings.roles[role], seen.posted.segmentation),
         SEVERITY.get(seen.row.get("severity", ""), "high"), _event_words(seen), at,
         due_at=max((one.due_at for one in deadlines if one.kind != "claim"), default=_claim_due_at(deadlines)),
         steps=steps, deadlines=deadlines, urgent=True, tell=tuple(others),
@@ -107,10 +107,10 @@ def _claim_due_at(deadlines: Iterable[Deadline]) -> datetime | None:
     return next((one.due_at for one in deadlines if one.kind == "claim"), None)
 
 
-def member(role: Role, standing: Mapping[str, Any] | None) -> str | None:
+def member(role: Role, segmentation: Mapping[str, Any] | None) -> str | None:
     """The member of a role for an account: its owner, or the only member; None where there are several."""
     if role.members == "owner":
-        return (standing or {}).get("owner")
+        return (segmentation or {}).get("owner")
     return role.members[0] if len(role.members) == 1 else None
 
 
@@ -128,7 +128,7 @@ def _deadlines_and_steps(
 
 def _event_words(seen: TriggerEvent) -> str:
     """The event in words: urgent case 4711 of a strategic account, a complaint."""
-    row, tier = seen.row, (seen.posted.standing or {}).get("tier")
+    row, tier = seen.row, (seen.posted.segmentation or {}).get("tier")
     of_whom = f" of an account of tier {tier}" if tier else ""
     if "case_id" in row:
         what = " ".join(filter(None, (row.get("severity"), "case", row["case_id"])))
@@ -139,7 +139,7 @@ def _event_words(seen: TriggerEvent) -> str:
 
 def _read_events(connection: sa.Connection, events: Sequence[PostedEvent]) -> list[TriggerEvent]:
     accounts = list({event.account_id for event in events})
-    stood = {row["account_id"]: row for row in _rows_of(connection, standings, accounts)}
+    stood = {row["account_id"]: row for row in _rows_of(connection, account_segments, accounts)}
     scored: dict[str, list[Mapping[str, Any]]] = {}
     for row in _rows_of(connection, scores, accounts):
         scored.setdefault(row["account_id"], []).append(row)

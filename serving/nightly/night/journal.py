@@ -69,7 +69,7 @@ class Journal:
         """Of a night that may run: it is begun, or goes on where it stopped; with `again` a complete one begins anew.
 
         NightRefused for a moment in the future, which would keep out every night until then, and for one before a night
-        that has run: scores, standings and moves follow each other in time.
+        that has run: scores, segments and moves follow each other in time.
         """
         if as_of > clock():
             raise NightRefused(f"{as_of:%Y-%m-%d %H:%M} UTC lies in the future: a night speaks for what is known")
@@ -173,6 +173,6 @@ class Journal:
 
 def _is_later(latest: datetime, as_of: datetime) -> str:
     return (
-        f"the night of {latest:%Y-%m-%d %H:%M} UTC has been begun, and {as_of:%Y-%m-%d %H:%M} lies before it: scores, standings "
+        f"the night of {latest:%Y-%m-%d %H:%M} UTC has been begun, and {as_of:%Y-%m-%d %H:%M} lies before it: scores, segments "
         "and moves follow each other in time. Take that moment or a later one; `foresail score` answers for any moment"
     )

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from features.history.store import History
 from serving.database.engine import reading
-from serving.database.tables import scores, standings, tier_moves
+from serving.database.tables import account_segments, scores, tier_moves
 from serving.nightly.night.columns import TIME
 from serving.segmentation.settings import SCHEMES
 
@@ -40,13 +40,13 @@ def scores_before(engine: sa.Engine, as_of: datetime) -> Iterator[pa.RecordBatch
 
 def standings_before(engine: sa.Engine, as_of: datetime) -> Iterator[pa.RecordBatch]:
     """Where accounts stood in each scheme after the last night before `as_of`, in batches."""
-    joined: sa.FromClause = standings
-    columns: list[Any] = [standings.c.account_id]
+    joined: sa.FromClause = account_segments
+    columns: list[Any] = [account_segments.c.account_id]
     for scheme in SCHEMES:
         moved = tier_moves.alias(scheme)
-        is_own = (moved.c.account_id == standings.c.account_id, moved.c.scheme == scheme, moved.c.as_of == as_of)
+        is_own = (moved.c.account_id == account_segments.c.account_id, moved.c.scheme == scheme, moved.c.as_of == as_of)
         joined = joined.outerjoin(moved, sa.and_(*is_own))
-        columns.append(sa.case((moved.c.account_id.is_not(None), moved.c.before), else_=standings.c[scheme]))
+        columns.append(sa.case((moved.c.account_id.is_not(None), moved.c.before), else_=account_segments.c[scheme]))
     return _batches(engine, sa.select(*columns).select_from(joined), STANDINGS_BEFORE)
 
 

@@ -106,7 +106,7 @@ def _accounts(night: Night, bucket: int) -> Accounts:
     stakes = night.folder.read("stakes", bucket)
     for name in stakes.column_names:
         scores = scores.append_column(name, stakes[name])
-    stood = night.folder.read("standings", bucket)
+    stood = night.folder.read("account_segments", bucket)
     matrix = night.folder.open_matrix("decision features", bucket)
     ids = pd.Index(stood["account_id"].to_pylist(), name="account_id")
     table = pd.DataFrame(matrix, index=ids, columns=night.decision_features.names, copy=False)

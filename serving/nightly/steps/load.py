@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from serving.database.bulk import Write, add, adding, putting, remove
 from serving.database.engine import writing
-from serving.database.tables import cuts, score_history, scores, standings, tier_moves
+from serving.database.tables import account_segments, cuts, score_history, scores, tier_moves
 from serving.nightly.night.columns import as_text, whole
 from serving.nightly.night.journal import AGAIN
 from serving.nightly.night.night import Night
@@ -26,7 +26,7 @@ LOADERS = {"sqlite": 1, "postgresql": 2}
 
 
 def load(night: Night) -> None:
-    """Scores, their history, standings and moves into the database, some thousand accounts in a transaction."""
+    """Scores, their history, segments and moves into the database, some thousand accounts in a transaction."""
     oldest = night.as_of - timedelta(days=night.plan.keep_scores_days)
     keep_from = oldest if night.journal.has_night_before(oldest) else None
     at_once = LOADERS[night.engine.dialect.name]
@@ -38,7 +38,7 @@ def load(night: Night) -> None:
 
 
 def _load_bucket(night: Night, keep_from: datetime | None, bucket: int) -> None:
-    tables = scores_of(night, bucket), night.folder.read("standings", bucket), night.folder.read("moves", bucket)
+    tables = scores_of(night, bucket), night.folder.read("account_segments", bucket), night.folder.read("moves", bucket)
     for number, own in enumerate(slices(*tables, ACCOUNTS_AT_ONCE[night.engine.dialect.name])):
         part = f"{bucket}.{number}"
         if night.journal.has("load", part):
@@ -68,22 +68,22 @@ class Slice:
 
     accounts: pa.Array
     scores: pa.Table
-    standings: pa.Table
+    account_segments: pa.Table
     moves: pa.Table
 
 
-def slices(scores: pa.Table, standings: pa.Table, moves: pa.Table, at_once: int) -> Iterator[Slice]:
+def slices(scores: pa.Table, account_segments: pa.Table, moves: pa.Table, at_once: int) -> Iterator[Slice]:
     """A bucket in parts of `at_once` accounts.
 
-    `standings` has a row for each account, `scores` as many for each target, target by target in the same order.
+    `account_segments` has a row for each account, `scores` as many for each target, target by target in the same order.
     """
-    accounts = whole(standings["account_id"])
+    accounts = whole(account_segments["account_id"])
     targets = scores.num_rows // max(len(accounts), 1)
     for start in range(0, len(accounts), at_once):
         own = accounts[start : start + at_once]
         parts = [scores.slice(number * len(accounts) + start, len(own)) for number in range(targets)]
         moved = moves.filter(pc.is_in(as_text(moves["account_id"]), own))
-        yield Slice(own, pa.concat_tables(parts), standings.slice(start, len(own)), moved)
+        yield Slice(own, pa.concat_tables(parts), account_segments.slice(start, len(own)), moved)
 
 
 def ready(own: Slice, keep_from: datetime | None, dialect: sa.Dialect, again: datetime | None = None) -> list[Write]:
@@ -98,7 +98,7 @@ def ready(own: Slice, keep_from: datetime | None, dialect: sa.Dialect, again: da
         *before,
         *putting(scores, _with_reasons_as_text(own.scores), dialect),
         adding(score_history, history_of(own.scores), dialect),
-        *putting(standings, own.standings, dialect),
+        *putting(account_segments, own.account_segments, dialect),
         adding(tier_moves, own.moves, dialect),
     ]
     return writes if keep_from is None else [*writes, partial(_drop_history, own.accounts, keep_from)]
@@ -109,13 +109,13 @@ def drop_vanished(connection: sa.Connection, as_of: datetime) -> None:
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("set local statement_timeout = 0")
     for table in (score_history, tier_moves):
-        vanished = table.c.account_id.not_in(sa.select(standings.c.account_id))
+        vanished = table.c.account_id.not_in(sa.select(account_segments.c.account_id))
         connection.execute(sa.delete(table).where(table.c.as_of == as_of, vanished))
 
 
 def finish(connection: sa.Connection, drawn: pa.Table, as_of: datetime) -> None:
-    """Leave no score or standing of an account or target that is not there any more, and put the night's cuts in their place."""
-    for table in (scores, standings):
+    """Leave no score or segmentation of an account or target that is not there any more, and put the night's cuts in their place."""
+    for table in (scores, account_segments):
         connection.execute(sa.delete(table).where(table.c.as_of != as_of))
     connection.execute(sa.delete(cuts))
     add(connection, cuts, drawn)

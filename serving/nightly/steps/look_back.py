@@ -18,7 +18,7 @@ from serving.nightly.night.previous_night import (
 
 def look_back(night: Night) -> None:
     """Keep what the night before left, as nothing of this night has altered it."""
-    if night.journal.has("look back") and night.folder.has("standings before", "all"):
+    if night.journal.has("look back") and night.folder.has("account_segments before", "all"):
         return
     batches = scores_before(night.engine, night.as_of)
     for bucket, rows in enumerate(by_bucket(batches, night.history, SCORES_BEFORE)):
@@ -28,7 +28,7 @@ def look_back(night: Night) -> None:
         for name, table in found.items():
             night.folder.write("decided before", name, table)
     stood = pa.Table.from_batches(list(standings_before(night.engine, night.as_of)), STANDINGS_BEFORE)
-    night.folder.write("standings before", "all", stood)
+    night.folder.write("account_segments before", "all", stood)
     night.journal.note("look back")
 
 

@@ -32,7 +32,7 @@ def score(night: Night) -> None:
         table = build_bucket_table(night.history, bucket, night.as_of, features)
         found = score_bucket(models, table, folder.read("scores before", bucket), moments)
         folder.write_matrix("features", bucket, table.to_numpy())
-        folder.write_matrix("standing features", bucket, table[night.segmentation_features.names].to_numpy())
+        folder.write_matrix("segmentation features", bucket, table[night.segmentation_features.names].to_numpy())
         if night.decides:
             folder.write_matrix("decision features", bucket, table[night.decision_features.names].to_numpy())
         folder.write("scores", bucket, found)

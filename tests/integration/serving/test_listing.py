@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from serving.accounts.listing import DESCENDING, Listing, count, page, risks_of
 from serving.database.engine import reading, writing
-from serving.database.tables import scores, standings
+from serving.database.tables import account_segments, scores
 
 NIGHT = datetime(2026, 3, 1, tzinfo=UTC)
-EMPTY = {column.name: None for column in standings.columns}
+EMPTY = {column.name: None for column in account_segments.columns}
 FEW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 VALUES = st.none() | st.sampled_from([-1.0, 0.0, 0.1, 0.1 + 0.2, 1e300, 5e-324]) | st.floats(0, 100)
@@ -28,9 +28,9 @@ ACCOUNTS = st.lists(
 def fill(engine, accounts):
     rows = [EMPTY | {"account_id": f"A{number}", "as_of": NIGHT} | row for number, row in enumerate(accounts)]
     with writing(engine) as connection:
-        connection.execute(sa.delete(standings))
+        connection.execute(sa.delete(account_segments))
         if rows:
-            connection.execute(sa.insert(standings), rows)
+            connection.execute(sa.insert(account_segments), rows)
     return rows
 
 
@@ -79,10 +79,12 @@ def test__pages__while_other_accounts_come_go_and_move__show_each_that_stays_onc
         number = next(changes)
         moving = EMPTY | {"account_id": f"B{number}", "as_of": NIGHT, "value_at_stake": 10.5}
         with writing(database) as connection:
-            connection.execute(sa.insert(standings), [moving])
-            connection.execute(sa.delete(standings).where(standings.c.account_id == f"B{number - 3}"))
+            connection.execute(sa.insert(account_segments), [moving])
+            connection.execute(sa.delete(account_segments).where(account_segments.c.account_id == f"B{number - 3}"))
             connection.execute(
-                sa.update(standings).where(standings.c.account_id == f"B{number - 1}").values(value_at_stake=0.5)
+                sa.update(account_segments)
+                .where(account_segments.c.account_id == f"B{number - 1}")
+                .values(value_at_stake=0.5)
             )
 
     found = [row.account_id for row in walk(database, Listing({}, "value_at_stake", True), 7, change)]

@@ -1,4 +1,4 @@
-"""The night: every account scored as `score` does, its standing decided, all of it loaded and published, each thing once."""
+"""The night: every account scored as `score` does, its segmentation decided, all of it loaded and published, each thing once."""
 
 import dataclasses
 import os
@@ -32,6 +32,7 @@ from registry.errors import NoChampion
 from registry.loader import load
 from serving.database.engine import DatabaseUnavailable, open_engine, writing
 from serving.database.tables import (
+    account_segments,
     account_states,
     cuts,
     event_inbox,
@@ -39,7 +40,6 @@ from serving.database.tables import (
     job_steps,
     score_history,
     scores,
-    standings,
     tier_moves,
 )
 from serving.nightly import NightlySource, NightRefused, NightRunning
@@ -199,13 +199,13 @@ def test__old_history__is_dropped_and_accounts_that_are_gone_lose_score_and_stan
     run(plan_of(company, work=tmp_path), database)
     stranger = {"account_id": "gone", "as_of": NIGHT}
     with writing(database) as connection:
-        connection.execute(sa.insert(standings).values(stranger))
+        connection.execute(sa.insert(account_segments).values(stranger))
     run(dataclasses.replace(plan_of(company, NEXT, tmp_path), keep_scores_days=1), database)
     assert {row["as_of"] for row in table_of(database, score_history)} == {NIGHT, NEXT}
     later = NEXT + timedelta(hours=5)
     run(dataclasses.replace(plan_of(company, later, tmp_path), keep_scores_days=1), database)
     assert {row["as_of"] for row in table_of(database, score_history)} == {NEXT, later}
-    assert "gone" not in {row["account_id"] for row in table_of(database, standings)}
+    assert "gone" not in {row["account_id"] for row in table_of(database, account_segments)}
 
 
 def test__posted_events__are_folded_counted_and_leave_the_inbox__those_known_later_wait(company, tmp_path, database):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from features.history.streams import STREAMS
 from serving.accounts.profile import attributes, contacts, stored, timeline
 from serving.database.engine import reading, writing
-from serving.database.tables import interventions, score_history, scores, standings, tier_moves
+from serving.database.tables import account_segments, interventions, score_history, scores, tier_moves
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -139,7 +139,7 @@ def nights(database):
     put(database, scores, *({"account_id": name, "target": "churn", "as_of": NOON, **model} for name in "AB"))
     past = [{"account_id": name, "target": "churn", "as_of": NOON - timedelta(days=day), "model_version": "1", "answer": day / 10} for name in "AB" for day in (0, 2, 1)]  # fmt: skip
     put(database, score_history, *past)
-    put(database, standings, {"as_of": NOON, "tier": "growth"}, {"account_id": "B", "as_of": NOON})
+    put(database, account_segments, {"as_of": NOON, "tier": "growth"}, {"account_id": "B", "as_of": NOON})
     moves = [{"scheme": scheme, "as_of": NOON - timedelta(days=day), "after": "growth", "why": "so"} for scheme in ("tier", "segment") for day in (0, 1)]  # fmt: skip
     put(database, tier_moves, *moves)
     one = {
@@ -161,7 +161,7 @@ def nights(database):
 def test__stored__is_of_this_account_alone_newest_first_and_what_is_still_to_be_done(nights):
     with reading(nights) as connection:
         found = stored(connection, "A")
-    assert found.standing.tier == "growth"
+    assert found.segmentation.tier == "growth"
     assert [row.answer for row in found.history["churn"]] == [0.0, 0.1, 0.2]
     assert [(row.as_of.day, row.scheme) for row in found.moves] == [
         (1, "segment"),
@@ -176,6 +176,6 @@ def test__stored__is_of_this_account_alone_newest_first_and_what_is_still_to_be_
 def test__stored__before_the_first_night__is_empty(database):
     with reading(database) as connection:
         found = stored(connection, "A")
-    assert vars(found) == {"standing": None, "history": {}} | {
+    assert vars(found) == {"segmentation": None, "history": {}} | {
         name: [] for name in ("scores", "moves", "interventions", "past_interventions", "warnings", "not_chosen")
     }

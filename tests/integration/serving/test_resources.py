@@ -86,7 +86,7 @@ def test__events__of_an_account_nobody_knew__make_it_known(client):
     client.events([order("new", account_id="a new one/with a slash")])
     account = client.account("a new one/with a slash")
     assert account.first_known == AS_OF
-    assert (account.standing, account.scores) == (None, [])
+    assert (account.segmentation, account.scores) == (None, [])
 
 
 def test__events__good_rows_are_kept_beside_refused_ones__207(service):
@@ -195,7 +195,7 @@ def test__account__has_all_that_is_known_of_it(client):
     account = client.account("A1")
     assert (account.account_id, account.as_of) == ("A1", AS_OF)
     assert (account.attributes.region, account.attributes.size, account.attributes.owner) == ("north", 1.0, None)
-    assert account.standing.name == "Company 1"
+    assert account.segmentation.name == "Company 1"
     (churn,) = account.scores
     assert (churn.target, churn.probability, churn.previous) == ("churn", 0.4, 0.3)
     assert churn.change == pytest.approx(0.1)
@@ -219,7 +219,7 @@ def test__account__its_timeline_page_by_page_is_every_event_newest_first(client)
 
 
 def test__accounts__page_by_page_the_most_at_stake_first_and_those_without_last(client):
-    found = [account.standing for account in client.accounts(limit=7)]
+    found = [account.segmentation for account in client.accounts(limit=7)]
     assert sorted(one.account_id for one in found) == sorted(ACCOUNTS)
     stakes = [one.value_at_stake for one in found]
     assert stakes[-12:] == [None] * 12
@@ -229,8 +229,8 @@ def test__accounts__page_by_page_the_most_at_stake_first_and_those_without_last(
 def test__accounts__filtered_sorted_and_counted(service, client):
     asked = {"owner": ["Ada"], "region": ["Süd", "south"], "sort": "health", "limit": 3}
     found = list(client.accounts(**asked))
-    assert {(one.standing.owner, one.standing.region) for one in found} == {("Ada", "Süd")}
-    health = [one.standing.health for one in found]
+    assert {(one.segmentation.owner, one.segmentation.region) for one in found} == {("Ada", "Süd")}
+    health = [one.segmentation.health for one in found]
     assert health == sorted(health)
     (risk,) = found[0].risks
     assert (risk.target, risk.model_version, risk.change) == ("churn", "1", risk.probability - risk.previous)

@@ -24,7 +24,7 @@ from serving.client import Client
 from serving.database.audit_log import verify
 from serving.database.engine import open_engine, reading
 from serving.database.keys import create
-from serving.database.tables import standings
+from serving.database.tables import account_segments
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 ROLES = ("account_manager", "support_lead", "product_manager", "department_director")
@@ -126,7 +126,11 @@ def hooks(story, intervention_id):
 
 
 def strategic_account(engine):
-    query = sa.select(standings.c.account_id).where(standings.c.tier == "strategic").order_by(standings.c.account_id)
+    query = (
+        sa.select(account_segments.c.account_id)
+        .where(account_segments.c.tier == "strategic")
+        .order_by(account_segments.c.account_id)
+    )
     with reading(engine) as connection:
         return connection.execute(query).scalars().first()
 

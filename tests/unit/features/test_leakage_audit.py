@@ -74,7 +74,7 @@ def test__audit__the_catalog__nothing_moves(of_catalog):
 
 
 def test__audit__the_catalog__every_feature_would_have_noticed(of_catalog):
-    """Standing still proves something only of a feature that moves when the same rows are visible: all that read events."""
+    """Segmentation still proves something only of a feature that moves when the same rows are visible: all that read events."""
     blind_by_nature = {feature.name for feature in CATALOG if not reads_events(feature.definition)}
     assert set(of_catalog.unexercised) == blind_by_nature
     assert min(of_catalog.probes.values()) > 0

@@ -31,7 +31,7 @@ def table(tmp_path_factory):
         "visitor": {"engagement": [ago(60, kind="visit")]},
         "name": {"accounts": [ago(7, name="N Ltd")]},
     }  # fmt: skip
-    found = build_feature_table(store(tmp_path_factory.mktemp("standing"), accounts), AS_OF, FEATURES)
+    found = build_feature_table(store(tmp_path_factory.mktemp("segmentation"), accounts), AS_OF, FEATURES)
     return found.droplevel("as_of")
 
 

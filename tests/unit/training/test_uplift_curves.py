@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 from training.uplift.average import detectable, difference_in_means, mean_of
 from training.uplift.checks import _imbalances, weighted_auroc
 from training.uplift.coding import Coding
-from training.uplift.curves import Ranked, Standing, rank_quality, targeting
+from training.uplift.curves import Ranked, RankPosition, rank_quality, targeting
 from training.uplift.trial import Trial, folds_of
 
 
@@ -36,7 +36,7 @@ ONE_FOLD = np.zeros(8, dtype=np.intp)
 
 def test__qini__by_hand():
     """The curve at eighths is 0, 1/4, 1/4, 1/2, 1/2, 1/2, 1/2, 1/2, 1/4: its area less that of the line to 1/4."""
-    ranked = Ranked.of(HAND, Standing.of(GAIN, ONE_FOLD).middle)
+    ranked = Ranked.of(HAND, RankPosition.of(GAIN, ONE_FOLD).middle)
     share, q = ranked.qini_curve(np.ones((1, 8)))
     assert share[0] == pytest.approx(np.arange(9) / 8)
     assert q[0] == pytest.approx([0, 0.25, 0.25, 0.5, 0.5, 0.5, 0.5, 0.5, 0.25])
@@ -45,7 +45,7 @@ def test__qini__by_hand():
 
 def test__auuc__by_hand():
     """Lift of the treated: 1/4, 1/2, 1/2, 1/2, of control: 0, 0, 0, 1/4; the areas differ by 11/32 − ... each by trapezes."""
-    ranked = Ranked.of(HAND, Standing.of(GAIN, ONE_FOLD).middle)
+    ranked = Ranked.of(HAND, RankPosition.of(GAIN, ONE_FOLD).middle)
     treated = (0.125 + 0.375 + 0.5 + 0.5) / 4
     control = 0.125 / 4
     assert ranked.auuc(np.ones((1, 8)))[0] == pytest.approx(treated - control)
@@ -77,7 +77,7 @@ def random_trial(rng, n=60):
 def test__qini__equals_the_slow_one(rng):
     """For any trial and ranking without equals."""
     one, gain = random_trial(rng)
-    ranked = Ranked.of(one, Standing.of(gain, np.zeros(len(gain), int)).middle)
+    ranked = Ranked.of(one, RankPosition.of(gain, np.zeros(len(gain), int)).middle)
     assert ranked.qini(np.ones((1, len(gain))))[0] == pytest.approx(slow_qini(one, gain))
 
 
@@ -85,7 +85,7 @@ def test__qini__equals_the_slow_one(rng):
 def test__auuc__of_a_ranking_and_its_reverse__add_up_to_the_average_effect(rng):
     """So that treating at random, which is its own reverse, has half of it."""
     one, gain = random_trial(rng)
-    both = [Ranked.of(one, Standing.of(sign * gain, np.zeros(len(gain), int)).middle) for sign in (1, -1)]
+    both = [Ranked.of(one, RankPosition.of(sign * gain, np.zeros(len(gain), int)).middle) for sign in (1, -1)]
     ones = np.ones((1, len(gain)))
     assert sum(each.auuc(ones)[0] for each in both) == pytest.approx(difference_in_means(one).value)
 
@@ -94,7 +94,7 @@ def test__auuc__of_a_ranking_and_its_reverse__add_up_to_the_average_effect(rng):
 def test__everybody_equal__is_treating_at_random(rng):
     """Qini 0, AUUC half of the average effect, in whatever folds."""
     one, gain = random_trial(rng)
-    ranked = Ranked.of(one, Standing.of(np.ones(len(gain)), folds_of(one, 3, 0)).middle)
+    ranked = Ranked.of(one, RankPosition.of(np.ones(len(gain)), folds_of(one, 3, 0)).middle)
     ones = np.ones((1, len(gain)))
     assert ranked.qini(ones)[0] == pytest.approx(0.0, abs=1e-12)
     assert ranked.auuc(ones)[0] == pytest.approx(difference_in_means(one).value / 2)
@@ -105,7 +105,7 @@ def test__weights__are_rows_drawn_so_often(rng):
     """A bootstrap replicate is the table with rows repeated."""
     one, gain = random_trial(rng)
     often = rng.integers(1, 4, len(gain))
-    middle = Standing.of(gain, np.zeros(len(gain), int)).middle
+    middle = RankPosition.of(gain, np.zeros(len(gain), int)).middle
     repeated = np.repeat(np.arange(len(gain)), often)
     weighted, plain = Ranked.of(one, middle), Ranked.of(one.only(repeated), middle[repeated])
     ones = np.ones((1, len(repeated)))
@@ -115,17 +115,17 @@ def test__weights__are_rows_drawn_so_often(rng):
 
 def test__standing__budget_that_cuts_through_equals__treats_them_in_part():
     """Of four with two equals in the middle, half of the accounts are the best and one of the two."""
-    standing = Standing.of(np.array([3.0, 2.0, 2.0, 1.0]), np.zeros(4, int))
-    assert standing.treated(0.5).tolist() == [1.0, 0.5, 0.5, 0.0]
-    assert standing.treated(None).tolist() == [0.875, 0.5, 0.5, 0.125]
-    average = np.mean([standing.treated(share) for share in (np.arange(2000) + 0.5) / 2000], axis=0)
-    assert standing.treated(None) == pytest.approx(average, abs=1e-3)
+    position = RankPosition.of(np.array([3.0, 2.0, 2.0, 1.0]), np.zeros(4, int))
+    assert position.treated(0.5).tolist() == [1.0, 0.5, 0.5, 0.0]
+    assert position.treated(None).tolist() == [0.875, 0.5, 0.5, 0.125]
+    average = np.mean([position.treated(share) for share in (np.arange(2000) + 0.5) / 2000], axis=0)
+    assert position.treated(None) == pytest.approx(average, abs=1e-3)
 
 
 def test__standing__scales_of_folds__do_not_mix():
     """A fold whose model hopes for more has no more of its accounts treated."""
     gain, fold = np.array([101.0, 102.0, 1.0, 2.0]), np.array([0, 0, 1, 1])
-    assert Standing.of(gain, fold).treated(0.5).tolist() == [0.0, 1.0, 0.0, 1.0]
+    assert RankPosition.of(gain, fold).treated(0.5).tolist() == [0.0, 1.0, 0.0, 1.0]
 
 
 def test__targeting__everybody_treated__is_the_average_net():

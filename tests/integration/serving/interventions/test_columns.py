@@ -70,14 +70,14 @@ def accounts():
         score_of("b", "next_order", days=7.0, percentile=0.2, band="low"),
         score_of("a", "next_order", days=70.0),
     ]
-    standings = [
+    account_segments = [
         standing_of("b", value=100.0, tier="growth", segment="silent", owner="ann"),
         standing_of("c"),
         standing_of("a", tier="strategic", segment="new"),
     ]
     moves = pa.table({"account_id": ["b"], "scheme": ["segment"], "before": ["high_value"]})
     return account_rows(
-        table, pa.Table.from_pylist(scores), pa.Table.from_pylist(standings), attributes, moves, AS_OF, TARGETS,
+        table, pa.Table.from_pylist(scores), pa.Table.from_pylist(account_segments), attributes, moves, AS_OF, TARGETS,
         "Europe/Berlin",
     )  # fmt: skip
 
@@ -157,9 +157,12 @@ def test__days_to_next__is_what_going_through_the_days_says(born, today):
 
 
 def test__posted_rows__case_of_a_strategic_account__is_what_an_sla_asks_for():
-    standing, event = standing_of("a", tier="strategic"), {"account_id": "a", "kind": "opened", "severity": "urgent"}
+    segmentation, event = (
+        standing_of("a", tier="strategic"),
+        {"account_id": "a", "kind": "opened", "severity": "urgent"},
+    )
     row = posted_rows(
-        [PostedEventOfAccount("service", event, standing, [score_of("a", "leaving", band="high")])], TARGETS
+        [PostedEventOfAccount("service", event, segmentation, [score_of("a", "leaving", band="high")])], TARGETS
     )
     assert list(columns_of_events(TARGETS)) == row.column_names
     asked = "case_severity = 'urgent' and tier = 'strategic' and event_kind = 'opened' and churn_band = 'high'"
@@ -186,12 +189,12 @@ def test__event_rows__are_those_of_the_same_events_as_they_were_posted(accounts)
     table = pa.Table.from_pylist([columns | event for event in events])
     scores = [score_of("b", "leaving", probability=0.4, percentile=0.9, band="high", value_at_stake=40.0, severity="high"),
               score_of("b", "next_order", days=7.0, percentile=0.2, band="low"), score_of("a", "next_order", days=70.0)]  # fmt: skip
-    standings = {row["account_id"]: row for row in accounts.to_pylist()}
+    account_segments = {row["account_id"]: row for row in accounts.to_pylist()}
     posted = [
         PostedEventOfAccount(
             "service",
             event,
-            standings.get(event["account_id"]),
+            account_segments.get(event["account_id"]),
             [score for score in scores if score["account_id"] == event["account_id"]],
         )
         for event in events

@@ -16,7 +16,7 @@ from receiving import receiver
 from serving_company import free_port
 
 from serving.database.engine import writing
-from serving.database.tables import standings
+from serving.database.tables import account_segments
 from serving.interventions.declare.settings import Channel
 from serving.interventions.deliver.dispatch import dispatch_once
 from serving.interventions.deliver.leases import DispatchCounts
@@ -88,7 +88,7 @@ def mail_server():
 )
 def test__mail__reaches_the_reader_as_text_or_escaped(database, asked, kind, name):
     with writing(database) as connection:
-        connection.execute(standings.insert().values(account_id="A-17", as_of=NOON, name="<b>Muster</b> & Co"))
+        connection.execute(account_segments.insert().values(account_id="A-17", as_of=NOON, name="<b>Muster</b> & Co"))
     put(database, "mail", urgent=True)
     with mail_server() as (mailbox, port):
         url = f"mailto://127.0.0.1:{port}?from=foresail@example.com&to=ann@example.com&mode=insecure{asked}"

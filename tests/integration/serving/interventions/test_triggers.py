@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from serving.accounts.event_inbox import PostedEvent
 from serving.database.engine import reading, writing
-from serving.database.tables import deadlines, interventions, outbox, scores, standings
+from serving.database.tables import account_segments, deadlines, interventions, outbox, scores
 from serving.interventions.declare.settings import Calendar, Channel, InterventionSettings, Role, Sla
 from serving.interventions.run.deadlines import sweep
 from serving.interventions.run.triggers import RECENT, react, sla_intervention_id
@@ -42,7 +42,9 @@ TOLD = InterventionSettings(
 def known(database):
     """Account A as a night left it: strategic, owned by Ada, and at risk."""
     with writing(database) as connection:
-        connection.execute(sa.insert(standings).values(account_id="A", as_of=MONDAY, owner="Ada", tier="strategic"))
+        connection.execute(
+            sa.insert(account_segments).values(account_id="A", as_of=MONDAY, owner="Ada", tier="strategic")
+        )
         scored = {"as_of": MONDAY, "horizon_days": 90, "probability": 0.4, "model": "m", "model_version": "1"}
         connection.execute(sa.insert(scores).values(account_id="A", target="churn", **scored))
     return database

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from segmentation_company import AS_OF, CHURN, attributes, by_account, moves, scores, standing, table
+from segmentation_company import AS_OF, CHURN, attributes, by_account, moves, scores, segmentation, table
 
-from serving.database.tables import cuts, standings, tier_moves
+from serving.database.tables import account_segments, cuts, tier_moves
 from serving.segmentation.hysteresis import Cut
 from serving.segmentation.settings import Matrix, SegmentationSettings, Threshold, TierRule, Tiers
 
@@ -21,45 +21,47 @@ MILLION = TierRule(tier="strategic", yearly_purchases=1_000_000, min_years=3, wi
 
 
 def quadrants(stood):
-    return by_account(stood.standings, "quadrant")
+    return by_account(stood.account_segments, "quadrant")
 
 
 def test__stand__frames__are_what_the_tables_declare():
     """The night loads them as they are."""
-    stood = standing(
+    stood = segmentation(
         table(net=[1, 2]), scores(probability=[0.1, 0.2]), known=attributes(b=["B Ltd", "Li", None, "tools"])
     )
-    assert list(stood.standings.columns) == [column.name for column in standings.columns]
+    assert list(stood.account_segments.columns) == [column.name for column in account_segments.columns]
     assert set(stood.moves.columns) == {column.name for column in tier_moves.columns}
     assert set(stood.cuts.columns) == {column.name for column in cuts.columns}
-    assert (stood.standings["as_of"] == pd.Timestamp(AS_OF)).all()
-    assert by_account(stood.standings, "name") == {"a": None, "b": "B Ltd"}
-    assert by_account(stood.standings, "region") == {"a": None, "b": None}
+    assert (stood.account_segments["as_of"] == pd.Timestamp(AS_OF)).all()
+    assert by_account(stood.account_segments, "name") == {"a": None, "b": "B Ltd"}
+    assert by_account(stood.account_segments, "region") == {"a": None, "b": None}
 
 
 def test__quadrant__value_and_potential__make_four():
     """Growth of the own industry is the one signal here; with few accounts all are peers."""
     of = table(net=[20_000, 20_000, 100, 100], growth=[0.1, 0.0, 0.1, 0.0])
-    assert quadrants(standing(of, settings=ABSOLUTE)) == {
+    assert quadrants(segmentation(of, settings=ABSOLUTE)) == {
         "a": "strategic_core", "b": "stable_contributor", "c": "high_potential_growth", "d": "routine",
     }  # fmt: skip
 
 
 def test__quadrant__nothing_known_of_potential_and_nothing_brought__is_not_high():
     """A cut at a quantile of nothing but zeros is 0, and who brings nothing is no core account."""
-    stood = standing(table(net=[0, 0, 0, 0, 5]))
+    stood = segmentation(table(net=[0, 0, 0, 0, 5]))
     assert set(quadrants(stood).values()) == {"routine", "stable_contributor"}
     assert quadrants(stood)["e"] == "stable_contributor"
-    assert stood.standings["potential"].isna().all()
+    assert stood.account_segments["potential"].isna().all()
 
 
 def test__quadrant__absolute_cut__is_crossed_only_by_more_than_the_margin():
     """5 % around 10,000: up above 10,500, down below 9,500; the side it is on holds in between."""
-    first = standing(table(net=[9_999, 10_000]), settings=ABSOLUTE)
+    first = segmentation(table(net=[9_999, 10_000]), settings=ABSOLUTE)
     assert quadrants(first) == {"a": "routine", "b": "stable_contributor"}
     for a, b in ((10_400, 9_600), (10_500, 9_500)):
-        assert quadrants(standing(table(net=[a, b]), previous=first.standings, settings=ABSOLUTE)) == quadrants(first)
-    moved = standing(table(net=[10_501, 9_499]), previous=first.standings, settings=ABSOLUTE)
+        assert quadrants(
+            segmentation(table(net=[a, b]), previous=first.account_segments, settings=ABSOLUTE)
+        ) == quadrants(first)
+    moved = segmentation(table(net=[10_501, 9_499]), previous=first.account_segments, settings=ABSOLUTE)
     assert moves(moved, "quadrant") == {
         "a": ("routine", "stable_contributor", "value 10,501 passed the cut of 10,500"),
         "b": ("stable_contributor", "routine", "value 9,499 fell below the cut of 9,500"),
@@ -109,8 +111,8 @@ def test__hysteresis__ranks_that_vary_by_less_than_the_margin__move_nobody(seed,
 
 
 def test__hysteresis__clear_change__always_moves():
-    first = standing(table(net=[100, 50_000]), settings=ABSOLUTE)
-    turned = standing(table(net=[50_000, 100]), previous=first.standings, settings=ABSOLUTE)
+    first = segmentation(table(net=[100, 50_000]), settings=ABSOLUTE)
+    turned = segmentation(table(net=[50_000, 100]), previous=first.account_segments, settings=ABSOLUTE)
     assert quadrants(turned) == {"a": "stable_contributor", "b": "routine"}
 
 
@@ -123,8 +125,8 @@ def test__tier__value_and_fit__make_three_and_rules_come_first():
         reference=[0, 0, 0, 0, 1, 1, 0],
     )
     tiers = Tiers(value=Threshold(absolute=10_000), rules=(MILLION,))
-    stood = standing(of, settings=SegmentationSettings(CHURN, tiers=tiers, margin=0.05))
-    assert by_account(stood.standings, "tier") == {
+    stood = segmentation(of, settings=SegmentationSettings(CHURN, tiers=tiers, margin=0.05))
+    assert by_account(stood.account_segments, "tier") == {
         "a": "strategic", "b": "growth", "c": "growth", "d": "potential",
         "e": "strategic", "f": "growth", "g": "growth",
     }  # fmt: skip
@@ -133,9 +135,9 @@ def test__tier__value_and_fit__make_three_and_rules_come_first():
 def test__tier__move__says_the_rule_or_value_and_fit():
     tiers = Tiers(value=Threshold(absolute=10_000), rules=(MILLION,))
     told = SegmentationSettings(CHURN, tiers=tiers, margin=0.05)
-    first = standing(table(net=[900_000, 100, 100], fit=[1, 4, 1], served=1461, reference=1), settings=told)
+    first = segmentation(table(net=[900_000, 100, 100], fit=[1, 4, 1], served=1461, reference=1), settings=told)
     of = table(net=[1_100_000, 20_000, 9_600], fit=[1, 4, 4], served=1461, reference=1)
-    assert moves(standing(of, previous=first.standings, settings=told), "tier") == {
+    assert moves(segmentation(of, previous=first.account_segments, settings=told), "tier") == {
         "a": ("growth", "strategic", "rule 1: net purchases of a year 1,100,000 (over 1,000,000), an account for 4 years (at least 3), willing to be a reference"),
         "b": ("growth", "strategic", "value 20,000 passed the cut of 10,500; strategic fit 4 is at least 4"),
         "c": ("potential", "growth", "value 9,600 is below the cut of 10,500; strategic fit 4 is at least 4"),
@@ -145,16 +147,16 @@ def test__tier__move__says_the_rule_or_value_and_fit():
 def test__tier__rule__is_left_only_by_more_than_the_margin():
     """960,000 is no reason to take a strategic account its team away; 949,999 is."""
     told = SegmentationSettings(CHURN, tiers=Tiers(value=Threshold(absolute=10_000), rules=(MILLION,)), margin=0.05)
-    first = standing(table(net=[1_100_000] * 2, fit=1, served=1461, reference=1), settings=told)
-    later = standing(
-        table(net=[960_000, 940_000], fit=1, served=1461, reference=1), previous=first.standings, settings=told
+    first = segmentation(table(net=[1_100_000] * 2, fit=1, served=1461, reference=1), settings=told)
+    later = segmentation(
+        table(net=[960_000, 940_000], fit=1, served=1461, reference=1), previous=first.account_segments, settings=told
     )
-    assert by_account(later.standings, "tier") == {"a": "strategic", "b": "growth"}
+    assert by_account(later.account_segments, "tier") == {"a": "strategic", "b": "growth"}
 
 
 def segments(of, its_scores=None, previous=None):
     told = scores(probability=[]) if its_scores is None else its_scores
-    return by_account(standing(of, told, previous=previous, settings=ABSOLUTE).standings, "segment")
+    return by_account(segmentation(of, told, previous=previous, settings=ABSOLUTE).account_segments, "segment")
 
 
 def test__segment__each_account_stands_on_the_first_rung_that_holds():
@@ -179,10 +181,14 @@ def test__segment__each_account_stands_on_the_first_rung_that_holds():
 
 
 def test__segment__frequency_falls__the_account_moves_to_the_cultivation_pool_by_itself():
-    first = standing(table(net=[50_000], lately=[8], earlier=[8]), settings=ABSOLUTE)
-    moved = standing(table(net=[50_000], lately=[3], earlier=[8]), previous=first.standings, settings=ABSOLUTE)
+    first = segmentation(table(net=[50_000], lately=[8], earlier=[8]), settings=ABSOLUTE)
+    moved = segmentation(
+        table(net=[50_000], lately=[3], earlier=[8]), previous=first.account_segments, settings=ABSOLUTE
+    )
     assert moves(moved, "segment") == {"a": ("high_value", "low_frequency", "orders of 180 days fell from 8 to 3")}
-    back = standing(table(net=[50_000], lately=[7], earlier=[8]), previous=moved.standings, settings=ABSOLUTE)
+    back = segmentation(
+        table(net=[50_000], lately=[7], earlier=[8]), previous=moved.account_segments, settings=ABSOLUTE
+    )
     assert moves(back, "segment") == {"a": ("low_frequency", "high_value", "value 50,000 is above the cut of 9,500")}
 
 
@@ -199,54 +205,56 @@ def test__segment__risk_near_its_cut__does_not_flap():
         ([0.94, 0.86, 0.96], ["potential", "at_risk", "at_risk"]),
         ([0.96, 0.84, 0.86], ["at_risk", "potential", "at_risk"]),
     ):
-        stood = standing(of, scores(probability=risk), previous=before, settings=ABSOLUTE)
-        assert stood.standings["segment"].tolist() == expected
-        before = stood.standings
+        stood = segmentation(of, scores(probability=risk), previous=before, settings=ABSOLUTE)
+        assert stood.account_segments["segment"].tolist() == expected
+        before = stood.account_segments
     assert moves(stood, "segment")["b"] == (
         "at_risk", "potential", "12 orders in 365 days, and not yet of high value",
     )  # fmt: skip
 
 
 def test__moves__first_night__everybody_has_a_first_standing_in_every_scheme():
-    stood = standing(table(net=[1, 2]))
+    stood = segmentation(table(net=[1, 2]))
     assert len(stood.moves) == 6
     assert stood.moves["before"].isna().all()
-    assert (stood.moves["why"] == "first standing").all()
-    again = standing(table(net=[1, 2]), previous=stood.standings)
+    assert (stood.moves["why"] == "first segmentation").all()
+    again = segmentation(table(net=[1, 2]), previous=stood.account_segments)
     assert again.moves.empty
 
 
 def test__moves__forgotten_account__leaves_no_trace():
     """It is not in the table any more, and must not come back as a row of the log."""
-    first = standing(table(net=[1, 2]))
-    assert standing(table(net=[1]), previous=first.standings).moves.empty
+    first = segmentation(table(net=[1, 2]))
+    assert segmentation(table(net=[1]), previous=first.account_segments).moves.empty
 
 
 def test__opted_out__stands_nowhere_and_counts_in_no_rank():
     """Its attributes stay; its move to nowhere is logged once; the others stand as if it were not there."""
     of, told = table(net=[10, 20, 30], growth=[0.1, 0.2, 0.3], nps=8), scores(probability=[0.2, 0.3, 0.9])
-    first = standing(of, told)
+    first = segmentation(of, told)
     of["population_opted_out"] = [0.0, 0.0, 1.0]
     told.loc[2, ["probability", "percentile"]] = np.nan
     known = attributes(c=["C Ltd", "Li", "north", "tools"])
-    out = standing(of, told, previous=first.standings, known=known)
-    row = out.standings.set_index("account_id").loc["c"]
+    out = segmentation(of, told, previous=first.account_segments, known=known)
+    row = out.account_segments.set_index("account_id").loc["c"]
     assert row[["name", "owner", "region", "industry"]].tolist() == ["C Ltd", "Li", "north", "tools"]
     assert row.drop(["as_of", "name", "owner", "region", "industry"]).isna().all()
     assert {scheme: moves(out, scheme)["c"][1:] for scheme in ("quadrant", "tier", "segment")} == dict.fromkeys(
         ("quadrant", "tier", "segment"), (None, "the account opted out of profiling")
     )
-    alone = standing(of.iloc[:2], told.iloc[:2], previous=first.standings.iloc[:2])
+    alone = segmentation(of.iloc[:2], told.iloc[:2], previous=first.account_segments.iloc[:2])
     pd.testing.assert_frame_equal(
-        out.standings.iloc[:2].drop(columns="name"), alone.standings.drop(columns="name"), check_dtype=False
+        out.account_segments.iloc[:2].drop(columns="name"),
+        alone.account_segments.drop(columns="name"),
+        check_dtype=False,
     )
-    assert standing(of, told, previous=out.standings).moves.empty
+    assert segmentation(of, told, previous=out.account_segments).moves.empty
 
 
 def test__stand__no_account__is_empty_frames():
     """A company on its first day breaks nothing."""
-    stood = standing(table(net=[]))
-    assert stood.standings.empty
+    stood = segmentation(table(net=[]))
+    assert stood.account_segments.empty
     assert stood.moves.empty
     assert stood.cuts.empty
 
@@ -260,6 +268,6 @@ def test__stand__order_of_accounts__changes_nothing():
     )
     told = scores(ids=ids, probability=rng.random(200))
     mixed = rng.permutation(200)
-    there = standing(of, told).standings.set_index("account_id")
-    here = standing(of.iloc[mixed], told.iloc[mixed[::-1]]).standings.set_index("account_id")
+    there = segmentation(of, told).account_segments.set_index("account_id")
+    here = segmentation(of.iloc[mixed], told.iloc[mixed[::-1]]).account_segments.set_index("account_id")
     pd.testing.assert_frame_equal(here.loc[ids], there)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from segmentation_company import CHURN, by_account, scores, standing, table
+from segmentation_company import CHURN, by_account, scores, segmentation, table
 
 from serving.scoring.value_at_stake import predicted_value, severity_cuts, severity_of, value_at_stake
 from serving.segmentation.settings import SegmentationSettings, Severity, TargetOf
@@ -73,17 +73,17 @@ def test__stand__high_value_risk__is_the_highest_alarm():
         scores("contraction", probability=[0.1, 0.2, 0.2, 0.1, np.nan]),
         scores("upsell", probability=[0.5] * 5),
     ])  # fmt: skip
-    stood = standing(of, told, settings=settings)
-    assert by_account(stood.standings, "value_at_stake") == {"a": 90, "b": 2000, "c": 40, "d": 30, "e": None}
-    assert by_account(stood.standings, "severity") == {
+    stood = segmentation(of, told, settings=settings)
+    assert by_account(stood.account_segments, "value_at_stake") == {"a": 90, "b": 2000, "c": 40, "d": 30, "e": None}
+    assert by_account(stood.account_segments, "severity") == {
         "a": "medium",
         "b": "critical",
         "c": "low",
         "d": "low",
         "e": None,
     }
-    assert by_account(stood.standings, "risk") == {"a": 0.9, "b": 0.2, "c": 0.2, "d": 0.1, "e": None}
-    assert by_account(stood.standings, "band") == {"a": "high", "b": "low", "c": "low", "d": "low", "e": None}
+    assert by_account(stood.account_segments, "risk") == {"a": 0.9, "b": 0.2, "c": 0.2, "d": 0.1, "e": None}
+    assert by_account(stood.account_segments, "band") == {"a": "high", "b": "low", "c": "low", "d": "low", "e": None}
     contraction = stood.scores[stood.scores["target"] == "contraction"]
     assert by_account(contraction, "value_at_stake") == {"a": 10, "b": 2000, "c": 40, "d": 30, "e": None}
     assert stood.scores.loc[stood.scores["target"] == "upsell", ["value_at_stake", "severity"]].isna().all().all()
@@ -93,11 +93,19 @@ def test__stand__cuts__are_those_that_severities_follow():
     """A score on demand is ranked by them as the night ranked."""
     rng = np.random.default_rng(0)
     of = table(net=rng.lognormal(5, 2, 60), ids=[f"A{row:02}" for row in range(60)])
-    stood = standing(of, scores(ids=of.index, probability=rng.random(60)))
+    stood = segmentation(of, scores(ids=of.index, probability=rng.random(60)))
     cuts = dict(zip(stood.cuts["name"], stood.cuts["value"], strict=True))
     assert set(cuts) == {"value", *CUTS}
-    assert severity_of(stood.standings["value_at_stake"].to_numpy(), cuts) == stood.standings["severity"].tolist()
-    assert stood.standings["severity"].value_counts().to_dict() == {"low": 30, "medium": 18, "high": 9, "critical": 3}
+    assert (
+        severity_of(stood.account_segments["value_at_stake"].to_numpy(), cuts)
+        == stood.account_segments["severity"].tolist()
+    )
+    assert stood.account_segments["severity"].value_counts().to_dict() == {
+        "low": 30,
+        "medium": 18,
+        "high": 9,
+        "critical": 3,
+    }
 
 
 def test__value_target__several__is_the_amount_nearest_to_a_year():
@@ -111,4 +119,4 @@ def test__value_target__several__is_the_amount_nearest_to_a_year():
 
 def test__stand__score_of_a_stranger__is_refused():
     with pytest.raises(ValueError, match="account 'b' has a score and no row in the table"):
-        standing(table(net=[1.0]), scores(probability=[0.1, 0.2]))
+        segmentation(table(net=[1.0]), scores(probability=[0.1, 0.2]))

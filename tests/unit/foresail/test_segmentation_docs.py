@@ -1,4 +1,4 @@
-"""docs/explanation/segmentation.md names every setting of standings with the default that holds."""
+"""docs/explanation/segmentation.md names every setting of segmentation with the default that holds."""
 
 import pytest
 
