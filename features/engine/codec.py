@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from features.arrays import Array
-from features.engine.layout import compiled
+from features.engine.compilation import compiled
 from features.timestamps import DAY
 
 SAME, FLOATS, HEX, EACH, ALL, CODES_1, CODES_2, CODES_4 = range(8)

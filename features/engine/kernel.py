@@ -17,7 +17,7 @@ import numpy as np
 
 from features.arrays import Array
 from features.definitions import Formula, Season
-from features.engine.layout import compiled, compiled_without_memory
+from features.engine.compilation import compiled, compiled_without_memory
 from features.engine.packing import Packed
 from features.engine.plan import CONSTANT, RUN, SELECTION, Family, Program
 from features.timestamps import DAY

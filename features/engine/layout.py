@@ -2,11 +2,8 @@
 
 import numpy as np
 
-from features.engine.compilation import compiled, compiled_without_memory
-
-__all__ = ["compiled", "compiled_without_memory", "mark_within", "mark_words", "number_words", "order_in_time"]
-
 from features.arrays import Array
+from features.engine.compilation import compiled
 
 
 @compiled

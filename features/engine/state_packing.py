@@ -33,7 +33,8 @@ from features.engine.codec import (
     find_letters,
     find_words,
 )
-from features.engine.layout import compiled, mark_within
+from features.engine.compilation import compiled
+from features.engine.layout import mark_within
 from features.engine.packing import Packed
 from features.engine.plan import Plan, Reading
 from features.history.streams import STREAMS

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.arrays import Array
-from features.engine.layout import compiled
+from features.engine.compilation import compiled
 from features.history.attributes import attributes_of_bucket
 from features.history.store import History
 

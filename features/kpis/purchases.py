@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.arrays import Array
-from features.engine.layout import compiled
+from features.engine.compilation import compiled
 from features.families.eligibility import MONEY
 from features.history.store import History
 from features.kpis.dimensions import Divisions, add_up

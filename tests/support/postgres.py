@@ -3,6 +3,7 @@
 import getpass
 import os
 import pwd
+import shlex
 import shutil
 import socket
 import subprocess
@@ -41,6 +42,7 @@ class Postgres:
             shutil.chown(self.folder, self._user)
         self._data, self._port = self.folder / "data", _free_port()
         self.address = f"foresail@127.0.0.1:{self._port}"
+        self._guard = self._guarded()
         self._run("initdb", "-U", "foresail", "--auth=trust", "-E", "UTF8", "--no-sync")
 
     def start(self):
@@ -54,14 +56,24 @@ class Postgres:
             self._run("pg_ctl", "-m", "immediate", "stop")
 
     def remove(self):
-        self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._guard.communicate()
+
+    def _guarded(self):
+        """A process that waits until this one closes its pipe or ends, even by `kill -9`, and then removes the server."""
+        stop = shlex.join(self._command("pg_ctl", "-m", "immediate", "stop"))
+        quiet = subprocess.DEVNULL
+        return subprocess.Popen(
+            ["sh", "-c", f"read -r _; {stop}; rm -rf {self.folder}"],
+            stdin=subprocess.PIPE, stdout=quiet, stderr=quiet, cwd="/", start_new_session=True,
+        )  # fmt: skip
 
     def _run(self, program, *arguments):
-        prefix = ["runuser", "-u", self._user, "--"] if os.getuid() == 0 else []
         home = pwd.getpwnam(self._user).pw_dir if os.getuid() == 0 else "/"
-        command = [*prefix, self._programs / program, "-D", self._data, *arguments]
-        subprocess.run([*map(str, command)], check=True, capture_output=True, cwd=home)
+        subprocess.run(self._command(program, *arguments), check=True, capture_output=True, cwd=home)
+
+    def _command(self, program, *arguments):
+        prefix = ["runuser", "-u", self._user, "--"] if os.getuid() == 0 else []
+        return [*map(str, [*prefix, self._programs / program, "-D", self._data, *arguments])]
 
 
 class Databases:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from features.arrays import Array
-from features.engine.layout import compiled_without_memory
+from features.engine.compilation import compiled_without_memory
 from foresail.simulation.world.randomness import bell, uniform
 from foresail.simulation.world.settings import CATEGORIES, MOST_PLAYBOOKS, SITUATIONS
 

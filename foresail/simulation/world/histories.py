@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from features.arrays import Array
-from features.engine.layout import compiled_without_memory
+from features.engine.compilation import compiled_without_memory
 from foresail.simulation.world.accounts import Accounts
 from foresail.simulation.world.coefficients import drivers, playbook_table
 from foresail.simulation.world.dynamics import EVENT, STATE, live, refresh

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from features.arrays import Array
-from features.engine.layout import compiled, compiled_without_memory
+from features.engine.compilation import compiled, compiled_without_memory
 from foresail.simulation.world import world
 from foresail.simulation.world.accounts import Accounts
 from foresail.simulation.world.coefficients import drivers, playbook_table

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from features.arrays import Array
-from features.engine.layout import compiled_without_memory
+from features.engine.compilation import compiled_without_memory
 
 _GOLDEN, _FIRST, _SECOND, _THIRD = (
     np.uint64(constant) for constant in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0xD6E8FEB86659FD93)

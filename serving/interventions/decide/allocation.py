@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from features.arrays import Array
-from features.engine.layout import compiled, compiled_without_memory
+from features.engine.compilation import compiled, compiled_without_memory
 from serving.interventions.decide.optimizer import optimize
 
 _BITS = 60

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from features.arrays import Array
-from features.engine.layout import compiled_without_memory
+from features.engine.compilation import compiled_without_memory
 
 _NEVER = np.iinfo(np.int64).max // 4
 _UNUSED, _FREED, _LIVE = range(3)
