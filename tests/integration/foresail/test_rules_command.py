@@ -69,7 +69,7 @@ def order(account_id, days_ago):
 def case(account_id, days_ago, severity="urgent"):
     at = (NIGHT - timedelta(days=days_ago)).isoformat()
     shared = {"account_id": account_id, "occurred_at": at, "case_id": f"{account_id} {days_ago}"}
-    return shared | {"kind": "open_engine", "severity": severity}
+    return shared | {"kind": "opened", "severity": severity}
 
 
 def stand(engine):

@@ -64,7 +64,7 @@ def test__with_library__named_without_its_target__is_an_error():
 def test__with_library__misspelt__the_nearest_are_suggested():
     _, problems = with_library(NOTHING, Library(rules=("reference_remove",), sla=("xyzzy",)), CHURN)
     assert problems[0].endswith("the library has no such entry; did you mean reference_removed?")
-    assert problems[1].endswith("the library has no such entry; docs/playbooks.md lists it")
+    assert problems[1].endswith("the library has no such entry; docs/reference/playbooks.md lists it")
 
 
 def test__with_library__a_table_of_the_same_name__replaces_the_entry():

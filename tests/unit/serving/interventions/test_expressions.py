@@ -40,7 +40,7 @@ def test__problems_of__a_condition_over_documented_columns__none(condition):
 
 WRONG = {
     "churn_bnd = 'high'": "there is no column 'churn_bnd'; did you mean churn_band",
-    "xyzzy > 1": "there is no column 'xyzzy'; docs/rules.md lists them",
+    "xyzzy > 1": "there is no column 'xyzzy'; docs/reference/rules.md lists them",
     "tier = 'strategc'": "tier is never 'strategc'; did you mean strategic?",
     "quadrant in ('routine', 'gold')": "quadrant is never 'gold'; it is strategic_core",
     "severity >= 'high'": "words of severity have no order",
