@@ -181,7 +181,11 @@ def test__a_digest__holds_back_what_is_not_urgent(database):
             True,
             "syslog:// shows something on this machine, where nobody looks; name a mail or a chat",
         ),
-        ("nothing://x", True, "its url is none that Apprise knows (nothing://...); docs/guides/delivery.md has examples"),
+        (
+            "nothing://x",
+            True,
+            "its url is none that Apprise knows (nothing://...); docs/guides/delivery.md has examples",
+        ),
         ("json://127.0.0.1/", False, "127.0.0.1 is an address inside a network"),
         ("mailto://a:b@example.com?smtp=10.0.0.1", False, "10.0.0.1 is an address inside a network"),
     ],
